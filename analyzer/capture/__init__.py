@@ -1,0 +1,1 @@
+"""Where bytes enter: pcap, pcapng, compressed files, standard input, a live interface."""

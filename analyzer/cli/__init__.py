@@ -1,0 +1,1 @@
+"""The mediasec command. The only place that prints."""

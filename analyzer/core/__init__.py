@@ -1,0 +1,1 @@
+"""What every layer shares: cites, anomalies, limits, safe text, unknowns. Standard library only."""

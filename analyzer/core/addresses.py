@@ -1,0 +1,52 @@
+"""Transport addresses as the analysis carries them: 128-bit integers with a port."""
+
+import ipaddress
+from functools import lru_cache
+from typing import NamedTuple
+
+_MAPPED = 0xFFFF << 32
+
+
+class Address(NamedTuple):
+    """An IP address (128 bits; IPv4 mapped into ::ffff:0:0/96) and a port."""
+
+    ip: int
+    port: int
+
+    def __str__(self) -> str:
+        host = ip_text(self.ip)
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+
+@lru_cache(maxsize=65_536)
+def ip_text(ip: int) -> str:
+    """The address in its usual notation."""
+    if ip >> 32 == 0xFFFF:
+        return str(ipaddress.IPv4Address(ip & 0xFFFFFFFF))
+    return str(ipaddress.IPv6Address(ip & (1 << 128) - 1))
+
+
+@lru_cache(maxsize=65_536)
+def parse_ip(text: str) -> int | None:
+    """The address a host text denotes (IPv4, IPv6, bracketed or with a zone), or None for a name."""
+    text = text.strip("[]").partition("%")[0]
+    if not 2 <= len(text) <= 45:
+        return None
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return int(address) | _MAPPED if address.version == 4 else int(address)
+
+
+class Endpoints(NamedTuple):
+    """One direction of a flow: who sent to whom over which IP protocol number."""
+
+    src: Address
+    dst: Address
+    protocol: int
+
+    @property
+    def reverse(self) -> "Endpoints":
+        """The other direction."""
+        return Endpoints(self.dst, self.src, self.protocol)

@@ -1,0 +1,48 @@
+"""Every bound in one place, so that tests and fuzzers can shrink them."""
+
+from dataclasses import dataclass
+
+SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may grow, and how far. A bound that is hit is announced in the report."""
+
+    # capture
+    frame_bytes: int = 262_144  # a longer captured length is taken as a broken record
+    expanded_bytes: int = 64 * 1024**3  # of one compressed capture
+    expansion_ratio: int = 2_000  # expanded bytes per compressed byte, beyond 64 MiB
+    block_bytes: int = 16 * 1024**2  # of one pcapng block
+    # net
+    decode_depth: int = 8  # tunnels and encapsulations stacked in one frame
+    fragments_per_packet: int = 128
+    fragment_bytes: int = 4 * 1024**2  # held for unfinished packets, all together
+    fragment_timeout_ns: int = 30 * SECOND_NS
+    # transport
+    flows: int = 200_000
+    tcp_held_bytes: int = 262_144  # out of order, in one direction of one connection
+    tcp_held_total: int = 64 * 1024**2
+    flow_idle_ns: int = 300 * SECOND_NS
+    # parsers
+    message_bytes: int = 131_072  # one SIP message, start line to end of body
+    header_bytes: int = 65_536
+    headers: int = 512
+    stream_held_bytes: int = 1024**2  # held by one stream parser
+    body_parts: int = 32
+    nesting: int = 8
+    sdp_lines: int = 2_000
+    inflated_bytes: int = 1024**2  # one WebSocket message
+    # session
+    dialogs: int = 100_000
+    calls: int = 50_000
+    messages_per_call: int = 2_000
+    streams: int = 100_000
+    sequence_ranges: int = 512  # disjoint runs of sequence numbers remembered for a stream
+    sighting_window_ns: int = 2 * SECOND_NS
+    stream_idle_ns: int = 60 * SECOND_NS
+    linger_ns: int = 30 * SECOND_NS
+    call_quiet_ns: int = 300 * SECOND_NS
+    # report
+    cites_per_anomaly: int = 20
+    findings: int = 100_000

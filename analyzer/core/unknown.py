@@ -1,0 +1,29 @@
+"""A value whose evidence may be missing from a capture, and what would settle it."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+NeedKind = Literal["key", "vantage", "message", "topology", "frames", "media"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Need:
+    """One thing that would settle an open verdict: the kind, and in words which one."""
+
+    kind: NeedKind
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The value is not in the evidence; `needs` says what would show it."""
+
+    needs: tuple[Need, ...] = ()
+
+    @staticmethod
+    def of(kind: NeedKind, what: str) -> "Unknown":
+        """An unknown that one thing would settle."""
+        return Unknown((Need(kind, what),))
+
+
+Tristate: TypeAlias = bool | Unknown

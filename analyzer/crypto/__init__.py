@@ -1,0 +1,1 @@
+"""Key and bytes to plaintext, or to a reason: pure functions."""

@@ -1,0 +1,1 @@
+"""A report to bytes: JSON, NDJSON, table, SARIF, CSV, data frames."""

@@ -1,0 +1,1 @@
+"""What protocols share: URIs, MIME, TLS handshake messages, certificates."""

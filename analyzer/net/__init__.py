@@ -1,0 +1,1 @@
+"""Frames to packets: link layers, IP, UDP, TCP, SCTP and tunnels, decoded into columns."""

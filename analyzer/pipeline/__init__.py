@@ -1,0 +1,1 @@
+"""The engine: feed(batch), tick(now), finish()."""

@@ -1,0 +1,1 @@
+"""Sans-io parsers, one package a protocol, blind to each other."""

@@ -1,0 +1,1 @@
+"""Rule packs: loading, the expression language, evaluation to four verdicts."""

@@ -1,0 +1,116 @@
+"""Media as rules see it: SDP descriptions, hops, streams."""
+
+from dataclasses import dataclass
+
+from analyzer.core.unknown import Tristate, Unknown
+from analyzer.session.model.base import Cites, rule_field
+from analyzer.session.model.signalling import Mediasec
+from analyzer.session.model.states import (
+    E2ae,
+    Evidence,
+    HopState,
+    KeyExchange,
+    Scope,
+    ScopeDetail,
+    Termination,
+    YesNo,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CryptoLine:
+    """One a=crypto line, without its key."""
+
+    tag: str = rule_field("the tag")
+    suite: str = rule_field("the crypto-suite as written")
+    known: bool = rule_field("a suite with a known key length")
+    base64: bool = rule_field("every inline key is base64, padding aside")
+    padded: bool = rule_field("every inline key has correct base64 padding")
+    length_ok: Tristate = rule_field("every key||salt has the suite's exact length")
+    unencrypted_srtp: bool = rule_field("session parameter UNENCRYPTED_SRTP")
+    unencrypted_srtcp: bool = rule_field("session parameter UNENCRYPTED_SRTCP")
+    unauthenticated_srtp: bool = rule_field("session parameter UNAUTHENTICATED_SRTP")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaDescription:
+    """One m-line of one SDP, in one message on one hop."""
+
+    medium: str = rule_field("audio, video, message, application, image, text, ...")
+    proto: str = rule_field("the transport protocol as written")
+    port: int = rule_field("0: refused or disabled")
+    index: int = rule_field("position among the m-lines, from 0")
+    role: str | Unknown = rule_field("offer or answer")
+    secure_profile: bool = rule_field("RTP/SAVP(F) or UDP/TLS/RTP/SAVP(F)")
+    rtp: bool = rule_field("any RTP profile")
+    crypto: tuple[CryptoLine, ...] = rule_field("its a=crypto lines")
+    fingerprints: int = rule_field("a=fingerprint lines that apply, media or session level")
+    key_mgmt: bool = rule_field("a=key-mgmt applies, media or session level")
+    e2ae: E2ae = rule_field("a=3ge2ae")
+    from_addr: str = rule_field("the sender on this hop", name="from")
+    to_addr: str = rule_field("the receiver on this hop", name="to")
+    from_node: str = rule_field("stable name of the sender")
+    to_node: str = rule_field("stable name of the receiver")
+    from_zone: str | Unknown = rule_field("the sender's zone")
+    to_zone: str | Unknown = rule_field("the receiver's zone")
+    zones: tuple[str, ...] | Unknown = rule_field("the zones of both ends, each once")
+    access: Tristate = rule_field("one end of the hop is a UE")
+    from_ue: Tristate = rule_field("the sender is a UE")
+    key_on_core_leg: Tristate = rule_field(
+        "for an e2ae m-line: one of its inline keys also appears beyond the access edge"
+    )
+    marker_on_core_leg: Tristate = rule_field("for an e2ae m-line: a=3ge2ae also appears beyond the access edge")
+    core_leg: Cites = rule_field("the correlated descriptions beyond the access edge")
+    first: Cites = rule_field("the frames that carry the message")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaHop:
+    """One medium between the two elements that terminate its transport: negotiated against observed."""
+
+    medium: str = rule_field("audio, video, message, bfcp, ...")
+    from_addr: str = rule_field("the offerer's end: node name, else address", name="from")
+    to_addr: str = rule_field("the answerer's end: node name, else address", name="to")
+    from_node: str = rule_field("stable name of the offerer's end")
+    to_node: str = rule_field("stable name of the answerer's end")
+    from_zone: str | Unknown = rule_field("zone of the offerer's end")
+    to_zone: str | Unknown = rule_field("zone of the answerer's end")
+    zones: tuple[str, ...] | Unknown = rule_field("the zones of both ends, each once")
+    inferred: bool = rule_field("zones and roles were inferred")
+    access: Tristate = rule_field("one end is a UE")
+    server: Tristate = rule_field("one end is a conference server")
+    proto: str | Unknown = rule_field("negotiated transport protocol")
+    secure_negotiated: Tristate = rule_field("offer and answer agreed on a protected transport with keying")
+    clear_negotiated: Tristate = rule_field("offer and answer agreed on an unprotected transport without keying")
+    e2ae: E2ae = rule_field("a=3ge2ae in the offer or answer")
+    state: HopState | Unknown = rule_field("protection: the weakest any packet had")
+    confidentiality: YesNo | Unknown = rule_field("content was encrypted on the wire")
+    integrity: YesNo | Unknown = rule_field("content was integrity-protected on the wire")
+    peer_auth: YesNo | Unknown = rule_field("the peer was authenticated by what was seen")
+    key_exchange: KeyExchange = rule_field("how keys were agreed")
+    evidence: Evidence = rule_field("on what grounds")
+    scope: Scope = rule_field("how far the protection reaches")
+    scope_detail: ScopeDetail = rule_field("the row of the decision table")
+    termination: Termination = rule_field("how the end of the protection is known")
+    packets: int = rule_field("distinct packets seen")
+    unexpected_srtp: Tristate = rule_field("packets have the shape of SRTP although plain RTP was agreed")
+    zrtp: bool = rule_field("ZRTP was seen")
+    mediasec: Mediasec = rule_field("what the registration announced for this medium")
+    policy: str | Unknown = rule_field("the operator's policy for clear media here: clear_permitted or protect")
+    offer: Cites = rule_field("the message with the offer")
+    answer: Cites = rule_field("the message with the answer")
+    first: Cites = rule_field("the first packet")
+
+
+@dataclass(frozen=True, slots=True)
+class SrtpStream:
+    """One SSRC from one address to another that is, or should be, SRTP."""
+
+    ssrc: str = rule_field("SSRC, eight hexadecimal digits")
+    from_addr: str = rule_field("source", name="from")
+    to_addr: str = rule_field("destination", name="to")
+    suite: str | Unknown = rule_field("crypto-suite")
+    packets: int = rule_field("distinct packets")
+    authenticated: int | Unknown = rule_field("distinct packets whose tag verified")
+    failed: int | Unknown = rule_field("distinct packets whose tag failed")
+    first: Cites = rule_field("the first packet")

@@ -1,0 +1,45 @@
+"""The entity kinds a rule may name in `each`."""
+
+from dataclasses import dataclass
+
+from analyzer.core.unknown import Unknown
+from analyzer.session.model.base import Cites, rule_field
+from analyzer.session.model.media import MediaDescription, MediaHop, SrtpStream
+from analyzer.session.model.signalling import Call, Leg, Registration, SignallingHop, SipMessage
+
+
+@dataclass(frozen=True, slots=True)
+class TlsConnection:
+    """One TLS or DTLS connection."""
+
+    version: str | Unknown = rule_field("TLS 1.2, DTLS 1.2, ...")
+    cipher: str | Unknown = rule_field("cipher suite")
+    from_addr: str = rule_field("client", name="from")
+    to_addr: str = rule_field("server", name="to")
+    carries: str | Unknown = rule_field("the protocol inside: sip, msrp, bfcp, ...")
+    first: Cites = rule_field("the first record")
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """One capture file or interface."""
+
+    frames: int = rule_field("frames read")
+    decoded: int = rule_field("frames decoded")
+    truncated: bool = rule_field("the file ends in the middle of a record")
+    dropped: int | Unknown = rule_field("packets the capture says it dropped")
+
+
+ENTITIES: dict[str, type] = {
+    "sip_message": SipMessage,
+    "registration": Registration,
+    "leg": Leg,
+    "call": Call,
+    "signalling_hop": SignallingHop,
+    "media_hop": MediaHop,
+    "media_description": MediaDescription,
+    "srtp_stream": SrtpStream,
+    "tls_connection": TlsConnection,
+    "capture": Capture,
+}
+"""Kind to class. Kinds whose evidence is not gathered yet are not in it, so that a rule cannot name them in vain."""

@@ -1,0 +1,111 @@
+"""Signalling as rules see it: messages, hops, legs, registrations, calls."""
+
+from dataclasses import dataclass
+
+from analyzer.core.unknown import Tristate, Unknown
+from analyzer.session.model.base import Cites, rule_field
+from analyzer.session.model.states import Evidence, SipState, YesNo
+
+
+@dataclass(frozen=True, slots=True)
+class Mediasec:
+    """What was announced at registration for one medium (TS 24.229 7.2A, `mediasec`)."""
+
+    ue_announced: Tristate = rule_field("the UE's Security-Client lists this medium's mechanism")
+    network_announced: Tristate = rule_field("the network's Security-Server lists this medium's mechanism")
+    both_announced: Tristate = rule_field("both lists carry it: e2ae security may be used")
+
+
+@dataclass(frozen=True, slots=True)
+class SipMessage:
+    """One SIP message on one hop, counted once however many vantage points saw it."""
+
+    request: bool = rule_field("a request; else a response")
+    method: str = rule_field("the method; of a response, its CSeq method")
+    status: int | None = rule_field("the status code of a response")
+    call_id: str = rule_field("Call-ID")
+    initial: bool = rule_field("a request that starts a dialog or stands alone (no To tag; not ACK or CANCEL)")
+    from_addr: str = rule_field("the sender on this hop: its node name, else its address", name="from")
+    to_addr: str = rule_field("the receiver on this hop: its node name, else its address", name="to")
+    from_zone: str | Unknown = rule_field("the sender's zone")
+    to_zone: str | Unknown = rule_field("the receiver's zone")
+    zones: tuple[str, ...] | Unknown = rule_field("the zones of the hop's two ends, each once")
+    inferred: bool = rule_field("zones and roles were inferred, not read from a topology file")
+    transport: str = rule_field("udp, tcp, tls, ws, wss or sctp")
+    state: SipState | Unknown = rule_field("protection of the hop that carried it")
+    confidentiality: YesNo | Unknown = rule_field("the message was encrypted on the wire")
+    integrity: YesNo | Unknown = rule_field("the message was integrity-protected on the wire")
+    post_decrypt: bool = rule_field("the tap stands behind a decrypting element (topology: taps)")
+    complete: bool = rule_field("the whole message was captured and decoded")
+    trusted: Tristate = rule_field("sender and receiver both belong to the trust domain")
+    beyond_edge: Tristate = rule_field("the sender is not a UE: the message has passed the first trusted proxy")
+    inter_domain: Tristate = rule_field("sender and receiver belong to different operators")
+    sdes_keys: int = rule_field("inline keys readable in its SDP")
+    asserted: tuple[str, ...] = rule_field("P-Asserted-Identity values (pseudonymised when shown)")
+    preferred: tuple[str, ...] = rule_field("P-Preferred-Identity values (pseudonymised when shown)")
+    privacy: tuple[str, ...] = rule_field("Privacy values, lower case")
+    emergency: bool = rule_field("addressed to an emergency service (urn:service:sos)")
+    first: Cites = rule_field("the frames that carry the message")
+
+
+@dataclass(frozen=True, slots=True)
+class SignallingHop:
+    """SIP between two elements: one transport leg."""
+
+    from_addr: str = rule_field("the end that sent the first request", name="from")
+    to_addr: str = rule_field("the other end", name="to")
+    from_node: str = rule_field("stable name of that end: its node name, else its address without port")
+    to_node: str = rule_field("stable name of the other end")
+    from_zone: str | Unknown = rule_field("zone of the first end")
+    to_zone: str | Unknown = rule_field("zone of the other end")
+    zones: tuple[str, ...] | Unknown = rule_field("the zones of both ends, each once")
+    inferred: bool = rule_field("zones and roles were inferred")
+    transport: str = rule_field("udp, tcp, tls, ws, wss or sctp")
+    state: SipState | Unknown = rule_field("protection: the weakest any message had")
+    confidentiality: YesNo | Unknown = rule_field("encrypted on the wire")
+    integrity: YesNo | Unknown = rule_field("integrity-protected on the wire")
+    evidence: Evidence = rule_field("on what grounds")
+    inter_domain: Tristate = rule_field("between two operators")
+    access: Tristate = rule_field("one end is a UE: a Gm hop")
+    post_decrypt: bool = rule_field("the tap stands behind a decrypting element")
+    packets: int = rule_field("messages seen")
+    first: Cites = rule_field("the first message")
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """One registration binding as far as it was captured."""
+
+    aor: str = rule_field("address of record (pseudonymised when shown)")
+    ue: str = rule_field("the UE's address")
+    client_mechanisms: tuple[str, ...] | Unknown = rule_field("Security-Client mechanisms")
+    server_mechanisms: tuple[str, ...] | Unknown = rule_field("Security-Server mechanisms")
+    outcome: str | Unknown = rule_field("final status code of the last REGISTER, as text")
+    first: Cites = rule_field("the REGISTER")
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One dialog (or attempt) on one hop between two elements."""
+
+    call_id: str = rule_field("Call-ID")
+    from_node: str = rule_field("stable name of the end that sent the INVITE")
+    to_node: str = rule_field("stable name of the other end")
+    from_zone: str | Unknown = rule_field("zone of the first end")
+    to_zone: str | Unknown = rule_field("zone of the other end")
+    access: Tristate = rule_field("one end is a UE: the access leg")
+    offer_seen: bool = rule_field("an SDP offer was captured on this leg")
+    answer_seen: bool = rule_field("an SDP answer was captured on this leg")
+    outcome: str = rule_field("answered, cancelled, rejected, failed, unanswered or unknown")
+    first: Cites = rule_field("the first message")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Legs that belong together."""
+
+    call_ids: tuple[str, ...] = rule_field("every Call-ID among its legs")
+    legs: int = rule_field("legs found")
+    outcome: str = rule_field("answered, cancelled, rejected, failed, unanswered or unknown")
+    start_seen: bool = rule_field("its first INVITE was captured")
+    first: Cites = rule_field("the first message")

@@ -1,0 +1,33 @@
+"""The words for the protection of a hop (the catalogue's hop states, weak to strong)."""
+
+from typing import Literal
+
+YesNo = Literal["yes", "no"]
+Plane = Literal["signalling", "media"]
+SipState = Literal[
+    "clear_udp", "clear_tcp", "ws_clear", "esp_null_auth", "tls_null",
+    "esp_enc", "tls_enc", "wss", "tunnel_opaque", "unknown_post_decrypt",
+]  # fmt: skip
+RtpState = Literal[
+    "clear", "osrtp_clear", "srtp_unencrypted", "srtp_unauthenticated",
+    "srtp_unknown_keying", "zrtp", "srtp_mikey", "srtp_sdes", "srtp_dtls",
+]  # fmt: skip
+MsrpState = Literal["clear", "esp_only", "tls_fp_mismatch", "tls_unverified_cert", "tls_ca_cert", "tls_fp_ok"]
+BfcpState = Literal[
+    "refused_clear_error9", "refused_clear_error11", "clear_tcp", "clear_udp",
+    "tls_fp_mismatch", "tls_unverified_cert", "tls_ca_cert", "tls_fp_ok",
+    "dtls_fp_mismatch", "dtls_unverified_cert", "dtls_ca_cert", "dtls_fp_ok",
+]  # fmt: skip
+UdptlState = Literal["clear", "dtls_fp_mismatch", "dtls_unverified", "dtls_fp_ok", "rtp_encapsulated_srtp"]
+DataChannelState = Literal["clear_sctp", "dtls_fp_mismatch", "dtls_unverified_cert", "dtls_fp_ok"]
+# "unknown": no packet was seen and nothing was negotiated that would say more
+HopState = SipState | RtpState | MsrpState | BfcpState | UdptlState | DataChannelState | Literal["unknown"]
+Evidence = Literal["keyed_verified", "negotiated_and_structural", "negotiated_only", "structural_only", "none"]
+Scope = Literal["e2ae", "e2e", "hop_by_hop", "unknown"]
+ScopeDetail = Literal[
+    "e2ae", "e2e", "inconsistent", "hop_by_hop_srtp", "e2ae_like", "edge_terminated_tls", "e2e_tls",
+    "hop_by_hop_tls", "e2ae_dtls_srtp", "e2ae_or_e2e_ambiguous", "none",
+]  # fmt: skip
+Termination = Literal["proven_by_payload", "proven_by_keys", "indicated", "assumed", "unknown"]
+KeyExchange = Literal["none", "sdes", "dtls", "mikey", "zrtp", "tls", "ipsec", "unknown"]
+E2ae = Literal["none", "requested", "applied", "other"]

@@ -1,0 +1,1 @@
+"""Flows, TCP reassembly with the frame of every byte, IP defragmentation."""

@@ -1,0 +1,33 @@
+"""Shared by all tests: where the captures of ../shared are, and what is skipped without them."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("MEDIASEC_SHARED", ROOT.parent / "shared"))
+SAMPLES = ROOT / "samples"
+
+settings.register_profile("fast", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("deep", max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+settings.load_profile(os.environ.get("MEDIASEC_HYPOTHESIS", "fast"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `tshark` are skipped, visibly, where the program is missing."""
+    if shutil.which("tshark"):
+        return
+    for item in items:
+        if item.get_closest_marker("tshark"):
+            item.add_marker(pytest.mark.skip(reason="tshark is not installed"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of shared captures."""
+    if not (SHARED / "captures").is_dir():
+        pytest.skip("../shared/captures is not here")
+    return SHARED / "captures"
