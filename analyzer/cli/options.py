@@ -1,0 +1,51 @@
+"""The options of `analyze` and `live`, declared once. The heavy parts are imported inside the commands."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Captures = Annotated[
+    list[str], typer.Argument(help="Capture files, folders, globs, or - for standard input.", show_default=False)
+]
+OneCapture = Annotated[list[str], typer.Argument(help="The capture: one or several files, a folder, a glob, or -.")]
+Keys = Annotated[
+    list[Path],
+    typer.Option(
+        "--keys",
+        help="Key file: NSS key log, esp_sa table, rtpengine log, PEM private key, YAML bundle. Repeatable.",
+        show_default=False,
+    ),
+]
+Topology = Annotated[
+    Path | None, typer.Option("--topology", help="Which addresses are what (see `topology init`).", show_default=False)
+]
+Rules = Annotated[
+    list[str],
+    typer.Option(
+        "--rules", help="Rule file, folder or bundled pack. Repeatable; default: the bundled packs.", show_default=False
+    ),
+]
+Profile = Annotated[str | None, typer.Option("--profile", help="Only rules of this profile.", show_default=False)]
+OnlyRule = Annotated[list[str], typer.Option("--rule", help="Only this rule. Repeatable.", show_default=False)]
+SkipRule = Annotated[list[str], typer.Option("--skip-rule", help="Not this rule. Repeatable.", show_default=False)]
+Format = Annotated[
+    list[str],
+    typer.Option("--format", help="NAME or NAME=PATH. Repeatable; one may go to standard output.", show_default=False),
+]
+FailOn = Annotated[
+    str, typer.Option("--fail-on", help="Exit 1 at a finding this grave: info, low, medium, high, critical, never.")
+]
+FailOnOpen = Annotated[bool, typer.Option("--fail-on-open", help="Exit 4 if a verdict is open.")]
+Strict = Annotated[bool, typer.Option("--strict", help="One unreadable capture among several is an error.")]
+From = Annotated[str | None, typer.Option("--from", help="Only frames at or after this time (ISO 8601, UTC).")]
+To = Annotated[str | None, typer.Option("--to", help="Only frames before this time (ISO 8601, UTC).")]
+CallId = Annotated[str | None, typer.Option("--call", help="Only the call with this Call-ID or id.")]
+Linger = Annotated[float, typer.Option("--linger", min=0, help="Seconds after its end until a call is judged.")]
+Vantage = Annotated[
+    list[str], typer.Option("--vantage", help="NAME=GLOB: these captures are one vantage point.", show_default=False)
+]
+Reveal = Annotated[str | None, typer.Option("--reveal", help="'identities': show user parts and numbers as they are.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colour (also: NO_COLOR in the environment).")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks on standard error.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also rules that passed or did not apply.")]

@@ -1,0 +1,106 @@
+"""Connections and datagram flows that are not RTP: who, when, what protocol, seen where."""
+
+from dataclasses import dataclass, field
+
+from analyzer.core.addresses import Address, Endpoints
+from analyzer.core.cites import Cite
+from analyzer.core.limits import Limits
+
+
+@dataclass(slots=True)
+class Connection:
+    """A TCP connection, or the datagrams between two addresses, in both directions.
+
+    `src` is the client where that is known (it sent the SYN), else who was seen first. `protocol` is what its bytes
+    proved to be: sip, websocket, msrp, bfcp, tls, dtls, stun, or "" for not recognised. `inner` is what was found
+    inside a decrypted or framed one.
+    """
+
+    ordinal: int
+    src: Address
+    dst: Address
+    ip_protocol: int
+    protocol: str = ""
+    inner: str = ""
+    tls_version: str = ""
+    tls_cipher: str = ""
+    alpn: str = ""
+    certificates: list[str] = field(default_factory=list)
+    decrypted: bool = False
+    first_ns: int = 0
+    last_ns: int = 0
+    packets: int = 0
+    payload_bytes: int = 0
+    sightings: dict[int, tuple[Cite, Cite, int]] = field(default_factory=dict)  # vantage -> first, last, packets
+
+    def seen(self, vantage: int, cite: Cite, size: int) -> None:
+        """Counts a packet of it at a vantage point."""
+        known = self.sightings.get(vantage)
+        self.sightings[vantage] = (known[0], cite, known[2] + 1) if known else (cite, cite, 1)
+        self.packets += 1
+        self.payload_bytes += size
+        self.last_ns = max(self.last_ns, cite.ts_ns)
+
+
+Key = tuple[Address, Address, int]
+
+
+def _key(endpoints: Endpoints) -> Key:
+    a, b = endpoints.src, endpoints.dst
+    return (a, b, endpoints.protocol) if a <= b else (b, a, endpoints.protocol)
+
+
+class ConnectionTable:
+    """Connections by address pair, and by each end. Past `Limits.flows` the oldest is dropped and counted."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._open: dict[Key, Connection] = {}
+        self._by_end: dict[Address, dict[Key, None]] = {}
+        self._ordinal = 0
+        self.evicted = 0
+
+    def touch(self, endpoints: Endpoints, vantage: int, cite: Cite, size: int) -> Connection:
+        """The connection a packet belongs to, counted."""
+        key = _key(endpoints)
+        connection = self._open.get(key)
+        if connection is None:
+            if len(self._open) >= self._limits.flows:
+                self._drop(next(iter(self._open)))
+                self.evicted += 1
+            self._ordinal += 1
+            connection = Connection(
+                self._ordinal, endpoints.src, endpoints.dst, endpoints.protocol, first_ns=cite.ts_ns
+            )
+            self._open[key] = connection
+            for end in key[:2]:
+                self._by_end.setdefault(end, {})[key] = None
+        connection.seen(vantage, cite, size)
+        return connection
+
+    def _drop(self, key: Key) -> None:
+        del self._open[key]
+        for end in {key[0], key[1]}:
+            keys = self._by_end.get(end)
+            if keys is not None:
+                keys.pop(key, None)
+                if not keys:
+                    del self._by_end[end]
+
+    def find(self, endpoints: Endpoints) -> Connection | None:
+        """The connection between two addresses, either direction."""
+        return self._open.get(_key(endpoints))
+
+    def at(self, end: Address) -> list[Connection]:
+        """Connections with one end at this address."""
+        return [self._open[key] for key in self._by_end.get(end, ())]
+
+    def between(self, a: Address, b: Address, protocol: int) -> list[Connection]:
+        """Connections between two hosts of which one uses its given port (the listener of a negotiated stream)."""
+        found = {c.ordinal: c for c in self.at(a) if b.ip in (c.src.ip, c.dst.ip)}
+        found |= {c.ordinal: c for c in self.at(b) if a.ip in (c.src.ip, c.dst.ip)}
+        return [found[ordinal] for ordinal in sorted(found) if found[ordinal].ip_protocol == protocol]
+
+    def all(self) -> list[Connection]:
+        """Every connection in the order of first sight."""
+        return list(self._open.values())

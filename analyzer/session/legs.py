@@ -1,0 +1,182 @@
+"""Legs and calls: SIP messages put together by dialog and by the two elements they pass between.
+
+A leg is one dialog, or the attempt at one, between two elements (RFC 3261 12). Its messages are those of one Call-ID
+between one pair of addresses. A call is the legs that share a Call-ID. A call closes when it has ended, or gone
+quiet, and its linger has passed in capture time.
+"""
+
+from dataclasses import dataclass, field
+
+from analyzer.core.addresses import Address
+from analyzer.core.limits import Limits
+from analyzer.session.offer_answer import OfferAnswer, SdpMessage
+from analyzer.session.records import MessageRecord
+
+_RETRIED = frozenset({401, 407, 422, 423, 491, 494})  # the client is expected to try the request again
+
+
+@dataclass(slots=True)
+class LegState:
+    """One leg while its call is open. `initiator` sent the first request seen; `answer_from` is the other end."""
+
+    ordinal: int
+    call_id: str
+    initiator: int
+    responder: int
+    started_by_request: bool
+    messages: list[MessageRecord] = field(default_factory=list)
+    dropped_messages: int = 0
+    offer_answer: dict[str, OfferAnswer] = field(default_factory=dict)  # to-tag of the dialog -> its negotiation
+    invites: int = 0
+    answered: bool = False
+    cancelled: bool = False
+    final_status: int | None = None
+    bye: bool = False
+
+    @property
+    def first(self) -> MessageRecord:
+        """Its first message."""
+        return self.messages[0]
+
+    @property
+    def outcome(self) -> str:
+        """answered, cancelled, rejected, failed, unanswered or unknown."""
+        if self.answered:
+            return "answered"
+        if not self.invites:
+            return "unknown"
+        if self.cancelled or self.final_status == 487:
+            return "cancelled"
+        if self.final_status is None:
+            return "unanswered"
+        return "failed" if self.final_status >= 500 else "rejected"
+
+    @property
+    def over(self) -> bool:
+        """Nothing more is expected of it."""
+        if self.bye:
+            return True
+        refused = self.final_status is not None and self.final_status not in _RETRIED
+        return refused and not self.answered
+
+
+@dataclass(slots=True)
+class CallState:
+    """One call while it is open."""
+
+    ordinal: int
+    call_id: str
+    first_ns: int
+    last_ns: int
+    legs: dict[tuple[int, int], LegState] = field(default_factory=dict)
+    ended_ns: int | None = None
+    messages: int = 0
+
+    @property
+    def is_call(self) -> bool:
+        """An INVITE, or a message of an INVITE dialog, was seen."""
+        return any(leg.invites or leg.bye for leg in self.legs.values())
+
+    def deadline(self, limits: Limits) -> int:
+        """When it closes if nothing more is heard, in capture time."""
+        if self.ended_ns is not None:
+            return self.ended_ns + limits.linger_ns
+        return self.last_ns + (limits.call_quiet_ns if self.is_call else limits.linger_ns)
+
+
+def _pair(a: int, b: int) -> tuple[int, int]:
+    return (a, b) if a <= b else (b, a)
+
+
+class CallTable:
+    """Every open call, by Call-ID. Past `Limits.calls` the oldest is closed early and said to be evicted."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._calls: dict[str, CallState] = {}
+        self._ordinal = 0
+        self.evicted = 0
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def get(self, call_id: str) -> CallState | None:
+        """The open call with this Call-ID."""
+        return self._calls.get(call_id)
+
+    def add(self, message: MessageRecord) -> tuple[CallState, LegState, list[CallState]]:
+        """Files a new message. Also gives calls that had to be closed to make room."""
+        evicted: list[CallState] = []
+        call = self._calls.get(message.call_id)
+        if call is None:
+            if len(self._calls) >= self._limits.calls:
+                evicted.append(self._calls.pop(next(iter(self._calls))))
+                self.evicted += 1
+            self._ordinal += 1
+            call = CallState(self._ordinal, message.call_id, message.ts_ns, message.ts_ns)
+            self._calls[message.call_id] = call
+        leg = self._leg(call, message)
+        call.messages += 1
+        call.last_ns = max(call.last_ns, message.ts_ns)
+        if len(leg.messages) < self._limits.messages_per_call:
+            leg.messages.append(message)
+        else:
+            leg.dropped_messages += 1
+        _advance(leg, message)
+        call.ended_ns = call.last_ns if all(each.over for each in call.legs.values()) else None
+        return call, leg, evicted
+
+    def _leg(self, call: CallState, message: MessageRecord) -> LegState:
+        source, target = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
+        key = _pair(source, target)
+        leg = call.legs.get(key)
+        if leg is None:
+            first, other = (source, target) if message.request else (target, source)
+            leg = LegState(len(call.legs) + 1, call.call_id, first, other, message.request)
+            call.legs[key] = leg
+        return leg
+
+    def due(self, now_ns: int) -> list[CallState]:
+        """Calls whose linger has passed, taken out of the table, in the order in which they came due."""
+        due = [call for call in self._calls.values() if call.deadline(self._limits) <= now_ns]
+        due.sort(key=lambda call: (call.deadline(self._limits), call.ordinal))
+        for call in due:
+            del self._calls[call.call_id]
+        return due
+
+    def touch(self, call: CallState, ts_ns: int) -> None:
+        """Keeps a call open whose media still flows."""
+        call.last_ns = max(call.last_ns, ts_ns)
+        self._calls[call.call_id] = call
+
+    def drain(self) -> list[CallState]:
+        """Everything still open, at the end of the capture."""
+        rest = list(self._calls.values())
+        self._calls.clear()
+        return rest
+
+
+def _advance(leg: LegState, message: MessageRecord) -> None:
+    """What the message does to the leg's life."""
+    if message.request:
+        if message.method == "INVITE":
+            leg.invites += 1
+            if not message.to_tag:
+                leg.final_status = None
+        elif message.method == "CANCEL":
+            leg.cancelled = True
+        elif message.method == "BYE":
+            leg.bye = True
+    elif message.method == "INVITE" and message.status is not None and message.status >= 200:
+        leg.invites = max(leg.invites, 1)
+        if message.status < 300:
+            leg.answered = True
+        elif not leg.answered:
+            leg.final_status = message.status
+    elif message.method not in {"INVITE", "CANCEL", "PRACK", "UPDATE"} and not leg.invites:
+        leg.final_status = message.status if (message.status or 0) >= 200 else leg.final_status
+    _negotiate(leg, message)
+
+
+def _negotiate(leg: LegState, message: MessageRecord) -> None:
+    raise NotImplementedError

@@ -1,0 +1,90 @@
+"""A SIP message as the session layer keeps it until its call closes."""
+
+from dataclasses import dataclass, field
+
+from analyzer.core.cites import Cite
+from analyzer.protocols.sdp.session import Session
+from analyzer.protocols.sip.message import Message
+from analyzer.session.carrier import Carrier
+
+EMERGENCY_PREFIX = "urn:service:sos"
+NEVER_INITIAL = frozenset({"ACK", "CANCEL", "BYE", "PRACK"})
+
+
+@dataclass(slots=True)
+class MessageRecord:
+    """What later questions need of one message; its bytes are not kept."""
+
+    ordinal: int
+    ts_ns: int
+    carrier: Carrier
+    cites: tuple[Cite, ...]
+    request: bool
+    method: str
+    status: int | None
+    reason: str
+    cseq: int | None
+    call_id: str
+    from_tag: str
+    to_tag: str
+    branch: str
+    vias: int
+    complete: bool
+    emergency: bool
+    asserted: tuple[str, ...]
+    preferred: tuple[str, ...]
+    privacy: tuple[str, ...]
+    sdp: Session | None
+    conference_focus: bool
+    sightings: dict[int, tuple[Cite, ...]] = field(default_factory=dict)
+    repeats: int = 0
+
+    @property
+    def initial(self) -> bool:
+        """A request that starts a dialog or stands alone."""
+        return self.request and not self.to_tag and self.method not in NEVER_INITIAL
+
+    @property
+    def sdes_keys(self) -> int:
+        """Inline keys readable in its SDP."""
+        if self.sdp is None:
+            return 0
+        return sum(1 for m in self.sdp.media for c in m.crypto for k in c.keys if k.key is not None)
+
+    @property
+    def label(self) -> str:
+        """The message in two words, as a ladder shows it."""
+        return self.method if self.request else f"{self.status} {self.reason}".strip()
+
+
+def _privacy(message: Message) -> tuple[str, ...]:
+    values = (part.strip().lower() for value in message.all("privacy") for part in value.split(";"))
+    return tuple(value for value in values if value)
+
+
+def record(message: Message, carrier: Carrier, sdp: Session | None, ordinal: int) -> MessageRecord:
+    """The record of a message that was not seen before."""
+    return MessageRecord(
+        ordinal=ordinal,
+        ts_ns=message.ts_ns,
+        carrier=carrier,
+        cites=message.cites,
+        request=message.is_request,
+        method=message.method,
+        status=message.status,
+        reason=message.reason,
+        cseq=message.cseq,
+        call_id=message.call_id,
+        from_tag=message.from_tag,
+        to_tag=message.to_tag,
+        branch=message.branch,
+        vias=len(message.vias),
+        complete=message.complete,
+        emergency=message.request_uri.lower().startswith(EMERGENCY_PREFIX),
+        asserted=message.identities("p-asserted-identity"),
+        preferred=message.identities("p-preferred-identity"),
+        privacy=_privacy(message),
+        sdp=sdp,
+        conference_focus=any("isfocus" in contact.lower() for contact in message.all("contact")),
+        sightings={carrier.vantage: message.cites},
+    )

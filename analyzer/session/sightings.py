@@ -1,0 +1,74 @@
+"""One message, several sightings: what was seen at two vantage points is one message, not a retransmission.
+
+A datagram's identity is its addresses, ports, IPv4 identification and bytes; a stream message's its addresses, ports
+and bytes. The k-th sighting at one vantage point matches the k-th at another within a window of time. A second one at
+the same vantage point is a retransmission, except a mirror port's copy: same identification, within a millisecond.
+"""
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Literal
+
+from analyzer.core.limits import Limits
+from analyzer.session.carrier import Carrier
+
+MIRROR_NS = 1_000_000
+RETRANSMISSION_NS = 32_000_000_000  # 64*T1, RFC 3261 17.1.1.2: no transaction repeats a message later
+
+Occurrence = Literal["new", "retransmission", "sighting", "mirror"]
+
+
+@dataclass(slots=True)
+class _Identity:
+    first_ns: list[int] = field(default_factory=list)  # of each occurrence
+    owners: list[object] = field(default_factory=list)
+    seen: dict[int, int] = field(default_factory=dict)  # vantage -> occurrences there
+    last_ns: dict[int, int] = field(default_factory=dict)  # vantage -> time of the latest one
+
+
+class SightingTable:
+    """Tells new messages from copies. Holds what was seen within the window, at most `capacity` identities."""
+
+    def __init__(self, limits: Limits, capacity: int = 65_536) -> None:
+        self._window_ns = max(limits.sighting_window_ns, RETRANSMISSION_NS)
+        self._match_ns = limits.sighting_window_ns
+        self._capacity = capacity
+        self._identities: OrderedDict[tuple[object, ...], _Identity] = OrderedDict()
+        self._bytes_seen: OrderedDict[tuple[object, ...], int] = OrderedDict()
+
+    def place(self, carrier: Carrier, raw: bytes, ts_ns: int, owner: object) -> tuple[Occurrence, object]:
+        """Says what this occurrence is, and the `owner` given with the one it belongs to (itself if new)."""
+        self._forget(ts_ns)
+        digest = (carrier.endpoints, hashlib.blake2b(raw, digest_size=16).digest())
+        key = (*digest, carrier.ip_id) if carrier.ip_id > 0 else digest
+        identity = self._identities.get(key)
+        if identity is None:
+            identity = self._identities[key] = _Identity()
+        count = identity.seen.get(carrier.vantage, 0)
+        previous_ns = identity.last_ns.get(carrier.vantage)
+        identity.last_ns[carrier.vantage] = ts_ns
+        if carrier.ip_id >= 0 and previous_ns is not None and abs(ts_ns - previous_ns) < MIRROR_NS:
+            return "mirror", identity.owners[count - 1]
+        identity.seen[carrier.vantage] = count + 1
+        if count < len(identity.owners) and abs(ts_ns - identity.first_ns[count]) <= self._match_ns:
+            return "sighting", identity.owners[count]
+        identity.owners.append(owner)
+        identity.first_ns.append(ts_ns)
+        identity.seen[carrier.vantage] = len(identity.owners)
+        repeated = digest in self._bytes_seen
+        self._bytes_seen[digest] = ts_ns
+        return ("retransmission" if repeated else "new"), owner
+
+    def _forget(self, now_ns: int) -> None:
+        horizon = now_ns - self._window_ns
+        while self._identities:
+            key, identity = next(iter(self._identities.items()))
+            if identity.first_ns[-1] >= horizon and len(self._identities) <= self._capacity:
+                break
+            del self._identities[key]
+        while self._bytes_seen:
+            key, ts_ns = next(iter(self._bytes_seen.items()))
+            if ts_ns >= horizon and len(self._bytes_seen) <= self._capacity:
+                break
+            del self._bytes_seen[key]
