@@ -1,0 +1,156 @@
+"""One protected TLS or DTLS record to plaintext, or a reason (RFC 5246 6.2.3, RFC 7366, RFC 7905, RFC 8446 5.2)."""
+
+import hmac
+from dataclasses import dataclass
+from typing import Literal
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4, Camellia, TripleDES
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+
+from analyzer.crypto.tls_keys import DirectionKeys
+from analyzer.formats.tls_suites import CipherSuite
+
+Reason = Literal["bad_tag", "bad_length", "bad_padding"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A record's plaintext. `content_type` is the inner one in TLS 1.3."""
+
+    content_type: int
+    plaintext: bytes
+
+
+class RecordOpener:
+    """Opens the records of one direction under one set of keys.
+
+    `sequence` is the implicit number of TLS; a datagram record brings its own (epoch and sequence, 64 bits).
+    """
+
+    def __init__(
+        self, suite: CipherSuite, version: int, keys: DirectionKeys, *, encrypt_then_mac: bool = False
+    ) -> None:
+        self._suite = suite
+        self._version = version
+        self._keys = keys
+        self._etm = encrypt_then_mac and suite.kind == "cbc"
+        self.sequence = 0
+        self._chained_iv = keys.iv.reveal()  # TLS 1.0 chains CBC blocks across records
+        self._stream: CipherContext | None = None
+        self._aead = self._make_aead()
+
+    def _make_aead(self) -> AESGCM | AESCCM | ChaCha20Poly1305 | None:
+        key = self._keys.key.reveal()
+        match self._suite.kind:
+            case "gcm":
+                return AESGCM(key)
+            case "ccm" | "ccm8":
+                return AESCCM(key, tag_length=self._suite.tag_bytes)
+            case "chacha20":
+                return ChaCha20Poly1305(key)
+            case _:
+                return None
+
+    def open(self, content_type: int, version: int, fragment: bytes, sequence: int | None = None) -> Opened | Reason:
+        """The plaintext of one record. The implicit sequence advances only when the record verifies."""
+        number = self.sequence if sequence is None else sequence
+        if self._version == 0x0304:
+            result = self._open_13(content_type, version, fragment, number)
+        elif self._aead is not None:
+            result = self._open_aead(content_type, version, fragment, number)
+        elif self._suite.kind == "cbc":
+            result = self._open_cbc(content_type, version, fragment, number)
+        else:
+            result = self._open_stream(content_type, version, fragment, number)
+        if isinstance(result, Opened) and sequence is None:
+            self.sequence += 1
+        return result
+
+    def _open_13(self, content_type: int, version: int, fragment: bytes, number: int) -> Opened | Reason:
+        iv = self._keys.iv.reveal()
+        nonce = (int.from_bytes(iv, "big") ^ number).to_bytes(12, "big")
+        header = bytes((content_type,)) + version.to_bytes(2, "big") + len(fragment).to_bytes(2, "big")
+        plain = self._decrypt_aead(nonce, fragment, header)
+        if plain is None:
+            return "bad_tag"
+        inner = plain.rstrip(b"\x00")
+        return Opened(inner[-1], inner[:-1]) if inner else "bad_padding"
+
+    def _open_aead(self, content_type: int, version: int, fragment: bytes, number: int) -> Opened | Reason:
+        iv = self._keys.iv.reveal()
+        explicit = 0 if self._suite.kind == "chacha20" else 8
+        size = len(fragment) - explicit - self._suite.tag_bytes
+        if size < 0:
+            return "bad_length"
+        counted = (int.from_bytes(iv, "big") ^ number).to_bytes(12, "big") if not explicit else b""
+        nonce = counted or iv + fragment[:8]
+        plain = self._decrypt_aead(nonce, fragment[explicit:], _header(content_type, version, size, number))
+        return "bad_tag" if plain is None else Opened(content_type, plain)
+
+    def _decrypt_aead(self, nonce: bytes, data: bytes, header: bytes) -> bytes | None:
+        if self._aead is None or len(data) < self._suite.tag_bytes:
+            return None
+        try:
+            return self._aead.decrypt(nonce, data, header)
+        except InvalidTag:
+            return None
+
+    def _open_cbc(self, content_type: int, version: int, fragment: bytes, number: int) -> Opened | Reason:
+        block = self._suite.block_bytes
+        mac_bytes = self._suite.mac_bytes
+        explicit = self._version not in (0x0300, 0x0301)
+        body = fragment
+        if self._etm:
+            body, tag = fragment[:-mac_bytes], fragment[-mac_bytes:]
+            if not hmac.compare_digest(tag, self._mac(content_type, version, body, number)):
+                return "bad_tag"
+        iv, data = (body[:block], body[block:]) if explicit else (self._chained_iv, body)
+        if len(iv) != block or not data or len(data) % block:
+            return "bad_length"
+        plain = self._cbc(iv).update(data)
+        padding = plain[-1] + 1
+        if padding > len(plain) or plain[-padding:] != bytes((padding - 1,)) * padding:
+            return "bad_padding"
+        plain = plain[:-padding]
+        if not self._etm:
+            if len(plain) < mac_bytes:
+                return "bad_length"
+            plain, tag = plain[: len(plain) - mac_bytes], plain[len(plain) - mac_bytes :]
+            if not hmac.compare_digest(tag, self._mac(content_type, version, plain, number)):
+                return "bad_tag"
+        self._chained_iv = data[-block:]
+        return Opened(content_type, plain)
+
+    def _cbc(self, iv: bytes) -> CipherContext:
+        key = self._keys.key.reveal()
+        match self._suite.cipher:
+            case "CAMELLIA":
+                return Cipher(Camellia(key), modes.CBC(iv)).decryptor()
+            case "3DES":
+                return Cipher(TripleDES(key), modes.CBC(iv)).decryptor()
+            case _:
+                return Cipher(AES(key), modes.CBC(iv)).decryptor()
+
+    def _open_stream(self, content_type: int, version: int, fragment: bytes, number: int) -> Opened | Reason:
+        plain = fragment
+        if self._suite.cipher == "RC4":
+            if self._stream is None:
+                self._stream = Cipher(ARC4(self._keys.key.reveal()), mode=None).decryptor()
+            plain = self._stream.update(fragment)
+        size = len(plain) - self._suite.mac_bytes
+        if size < 0:
+            return "bad_length"
+        if not hmac.compare_digest(plain[size:], self._mac(content_type, version, plain[:size], number)):
+            return "bad_tag"
+        return Opened(content_type, plain[:size])
+
+    def _mac(self, content_type: int, version: int, data: bytes, number: int) -> bytes:
+        header = _header(content_type, version, len(data), number)
+        return hmac.digest(self._keys.mac_key.reveal(), header + data, self._suite.mac)
+
+
+def _header(content_type: int, version: int, size: int, number: int) -> bytes:
+    return number.to_bytes(8, "big") + bytes((content_type,)) + version.to_bytes(2, "big") + size.to_bytes(2, "big")

@@ -1,0 +1,85 @@
+"""NSS key log (SSLKEYLOGFILE): secrets of TLS and DTLS connections by client random. Problems carry their line."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from analyzer.core.secrets import Secret
+from analyzer.core.text import safe
+
+LABELS = frozenset(
+    {
+        "CLIENT_RANDOM",
+        "CLIENT_EARLY_TRAFFIC_SECRET",
+        "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+        "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+        "CLIENT_TRAFFIC_SECRET_0",
+        "SERVER_TRAFFIC_SECRET_0",
+        "EARLY_EXPORTER_SECRET",
+        "EXPORTER_SECRET",
+        "RSA",
+        "PMS_CLIENT_RANDOM",
+    }
+)
+_SECRET_BYTES = {"CLIENT_RANDOM": (48, 48), "RSA": (48, 48)}
+
+
+@dataclass(frozen=True, slots=True)
+class LogSecret:
+    """One line: the label, the client random it belongs to (for RSA: the start of the encrypted premaster)."""
+
+    label: str
+    client_random: bytes
+    secret: Secret
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogProblem:
+    """A line that is not understood."""
+
+    line: int
+    message: str
+
+
+def _hex(text: bytes) -> bytes | None:
+    if not text or len(text) % 2 or text.translate(None, b"0123456789abcdefABCDEF"):
+        return None
+    return bytes.fromhex(text.decode("ascii"))
+
+
+def looks_like(data: bytes) -> bool:
+    """Whether the first line with content is one of a key log."""
+    for line in data[:65_536].splitlines():
+        words = line.split()
+        if words and not words[0].startswith(b"#"):
+            return words[0].decode("ascii", "replace") in LABELS and len(words) == 3
+    return False
+
+
+def parse_line(line: bytes, number: int) -> LogSecret | LogProblem | None:
+    """One line; None for a blank or a comment."""
+    words = line.split()
+    if not words or words[0].startswith(b"#"):
+        return None
+    label = words[0].decode("ascii", "replace")
+    if label not in LABELS:
+        return LogProblem(number, f"unknown label {safe(label, 40)}")
+    if len(words) != 3:
+        return LogProblem(number, f"{label}: expected two hexadecimal values, got {len(words) - 1}")
+    context, secret = _hex(words[1]), _hex(words[2])
+    if context is None or secret is None:
+        return LogProblem(number, f"{label}: a value is not hexadecimal")
+    low, high = _SECRET_BYTES.get(label, (1, 64))
+    if not low <= len(secret) <= high:
+        return LogProblem(number, f"{label}: a secret of {len(secret)} bytes")
+    if label != "RSA" and len(context) != 32:
+        return LogProblem(number, f"{label}: a client random of {len(context)} bytes, not 32")
+    return LogSecret(label, context, Secret(secret), number)
+
+
+def parse(data: bytes) -> Iterator[LogSecret | LogProblem]:
+    """Every line of a key log."""
+    for number, line in enumerate(data.splitlines(), 1):
+        parsed = parse_line(line, number)
+        if parsed is not None:
+            yield parsed

@@ -1,0 +1,318 @@
+"""TLS connections: handshake followed, records opened where a secret is known, plaintext handed on.
+
+TLS 1.0 to 1.3 (RFC 2246, 4346, 5246, 8446), with RFC 7366 and RFC 7627. Secrets come from a key log by client random,
+or from a private key (RSA key exchange). The tracker is total: what cannot be opened is counted with a reason.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from analyzer.core.anomalies import Anomaly, define
+from analyzer.core.cites import Cite
+from analyzer.core.secrets import Secret
+from analyzer.core.severity import Severity
+from analyzer.crypto import tls_keys
+from analyzer.crypto.tls_records import Opened, Reason, RecordOpener
+from analyzer.formats import tls_handshake as hs
+from analyzer.formats.tls_suites import CipherSuite, suite
+from analyzer.protocols.tls.records import (
+    ALERT,
+    APPLICATION_DATA,
+    CHANGE_CIPHER_SPEC,
+    HANDSHAKE,
+    Record,
+)
+from analyzer.transport.cited import Chunk
+
+Side = Literal["client", "server"]
+
+BAD_HANDSHAKE = define(
+    "tls.bad_handshake", Severity.LOW, "A TLS handshake message that is not well-formed", "RFC 8446 4"
+)
+AUTH_FAILED = define(
+    "tls.record_refused", Severity.MEDIUM, "A TLS record does not verify with the key at hand", "RFC 8446 5.2"
+)
+RETRY = define("tls.hello_retry_request", Severity.INFO, "The server asked for another ClientHello", "RFC 8446 4.1.4")
+EARLY_DATA = define("tls.early_data", Severity.LOW, "0-RTT data: it can be replayed", "RFC 8446 8")
+FATAL_ALERT = define("tls.fatal_alert", Severity.INFO, "A fatal TLS alert", "RFC 8446 6")
+
+_HANDSHAKE_LIMIT = 262_144
+
+
+class SecretStore(Protocol):
+    """Where secrets are looked up: NSS key log labels by client random, premaster secrets by private keys."""
+
+    def log_secret(self, label: str, client_random: bytes) -> Secret | None:
+        """The secret that a key log gives for a label and a client random."""
+
+    def rsa_premaster(self, encrypted: bytes, certificate: bytes | None) -> Secret | None:
+        """The premaster secret of a ClientKeyExchange, where the server's private key is at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plaintext:
+    """Application data that was opened, with the frames of its record."""
+
+    side: Side
+    chunk: Chunk
+    cites: tuple[Cite, ...]
+
+
+@dataclass(slots=True)
+class _Direction:
+    opener: RecordOpener | None = None
+    encrypted: bool = False  # records are protected from here on
+    handshake: bytearray = field(default_factory=bytearray)
+    secret: Secret | None = None  # TLS 1.3: the current application traffic secret
+    application: bool = False  # TLS 1.3: past the handshake keys
+    refused: int = 0
+    opened: int = 0
+    lost: bool = False
+
+
+@dataclass(slots=True)
+class TlsConnection:
+    """One connection from its first record on. `failure` says why it stays closed, "" while nothing is amiss."""
+
+    store: SecretStore
+    client_hello: hs.Hello | None = None
+    server_hello: hs.Hello | None = None
+    suite: CipherSuite | None = None
+    version: int = 0
+    certificates: list[bytes] = field(default_factory=list)
+    client_certificates: list[bytes] = field(default_factory=list)
+    master: Secret | None = None
+    failure: str = ""
+    retried: bool = False
+    early_data: bool = False
+    encrypted_records: int = 0
+    opened_records: int = 0
+    _directions: dict[Side, _Direction] = field(
+        default_factory=lambda: {"client": _Direction(), "server": _Direction()}
+    )
+    _transcript: bytearray = field(default_factory=bytearray)
+    _pending_premaster: Secret | None = None
+
+    def record(self, side: Side, record: Record) -> Sequence[Plaintext | Anomaly]:
+        """Takes one record of one side."""
+        direction = self._directions[side]
+        if record.content_type == CHANGE_CIPHER_SPEC:
+            if self.version != 0x0304:
+                self._change_cipher(side, direction)
+            return ()
+        content_type, data = record.content_type, record.fragment
+        if direction.encrypted:
+            self.encrypted_records += 1
+            opened = self._open(side, direction, record)
+            if not isinstance(opened, Opened):
+                return opened
+            content_type, data = opened.content_type, opened.plaintext
+            self.opened_records += 1
+        if content_type == HANDSHAKE:
+            return self._handshake(side, direction, data, record.cites)
+        if content_type == ALERT:
+            return self._alert(data, record.cites)
+        if content_type == APPLICATION_DATA and data and direction.encrypted:
+            return (Plaintext(side, Chunk(data, record.cites[-1]), record.cites),)
+        return ()
+
+    def lost_bytes(self, side: Side) -> None:
+        """Records of a side are missing: implicit sequence numbers no longer count."""
+        self._directions[side].lost = True
+        if not self.failure:
+            self.failure = "bytes of the connection were not captured"
+
+    # -- opening -------------------------------------------------------------------------------------------------
+
+    def _open(self, side: Side, direction: _Direction, record: Record) -> Opened | Sequence[Plaintext | Anomaly]:
+        if direction.opener is None:
+            if not self.failure:
+                self.failure = self._why_closed()
+            return ()
+        result = direction.opener.open(record.content_type, record.version, record.fragment)
+        if not isinstance(result, Opened) and self.version == 0x0304:
+            result = self._try_later_keys(side, direction, record)
+        if not isinstance(result, Opened) and direction.lost:
+            result = self._try_later_sequence(direction, record)
+        if isinstance(result, Opened):
+            direction.opened += 1
+            return result
+        direction.refused += 1
+        if not self.early_data:
+            self.failure = self.failure or "records do not verify with the key at hand"
+        return (Anomaly(AUTH_FAILED, record.cites, result),)
+
+    def _try_later_keys(self, side: Side, direction: _Direction, record: Record) -> Opened | Reason:
+        """TLS 1.3: the handshake's end was not seen (it was encrypted and is lost), or 0-RTT was refused."""
+        if direction.application:
+            return "bad_tag"
+        later = self._traffic_opener(side, application=True)
+        if later is None:
+            return "bad_tag"
+        result = later.open(record.content_type, record.version, record.fragment)
+        if isinstance(result, Opened):
+            direction.opener, direction.application = later, True
+        return result
+
+    @staticmethod
+    def _try_later_sequence(direction: _Direction, record: Record) -> Opened | Reason:
+        """After a gap: the implicit sequence number moved on by as many records as were lost, within reason."""
+        opener = direction.opener
+        if opener is None:
+            return "bad_tag"
+        start = opener.sequence
+        for number in range(start + 1, start + 257):
+            result = opener.open(record.content_type, record.version, record.fragment, number)
+            if isinstance(result, Opened):
+                opener.sequence = number + 1
+                return result
+        return "bad_tag"
+
+    def _why_closed(self) -> str:
+        if self.client_hello is None:
+            return "the handshake was not captured"
+        if self.suite is None:
+            return "the cipher suite is not known here"
+        return "no secret for this connection in the keys given"
+
+    # -- handshake -----------------------------------------------------------------------------------------------
+
+    def _handshake(
+        self, side: Side, direction: _Direction, data: bytes, cites: tuple[Cite, ...]
+    ) -> Sequence[Plaintext | Anomaly]:
+        direction.handshake += data
+        if len(direction.handshake) > _HANDSHAKE_LIMIT:
+            direction.handshake.clear()
+            return (Anomaly(BAD_HANDSHAKE, cites, "a message longer than any certificate chain"),)
+        messages, taken = hs.split_messages(bytes(direction.handshake))
+        del direction.handshake[:taken]
+        anomalies: list[Anomaly] = []
+        for kind, body, raw in messages:
+            anomalies += self._message(side, direction, kind, body, raw, cites)
+        return anomalies
+
+    def _message(
+        self, side: Side, direction: _Direction, kind: int, body: bytes, raw: bytes, cites: tuple[Cite, ...]
+    ) -> list[Anomaly]:
+        anomalies: list[Anomaly] = []
+        if len(self._transcript) < _HANDSHAKE_LIMIT:
+            self._transcript += raw
+        if kind == hs.CLIENT_HELLO:
+            anomalies = self._client_hello(hs.parse_client_hello(body), cites)
+        elif kind == hs.SERVER_HELLO:
+            anomalies = self._server_hello(hs.parse_server_hello(body), cites)
+        elif kind == hs.CERTIFICATE:
+            found = hs.parse_certificates(body, tls13=self.version == 0x0304)
+            if found is None:
+                anomalies = [Anomaly(BAD_HANDSHAKE, cites, "Certificate")]
+            elif side == "server":
+                self.certificates = list(found)
+            else:
+                self.client_certificates = list(found)
+        elif kind == hs.CLIENT_KEY_EXCHANGE:
+            self._client_key_exchange(body)
+        elif kind == hs.FINISHED and self.version == 0x0304:
+            self._finished_13(side, direction)
+        elif kind == hs.KEY_UPDATE and self.version == 0x0304:
+            self._key_update(direction)
+        return anomalies
+
+    def _client_hello(self, hello: hs.Hello | None, cites: tuple[Cite, ...]) -> list[Anomaly]:
+        if hello is None:
+            return [Anomaly(BAD_HANDSHAKE, cites, "ClientHello")]
+        self.client_hello = hello
+        if hs.EXT_EARLY_DATA in hello.extensions:
+            self.early_data = True
+            secret = self.store.log_secret("CLIENT_EARLY_TRAFFIC_SECRET", hello.random)
+            early = suite(hello.suites[0]) if hello.suites else None
+            direction = self._directions["client"]
+            direction.encrypted = True
+            if secret is not None and early is not None:
+                direction.opener = RecordOpener(early, 0x0304, tls_keys.traffic_keys(early, secret))
+            return [Anomaly(EARLY_DATA, cites)]
+        return []
+
+    def _server_hello(self, hello: hs.Hello | None, cites: tuple[Cite, ...]) -> list[Anomaly]:
+        if hello is None:
+            return [Anomaly(BAD_HANDSHAKE, cites, "ServerHello")]
+        if hello.retry_request:
+            self.retried, self.version = True, hello.negotiated_version
+            return [Anomaly(RETRY, cites)]
+        self.server_hello = hello
+        self.version = hello.negotiated_version
+        self.suite = suite(hello.suites[0])
+        if self.version == 0x0304:
+            for side in ("client", "server"):
+                direction = self._directions[side]
+                direction.encrypted = True
+                direction.opener = self._traffic_opener(side, application=False)
+        return []
+
+    def _traffic_opener(self, side: Side, *, application: bool) -> RecordOpener | None:
+        if self.client_hello is None or self.suite is None:
+            return None
+        label = f"{side.upper()}_{'TRAFFIC_SECRET_0' if application else 'HANDSHAKE_TRAFFIC_SECRET'}"
+        secret = self.store.log_secret(label, self.client_hello.random)
+        if secret is None:
+            return None
+        if application:
+            self._directions[side].secret = secret
+        return RecordOpener(self.suite, 0x0304, tls_keys.traffic_keys(self.suite, secret))
+
+    def _finished_13(self, side: Side, direction: _Direction) -> None:
+        direction.opener = self._traffic_opener(side, application=True)
+        direction.application = True
+
+    def _key_update(self, direction: _Direction) -> None:
+        if direction.secret is None or self.suite is None:
+            return
+        direction.secret = tls_keys.next_traffic_secret(self.suite, direction.secret)
+        direction.opener = RecordOpener(self.suite, 0x0304, tls_keys.traffic_keys(self.suite, direction.secret))
+
+    def _client_key_exchange(self, body: bytes) -> None:
+        if self.suite is None or self.suite.key_exchange != "RSA" or self.client_hello is None:
+            return
+        encrypted = body if self.version == 0x0300 else body[2:]
+        leaf = self.certificates[0] if self.certificates else None
+        self._pending_premaster = self.store.rsa_premaster(encrypted, leaf)
+        if self._pending_premaster is not None:
+            self._derive_master()
+
+    def _derive_master(self) -> None:
+        """The master secret at ClientKeyExchange, which is where RFC 7627's session hash ends."""
+        if self._pending_premaster is None or self.suite is None or self.client_hello is None:
+            return
+        server = self.server_hello
+        if server is None:
+            return
+        premaster = self._pending_premaster.reveal()
+        if hs.EXT_EMS in server.extensions:
+            digest = tls_keys.handshake_hash(self.version, self.suite, bytes(self._transcript))
+            self.master = tls_keys.extended_master_secret(self.version, self.suite, premaster, digest)
+        else:
+            self.master = tls_keys.master_secret(
+                self.version, self.suite, premaster, self.client_hello.random, server.random
+            )
+
+    def _change_cipher(self, side: Side, direction: _Direction) -> None:
+        direction.encrypted = True
+        direction.opener = None
+        if self.client_hello is None or self.server_hello is None or self.suite is None:
+            return
+        if self.master is None:
+            self.master = self.store.log_secret("CLIENT_RANDOM", self.client_hello.random)
+        if self.master is None:
+            return
+        client, server = tls_keys.key_block(
+            self.version, self.suite, self.master, self.client_hello.random, self.server_hello.random
+        )
+        etm = hs.EXT_ETM in self.server_hello.extensions
+        keys = client if side == "client" else server
+        direction.opener = RecordOpener(self.suite, self.version, keys, encrypt_then_mac=etm)
+
+    @staticmethod
+    def _alert(data: bytes, cites: tuple[Cite, ...]) -> Sequence[Anomaly]:
+        if len(data) == 2 and data[0] == 2:
+            return (Anomaly(FATAL_ALERT, cites, f"description {data[1]}"),)
+        return ()
