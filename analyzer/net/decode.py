@@ -13,11 +13,9 @@ from analyzer.core.anomalies import Anomaly, AnomalyKind, define
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
-from analyzer.net import layers
+from analyzer.net import layers, tunnels
+from analyzer.net.columns import I64, Columns, Mask
 from analyzer.net.packets import ESP, SCTP, TCP, UDP, V4_MAPPED, PacketBatch
-
-I64 = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 NULL, ETHERNET, RAW, LOOP, SLL, IPV4, IPV6, SLL2 = 0, 1, 101, 108, 113, 228, 229, 276
 _LINK_BYTES = {NULL: 4, ETHERNET: 14, RAW: 0, LOOP: 4, SLL: 16, IPV4: 0, IPV6: 0, SLL2: 20}
@@ -26,38 +24,9 @@ _NAMES = {0x0806: "arp"}
 _TAGS = 2  # 802.1Q tags read here: one, or an outer and an inner
 
 IP_LENGTH = define("net.ip_length", Severity.LOW, "The IP length disagrees with the frame", "RFC 791 3.1")
+TOO_DEEP = define("net.too_deep", Severity.MEDIUM, "Encapsulations are stacked deeper than the limit")
 UDP_LENGTH = define("net.udp_length", Severity.LOW, "The UDP length disagrees with the IP payload", "RFC 768")
 TCP_OFFSET = define("net.tcp_offset", Severity.LOW, "The TCP data offset points outside the segment", "RFC 9293 3.1")
-
-
-class _Columns:
-    """The rows still being decoded, as parallel arrays; `keep` narrows all of them."""
-
-    def __init__(self, buffer: npt.NDArray[np.uint8], **arrays: I64) -> None:
-        self.buffer = buffer
-        self.of = arrays
-
-    def __getitem__(self, name: str) -> I64:
-        return self.of[name]
-
-    def __setitem__(self, name: str, values: I64) -> None:
-        self.of[name] = values
-
-    def keep(self, mask: Mask) -> None:
-        if not mask.all():
-            self.of = {name: values[mask] for name, values in self.of.items()}
-
-    def byte(self, at: I64) -> I64:
-        return self.buffer.take(at, mode="clip").astype(np.int64)
-
-    def be16(self, at: I64) -> I64:
-        return self.byte(at) << 8 | self.byte(at + 1)
-
-    def be32(self, at: I64) -> I64:
-        return self.be16(at) << 16 | self.be16(at + 2)
-
-    def be64(self, at: I64) -> npt.NDArray[np.uint64]:
-        return self.be32(at).astype(np.uint64) << np.uint64(32) | self.be32(at + 4).astype(np.uint64)
 
 
 class Decoder:
@@ -96,13 +65,21 @@ class Decoder:
             start = batch.start[rows].astype(np.int64)
             end = start + batch.captured[rows]
             lost = np.maximum(batch.wire[rows].astype(np.int64) - batch.captured[rows], 0)
-            columns = _Columns(buffer, row=rows, at=start, end=end, lost=lost, layers=np.zeros(len(rows), np.int64))
+            columns = Columns(
+                buffer,
+                row=rows,
+                at=start,
+                end=end,
+                lost=lost,
+                layers=np.zeros(len(rows), np.int64),
+                depth=np.zeros(len(rows), np.int64),
+            )
             if self._link(columns, link):
                 parts.extend(self._network(columns))
         self._announce(batch)
         return self._packets(batch, parts)
 
-    def _drop(self, c: _Columns, bad: Mask, reason: str) -> None:
+    def _drop(self, c: Columns, bad: Mask, reason: str) -> None:
         if not bad.any():
             return
         assert self._batch is not None
@@ -112,11 +89,11 @@ class Decoder:
             self.undecoded[key] = self.undecoded.get(key, 0) + count
         c.keep(~bad)
 
-    def _drop_by(self, c: _Columns, bad: Mask, values: I64, form: str) -> None:
+    def _drop_by(self, c: Columns, bad: Mask, values: I64, form: str) -> None:
         for value in np.unique(values[bad]).tolist():
             self._drop(c, c["kind"] == value, _NAMES.get(value, form.format(value)))
 
-    def _note(self, c: _Columns, wrong: Mask, kind: AnomalyKind, detail: str) -> None:
+    def _note(self, c: Columns, wrong: Mask, kind: AnomalyKind, detail: str) -> None:
         self._pending.extend((row, kind, detail) for row in c["row"][wrong].tolist())
 
     def _announce(self, b: FrameBatch) -> None:
@@ -126,7 +103,7 @@ class Decoder:
             self._anomalies.append(Anomaly(kind, (cite,), detail))
         self._pending.clear()
 
-    def _link(self, c: _Columns, link: int) -> bool:
+    def _link(self, c: Columns, link: int) -> bool:
         """Steps over the link layer; `kind` becomes the EtherType, or 0 where the IP version must tell."""
         every = np.ones(len(c["row"]), np.bool_)
         if link not in _LINK_BYTES:
@@ -144,7 +121,7 @@ class Decoder:
                 self._tag(c, depth)
         return True
 
-    def _vantage(self, c: _Columns, link: int) -> None:
+    def _vantage(self, c: Columns, link: int) -> None:
         assert self._batch is not None
         source = self._batch.source[c["row"]].astype(np.int64)
         index = c.be32(c["at"] + 4) if link == SLL2 else np.zeros(len(source), np.int64)
@@ -160,7 +137,7 @@ class Decoder:
             numbers[i] = self.vantages.index(name)
         c["vantage"] = numbers[back.reshape(-1)]
 
-    def _tag(self, c: _Columns, depth: int) -> None:
+    def _tag(self, c: Columns, depth: int) -> None:
         tagged = np.isin(c["kind"], (0x8100, 0x88A8, 0x9100))
         if not tagged.any():
             return
@@ -170,7 +147,7 @@ class Decoder:
         c["at"] = np.where(tagged, c["at"] + 4, c["at"])
         c["layers"] = c["layers"] | np.where(tagged, layers.QINQ if depth else layers.VLAN, 0)
 
-    def _network(self, c: _Columns) -> list[_Columns]:
+    def _network(self, c: Columns) -> list[Columns]:
         other = ~np.isin(c["kind"], (0, 0x0800, 0x86DD))
         self._drop_by(c, other, c["kind"], "ethertype_{:04x}")
         self._drop(c, c["end"] <= c["at"], "short")
@@ -181,13 +158,13 @@ class Decoder:
         parts = []
         for number, read in ((4, self._ipv4), (6, self._ipv6)):
             if (version == number).any():
-                part = _Columns(c.buffer, **c.of)
+                part = Columns(c.buffer, **c.of)
                 part.keep(version == number)
                 read(part)
                 parts.extend(self._transport(part))
         return parts
 
-    def _ipv4(self, c: _Columns) -> None:
+    def _ipv4(self, c: Columns) -> None:
         """RFC 791 3.1. A total length of 0 is segmentation offload: the frame's end stands in for it."""
         self._drop(c, c["end"] - c["at"] < 20, "short")
         header = (c.byte(c["at"]) & 15) * 4
@@ -210,8 +187,9 @@ class Decoder:
         c["src_lo"] = c.be32(at + 12) | int(V4_MAPPED)
         c["dst_lo"] = c.be32(at + 16) | int(V4_MAPPED)
         c["at"] = at + header
+        self._extensions(c, (51,))
 
-    def _ipv6(self, c: _Columns) -> None:
+    def _ipv6(self, c: Columns) -> None:
         """RFC 8200 3. A payload length of 0 is segmentation offload: the frame's end stands in for it."""
         self._drop(c, c["end"] - c["at"] < 40, "short")
         at = c["at"]
@@ -225,22 +203,59 @@ class Decoder:
         for name, where in (("src_hi", 8), ("src_lo", 16), ("dst_hi", 24), ("dst_lo", 32)):
             c[name] = c.be64(at + where).view(np.int64)
         c["at"] = at + 40
+        self._extensions(c, (0, 43, 44, 51, 60))
 
-    def _transport(self, c: _Columns) -> list[_Columns]:
-        self._drop_by(c, ~np.isin(c["kind"], list(_TRANSPORT_BYTES)), c["kind"], "ip_protocol_{}")
+    def _extensions(self, c: Columns, known: tuple[int, ...]) -> None:
+        """Steps over extension headers and AH (RFC 8200 4, RFC 4302 2.2); an atomic fragment is whole (RFC 6946)."""
+        for _ in range(self._limits.decode_depth):
+            if not np.isin(c["kind"], known).any():
+                return
+            self._drop(c, np.isin(c["kind"], known) & (c["end"] - c["at"] < 8), "short")
+            self._drop(
+                c, np.isin(c["kind"], known) & (c["kind"] == 44) & (c.be16(c["at"] + 2) & 0xFFF9 != 0), "fragment"
+            )
+            at, kind = c["at"], c["kind"]
+            size = np.where(kind == 51, (c.byte(at + 1) + 2) * 4, np.where(kind == 44, 8, (c.byte(at + 1) + 1) * 8))
+            there = np.isin(kind, known)
+            bit = np.where(kind == 51, layers.AH, layers.EXTENSION_HEADERS)
+            c["layers"] = c["layers"] | np.where(there, bit, 0)
+            c["kind"], c["at"] = np.where(there, c.byte(at), kind), np.where(there, at + size, at)
+        self._too_deep(c, np.isin(c["kind"], known))
+
+    def _too_deep(self, c: Columns, deep: Mask) -> None:
+        self._note(c, deep, TOO_DEEP, "")
+        self._drop(c, deep, "too_deep")
+
+    def _enter(self, c: Columns) -> list[Columns]:
+        """Decodes what a tunnel carries; `c` stands at the inner header, `kind` names its EtherType."""
+        c["end"], c["lost"] = np.minimum(c["end"], c["stop"]), np.maximum(c["stop"] - c["end"], 0)
+        c["depth"] = c["depth"] + 1
+        self._too_deep(c, c["depth"] > self._limits.decode_depth)
+        return self._network(c) if len(c["row"]) else []
+
+    def _transport(self, c: Columns) -> list[Columns]:
         parts = []
+        inner, outer = tunnels.over_ip(c)
+        if inner is not None:
+            parts.extend(self._enter(inner))
+            c = outer
+        self._drop_by(c, ~np.isin(c["kind"], list(_TRANSPORT_BYTES)), c["kind"], "ip_protocol_{}")
         for number, size in _TRANSPORT_BYTES.items():
             mask = c["kind"] == number
             if not mask.any():
                 continue
-            part = _Columns(c.buffer, **c.of)
+            part = Columns(c.buffer, **c.of)
             part.keep(mask)
             self._drop(part, np.minimum(part["stop"], part["end"]) - part["at"] < size, "short")
             self._fields(part, number)
+            if number == UDP:
+                inner, part = tunnels.over_udp(part, self._limits.decode_depth)
+                if inner is not None:
+                    parts.extend(self._enter(inner))
             parts.append(part)
         return parts
 
-    def _fields(self, c: _Columns, number: int) -> None:
+    def _fields(self, c: Columns, number: int) -> None:
         at, room = c["at"], c["stop"] - c["at"]
         none = np.zeros(len(at), np.int64)
         c["sport"] = none if number == ESP else c.be16(at)
@@ -265,7 +280,7 @@ class Decoder:
         c["payload_length"] = np.maximum(np.minimum(c["stop"], c["end"]) - begin, 0)
         c["missing"] = np.maximum(c["stop"] - begin, 0) - c["payload_length"]
 
-    def _packets(self, b: FrameBatch, parts: list[_Columns]) -> PacketBatch:
+    def _packets(self, b: FrameBatch, parts: list[Columns]) -> PacketBatch:
         row = np.concatenate([p["row"] for p in parts]) if parts else np.zeros(0, np.int64)
         order = np.argsort(row, kind="stable")
         row = row[order]
