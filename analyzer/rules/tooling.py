@@ -137,3 +137,17 @@ def explain(rule: Rule) -> dict[str, Any]:
         "reads": sorted({path for part in parts for path, _ in part.reads}),
         "tests": [dataclasses.asdict(test) for test in rule.tests],
     }
+
+
+def docs(rules: RuleSet) -> dict[str, str]:
+    """Markdown by path: one page a rule, and an index."""
+    index = ["# Rules", "", "| rule | severity | title |", "| --- | --- | --- |"]
+    pages: dict[str, str] = {}
+    for rule in rules.rules:
+        index.append(f"| [{rule.id}]({rule.id}.md) | {rule.severity.label} | {rule.title} |")
+        refs = "; ".join(f"{doc} {clause}".rstrip() for doc, clause in rule.refs)
+        pages[f"{rule.id}.md"] = "\n\n".join(
+            [f"# {rule.id}: {rule.title}", rule.about, f"Why: {rule.why}", f"Fix: {rule.fix}", f"References: {refs}",
+             f"```\n{rule.condition.source}\n```", ""]
+        )  # fmt: skip
+    return {"index.md": "\n".join([*index, ""]), **pages}
