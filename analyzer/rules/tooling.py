@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from analyzer.core.severity import Verdict
+from analyzer.core.severity import SEVERITY_BY_LABEL, Verdict
 from analyzer.core.unknown import Need, Unknown
 from analyzer.rules.document import FileProblem
 from analyzer.rules.evaluate import InlineTest, Rule, RuleSet
-from analyzer.rules.load import load_rules
+from analyzer.rules.load import REQUIRED, RULE_KEYS, load_rules
 from analyzer.rules.types import Type, fields_of
 from analyzer.session.model.registry import ENTITIES
 
@@ -151,3 +151,27 @@ def docs(rules: RuleSet) -> dict[str, str]:
              f"```\n{rule.condition.source}\n```", ""]
         )  # fmt: skip
     return {"index.md": "\n".join([*index, ""]), **pages}
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a pack: its keys and their shapes; expressions are checked by `lint`."""
+    text, texts = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
+    objects = {"type": "array", "items": {"type": "object"}}
+    shapes: dict[str, Any] = dict.fromkeys(sorted(RULE_KEYS), text)
+    shapes |= dict.fromkeys(("profiles", "evidence", "same_as", "caveats"), texts)
+    shapes |= dict.fromkeys(("refs", "unless", "tests"), objects)
+    shapes |= dict.fromkeys(("when", "assert"), {"type": ["string", "boolean"]})
+    shapes |= {
+        "note": {"type": "boolean"},
+        "each": {"enum": list(ENTITIES)},
+        "severity": {"enum": [*SEVERITY_BY_LABEL]},
+    }
+    rule = {"type": "object", "properties": shapes, "required": list(REQUIRED), "additionalProperties": False}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {"format": {"const": 1}, "pack": text, "title": text, "constants": {"type": "object"},
+                       "rules": {"type": "array", "items": rule}},
+        "required": ["format", "pack", "title", "rules"],
+        "additionalProperties": False,
+    }  # fmt: skip
