@@ -158,9 +158,9 @@ def schema() -> dict[str, Any]:
     text, texts = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
     objects = {"type": "array", "items": {"type": "object"}}
     shapes: dict[str, Any] = dict.fromkeys(sorted(RULE_KEYS), text)
-    shapes |= dict.fromkeys(("profiles", "evidence", "same_as", "caveats"), texts)
-    shapes |= dict.fromkeys(("refs", "unless", "tests"), objects)
-    shapes |= dict.fromkeys(("when", "assert"), {"type": ["string", "boolean"]})
+    shapes |= {key: texts for key in ("profiles", "evidence", "same_as", "caveats")}
+    shapes |= {key: objects for key in ("refs", "unless", "tests")}
+    shapes |= {key: {"type": ["string", "boolean"]} for key in ("when", "assert")}
     shapes |= {
         "note": {"type": "boolean"},
         "each": {"enum": list(ENTITIES)},
