@@ -114,3 +114,5 @@ class SrtpStream:
     authenticated: int | Unknown = rule_field("distinct packets whose tag verified")
     failed: int | Unknown = rule_field("distinct packets whose tag failed")
     first: Cites = rule_field("the first packet")
+    from_node: str = rule_field("stable name of the source")
+    to_node: str = rule_field("stable name of the destination")

@@ -43,3 +43,17 @@ ENTITIES: dict[str, type] = {
     "capture": Capture,
 }
 """Kind to class. Kinds whose evidence is not gathered yet are not in it, so that a rule cannot name them in vain."""
+
+VARIABLES: dict[str, str] = {
+    "sip_message": "message",
+    "registration": "registration",
+    "leg": "leg",
+    "call": "call",
+    "signalling_hop": "hop",
+    "media_hop": "hop",
+    "media_description": "media",
+    "srtp_stream": "stream",
+    "tls_connection": "connection",
+    "capture": "capture",
+}
+"""What conditions call the entity of each kind."""

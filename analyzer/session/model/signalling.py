@@ -46,6 +46,8 @@ class SipMessage:
     privacy: tuple[str, ...] = rule_field("Privacy values, lower case")
     emergency: bool = rule_field("addressed to an emergency service (urn:service:sos)")
     first: Cites = rule_field("the frames that carry the message")
+    from_node: str = rule_field("stable name of the sender: its node name, else its address without port")
+    to_node: str = rule_field("stable name of the receiver")
 
 
 @dataclass(frozen=True, slots=True)

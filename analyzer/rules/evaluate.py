@@ -1,0 +1,212 @@
+"""Rules judged: an entity gives a verdict, with what would settle it where it is open."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from analyzer.core.anomalies import AnomalyKind, define
+from analyzer.core.cites import Cite
+from analyzer.core.severity import Severity, Verdict
+from analyzer.core.text import safe
+from analyzer.core.unknown import Need, Unknown
+from analyzer.rules.compile import Compiled
+from analyzer.rules.values import BudgetError, RuleError
+
+RULE_ERROR: AnomalyKind = define(
+    "rules.error", Severity.LOW, "a rule's condition could not be evaluated", origin="internal"
+)
+ZoneOf = Callable[[str], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one rule decided on one entity.
+
+    `reason` says why it does not apply, or "rule_error: ..."; `unknown` are the fields whose evidence is missing and
+    `needs` what would settle them; `finding` is stable across runs and captures of the same defect.
+    """
+
+    verdict: Verdict
+    reason: str = ""
+    unknown: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
+    message: str = ""
+    evidence: tuple[Cite, ...] = ()
+    same_as: tuple[str, ...] = ()
+    finding: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InlineTest:
+    """A test beside its rule: an entity built from `given`, and the verdict expected."""
+
+    name: str
+    given: dict[str, Any]
+    expect: Verdict
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureTest:
+    """A test over a capture, for the application to run: files, and the count of each verdict expected."""
+
+    name: str
+    capture: str
+    keys: tuple[str, ...]
+    topology: str | None
+    expect: dict[Verdict, int]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One compiled rule."""
+
+    id: str
+    pack: str
+    title: str
+    severity: Severity
+    note: bool
+    about: str
+    why: str
+    fix: str
+    refs: tuple[tuple[str, str], ...]
+    profiles: tuple[str, ...]
+    kind: str
+    when: Compiled | None
+    unless: tuple[tuple[Compiled, str], ...]
+    condition: Compiled
+    message: tuple[str | Compiled, ...]
+    evidence: tuple[Compiled, ...]
+    same_as: tuple[Compiled, ...]
+    caveats: tuple[str, ...]
+    tests: tuple[InlineTest | CaptureTest, ...]
+    file: str
+    line: int
+
+    def judge(self, entity: object, zone_of: ZoneOf | None = None) -> Outcome:
+        """The verdict on one entity of the rule's kind; total."""
+        verdict, reason, open_parts, needs = self._decide(entity, zone_of)
+        if verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE):
+            return Outcome(verdict, reason)
+        values = tuple(_text(_quiet(path, entity)) for path in self.same_as)
+        return Outcome(
+            verdict,
+            reason,
+            tuple(dict.fromkeys(path for part in open_parts for path in _unknown_paths(part, entity))),
+            needs,
+            "".join(part if isinstance(part, str) else _text(_quiet(part, entity)) for part in self.message),
+            tuple(dict.fromkeys(cite for path in self.evidence for cite in _cites(_quiet(path, entity)))),
+            values,
+            finding_id(self.id, values),
+        )
+
+    def _decide(
+        self, entity: object, zone_of: ZoneOf | None
+    ) -> tuple[Verdict, str, tuple[Compiled, ...], tuple[Need, ...]]:
+        parts: list[Compiled] = []
+        needs: tuple[Need, ...] = ()
+        reason = ""
+        for role, part, because in self._parts():
+            try:
+                value = part.run(entity, zone_of)
+                if not isinstance(value, bool | Unknown):
+                    raise RuleError("value is absent")
+            except (RuleError, BudgetError) as error:
+                reason, value = f"rule_error: {error}", Unknown()
+            if isinstance(value, Unknown):
+                parts.append(part)
+                needs = tuple(dict.fromkeys(needs + value.needs))
+            elif role == "when" and not value:
+                return Verdict.NOT_APPLICABLE, "", (), ()
+            elif role == "unless" and value:
+                return Verdict.NOT_APPLICABLE, because, (), ()
+            elif role == "assert" and not parts:
+                return (Verdict.PASS if value else Verdict.FAIL), "", (), ()
+        return Verdict.OPEN, reason, tuple(parts), needs
+
+    def _parts(self) -> "list[tuple[Literal['when', 'unless', 'assert'], Compiled, str]]":
+        parts: list[tuple[Literal["when", "unless", "assert"], Compiled, str]] = []
+        if self.when is not None:
+            parts.append(("when", self.when, ""))
+        parts.extend(("unless", part, because) for part, because in self.unless)
+        parts.append(("assert", self.condition, ""))
+        return parts
+
+
+def finding_id(rule: str, same_as: tuple[str, ...]) -> str:
+    """Sixteen hexadecimal digits, stable across runs: a hash of the rule and its `same_as` values."""
+    parts = (rule, *same_as)
+    raw = b"".join(b"%d:" % len(part := text.encode("utf-8", "replace")) + part for text in parts)
+    return hashlib.sha256(raw).hexdigest()[:16]
+
+
+def _quiet(path: Compiled, entity: object) -> Any:
+    try:
+        return path.run(entity)
+    except (RuleError, BudgetError):
+        return None
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Unknown):
+        return "unknown"
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ", ".join(_text(item) for item in value[:20])
+    return safe(str(value))
+
+
+def _cites(value: object) -> tuple[Cite, ...]:
+    return tuple(item for item in value if isinstance(item, Cite)) if isinstance(value, tuple) else ()
+
+
+def _unknown_paths(part: Compiled, entity: object) -> list[str]:
+    found: list[str] = []
+    for path, fn in part.reads:
+        try:
+            value = fn([entity, 0, None])
+        except RuleError:
+            continue
+        if isinstance(value, Unknown):
+            found.append(path)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """The rules of a run."""
+
+    rules: tuple[Rule, ...] = ()
+    by_kind: dict[str, tuple[Rule, ...]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(rules: tuple[Rule, ...]) -> "RuleSet":
+        """Groups the rules by entity kind."""
+        kinds = dict.fromkeys(rule.kind for rule in rules)
+        return RuleSet(rules, {kind: tuple(rule for rule in rules if rule.kind == kind) for kind in kinds})
+
+    def for_kind(self, kind: str) -> tuple[Rule, ...]:
+        """The rules that judge entities of a kind."""
+        return self.by_kind.get(kind, ())
+
+    def select(self, profile: str | None = None, only: frozenset[str] = frozenset(),
+               skip: frozenset[str] = frozenset()) -> "RuleSet":  # fmt: skip
+        """The rules of a profile, of `--rule`, without those of `--skip-rule`. An id stands for its sub-rules too."""
+
+        def named(rule: Rule, ids: frozenset[str]) -> bool:
+            return rule.id in ids or rule.id.partition(".")[0] in ids
+
+        return RuleSet.of(
+            tuple(
+                rule
+                for rule in self.rules
+                if (profile is None or profile in rule.profiles)
+                and (not only or named(rule, only))
+                and not named(rule, skip)
+            )
+        )
