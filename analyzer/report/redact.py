@@ -12,8 +12,9 @@ from analyzer.report.keys import Handling, handling
 
 T = TypeVar("T")
 
+ANONYMOUS = "anonymous"  # names nobody (RFC 3323 4.1.1.3), and a report must show that it does
 TEXT_LIMIT = 2_000  # characters of one text in a report
-_LONGEST = 16_000  # characters looked at, however long the text is
+_LONGEST = 4_000  # characters looked at, however long the text is
 
 _DISPLAY_NAME = re.compile(
     r"""(?:"(?:[^"\\]|\\.){0,400}"?|(?:[^\s"<>,;:=(]{1,80}[ ]{1,4}){1,12})[ ]{0,4}
@@ -49,7 +50,7 @@ class Redactor:
 
     def user(self, name: str) -> str:
         """The pseudonym of one user part, user name or number; a pseudonym stays what it is."""
-        if self._reveal or name in self._issued:
+        if self._reveal or name in self._issued or name.lower() == ANONYMOUS:
             return name
         canonical = _canonical(name)
         if canonical not in self._users:
@@ -65,7 +66,7 @@ class Redactor:
 
     def identity(self, value: str) -> str:
         """A whole field that is an identity: a URI, a name-addr, or a bare user name or number."""
-        if "@" in value or ":" in value or " " in value or "anonymous" in value.lower():
+        if "@" in value or ":" in value or " " in value:
             return self.text(value)
         return scrub(clean(value)) if self._reveal else self.user(clean(value)) if value else value
 

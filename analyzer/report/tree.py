@@ -52,7 +52,7 @@ def to_tree(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {clean(k): to_tree(value[k]) for k in sorted(value)}
+        return dict(sorted((clean(k), to_tree(item)) for k, item in value.items()))
     if isinstance(value, Sequence):
         return [to_tree(item) for item in value]
     tree = {}
