@@ -15,11 +15,12 @@ from analyzer.export.registry import EXPORTERS
 from analyzer.report.model import Report
 from tests import factories
 
+PLAIN = ExportOptions()
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
 
 
-def written(name: str, report: Report, options: ExportOptions = ExportOptions()) -> str:
+def written(name: str, report: Report, options: ExportOptions = PLAIN) -> str:
     out = io.BytesIO()
     EXPORTERS[name](report, out, options)
     return out.getvalue().decode("utf-8")
