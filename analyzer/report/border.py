@@ -25,12 +25,21 @@ _SECRET = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
+# A text with none of these has nothing to remove: far cheaper to see than by the expression itself.
+_HINTS = (
+    "inline:", "mikey", "response", "rspauth", "nonce", "auts", "ck=", "ck =", "ik=", "ik =", "password", "bearer ",
+    "basic ", "digest ", "ice-pwd:", "client_random", "_secret", "eyj", "identity:",
+)  # fmt: skip
+
 
 def scrub(text: str) -> str:
     """The text without SDES and MIKEY keys, digest values, tokens and key-log secrets.
 
     Works on plain text and on a line of JSON alike: what it removes never spans a quotation mark.
     """
+    lower = text.lower()
+    if not any(hint in lower for hint in _HINTS):
+        return text
     return _SECRET.sub(lambda found: found["head"] + REMOVED, text)
 
 
