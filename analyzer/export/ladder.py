@@ -1,0 +1,82 @@
+"""The SIP ladder of one call as text: nodes as columns, messages as arrows, time and frame beside them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from analyzer.core.text import ELLIPSIS
+from analyzer.export.tables import protection
+from analyzer.report.border import clean, scrub
+from analyzer.report.model import Hop
+
+LadderKind = Literal["request", "response", "media", "other"]
+_MARGIN = 24  # time and frame
+_COLUMN = 18  # the narrowest column that holds a method and an arrow
+
+
+@dataclass(frozen=True, slots=True)
+class LadderEvent:
+    """One arrow: a message on one hop, or media starting."""
+
+    ts_ns: int  # since the epoch
+    from_node: str
+    to_node: str
+    label: str  # "INVITE (SDP)", "200 OK", "RTP 0x1234abcd"
+    frame: int  # 1-based, in its capture
+    kind: LadderKind = "request"
+
+
+def ladder(
+    events: Sequence[LadderEvent], nodes: Sequence[str] = (), hops: Iterable[Hop] = (), width: int = 100
+) -> list[str]:
+    """Lines of printable text. `nodes` gives the columns in path order; nodes of events that are not in it follow.
+
+    Where the columns do not fit in `width` they keep their least width and the lines are longer.
+    """
+    order = list(dict.fromkeys([*nodes, *(node for e in events for node in (e.from_node, e.to_node))]))
+    step = max(_COLUMN, (width - _MARGIN) // max(1, len(order)))
+    at = {node: index * step + step // 2 for index, node in enumerate(order)}
+    lines = [" " * _MARGIN + "".join(_cut(node, step - 2).center(step) for node in order).rstrip()] if order else []
+    start = events[0].ts_ns if events else 0
+    rails = _rails(len(order), step)
+    for event in events:
+        margin = f"{(event.ts_ns - start) / 1e9:+11.6f} #{event.frame}"
+        lines.append(f"{margin:<{_MARGIN}}" + _arrow(event, rails, at[event.from_node], at[event.to_node]))
+    return [*lines, *_protection_lines(hops)]
+
+
+def _rails(count: int, step: int) -> str:
+    return "".join("|".rjust(step // 2 + 1).ljust(step) for _ in range(count)).rstrip()
+
+
+def _arrow(event: LadderEvent, rails: str, source: int, target: int) -> str:
+    if source == target:
+        return f"{rails[: source + 1]}* {_cut(event.label, 60)}"
+    left, right = sorted((source, target))
+    stroke = "=" if event.kind == "media" else "-"
+    room = right - left - 1
+    body = f" {_cut(event.label, room - 6)} ".center(room - 1, stroke)
+    body = body + ">" if target > source else "<" + body
+    return rails[: left + 1] + body + rails[right:]
+
+
+def _cut(text: str, room: int) -> str:
+    shown = scrub(clean(text))
+    return shown if len(shown) <= room else shown[: max(1, room - 1)] + ELLIPSIS
+
+
+def _protection_lines(hops: Iterable[Hop]) -> list[str]:
+    """One line a hop: medium, ends, the word for its protection, state, keys, grounds, scope."""
+    lines = []
+    for hop in hops:
+        word, _ = protection(hop)
+        parts = (
+            f"{hop.medium}: {hop.from_addr} > {hop.to_addr}",
+            word.upper(),
+            f"{hop.state} over {hop.transport or '?'}",
+            f"keys {hop.key_exchange}",
+            f"scope {hop.scope}",
+            f"grounds {hop.evidence}",
+        )
+        lines.append("  " + scrub(clean("  ".join(parts))))
+    return ["", "Protection, hop by hop:", *lines] if lines else []

@@ -1,0 +1,261 @@
+"""The report as a person reads it: on a terminal with colours, in a pipe without, never by colour alone."""
+
+import io
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from analyzer.export.options import ExportOptions, ordered
+from analyzer.export.tables import BAD, DIM, GOOD, SEVERITY_STYLE, WARN, calls_table, grid, hops_table, text
+from analyzer.report.model import Finding, Hop, Report
+from analyzer.report.words import SEVERITIES
+
+CITES_SHOWN = 5
+
+
+def console(out: io.TextIOBase, options: ExportOptions) -> Console:
+    """A console that depends on the options alone, not on the environment."""
+    return Console(
+        file=out,  # type: ignore[arg-type]  # rich asks for typing.IO, which TextIOBase serves
+        width=max(options.width, 40),
+        force_terminal=options.color,
+        color_system="standard" if options.color else None,
+        no_color=not options.color,
+        force_interactive=False,
+        legacy_windows=False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        _environ={},
+    )
+
+
+def render(items: Iterator[RenderableType], options: ExportOptions) -> str:
+    """The items as text, without trailing blanks when there are no colours."""
+    out = io.StringIO()
+    shown = console(out, options)
+    for item in items:
+        shown.print(item)
+    lines = out.getvalue().split("\n")
+    return "\n".join(lines if options.color else [line.rstrip() for line in lines])
+
+
+def write_table(report: Report, out: BinaryIO, options: ExportOptions) -> None:
+    """Summary, calls hop by hop, findings, open verdicts, notes, rules, anomalies, keys, coverage."""
+    out.write(render(_sections(report, options), options).encode("utf-8"))
+
+
+def _sections(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
+    yield from _summary(report)
+    yield from _captures(report, options)
+    yield from _calls(report, options)
+    yield from _findings(report, options)
+    yield from _open(report, options)
+    yield from _notes(report, options)
+    yield from _rules(report, options)
+    yield from _anomalies(report, options)
+    yield from _keys(report, options)
+    yield from _coverage(report)
+
+
+def _heading(title: str) -> Text:
+    return Text("\n").append_text(text(title, "bold underline"))
+
+
+def _indented(line: Text) -> Padding:
+    return Padding(line, (0, 0, 0, 4))
+
+
+def _summary(report: Report) -> Iterator[RenderableType]:
+    counts = report.summary.verdicts
+    words = (
+        (f"{counts.passed} pass", GOOD if counts.passed else DIM),
+        (f"{counts.fail} fail", BAD if counts.fail else DIM),
+        (f"{counts.open} open", WARN if counts.open else DIM),
+        (f"{counts.not_applicable} n/a", DIM),
+    )
+    yield text(f"{report.tool.name} {report.tool.version}".strip(), "bold")
+    yield Text("Verdicts: ").append_text(Text(", ").join(text(word, style) for word, style in words))
+    by_severity = [
+        text(f"{report.summary.findings.get(label, 0)} {label}", SEVERITY_STYLE[label])
+        for label in reversed(SEVERITIES)
+    ]
+    yield Text("Findings: ").append_text(Text(", ").join(by_severity))
+    yield text(
+        f"Traffic:  {report.summary.calls} calls, {report.summary.conferences} conferences, "
+        f"{report.sip.messages} SIP messages, {len(report.streams)} media streams"
+    )
+
+
+def _captures(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
+    table = grid(("capture", "file", "vantage point", "frames", "dropped", "undecoded"), options.terminal)
+    for row in report.captures:
+        undecoded = ", ".join(f"{n} {reason}" for reason, n in sorted(row.undecoded.items()))
+        table.add_row(
+            text(row.id),
+            text(row.path + (" (cut short)" if row.truncated else "")),
+            text(row.vantage),
+            text(row.frames),
+            text("?" if row.dropped is None else row.dropped),
+            text(undecoded or "-"),
+        )
+    if table.row_count:
+        yield _heading("Captures")
+        yield table
+
+
+def _calls(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
+    shown = list(report.calls[: options.calls])
+    wanted = {call.id for call in shown}
+    hops: dict[str, list[Hop]] = defaultdict(list)
+    others: list[Hop] = []
+    for hop in report.hops:
+        if hop.call in wanted:
+            hops[hop.call or ""].append(hop)
+        elif hop.call is None and len(others) < options.calls:
+            others.append(hop)
+    if shown:
+        yield _heading("Calls")
+        yield calls_table(shown, options.terminal)
+    for call in shown:
+        if hops[call.id]:
+            yield _heading(f"Hops of {call.id}")
+            yield hops_table(hops[call.id], options.terminal)
+    if others:
+        yield _heading("Hops of no call")
+        yield hops_table(others, options.terminal)
+    if len(report.calls) > len(shown):
+        yield _indented(text(f"{len(report.calls) - len(shown)} more calls are not shown; the JSON report has them."))
+
+
+def _findings(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
+    found = ordered(report.findings, "fail")
+    yield _heading(f"Findings: {len(found)}")
+    severity = None
+    totals = Counter(finding.severity for finding in found)
+    for finding in found[: options.findings]:
+        if finding.severity != severity:
+            severity = finding.severity
+            yield text(f"{severity.upper()} ({totals[severity]})", SEVERITY_STYLE[severity])
+        yield from _finding(finding)
+    if len(found) > options.findings:
+        yield text(f"{len(found) - options.findings} more findings are not shown; the JSON report has them.")
+
+
+def _finding(finding: Finding) -> Iterator[RenderableType]:
+    marks = "".join(
+        (
+            f" [accepted until {finding.accepted.until}: {finding.accepted.reason}]" if finding.accepted else "",
+            f" [{finding.baseline}]" if finding.baseline else "",
+        )
+    )
+    yield Padding(
+        text(f"FAIL {finding.rule}", SEVERITY_STYLE[finding.severity]).append_text(text(f"  {finding.title}{marks}")),
+        (0, 0, 0, 2),
+    )
+    yield _indented(text(finding.message))
+    if finding.where:
+        yield _indented(text("where: " + ", ".join(f"{k} {v}" for k, v in sorted(finding.where.items())), DIM))
+    if finding.evidence:
+        frames = ", ".join(f"{c.capture} frame {c.frame}" for c in finding.evidence[:CITES_SHOWN])
+        more = len(finding.evidence) - CITES_SHOWN
+        yield _indented(text(f"seen in: {frames}{f' and {more} more' if more > 0 else ''}", DIM))
+    if finding.wireshark:
+        yield _indented(text(f"filter: {finding.wireshark}", DIM))
+    if finding.caveats:
+        yield _indented(text(f"caveats: {', '.join(finding.caveats)}", DIM))
+    if finding.fix:
+        yield _indented(text(f"fix: {finding.fix}"))
+    if finding.references:
+        yield _indented(text(f"see: {'; '.join(finding.references)}", DIM))
+
+
+def _open(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
+    """Open verdicts, by rule and by what would settle them."""
+    kinds: Counter[tuple[str, str, str]] = Counter()
+    for finding in ordered(report.findings, "open"):
+        needs = "; ".join(f"{need.kind}: {need.what}" for need in finding.needs)
+        kinds[finding.rule, finding.title, needs or finding.message] += 1
+    if not kinds:
+        return
+    yield _heading(f"Open: {kinds.total()}")
+    table = grid(("rule", "count", "must hold", "would be settled by"), options.terminal)
+    for (rule, title, needs), count in list(kinds.items())[: options.findings]:
+        table.add_row(text(rule, WARN), text(count), text(title), text(needs))
+    yield table
+    if len(kinds) > options.findings:
+        yield text(f"{len(kinds) - options.findings} more kinds are not shown; the JSON report has them.")
+
+
+def _notes(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
+    if not report.notes:
+        return
+    yield _heading(f"Notes: {len(report.notes)}")
+    for note in sorted(report.notes, key=lambda row: (row.rule, row.id))[: options.findings]:
+        yield Padding(text(f"NOTE {note.rule}").append_text(text(f"  {note.title}: {note.message}")), (0, 0, 0, 2))
+    if len(report.notes) > options.findings:
+        yield text(f"{len(report.notes) - options.findings} more notes are not shown; the JSON report has them.")
+
+
+def _rules(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
+    if not report.rules:
+        return
+    yield _heading("Rules")
+    table = grid(("rule", "severity", "pass", "fail", "open", "n/a", "must hold"), options.terminal)
+    for row in sorted(report.rules, key=lambda rule: rule.id):
+        table.add_row(
+            text(row.id),
+            text(row.severity),
+            text(row.passed, GOOD if row.passed else DIM),
+            text(row.fail, BAD if row.fail else DIM),
+            text(row.open, WARN if row.open else DIM),
+            text(row.not_applicable, DIM),
+            text(row.title),
+        )
+    yield table
+
+
+def _anomalies(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
+    if not report.anomalies:
+        return
+    yield _heading("Anomalies")
+    table = grid(("kind", "severity", "count", "first seen"), options.terminal)
+    rank = {label: -index for index, label in enumerate(SEVERITIES)}
+    for row in sorted(report.anomalies, key=lambda anomaly: (rank[anomaly.severity], anomaly.code)):
+        first = f"{row.cites[0].capture} frame {row.cites[0].frame}" if row.cites else "-"
+        table.add_row(text(row.code), text(row.severity, SEVERITY_STYLE[row.severity]), text(row.count), text(first))
+    yield table
+
+
+def _keys(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
+    if not report.keys:
+        return
+    yield _heading("Keys")
+    table = grid(("key", "kind", "source", "opened", "problem"), options.terminal)
+    for row in report.keys:
+        opened = "nothing" if row.unused else str(row.opened)
+        table.add_row(
+            text(row.id),
+            text(row.kind),
+            text(row.source),
+            text(opened, WARN if row.unused else ""),
+            text(row.problem or "-"),
+        )
+    yield table
+
+
+def _coverage(report: Report) -> Iterator[RenderableType]:
+    cover = report.coverage
+    yield _heading("Coverage")
+    yield text(
+        f"{cover.decoded} frames decoded, {cover.undecoded} not; {cover.gaps} gaps in TCP streams; "
+        f"{cover.evicted} flows let go at a bound"
+    )
+    for clock in report.clock:
+        yield text(f"clock of {clock.vantage}: {clock.offset_ns / 1e6:+.3f} ms, from {clock.matched} messages")
+    for note in cover.notes:
+        yield text(note)

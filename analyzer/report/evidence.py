@@ -1,0 +1,38 @@
+"""What stands behind a report's statements: frames, sightings, needs."""
+
+from dataclasses import dataclass
+
+from analyzer.report.keys import entry
+from analyzer.report.words import NeedWord
+
+
+@dataclass(frozen=True, slots=True)
+class Cite:
+    """A frame that opens in Wireshark, as proof."""
+
+    capture: str = entry("id of the capture")
+    interface: int = entry("0-based index among the capture's interfaces")
+    frame: int = entry("1-based frame number in its capture")
+    offset: int = entry("offset of the captured bytes in the (expanded) file")
+    length: int = entry("captured length in bytes")
+    note: str = entry("what the frame shows", optional=True, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Where a hop or stream was seen: one vantage point."""
+
+    capture: str = entry("id of the capture")
+    interface: int = entry("0-based index among the capture's interfaces")
+    zone: str | None = entry("zone of the vantage point, where known")
+    first: int = entry("first frame")
+    last: int = entry("last frame")
+    packets: int = entry("packets seen here")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What would settle an open verdict."""
+
+    kind: NeedWord = entry("what kind of thing is missing")
+    what: str = entry("which one, in words")

@@ -1,0 +1,90 @@
+"""Which exit code a run ends with: a pure function of what happened."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+from analyzer.report.model import Report
+from analyzer.report.words import SEVERITY_RANK, SeverityLabel
+
+FailOn = SeverityLabel | Literal["never"]
+FAULT_CODE = "internal.fault"
+
+
+class ExitCode(IntEnum):
+    """What the shell sees."""
+
+    OK = 0
+    FINDINGS = 1
+    USAGE = 2
+    UNREADABLE = 3
+    NOTHING_EVALUATED = 4
+    FAULT = 70
+    OUTPUT = 74
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What happened to the run, apart from what the report says."""
+
+    interrupted: bool = False
+    output_failed: bool = False
+    fault: bool = False  # also read from the report's anomalies
+    wrong_use: bool = False  # options, rules, topology, keys, accepted file, interface or permission
+    captures_given: int = 1
+    captures_unreadable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExitOptions:
+    """The options that turn results into codes."""
+
+    fail_on: FailOn = "high"
+    fail_on_open: bool = False
+    new_only: bool = False
+    strict: bool = False
+
+
+def exit_code(report: Report | None, facts: RunFacts = RunFacts(), options: ExitOptions = ExitOptions()) -> ExitCode:
+    """The code of the run; when several apply: 130, 74, 70, 2, 3, 1, 4, 0. No report was made: `report` is None."""
+    reasons = (
+        (facts.interrupted, ExitCode.INTERRUPTED),
+        (facts.output_failed, ExitCode.OUTPUT),
+        (facts.fault or _faulty(report), ExitCode.FAULT),
+        (facts.wrong_use, ExitCode.USAGE),
+        (_unreadable(facts, options), ExitCode.UNREADABLE),
+        (report is not None and _found(report, options), ExitCode.FINDINGS),
+        (_undecided(report, options), ExitCode.NOTHING_EVALUATED),
+    )
+    return next((code for applies, code in reasons if applies), ExitCode.OK)
+
+
+def _faulty(report: Report | None) -> bool:
+    return report is not None and any(row.code == FAULT_CODE for row in report.anomalies)
+
+
+def _unreadable(facts: RunFacts, options: ExitOptions) -> bool:
+    if facts.captures_unreadable >= facts.captures_given:
+        return True
+    return options.strict and facts.captures_unreadable > 0
+
+
+def _found(report: Report, options: ExitOptions) -> bool:
+    """A failed finding at or over the threshold that nobody accepted (and, with `new_only`, that is new)."""
+    if options.fail_on == "never":
+        return False
+    return any(
+        finding.verdict == "fail"
+        and SEVERITY_RANK[finding.severity] >= SEVERITY_RANK[options.fail_on]
+        and finding.accepted is None
+        and not (options.new_only and finding.baseline == "known")
+        for finding in report.findings
+    )
+
+
+def _undecided(report: Report | None, options: ExitOptions) -> bool:
+    if report is None:
+        return True
+    counts = report.summary.verdicts
+    return counts.passed + counts.fail + counts.open == 0 or (options.fail_on_open and counts.open > 0)

@@ -1,0 +1,128 @@
+"""Pseudonyms: who is who stays visible, who they are does not."""
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from analyzer.core.secrets import Secret
+from analyzer.core.text import ELLIPSIS
+from analyzer.report.border import clean, scrub
+from analyzer.report.keys import Handling, handling
+
+T = TypeVar("T")
+
+ANONYMOUS = "anonymous"  # names nobody (RFC 3323 4.1.1.3), and a report must show that it does
+TEXT_LIMIT = 2_000  # characters of one text in a report
+_LONGEST = 4_000  # characters looked at, however long the text is
+
+_DISPLAY_NAME = re.compile(
+    r"""(?:"(?:[^"\\]|\\.){0,400}"?|(?:[^\s"<>,;:=(]{1,80}[ ]{1,4}){1,12})[ ]{0,4}
+    (?=<(?:sips?|tel|im|pres|mailto|xmpp):)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_USER_PART = re.compile(r"\b(?P<scheme>sips?|im|pres|mailto|xmpp|acct):(?P<user>[^@\s<>\",]+|[^@\s]+)@", re.IGNORECASE)
+_TEL = re.compile(r"\b(?P<scheme>tel|fax):(?P<user>[^\s;>,\"@]+)", re.IGNORECASE)
+_BARE = re.compile(r"(?<![\w.+%~!*'/$&=?-])(?P<user>[\w.+%~!*'$&=?/-]{1,255})@(?P<host>[\w.-]+|\[[0-9a-fA-F:.]+\])")
+_PHONE = re.compile(r"(?<![\w+])\+\d(?:[-. ()]{0,2}\d){5,18}")
+_DIGITS = re.compile(r"(?<![\w.:+-])\d{10,15}(?![\w.:-])")
+_SEPARATORS = re.compile(r"[-. ()]")
+_NUMBER = re.compile(r"\+?[0-9]{3,}")
+_AFTER_CALL_ID = re.compile(r"call-?id\W{0,4}\Z", re.IGNORECASE)
+
+
+class Redactor:
+    """Gives each identity and each key its ordinal, in order of first sight; everything shown passes through it once.
+
+    With `reveal_identities` user parts and numbers stay; secrets are removed all the same.
+    """
+
+    def __init__(self, reveal_identities: bool = False) -> None:
+        self._reveal = reveal_identities
+        self._users: dict[str, str] = {}
+        self._issued: set[str] = set()
+        self._keys: dict[Secret, str] = {}
+        self._call_ids: set[str] = set()
+
+    def key(self, secret: Secret) -> str:
+        """`key-1`, `key-2`, ...: equal keys have one name, which says nothing about them."""
+        return self._keys.setdefault(secret, f"key-{len(self._keys) + 1}")
+
+    def user(self, name: str) -> str:
+        """The pseudonym of one user part, user name or number; a pseudonym stays what it is."""
+        if self._reveal or name in self._issued or name.lower() == ANONYMOUS:
+            return name
+        canonical = _canonical(name)
+        if canonical not in self._users:
+            self._users[canonical] = f"user-{len(self._users) + 1}"
+            self._issued.add(self._users[canonical])
+        return self._users[canonical]
+
+    def call_id(self, value: str) -> str:
+        """A Call-ID, safe to show. It is no identity; free text may name it from now on."""
+        shown = clean(value)
+        self._call_ids.add(shown)
+        return scrub(shown)
+
+    def identity(self, value: str) -> str:
+        """A whole field that is an identity: a URI, a name-addr, or a bare user name or number."""
+        if "@" in value or ":" in value or " " in value:
+            return self.text(value)
+        return scrub(clean(value)) if self._reveal else self.user(clean(value)) if value else value
+
+    def text(self, value: str) -> str:
+        """Free text that may quote the wire: safe, without secrets, identities replaced, cut at `TEXT_LIMIT`."""
+        shown = scrub(clean(value[:_LONGEST]))
+        if len(value) > _LONGEST:
+            shown = shown.rpartition(" ")[0]  # the cut may have split an identity: its beginning goes too
+        if not self._reveal:
+            shown = self._pseudonymised(shown)
+        return shown if len(shown) <= TEXT_LIMIT else shown[:TEXT_LIMIT] + ELLIPSIS
+
+    def _pseudonymised(self, text: str) -> str:
+        text = _DISPLAY_NAME.sub("", text)
+        text = _USER_PART.sub(lambda m: f"{m['scheme']}:{self.user(m['user'])}@", text)
+        text = _TEL.sub(lambda m: f"{m['scheme']}:{self.user(m['user'])}", text)
+        text = _BARE.sub(self._bare, text)
+        text = _PHONE.sub(lambda m: self.user(m[0]), text)
+        return _DIGITS.sub(lambda m: self.user(m[0]), text)
+
+    def _bare(self, found: "re.Match[str]") -> str:
+        if found[0] in self._call_ids or _AFTER_CALL_ID.search(found.string, max(0, found.start() - 16), found.start()):
+            return found[0]
+        return f"{self.user(found['user'])}@{found['host']}"
+
+    def row(self, value: T) -> T:
+        """A report object with every string handled as its field declares."""
+        changes: dict[str, Any] = {}
+        for field in dataclasses.fields(value):  # type: ignore[arg-type]  # report objects only
+            old = getattr(value, field.name)
+            new = self._field(old, handling(field))
+            if new is not old:
+                changes[field.name] = new
+        return dataclasses.replace(value, **changes) if changes else value  # type: ignore[type-var]  # as above
+
+    def _field(self, value: Any, how: Handling) -> Any:
+        if isinstance(value, str):
+            return self._string(value, how)
+        if isinstance(value, Mapping):
+            return {clean(k): self._field(v, how) for k, v in value.items()}
+        if isinstance(value, Sequence):
+            return tuple(self._field(item, how) for item in value)
+        return self.row(value) if dataclasses.is_dataclass(value) else value
+
+    def _string(self, value: str, how: Handling) -> str:
+        if how is Handling.TEXT:
+            return self.text(value)
+        if how is Handling.IDENTITY:
+            return self.identity(value)
+        if how is Handling.CALL_ID:
+            return self.call_id(value)
+        return scrub(clean(value))
+
+
+def _canonical(name: str) -> str:
+    """One person, however written: without password and parameters; a number without separators and plus sign."""
+    bare = name.partition(";")[0].partition(":")[0] or name
+    digits = _SEPARATORS.sub("", bare)
+    return digits.lstrip("+") if _NUMBER.fullmatch(digits) else bare

@@ -1,0 +1,217 @@
+"""The traffic half of a report: calls, conferences, hops, streams, connections, keys."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from analyzer.report.evidence import Cite, Sighting
+from analyzer.report.keys import Handling, entry
+from analyzer.report.words import Outcome, YesNoUnknown
+from analyzer.session.model.states import Evidence, HopState, KeyExchange, Plane, Scope, ScopeDetail, Termination
+
+
+@dataclass(frozen=True, slots=True)
+class SipCounts:
+    """SIP messages, each once however many vantage points saw it on that hop."""
+
+    messages: int = entry("messages", default=0)
+    requests: Mapping[str, int] = entry("requests by method", default_factory=dict)
+    responses: Mapping[str, int] = entry("responses by status code", default_factory=dict)
+    retransmissions: int = entry("repeated messages, not among the above", default=0)
+    malformed: int = entry("messages that could not be read", default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class MsrpCounts:
+    """MSRP (RFC 4975)."""
+
+    sessions: int = entry("sessions", default=0)
+    requests: Mapping[str, int] = entry("requests by method", default_factory=dict)
+    responses: Mapping[str, int] = entry("responses by status code", default_factory=dict)
+    messages_reassembled: int = entry("messages put together from chunks", default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class BfcpCounts:
+    """BFCP (RFC 8855)."""
+
+    sessions: int = entry("sessions", default=0)
+    primitives: Mapping[str, int] = entry("primitives by name", default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """One registration binding, as far as captured (TS 24.229 5.1.1)."""
+
+    id: str = entry("registration-1, ...")
+    aor: str = entry("address of record", handling=Handling.IDENTITY)
+    ue: str = entry("the UE's node name, else its address")
+    client_mechanisms: Sequence[str] | None = entry("Security-Client mechanisms; null: not seen", default=None)
+    server_mechanisms: Sequence[str] | None = entry("Security-Server mechanisms; null: not seen", default=None)
+    outcome: str | None = entry("status code of the last final response; null: not seen", default=None)
+    evidence: Sequence[Cite] = entry("the REGISTER and its answers", default=())
+
+
+@dataclass(frozen=True, slots=True)
+class EspSa:
+    """One ESP security association seen on the wire or set up by a registration (TS 33.203)."""
+
+    id: str = entry("esp-1, ...")
+    spi: str = entry("SPI, 0x and eight hexadecimal digits")
+    src: str = entry("source address")
+    dst: str = entry("destination address")
+    cipher: str | None = entry("encryption algorithm; null: unknown", default=None)
+    auth: str | None = entry("integrity algorithm; null: unknown", default=None)
+    key: str | None = entry("id of the key that opens it", default=None)
+    packets: int = entry("distinct packets", default=0)
+    authenticated: int | None = entry("packets whose check value verified; null: no key", default=None)
+    decrypted: int = entry("packets opened", default=0)
+    evidence: Sequence[Cite] = entry("the first packet", default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One dialog, or attempt, on one hop of a call."""
+
+    id: str = entry("unique in its call")
+    call_id: str = entry("Call-ID", handling=Handling.CALL_ID)
+    from_addr: str = entry("end that sent the INVITE: node name, else address", "from")
+    to_addr: str = entry("the other end", "to")
+    from_zone: str | None = entry("zone of the first end; null: unknown", default=None)
+    to_zone: str | None = entry("zone of the other end; null: unknown", default=None)
+    outcome: Outcome = entry("how the attempt ended", default="unknown")
+    first: Cite | None = entry("the first message", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class CallMedia:
+    """One medium of a call along its whole path."""
+
+    medium: str = entry("audio, video, message, bfcp, ...")
+    path: Sequence[str] = entry("ids of its hops, in path order")
+    protection: HopState = entry("the weakest state on the path", default="unknown")
+    assurance: Evidence = entry("the weakest grounds on the path", default="none")
+    exposed: Sequence[str] = entry("ids of the hops where content was readable on the wire", default=())
+    caveats: Sequence[str] = entry("what the evidence cannot show", default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Legs that belong together, and their media."""
+
+    id: str = entry("call-1, ...")
+    call_ids: Sequence[str] = entry("every Call-ID", handling=Handling.CALL_ID)
+    legs: Sequence[Leg] = entry("in path order", default=())
+    conference: str | None = entry("id of the conference it joins", default=None)
+    participants: Sequence[str] = entry("identities, first the caller's", handling=Handling.IDENTITY, default=())
+    start_ns: int | None = entry("time of the first message; null: not captured", default=None)
+    end_ns: int | None = entry("time of the last message", default=None)
+    outcome: Outcome = entry("how the call ended", default="unknown")
+    media: Sequence[CallMedia] = entry("one per medium", default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """One participant of a conference."""
+
+    identity: str = entry("address shown to the focus", handling=Handling.IDENTITY)
+    asserted: bool | None = entry("a P-Asserted-Identity from the trust domain; null: not seen", default=None)
+    anonymous: bool | None = entry("privacy was asked for, or no identity given; null: not seen", default=None)
+    outcome: Outcome = entry("how joining ended", default="unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Conference:
+    """One focus and the legs to it (RFC 4579)."""
+
+    id: str = entry("conference-1, ...")
+    focus: str = entry("node name or address of the focus")
+    uri: str | None = entry("conference URI", handling=Handling.TEXT, default=None)
+    legs: Sequence[str] = entry("ids of its calls", default=())
+    participants: Sequence[Participant] = entry("who joined or tried to", default=())
+    floors: Sequence[str] = entry("BFCP floor ids seen, as conference/floor", default=())
+    weakest: HopState = entry("the weakest media state over all hops", default="unknown")
+    caveats: Sequence[str] = entry("what the evidence cannot show", default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """Between two elements that terminate its transport: what was agreed against what was seen."""
+
+    id: str = entry("hop-1, ...")
+    call: str | None = entry("id of its call; null: none", default=None)
+    leg: str | None = entry("id of its leg", default=None)
+    plane: Plane = entry("signalling or media", default="media")
+    medium: str = entry("sip, audio, video, message, bfcp, ...", default="audio")
+    from_addr: str = entry("offerer's (or caller's) end: node name, else address", "from", default="")
+    to_addr: str = entry("the other end", "to", default="")
+    from_zone: str | None = entry("zone of the first end; null: unknown", default=None)
+    to_zone: str | None = entry("zone of the other end; null: unknown", default=None)
+    inferred: bool = entry("zones and roles were inferred, not read from a topology file", default=True)
+    transport: str = entry("udp, tcp, tls, ws, wss, sctp, ...", default="")
+    negotiated: str | None = entry("transport protocol and keying agreed in SDP; null: not seen", default=None)
+    observed: str | None = entry("what the packets are; null: none seen", default=None)
+    state: HopState = entry("the weakest any packet had", default="unknown")
+    confidentiality: YesNoUnknown = entry("content was encrypted on the wire", default="unknown")
+    integrity: YesNoUnknown = entry("content was integrity-protected on the wire", default="unknown")
+    peer_auth: YesNoUnknown = entry("the peer was authenticated by what was seen", default="unknown")
+    key_exchange: KeyExchange = entry("how keys were agreed", default="unknown")
+    evidence: Evidence = entry("on what grounds", default="none")
+    scope: Scope = entry("how far the protection reaches", default="unknown")
+    scope_detail: ScopeDetail = entry("which case of the decision table", default="none")
+    termination: Termination = entry("how the end of the protection is known", default="unknown")
+    sightings: Sequence[Sighting] = entry("where it was seen", default=())
+    packets: int = entry("distinct packets (media) or messages (signalling)", default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One SSRC from one address to another."""
+
+    id: str = entry("stream-1, ...")
+    ssrc: str = entry("SSRC, 0x and eight hexadecimal digits")
+    src: str = entry("source address and port")
+    dst: str = entry("destination address and port")
+    sightings: Sequence[Sighting] = entry("where it was seen", default=())
+    payload_types: Sequence[int] = entry("RTP payload types seen", default=())
+    packets: int = entry("distinct packets", default=0)
+    lost: int | None = entry("sequence numbers never seen; null: not computable", default=None)
+    duplicates: int = entry("repeats at one vantage point", default=0)
+    jitter_ms: float | None = entry(
+        "interarrival jitter (RFC 3550 6.4.1) at the end; null: clock rate unknown", default=None
+    )
+    protection: HopState = entry("what its packets had", default="unknown")
+    suite: str | None = entry("crypto-suite; null: unknown or none", default=None)
+    key: str | None = entry("id of the key that opens it", default=None)
+    authenticated: int | None = entry("distinct packets whose tag verified; null: no key", default=None)
+    auth_failed: int | None = entry("distinct packets whose tag failed; null: no key", default=None)
+    decrypted: int = entry("distinct packets opened", default=0)
+    failure: str | None = entry("why it could not be opened", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class TlsConnection:
+    """One TLS or DTLS connection."""
+
+    id: str = entry("tls-1, ...")
+    src: str = entry("client address and port")
+    dst: str = entry("server address and port")
+    version: str | None = entry("TLS 1.2, DTLS 1.2, ...; null: handshake not seen", default=None)
+    cipher: str | None = entry("cipher suite; null: not seen", default=None)
+    alpn: str | None = entry(
+        "application protocol agreed; null: none or not seen", handling=Handling.TEXT, default=None
+    )
+    decrypted: bool = entry("application data was opened", default=False)
+    certificates: Sequence[str] = entry("SHA-256 of each certificate seen, hexadecimal", default=())
+    carries: str | None = entry("protocol inside: sip, msrp, bfcp, ...; null: unknown", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key, by an ordinal: equal keys have one id, and nothing of the key itself is shown."""
+
+    id: str = entry("key-1, ...")
+    kind: str = entry("tls-keylog, esp-sa, ims-aka, srtp-master, sdes, dtls-srtp, ...")
+    source: str = entry("file, environment name or message it came from", handling=Handling.TEXT)
+    opened: int = entry("packets or records it opened", default=0)
+    unused: bool = entry("it opened nothing", default=True)
+    problem: str | None = entry("why it could not be used", handling=Handling.TEXT, default=None)
