@@ -1,0 +1,106 @@
+"""URIs and name-addr as SIP carries them (RFC 3261 19.1, 20.10; RFC 3966)."""
+
+from dataclasses import dataclass, field
+
+from analyzer.core.numbers import decimal, hexadecimal
+from analyzer.core.text import decode, encode
+from analyzer.formats.headers import parameters, unquote
+
+
+@dataclass(frozen=True, slots=True)
+class Uri:
+    """A URI in its parts. `user` of a tel URI is the number; of an unknown scheme `host` and `user` are empty."""
+
+    raw: str
+    scheme: str = ""
+    user: str = ""
+    password: str = ""
+    host: str = ""
+    port: int | None = None
+    params: dict[str, str] = field(default_factory=dict)
+    headers: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NameAddr:
+    """A display name, a URI and the header's parameters (those outside the angle brackets)."""
+
+    display: str
+    uri: str
+    params: dict[str, str]
+
+
+def unescape(text: str) -> str:
+    """The text with its percent escapes resolved; a broken escape stays as it is."""
+    if "%" not in text:
+        return text
+    first, *rest = encode(text).split(b"%")
+    out = bytearray(first)
+    for part in rest:
+        code = hexadecimal(part[:2], 2) if len(part) >= 2 else None
+        out += b"%" + part if code is None else bytes((code,)) + part[2:]
+    return decode(bytes(out))
+
+
+def host_port(text: str) -> tuple[str, int | None]:
+    """Host, lower case and without IPv6 brackets, and port of `host[:port]`; an unreadable port is None."""
+    text = text.strip()
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        return host.lower(), decimal(rest.strip().removeprefix(":").strip(), 5)
+    if text.count(":") > 1:  # an IPv6 address without brackets (RFC 5118 4.1)
+        return text.lower(), None
+    host, _, port = text.partition(":")
+    return host.strip().lower(), decimal(port.strip(), 5)
+
+
+def parse_uri(raw: str) -> Uri:
+    """Reads any URI; what cannot be read is left empty."""
+    text = raw.strip().removeprefix("<").removesuffix(">").strip()
+    scheme, colon, rest = text.partition(":")
+    scheme = scheme.lower() if colon else ""
+    if scheme == "tel":
+        number, params = parameters(rest)
+        return Uri(raw, scheme, unescape(number), params=params)
+    if scheme not in ("sip", "sips"):
+        return Uri(raw, scheme)
+    userinfo, at, place = rest.rpartition("@")
+    user, _, password = userinfo.partition(":")
+    place, _, headers = place.partition("?")
+    where, params = parameters(place)
+    host, port = host_port(where)
+    return Uri(raw, scheme, unescape(user) if at else "", unescape(password), host, port, params, headers)
+
+
+def parse_name_addr(value: str) -> NameAddr:
+    """Reads name-addr or addr-spec; without brackets the parameters are the header's (RFC 3261 20)."""
+    quoted = value.find('"')
+    after = 0
+    if quoted >= 0 and not value[:quoted].strip():
+        after = quoted + 1
+        while after < len(value) and value[after] != '"':
+            after += 2 if value[after] == "\\" else 1
+        after += 1
+    opening = value.find("<", after)
+    if opening < 0:
+        uri, params = parameters(value)
+        return NameAddr("", uri, params)
+    closing = value.find(">", opening)
+    closing = len(value) if closing < 0 else closing
+    _, params = parameters(value[closing + 1 :])
+    return NameAddr(unquote(value[:opening].strip()), value[opening + 1 : closing].strip(), params)
+
+
+def same_user(first: str, second: str) -> bool:
+    """Whether two URIs name one user: equal user and host, or one telephone number in either form."""
+    one, two = parse_uri(first), parse_uri(second)
+    number_one, number_two = _number(one), _number(two)
+    if number_one and number_one == number_two:
+        return True
+    return bool(one.host) and (one.user, one.host) == (two.user, two.host)
+
+
+def _number(uri: Uri) -> str:
+    phone = uri.scheme == "tel" or uri.params.get("user") == "phone"
+    digits = uri.user.partition(";")[0].translate({ord(mark): None for mark in "-.() "})
+    return digits if phone and digits.startswith("+") else ""

@@ -1,0 +1,143 @@
+"""A SIP message: start line and headers split at once, everything typed on demand (RFC 3261 7)."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from analyzer.core.anomalies import Anomaly
+from analyzer.core.cites import Cite
+from analyzer.core.limits import Limits
+from analyzer.core.numbers import decimal
+from analyzer.formats.headers import parameters, split
+from analyzer.formats.mime import BodyPart, media_type, parts_of
+from analyzer.formats.uri import host_port, parse_name_addr
+
+
+class Header(NamedTuple):
+    """One header in its place: long lower-case name, the name as sent, the unfolded value."""
+
+    name: str
+    raw_name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """One hop (RFC 3261 20.42). `rport` is None if absent, "" if asked for and not answered (RFC 3581)."""
+
+    transport: str
+    host: str
+    port: int | None
+    branch: str
+    received: str
+    rport: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A request or response with the frames that carried it. `complete` is False if bytes are known to be missing."""
+
+    method: str
+    status: int | None
+    reason: str
+    request_uri: str
+    version: str
+    headers: tuple[Header, ...]
+    body: bytes
+    raw: bytes
+    cites: tuple[Cite, ...]
+    complete: bool = True
+    anomalies: tuple[Anomaly, ...] = ()
+
+    @property
+    def ts_ns(self) -> int:
+        """Time of the last frame, nanoseconds since the epoch."""
+        return max((cite.ts_ns for cite in self.cites), default=0)
+
+    @property
+    def is_request(self) -> bool:
+        """Whether this is a request."""
+        return self.status is None
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Values of every header of a long lower-case name, in order."""
+        return tuple([header.value for header in self.headers if header.name == name])
+
+    def first(self, name: str) -> str | None:
+        """The value of the first header of that name."""
+        for header in self.headers:
+            if header.name == name:
+                return header.value
+        return None
+
+    @property
+    def call_id(self) -> str:
+        """Call-ID, "" if missing."""
+        return self.first("call-id") or ""
+
+    @property
+    def cseq(self) -> int | None:
+        """The number of CSeq."""
+        words = (self.first("cseq") or "").split(None, 1)
+        return decimal(words[0]) if words else None
+
+    @property
+    def from_tag(self) -> str:
+        """The tag of From."""
+        return parse_name_addr(self.first("from") or "").params.get("tag", "")
+
+    @property
+    def to_tag(self) -> str:
+        """The tag of To."""
+        return parse_name_addr(self.first("to") or "").params.get("tag", "")
+
+    @property
+    def from_uri(self) -> str:
+        """The URI of From."""
+        return parse_name_addr(self.first("from") or "").uri
+
+    @property
+    def to_uri(self) -> str:
+        """The URI of To."""
+        return parse_name_addr(self.first("to") or "").uri
+
+    @property
+    def vias(self) -> tuple[Via, ...]:
+        """Every hop, top first."""
+        return tuple(parse_via(part) for value in self.all("via") for part in split(value))
+
+    @property
+    def branch(self) -> str:
+        """The branch of the top Via."""
+        parts = split(self.first("via") or "")
+        return parse_via(parts[0]).branch if parts else ""
+
+    @property
+    def contacts(self) -> tuple[str, ...]:
+        """The URIs of Contact."""
+        return self.identities("contact")
+
+    @property
+    def content_type(self) -> str:
+        """Lower-case media type of the body, without parameters."""
+        return media_type(self.first("content-type") or "")[0]
+
+    def parts(self, limits: Limits = Limits()) -> tuple[BodyPart, ...]:  # noqa: B008  (Limits is frozen)
+        """The leaves of the body; the body itself if it is not multipart, nothing if it is empty."""
+        if not self.body:
+            return ()
+        kind = self.first("content-type") or ""
+        return parts_of(kind, self.first("content-disposition") or "", self.body, limits)[0]
+
+    def identities(self, name: str) -> tuple[str, ...]:
+        """The URIs of a header such as p-asserted-identity, in order."""
+        return tuple(parse_name_addr(part).uri for value in self.all(name) for part in split(value))
+
+
+def parse_via(value: str) -> Via:
+    """Reads one via-parm; blanks around the slashes are legal."""
+    sent, params = parameters(value)
+    words = sent.split("/", 2)
+    transport, _, place = words[-1].strip().partition(" ") if len(words) == 3 else ("", "", sent)
+    host, port = host_port(place)
+    rport, received = params.get("rport"), params.get("received", "")
+    return Via(transport.upper(), host, port, params.get("branch", ""), received, rport)

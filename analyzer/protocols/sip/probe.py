@@ -1,0 +1,39 @@
+"""Whether bytes begin a SIP message."""
+
+import re
+
+LINE_BYTES = 8192
+_TOKEN = rb"[A-Za-z0-9.!%*_+`'~-]{1,64}"
+_START = re.compile(
+    rb"(?:" + _TOKEN + rb"[ \t]{1,8}[^\r\n]{1,8000}[ \t]{1,8}SIP/[0-9]{1,3}\.[0-9]{1,3}[ \t]{0,8}"
+    rb"|SIP/[0-9]{1,3}\.[0-9]{1,3}[ \t]{1,8}[0-9]{3,10}(?:[ \t][^\r\n]{0,8000})?)\r?\n?",
+    re.IGNORECASE,
+)
+_WITHIN = re.compile(
+    rb"(?:[A-Z]{3,16} (?:sips?|tel|urn):[^ \r\n]{1,4000} SIP/2\.0|SIP/2\.0 [1-6][0-9]{2}(?: [^\r\n]{0,500})?)\r?\n"
+)
+
+
+def is_start(line: bytes) -> bool:
+    """Whether one line, with or without its end, is a request or status line, of any version."""
+    return len(line) <= LINE_BYTES and b"SIP/" in line.upper() and _START.fullmatch(line) is not None
+
+
+def start_within(line: bytes) -> int:
+    """Where a start line begins behind garbage in the same line, or -1."""
+    found = _WITHIN.search(line) if b"SIP/2.0" in line else None
+    return found.start() if found else -1
+
+
+def probe(data: bytes) -> int:
+    """Negative: not SIP. 0: more bytes may tell. Positive: SIP, the higher the surer."""
+    data = data[: 2 * LINE_BYTES].lstrip(b"\r\n\0")
+    line, newline, _ = data[: LINE_BYTES + 1].partition(b"\n")
+    if newline:
+        return 90 if is_start(line) else -1
+    if len(data) > LINE_BYTES:
+        return -1
+    head = data[:65].split(b" ", 1)[0].upper()
+    if head and not (re.fullmatch(_TOKEN, head) or b"SIP/2.0".startswith(head) or head.startswith(b"SIP/")):
+        return -1
+    return 0

@@ -1,0 +1,87 @@
+"""Datagrams: total, accounted, cited; and what RFC 3261 says of a plain message."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.core.anomalies import Anomaly
+from analyzer.core.cites import Cite
+from analyzer.core.limits import Limits
+from analyzer.protocols.sip.message import Message
+from analyzer.protocols.sip.parser import parse_datagram
+from analyzer.transport.parser import Skipped
+
+CITES = (Cite(0, 1, 0, 100, 7),)
+LIMITS = Limits()
+# Written from the grammar of RFC 3261: compact names (7.3.3), folding (7.3.1), blanks around the colon (7.3.1).
+INVITE = (
+    b"INVITE sip:bob@example.com SIP/2.0\r\nv: SIP / 2.0 / UDP  192.0.2.1:5062;branch=z9hG4bK1;rport\r\n"
+    b'f : "A, \\"B\\"" <sip:alice@example.com;x=y>;tag=a1\r\nt: <sip:bob@example.com>\r\ni: abc\r\n'
+    b"CSeq: 1\r\n INVITE\r\nc: text/plain; charset=utf-8\r\nl: 2\r\n\r\nhi"
+)
+PIECES = st.sampled_from(
+    [INVITE, INVITE[:90], b"\r\n", b"\0", b"SIP/2.0 200 OK\r\n", b'From: "\r\n', b"l: 9\n\n", b"\n "]
+)
+
+
+def touch(message: Message) -> None:
+    """Reads every typed value."""
+    names = ("call_id", "cseq", "from_tag", "to_tag", "from_uri", "to_uri", "vias", "branch", "contacts")
+    for name in (*names, "content_type", "ts_ns", "is_request"):
+        getattr(message, name)
+    message.parts(LIMITS)
+
+
+@given(st.one_of(st.binary(max_size=400), st.lists(st.one_of(PIECES, st.binary(max_size=9))).map(b"".join)))
+def test_any_datagram_is_read_accounted_and_cited(data: bytes) -> None:
+    size = 0
+    for event in parse_datagram(data, CITES, LIMITS):
+        assert event.cites == CITES
+        if isinstance(event, Message):
+            touch(event)
+            size += len(event.raw)
+        elif isinstance(event, Skipped):
+            size += event.size
+        else:
+            assert isinstance(event, Anomaly)
+    assert size == len(data)
+
+
+def test_a_compact_folded_invite_is_read() -> None:
+    (message,) = parse_datagram(INVITE, CITES, LIMITS)
+    assert isinstance(message, Message)
+    assert (message.method, message.status, message.call_id, message.cseq) == ("INVITE", None, "abc", 1)
+    assert (message.from_tag, message.to_tag, message.content_type) == ("a1", "", "text/plain")
+    assert message.from_uri == "sip:alice@example.com;x=y"
+    via = message.vias[0]
+    assert (via.transport, via.host, via.port, via.branch, via.rport) == ("UDP", "192.0.2.1", 5062, "z9hG4bK1", "")
+    assert (message.body, message.anomalies, message.complete) == (b"hi", (), True)
+
+
+def test_keep_alives_are_skipped() -> None:
+    """RFC 5626 3.5.1 and 4.4.1."""
+    assert parse_datagram(b"\r\n\r\n", CITES, LIMITS) == [Skipped(4, CITES)]
+
+
+def test_a_lying_content_length_is_named() -> None:
+    """RFC 3261 18.3."""
+    (short,) = parse_datagram(INVITE.replace(b"l: 2", b"l: 3"), CITES, LIMITS)
+    (extra,) = parse_datagram(INVITE + b"!", CITES, LIMITS)
+    assert isinstance(short, Message)
+    assert isinstance(extra, Message)
+    assert ([a.kind.code for a in short.anomalies], short.complete) == (["sip.body_truncated"], False)
+    assert ([a.kind.code for a in extra.anomalies], extra.body) == (["sip.body_trailing"], b"hi")
+
+
+def test_every_torture_message_is_kept(shared: Path) -> None:
+    """RFC 4475 and RFC 5118: each is at least one message, none is thrown away."""
+    files = [path for name in ("rfc4475", "rfc5118") for path in (shared / "vectors" / name).iterdir()]
+    lost = []
+    for path in files:
+        messages = [event for event in parse_datagram(path.read_bytes(), CITES, LIMITS) if isinstance(event, Message)]
+        for message in messages:
+            touch(message)
+        if not messages:
+            lost.append(path.name)
+    assert (len(files), lost) == (61, [])
