@@ -148,6 +148,13 @@ class OfferAnswer:
         if self._current is not None:
             self._pending = None
 
+    def forked(self) -> "OfferAnswer":
+        """The negotiation of another dialog that the same offer started (RFC 3261 13.2.2.4)."""
+        copy = OfferAnswer()
+        copy._current, copy._pending = self._current, self._pending  # its own kind
+        copy.exchanges = list(self.exchanges)
+        return copy
+
     @property
     def exchange(self) -> Exchange | None:
         """The exchange that stands: the last settled one, else the one under way."""

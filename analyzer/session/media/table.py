@@ -17,6 +17,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.protocols.rtp import rtcp
+from analyzer.session.media.closed import ClosedStreams
 from analyzer.session.media.columns import CLOCKS, Groups, group_rtp, recognise
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media.record import RtcpRecord, StreamRecord, View
@@ -81,7 +82,7 @@ class StreamTable:
         self._limits = limits
         self._streams: OrderedDict[Key, _Stream] = OrderedDict()
         self._to: dict[Address, dict[Key, None]] = {}
-        self._closed: list[StreamRecord] = []
+        self._closed = ClosedStreams(limits)
         self._rtcp: OrderedDict[tuple[Address, Address], _Rtcp] = OrderedDict()
         self._ordinal = 0
         self.evicted = 0
@@ -267,26 +268,26 @@ class StreamTable:
         del keys[key]
         if not keys:
             del self._to[key[0].dst]
-        self._closed.append(_record(stream))
+        self._closed.add(_record(stream))
 
     def tick(self, now_ns: int) -> list[StreamRecord]:
-        """Closes streams that have been idle, and gives every stream closed since the last call."""
+        """Closes streams that have been idle; gives those that were let go and that no call has taken."""
         horizon = now_ns - self._limits.stream_idle_ns
         for key in [key for key, stream in self._streams.items() if stream.last_ns <= horizon]:
             self._close(key)
-        closed, self._closed = self._closed, []
-        return closed
+        return self._closed.purge(now_ns - self._limits.call_quiet_ns - self._limits.linger_ns)
 
     def finish(self) -> list[StreamRecord]:
-        """Closes every stream."""
+        """Closes every stream; gives those that no call has taken."""
         for key in list(self._streams):
             self._close(key)
-        closed, self._closed = self._closed, []
-        return closed
+        return self._closed.purge(None)
 
-    def open_to(self, address: Address) -> list[StreamRecord]:
-        """Snapshots of the open streams towards an address."""
-        return [_record(self._streams[key]) for key in self._to.get(address, ())]
+    def take(self, address: Address, first_ns: int, last_ns: int) -> list[StreamRecord]:
+        """Closes and gives the streams towards an address that overlap a span of time. They can be taken again."""
+        for key in list(self._to.get(address, ())):
+            self._close(key)
+        return self._closed.take(address, first_ns, last_ns)
 
     def last_activity(self, address: Address) -> int:
         """Time of the latest packet towards an address among open streams, 0 if none."""
