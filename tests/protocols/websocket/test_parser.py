@@ -110,11 +110,11 @@ def test_linear(unit: bytes, start: bytes) -> None:
         data = start + unit * count
         best = 9.0
         for _ in range(2):
-            stream, begin = WebSocketStream(LIMITS), time.perf_counter()
+            stream, begin = WebSocketStream(LIMITS), time.process_time()
             for at in range(0, len(data), 20):
                 stream.receive(Chunk(data[at : at + 20], cite(at)))
             stream.close()
-            best = min(best, time.perf_counter() - begin)
+            best = min(best, time.process_time() - begin)
         return best
 
     assert cost(16_000) < 3 * cost(8_000) + 0.01
