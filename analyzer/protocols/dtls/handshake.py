@@ -91,7 +91,7 @@ class HandshakeAssembler:
         before = partial.ranges
         if _merge(partial, offset, piece):
             events.append(Anomaly(CONFLICT, cites, f"message {seq} at byte {offset}"))
-        if partial.ranges != before or not length:
+        if partial.ranges != before or not partial.cites:
             partial.cites.update(dict.fromkeys(cites))
         if len(partial.ranges) > self._limits.fragments_per_packet:
             del self._partial[seq]
