@@ -23,6 +23,8 @@ class Limits:
     flows: int = 200_000
     tcp_held_bytes: int = 262_144  # out of order, in one direction of one connection
     tcp_held_total: int = 64 * 1024**2
+    tcp_recent_total: int = 16 * 1024**2  # last payloads kept to compare retransmissions with
+    tcp_hole_timeout_ns: int = 10 * SECOND_NS  # for a lost segment to be sent again
     flow_idle_ns: int = 300 * SECOND_NS
     # parsers
     message_bytes: int = 131_072  # one SIP message, start line to end of body

@@ -1,4 +1,4 @@
-"""YAML that a user wrote, with the place of every part: bounded before it is built, duplicate keys and aliases refused."""
+"""YAML with positions: bounded before it is built, duplicate keys and aliases refused."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,17 +8,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, MappingStartEvent, NodeEvent, SequenceStartEvent
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-
-@dataclass(frozen=True, slots=True)
-class YamlBounds:
-    """How much of a file is read."""
-
-    size: int = 1024**2
-    parts: int = 50_000
-    depth: int = 32
-
-
-BOUNDS = YamlBounds()
+MAX_BYTES, MAX_NODES, MAX_DEPTH = 1024**2, 50_000, 16
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -56,14 +46,14 @@ class Node:
         return self.value
 
 
-def load_yaml(text: bytes, name: str, bounds: YamlBounds = BOUNDS) -> tuple[Node | None, list[FileProblem]]:
-    """The document (YAML 1.2), or the problems that keep it from being read. `name` is how problems call the file."""
+def read(text: bytes, name: str) -> tuple[Node | None, list[FileProblem]]:
+    """The document, or the problems that keep it from being read."""
     problems: list[FileProblem] = []
-    if len(text) > bounds.size:
-        return None, [FileProblem(name, 1, 1, f"file is larger than {bounds.size} bytes")]
+    if len(text) > MAX_BYTES:
+        return None, [FileProblem(name, 1, 1, f"file is larger than {MAX_BYTES} bytes")]
     try:
         decoded = text.decode("utf-8")
-        _bounded(decoded, name, bounds, problems)
+        _bounded(decoded, name, problems)
         root = None if problems else YAML(pure=True).compose(decoded)
     except UnicodeDecodeError:
         return None, [FileProblem(name, 1, 1, "file is not UTF-8")]
@@ -78,7 +68,7 @@ def load_yaml(text: bytes, name: str, bounds: YamlBounds = BOUNDS) -> tuple[Node
     return _node(root, name, problems), problems
 
 
-def _bounded(text: str, name: str, bounds: YamlBounds, problems: list[FileProblem]) -> None:
+def _bounded(text: str, name: str, problems: list[FileProblem]) -> None:
     depth = 0
     for count, event in enumerate(YAML(pure=True).parse(text)):
         opens = isinstance(event, MappingStartEvent | SequenceStartEvent)
@@ -86,9 +76,9 @@ def _bounded(text: str, name: str, bounds: YamlBounds, problems: list[FileProble
         wrong = ""
         if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
             wrong = "anchors and aliases are not allowed"
-        elif depth > bounds.depth:
-            wrong = f"nested more than {bounds.depth} deep"
-        elif count > bounds.parts:
+        elif depth > MAX_DEPTH:
+            wrong = f"nested more than {MAX_DEPTH} deep"
+        elif count > MAX_NODES:
             wrong = "file has too many parts"
         if wrong:
             problems.append(FileProblem(name, event.start_mark.line + 1, event.start_mark.column + 1, wrong))

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from analyzer.core.severity import SEVERITY_BY_LABEL, Verdict
+from analyzer.formats.yaml_file import FileProblem, Node, read
 from analyzer.rules.compile import Compiled, compile_expression, near
-from analyzer.rules.document import FileProblem, Node, read
 from analyzer.rules.evaluate import CaptureTest, InlineTest, Rule, RuleSet
 from analyzer.rules.functions import FUNCTIONS
 from analyzer.rules.types import BOOL, CITES, DOUBLE, INT, STRING, Type, fields_of

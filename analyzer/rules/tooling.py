@@ -7,7 +7,7 @@ from typing import Any
 
 from analyzer.core.severity import SEVERITY_BY_LABEL, Verdict
 from analyzer.core.unknown import Need, Unknown
-from analyzer.rules.document import FileProblem
+from analyzer.formats.yaml_file import FileProblem
 from analyzer.rules.evaluate import InlineTest, Rule, RuleSet
 from analyzer.rules.load import REQUIRED, RULE_KEYS, load_rules
 from analyzer.rules.types import Type, fields_of
@@ -158,8 +158,8 @@ def schema() -> dict[str, Any]:
     text, texts = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
     objects = {"type": "array", "items": {"type": "object"}}
     shapes: dict[str, Any] = dict.fromkeys(sorted(RULE_KEYS), text)
-    shapes |= {key: texts for key in ("profiles", "evidence", "same_as", "caveats")}
-    shapes |= {key: objects for key in ("refs", "unless", "tests")}
+    shapes |= dict.fromkeys(("profiles", "evidence", "same_as", "caveats"), texts)
+    shapes |= dict.fromkeys(("refs", "unless", "tests"), objects)
     shapes |= {key: {"type": ["string", "boolean"]} for key in ("when", "assert")}
     shapes |= {
         "note": {"type": "boolean"},

@@ -7,11 +7,12 @@ quiet, and its linger has passed in capture time.
 
 from dataclasses import dataclass, field
 
-from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
 from analyzer.session.offer_answer import OfferAnswer, SdpMessage
 from analyzer.session.records import MessageRecord
 
+_NEGOTIATING = frozenset({"INVITE", "UPDATE", "PRACK", "ACK"})
+_MAX_FORKS = 16
 _RETRIED = frozenset({401, 407, 422, 423, 491, 494})  # the client is expected to try the request again
 
 
@@ -179,4 +180,24 @@ def _advance(leg: LegState, message: MessageRecord) -> None:
 
 
 def _negotiate(leg: LegState, message: MessageRecord) -> None:
-    raise NotImplementedError
+    """Hands the message to the negotiation of its dialog: one for each To tag of a forked INVITE."""
+    if message.retransmission or message.method not in _NEGOTIATING:
+        return
+    refused = message.status is not None and message.status >= 300
+    if message.sdp is None and not refused:
+        return
+    from_initiator = message.carrier.endpoints.src.ip == leg.initiator
+    fact = SdpMessage(
+        message.method, message.status, from_initiator, message.cseq,
+        message.reliable, message.sdp, message.cites, message.ts_ns,
+    )  # fmt: skip
+    tag = message.to_tag if message.from_tag == leg.first.from_tag else message.from_tag
+    dialogs = leg.offer_answer
+    if tag in dialogs:
+        dialogs[tag].apply(fact)
+    elif not tag or "" not in dialogs:
+        dialogs[tag] = OfferAnswer()
+        dialogs[tag].apply(fact)
+    elif len(dialogs) <= _MAX_FORKS:
+        dialogs[tag] = dialogs[""].forked()
+        dialogs[tag].apply(fact)

@@ -30,6 +30,7 @@ class MessageRecord:
     branch: str
     vias: int
     complete: bool
+    reliable: bool
     emergency: bool
     asserted: tuple[str, ...]
     preferred: tuple[str, ...]
@@ -37,7 +38,7 @@ class MessageRecord:
     sdp: Session | None
     conference_focus: bool
     sightings: dict[int, tuple[Cite, ...]] = field(default_factory=dict)
-    repeats: int = 0
+    retransmission: bool = False
 
     @property
     def initial(self) -> bool:
@@ -78,8 +79,9 @@ def record(message: Message, carrier: Carrier, sdp: Session | None, ordinal: int
         from_tag=message.from_tag,
         to_tag=message.to_tag,
         branch=message.branch,
-        vias=len(message.vias),
+        vias=sum(1 + value.count(",") for value in message.all("via")),
         complete=message.complete,
+        reliable=message.first("rseq") is not None,
         emergency=message.request_uri.lower().startswith(EMERGENCY_PREFIX),
         asserted=message.identities("p-asserted-identity"),
         preferred=message.identities("p-preferred-identity"),

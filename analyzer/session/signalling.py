@@ -1,24 +1,32 @@
 """SIP messages as they arrive: counted once, filed under their call, their SDP negotiated."""
 
+import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from analyzer.core.addresses import parse_ip
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.limits import Limits
+from analyzer.formats.uri import host_port
 from analyzer.protocols.sdp.parser import parse as parse_sdp
 from analyzer.protocols.sdp.session import Session
 from analyzer.protocols.sip.message import Message
 from analyzer.session.carrier import Carrier
+from analyzer.session.inference import Facts, Observations
 from analyzer.session.legs import CallState, CallTable
 from analyzer.session.records import MessageRecord, record
+from analyzer.session.registrations import Registrations
 from analyzer.session.sightings import SightingTable
 
 SDP_TYPE = "application/sdp"
+_CALL_IDS = 1_000_000  # Call-IDs counted exactly
+_CORE_HEADERS = ("p-charging-vector", "p-charging-function-addresses")
 
 
 @dataclass(slots=True)
 class SipCounts:
-    """What the report says of SIP as a whole. Each message once, however many vantage points saw it on its hop."""
+    """SIP as a whole, each message once however many vantage points saw it on its hop. Repeats are among them."""
 
     messages: int = 0
     requests: Counter[str] = field(default_factory=Counter)
@@ -26,15 +34,100 @@ class SipCounts:
     retransmissions: int = 0
     mirrored: int = 0
     malformed: int = 0
-    call_ids: set[int] = field(default_factory=set)
+    call_ids: set[bytes] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What became of a message: its record if it is new, the call it belongs to, calls that had to make room."""
+
+    record: MessageRecord | None
+    call: CallState | None
+    evicted: Sequence[CallState]
+    anomalies: Sequence[Anomaly]
 
 
 class Signalling:
-    """Takes SIP messages in capture order. What it gives back are calls that had to make room, and anomalies."""
+    """Takes SIP messages in capture order."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._sightings = SightingTable(limits)
         self.calls = CallTable(limits)
         self.counts = SipCounts()
+        self.registrations = Registrations()
+        self.observations = Observations()
         self._ordinal = 0
+
+    def message(self, message: Message, carrier: Carrier) -> Filed:
+        """Takes one sighting of a message."""
+        holder: list[MessageRecord] = []
+        occurrence, owner = self._sightings.place(carrier, message.raw, message.ts_ns, holder)
+        if occurrence == "mirror":
+            self.counts.mirrored += 1
+            return Filed(None, None, (), ())
+        if occurrence == "sighting":
+            if isinstance(owner, list) and owner:
+                seen: MessageRecord = owner[0]
+                seen.sightings.setdefault(carrier.vantage, message.cites)
+            return Filed(None, None, (), ())
+        self._count(message)
+        if occurrence == "retransmission":
+            self.counts.retransmissions += 1
+        self._ordinal += 1
+        sdp, anomalies = self._sdp(message)
+        filed = record(message, carrier, sdp, self._ordinal)
+        filed.retransmission = occurrence == "retransmission"
+        holder.append(filed)
+        self._observe(message, carrier)
+        call, _, evicted = self.calls.add(filed)
+        return Filed(filed, call, evicted, anomalies)
+
+    def _count(self, message: Message) -> None:
+        counts = self.counts
+        counts.messages += 1
+        counts.malformed += bool(message.anomalies)
+        if message.is_request:
+            counts.requests[message.method] += 1
+        else:
+            counts.responses[str(message.status)] += 1
+        if len(counts.call_ids) < _CALL_IDS:
+            counts.call_ids.add(hashlib.blake2b(message.call_id.encode("utf-8", "replace"), digest_size=8).digest())
+
+    def _sdp(self, message: Message) -> tuple[Session | None, Sequence[Anomaly]]:
+        if not message.body:
+            return None, ()
+        for part in message.parts(self._limits):
+            if part.content_type == SDP_TYPE:
+                session = parse_sdp(part.body, message.cites, self._limits)
+                return session, session.anomalies
+        return None, ()
+
+    def _observe(self, message: Message, carrier: Carrier) -> None:
+        src, dst = carrier.endpoints.src.ip, carrier.endpoints.dst.ip
+        contact = (message.all("contact") or ("",))[0]
+        vias = sum(1 + value.count(",") for value in message.all("via"))
+        own = bool(contact) and _host(contact) == src
+        names = {header.name for header in message.headers}
+        self.observations.observe(
+            src,
+            dst,
+            Facts(
+                request=message.is_request,
+                method=message.method,
+                vias=vias,
+                contact_is_sender=own,
+                core_headers=any(name in names for name in _CORE_HEADERS),
+                asserted="p-asserted-identity" in names,
+                focus="isfocus" in contact.lower(),
+            ),
+        )
+        if message.method == "REGISTER":
+            self.registrations.observe(message, src, dst, own and vias == 1)
+
+
+def _host(contact: str) -> int | None:
+    """The address in a Contact's URI, if it is numeric."""
+    uri = contact.partition("<")[2].partition(">")[0] or contact.partition(";")[0]
+    place = uri.partition(":")[2].partition(";")[0].partition("?")[0].rpartition("@")[2]
+    return parse_ip(host_port(place)[0])

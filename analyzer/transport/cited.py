@@ -22,15 +22,36 @@ class Gap:
     cite: Cite
 
 
-class CitedBuffer:
-    """Unconsumed stream bytes. `data` is the bytes, `cites(first, last)` the frames that carried a range of them."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A direction of a connection begins: with its SYN, or (`syn` false) in the middle of a stream."""
 
-    __slots__ = ("_cites", "_starts", "data")
+    cite: Cite
+    syn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A direction of a connection has ended; `reset` tells an abort from an end. `cite` is the last frame of it."""
+
+    cite: Cite
+    reset: bool
+
+
+class CitedBuffer:
+    """Unconsumed stream bytes. `data` is the bytes, `cites(first, last)` the frames that carried a range of them.
+
+    Every byte is moved a bounded number of times, whatever the sizes consumed.
+    """
+
+    __slots__ = ("_cites", "_consumed", "_live", "_starts", "data")
 
     def __init__(self) -> None:
         self.data = bytearray()
-        self._starts: list[int] = []
+        self._starts: list[int] = []  # in bytes since the last clear
         self._cites: list[Cite] = []
+        self._consumed = 0
+        self._live = 0  # the first entry that still has bytes in `data`
 
     def __len__(self) -> int:
         return len(self.data)
@@ -38,7 +59,7 @@ class CitedBuffer:
     def append(self, data: bytes, cite: Cite) -> None:
         """Adds bytes behind what is held."""
         if data:
-            self._starts.append(len(self.data))
+            self._starts.append(self._consumed + len(self.data))
             self._cites.append(cite)
             self.data += data
 
@@ -46,9 +67,9 @@ class CitedBuffer:
         """The frames of data[first:last], in stream order, each once in a row."""
         if first >= last or not self._starts:
             return ()
-        low = bisect_right(self._starts, first) - 1
-        high = bisect_right(self._starts, last - 1)
-        return tuple(dict.fromkeys(self._cites[max(low, 0) : high]))
+        low = bisect_right(self._starts, self._consumed + first, self._live) - 1
+        high = bisect_right(self._starts, self._consumed + last - 1, self._live)
+        return tuple(dict.fromkeys(self._cites[max(low, self._live) : high]))
 
     def consume(self, size: int) -> None:
         """Drops the first `size` bytes."""
@@ -56,12 +77,16 @@ class CitedBuffer:
             self.clear()
             return
         del self.data[:size]
-        keep = bisect_right(self._starts, size) - 1
-        self._starts = [max(0, start - size) for start in self._starts[keep:]]
-        self._cites = self._cites[keep:]
+        self._consumed += size
+        self._live = bisect_right(self._starts, self._consumed, self._live) - 1
+        if self._live > len(self._starts) // 2:
+            del self._starts[: self._live]
+            del self._cites[: self._live]
+            self._live = 0
 
     def clear(self) -> None:
         """Drops everything."""
         self.data.clear()
         self._starts.clear()
         self._cites.clear()
+        self._consumed = self._live = 0

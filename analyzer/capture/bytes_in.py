@@ -1,0 +1,141 @@
+"""Bytes of a capture: plain, compressed or piped, hashed as they pass, bounded as they expand."""
+
+import gzip
+import hashlib
+import io
+import lzma
+import tempfile
+import zlib
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import lz4.frame
+import zstandard
+
+from analyzer.capture.sources import CaptureProblem
+from analyzer.core.limits import Limits
+
+_MAGICS: Final = {
+    b"\x1f\x8b": "gz",
+    b"\x28\xb5\x2f\xfd": "zst",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x04\x22\x4d\x18": "lz4",
+}
+_RATIO_FLOOR = 64 * 1024 * 1024
+_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, RuntimeError)
+
+
+class _Hashed(io.RawIOBase):
+    """The stored bytes, hashed on their way."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self.digest = hashlib.sha256()
+        self.count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]  # the buffer protocol has no 3.11 type
+        data = self._raw.read(len(view))
+        view[: len(data)] = data
+        self.digest.update(data)
+        self.count += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class ByteSource:
+    """Sequential bytes of one capture after decompression.
+
+    `read` gives at most what is asked for and b"" at the end. A broken or over-large compressed stream ends early
+    with its reason in `problem`.
+    """
+
+    def __init__(self, raw: BinaryIO, limits: Limits) -> None:
+        self._hashed = _Hashed(raw)
+        self._buffered = io.BufferedReader(self._hashed, 1 << 20)
+        self._limits = limits
+        self.problem = ""
+        self.expanded = 0
+        head = self._buffered.peek(6)[:6]
+        self.compression = next((name for magic, name in _MAGICS.items() if head.startswith(magic)), "")
+        self._stream = self._open()
+
+    def _open(self) -> io.BufferedIOBase:
+        match self.compression:
+            case "gz":
+                return gzip.GzipFile(fileobj=self._buffered, mode="rb")
+            case "zst":
+                reader = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+                return io.BufferedReader(reader.stream_reader(self._buffered, read_across_frames=True))
+            case "xz":
+                return lzma.LZMAFile(self._buffered)
+            case "lz4":
+                return lz4.frame.open(self._buffered, "rb")  # type: ignore[no-any-return]
+            case _:
+                return self._buffered
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` expanded bytes."""
+        if self.problem:
+            return b""
+        try:
+            data = self._stream.read(size)
+        except _BROKEN as error:
+            self.problem = f"the {self.compression or 'file'} stream is broken ({type(error).__name__})"
+            return b""
+        self.expanded += len(data)
+        if self.compression and self._too_large():
+            self.problem = f"the {self.compression} stream expands beyond the bound"
+            return b""
+        return data
+
+    def _too_large(self) -> bool:
+        if self.expanded > self._limits.expanded_bytes:
+            return True
+        return self.expanded > _RATIO_FLOOR and self.expanded > self._limits.expansion_ratio * max(
+            self._hashed.count, 1
+        )
+
+    def finish(self) -> tuple[str, int]:
+        """Reads what is left of the stored bytes; their sha256 and number."""
+        while self._buffered.read(1 << 20):
+            pass
+        return self._hashed.digest.hexdigest(), self._hashed.count
+
+    @property
+    def stored_bytes(self) -> int:
+        """Stored bytes read so far."""
+        return self._hashed.count
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._buffered.close()
+
+
+def open_file(path: str) -> BinaryIO:
+    """A capture file opened for reading; CaptureProblem with the reason where it cannot be."""
+    try:
+        if Path(path).is_dir():
+            raise CaptureProblem(path, "is a folder")
+        return Path(path).open("rb", buffering=0)
+    except FileNotFoundError:
+        raise CaptureProblem(path, "no such file") from None
+    except PermissionError:
+        raise CaptureProblem(path, "no permission to read it") from None
+    except OSError as error:
+        raise CaptureProblem(path, f"cannot be opened ({error.strerror})") from None
+
+
+def spool(stream: BinaryIO) -> BinaryIO:
+    """A pipe copied to an unlinked temporary file that only this user can read, so that it can be read twice."""
+    spooled = tempfile.TemporaryFile()  # noqa: SIM115  # the caller closes it
+    while block := stream.read(1 << 20):
+        spooled.write(block)
+    spooled.seek(0)
+    return spooled

@@ -1,0 +1,205 @@
+"""pcapng: sections, interfaces, their clocks and names, packets in three kinds of block, secrets, statistics.
+
+Unknown blocks are skipped. A block whose two lengths differ is named and read by its first. A length that cannot be
+true ends the reading.
+"""
+
+import struct
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from analyzer.capture.batch import FrameBatch, Source
+from analyzer.capture.sources import CaptureInfo, SourceTable
+from analyzer.core.anomalies import Anomaly, define
+from analyzer.core.limits import Limits
+from analyzer.core.severity import Severity
+from analyzer.core.text import decode, safe
+
+BAD_BLOCK = define("capture.bad_block", Severity.LOW, "A pcapng block that contradicts itself", "pcapng 3.1", "capture")
+NO_INTERFACE = define(
+    "capture.no_interface", Severity.LOW, "A packet of an interface that is not described", "pcapng 4.3", "capture"
+)
+
+SHB, IDB, OLD_PACKET, SPB, ISB, EPB, DSB = 0x0A0D0D0A, 1, 2, 3, 5, 6, 10
+_MAX_SECRETS = 1_024
+_INT64 = (1 << 63) - 1
+
+
+@dataclass(slots=True)
+class _Interface:
+    source: int
+    snap_length: int
+    ticks_numerator: int = 1_000  # nanoseconds of a tick = numerator / denominator
+    ticks_denominator: int = 1
+    offset_ns: int = 0
+
+
+@dataclass(slots=True)
+class _Rows:
+    start: list[int] = field(default_factory=list)
+    captured: list[int] = field(default_factory=list)
+    wire: list[int] = field(default_factory=list)
+    ts_ns: list[int] = field(default_factory=list)
+    source: list[int] = field(default_factory=list)
+
+
+class PcapngFormat:
+    """Walks pcapng blocks."""
+
+    name = "pcapng"
+
+    def __init__(self, info: CaptureInfo, sources: SourceTable, limits: Limits) -> None:
+        self._info = info
+        self._sources = sources
+        self._limits = limits
+        self._order = "<"
+        self._interfaces: list[_Interface] = []
+        self._frames = 0
+        self._offset = 0
+        self._base = 0  # where data[0] lies in the file
+        self._last_ns = 0
+        self._anomalies: list[Anomaly] = []
+        self.broken = ""
+        self.secrets: list[tuple[int, bytes]] = []
+
+    def take_anomalies(self) -> list[Anomaly]:
+        """See `reader.Format`."""
+        found, self._anomalies = self._anomalies, []
+        return found
+
+    def walk(self, data: bytes, at: int, rows: int) -> tuple[FrameBatch, int]:
+        """See `reader.Format`."""
+        out = _Rows()
+        begin, size = at, len(data)
+        self._base = self._offset - begin
+        head = struct.Struct(self._order + "II")
+        packet = struct.Struct(self._order + "IIIII")
+        while size - at >= 12 and len(out.start) < rows:
+            kind, length = head.unpack_from(data, at)
+            if kind == SHB:
+                self._order = "<" if data[at + 8 : at + 12] == b"\x4d\x3c\x2b\x1a" else ">"
+                head, packet = struct.Struct(self._order + "II"), struct.Struct(self._order + "IIIII")
+                kind, length = head.unpack_from(data, at)
+            if length < 12 or length % 4 or length > self._limits.block_bytes:
+                self.broken = f"a block of {length} bytes behind frame {self._frames + len(out.start)}"
+                break
+            if at + length > size:
+                break
+            if data[at + 4 : at + 8] != data[at + length - 4 : at + length]:
+                self._anomalies.append(Anomaly(BAD_BLOCK, (), f"lengths differ at offset {self._base + at}"))
+            if kind == EPB and length >= 32:
+                number, high, low, captured, wire = packet.unpack_from(data, at + 8)
+                if captured > length - 32:
+                    self._anomalies.append(Anomaly(BAD_BLOCK, (), f"packet longer than its block: {captured}"))
+                    captured = length - 32
+                self._packet(out, number, high << 32 | low, at + 28, captured, wire)
+            else:
+                self._block(out, kind, data, at, length)
+            at += length
+        self._offset += at - begin
+        return self._columns(data, out), at
+
+    def _packet(self, out: _Rows, number: int, ticks: int, start: int, captured: int, wire: int) -> None:
+        if number >= len(self._interfaces):
+            self._anomalies.append(Anomaly(NO_INTERFACE, (), f"interface {number}"))
+            self._frames_skipped(out)
+            return
+        interface = self._interfaces[number]
+        ts_ns = ticks * interface.ticks_numerator // interface.ticks_denominator + interface.offset_ns
+        self._last_ns = min(max(ts_ns, 0), _INT64)
+        out.start.append(start)
+        out.captured.append(captured)
+        out.wire.append(min(max(wire, captured), 0x7FFFFFFF))
+        out.ts_ns.append(self._last_ns)
+        out.source.append(interface.source)
+
+    def _frames_skipped(self, out: _Rows) -> None:
+        """A frame without an interface still has its number in Wireshark: it is delivered as an unknown link type."""
+        source = Source(self._info.index, len(self._interfaces), "", -1, 0, self._info.vantage or self._info.path)
+        out.start.append(0)
+        out.captured.append(0)
+        out.wire.append(0)
+        out.ts_ns.append(self._last_ns)
+        out.source.append(self._sources.add(source))
+
+    def _block(self, out: _Rows, kind: int, data: bytes, at: int, length: int) -> None:
+        body = bytes(data[at + 8 : at + length - 4])
+        if kind == SHB:
+            self._interfaces = []
+        elif kind == IDB and len(body) >= 8:
+            self._interface(body)
+        elif kind == SPB and len(body) >= 4 and self._interfaces:
+            (wire,) = struct.unpack_from(self._order + "I", body)
+            snap = self._interfaces[0].snap_length or wire
+            captured = min(wire, snap, len(body) - 4)
+            interface = self._interfaces[0]
+            ticks = 0 if not interface.ticks_numerator else max(self._last_ns - interface.offset_ns, 0)
+            ticks = ticks * interface.ticks_denominator // interface.ticks_numerator
+            self._packet(out, 0, ticks, at + 12, captured, wire)
+        elif kind == OLD_PACKET and len(body) >= 20:
+            number, _, high, low, captured, wire = struct.unpack_from(self._order + "HHIIII", body)
+            self._packet(out, number, high << 32 | low, at + 28, min(captured, len(body) - 20), wire)
+        elif kind == ISB and len(body) >= 12:
+            self._statistics(body)
+        elif kind == DSB and len(body) >= 8:
+            secret_type, secret_length = struct.unpack_from(self._order + "II", body)
+            if len(self.secrets) < _MAX_SECRETS:
+                self.secrets.append((secret_type, body[8 : 8 + secret_length]))
+
+    def _options(self, body: bytes, at: int) -> dict[int, bytes]:
+        found: dict[int, bytes] = {}
+        while at + 4 <= len(body):
+            code, length = struct.unpack_from(self._order + "HH", body, at)
+            if code == 0 or at + 4 + length > len(body):
+                break
+            found.setdefault(code, body[at + 4 : at + 4 + length])
+            at += 4 + length + -length % 4
+        return found
+
+    def _interface(self, body: bytes) -> None:
+        link_type, _, snap = struct.unpack_from(self._order + "HHI", body)
+        options = self._options(body, 8)
+        name = safe(decode(options.get(2, b"")).rstrip("\x00"), 60)
+        info = self._info
+        number = len(info.interfaces)
+        vantage = info.vantage or name or f"{info.path}#{number}"
+        source = self._sources.add(Source(info.index, number, name, link_type, snap, vantage))
+        interface = _Interface(source, snap)
+        resolution = options.get(9, b"\x06")[:1] or b"\x06"
+        exponent = resolution[0] & 0x7F
+        if resolution[0] & 0x80:
+            interface.ticks_numerator, interface.ticks_denominator = 1_000_000_000, 1 << min(exponent, 63)
+        elif exponent <= 9:
+            interface.ticks_numerator = 10 ** (9 - exponent)
+        else:
+            interface.ticks_numerator, interface.ticks_denominator = 1, 10 ** min(exponent - 9, 30)
+        offset = options.get(14, b"")
+        if len(offset) == 8:
+            interface.offset_ns = struct.unpack(self._order + "q", offset)[0] * 1_000_000_000
+        self._interfaces.append(interface)
+        info.interfaces.append(name)
+        if link_type not in info.link_types:
+            info.link_types.append(link_type)
+
+    def _statistics(self, body: bytes) -> None:
+        dropped = self._options(body, 12).get(5, b"")
+        if len(dropped) == 8:
+            (count,) = struct.unpack(self._order + "Q", dropped)
+            self._info.dropped = min((self._info.dropped or 0) + count, _INT64)
+
+    def _columns(self, data: bytes, out: _Rows) -> FrameBatch:
+        count = len(out.start)
+        start = np.array(out.start, np.int32)
+        batch = FrameBatch(
+            np.frombuffer(data, np.uint8),
+            start,
+            np.array(out.captured, np.int32),
+            np.array(out.wire, np.int32),
+            np.array(out.ts_ns, np.int64),
+            np.array(out.source, np.int32),
+            np.arange(self._frames + 1, self._frames + 1 + count, dtype=np.int64),
+            start.astype(np.int64) + self._base,
+        )
+        self._frames += count
+        return batch

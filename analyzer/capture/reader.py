@@ -1,0 +1,143 @@
+"""A capture as batches of frames: pcap and pcapng, told apart by their first bytes.
+
+The header chain is walked record by record, in one tight loop a format; everything else is done on columns. Reading
+never raises for what is in the file: a record that lies is an anomaly, and what came before it is delivered.
+"""
+
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from analyzer.capture.batch import FrameBatch
+from analyzer.capture.bytes_in import ByteSource, open_file
+from analyzer.capture.pcap import PcapFormat, pcap_format
+from analyzer.capture.pcapng import PcapngFormat
+from analyzer.capture.sources import CaptureInfo, CaptureProblem, SourceTable
+from analyzer.core.anomalies import Anomaly, define
+from analyzer.core.limits import Limits
+from analyzer.core.severity import Severity
+
+TRUNCATED = define("capture.truncated", Severity.LOW, "The capture ends in the middle of a record", "", "capture")
+BROKEN = define("capture.broken", Severity.MEDIUM, "The capture is damaged; what follows was not read", "", "capture")
+
+_BLOCK = 4 * 1024 * 1024
+_PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
+
+
+class Format(Protocol):
+    """How one file format finds its frames."""
+
+    name: str
+
+    def walk(self, data: bytes, at: int, rows: int) -> tuple[FrameBatch, int]:
+        """At most `rows` frames in data[at:], and the position behind what was read."""
+
+    def take_anomalies(self) -> list[Anomaly]:
+        """Anomalies found since the last call."""
+
+    @property
+    def broken(self) -> str:
+        """Why reading cannot go on, "" while it can."""
+
+    secrets: list[tuple[int, bytes]]
+
+
+class CaptureReader:
+    """One open capture."""
+
+    def __init__(
+        self, raw: BinaryIO, path: str, index: int, sources: SourceTable, limits: Limits, vantage: str
+    ) -> None:
+        self.info = CaptureInfo(index, path, vantage=vantage)
+        self._bytes = ByteSource(raw, limits)
+        self._limits = limits
+        self._anomalies: list[Anomaly] = []
+        self._data = self._bytes.read(_BLOCK)
+        self._at = 0
+        self._closed = False
+        self._format = self._recognise(path, sources)
+        compression = f".{self._bytes.compression}" if self._bytes.compression else ""
+        self.info.format = self._format.name + compression
+
+    def _recognise(self, path: str, sources: SourceTable) -> Format:
+        head = self._data[:24]
+        if not head:
+            raise CaptureProblem(path, self._bytes.problem or "is empty")
+        if head.startswith(_PCAPNG_MAGIC):
+            return PcapngFormat(self.info, sources, self._limits)
+        plain = pcap_format(head)
+        if plain is None:
+            raise CaptureProblem(path, "is not a pcap or pcapng capture")
+        self._at = len(head)
+        return PcapFormat(plain, head, self.info, sources, self._limits)
+
+    @property
+    def secrets(self) -> list[tuple[int, bytes]]:
+        """Decryption secrets found so far: (type, content)."""
+        return self._format.secrets
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of the file read so far, for progress."""
+        return self._bytes.stored_bytes
+
+    def read_batch(self, rows: int = 32_768) -> FrameBatch | None:
+        """The next frames, None at the end. The batch lies over a buffer that the next call reuses."""
+        while not self._closed:
+            batch, self._at = self._format.walk(self._data, self._at, rows)
+            if len(batch):
+                self._note(batch)
+                return batch
+            if self._format.broken:
+                self._end(self._format.broken)
+            elif not self._fill():
+                self._end("")
+        return None
+
+    def _note(self, batch: FrameBatch) -> None:
+        info = self.info
+        low, high = int(batch.ts_ns.min()), int(batch.ts_ns.max())
+        info.first_ns = low if info.first_ns is None else min(info.first_ns, low)
+        info.last_ns = high if info.last_ns is None else max(info.last_ns, high)
+        info.frames += len(batch)
+
+    def _fill(self) -> bool:
+        """Adds bytes behind what is left. A new object each time: batches are views of the old one."""
+        more = self._bytes.read(_BLOCK)
+        self._data = self._data[self._at :] + more
+        self._at = 0
+        return bool(more)
+
+    def _end(self, broken: str) -> None:
+        self._closed = True
+        if broken or self._bytes.problem:
+            self._anomalies.append(Anomaly(BROKEN, (), f"{self.info.path}: {broken or self._bytes.problem}"))
+            self.info.truncated = True
+        elif len(self._data) > self._at:
+            left = len(self._data) - self._at
+            self._anomalies.append(Anomaly(TRUNCATED, (), f"{self.info.path}: {left} bytes of a record"))
+            self.info.truncated = True
+        self.info.sha256, self.info.size = self._bytes.finish()
+
+    def take_anomalies(self) -> list[Anomaly]:
+        """Anomalies found since the last call."""
+        found = self._format.take_anomalies() + self._anomalies
+        self._anomalies = []
+        return found
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._bytes.close()
+
+
+def open_capture(
+    path: str | Path,
+    index: int,
+    sources: SourceTable,
+    limits: Limits,
+    *,
+    stream: BinaryIO | None = None,
+    vantage: str = "",
+) -> CaptureReader:
+    """Opens a capture, or one that comes as `stream`. CaptureProblem if there is nothing to read."""
+    raw = stream if stream is not None else open_file(str(path))
+    return CaptureReader(raw, str(path), index, sources, limits, vantage)

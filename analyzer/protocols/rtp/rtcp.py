@@ -1,0 +1,89 @@
+"""RTCP compound packets (RFC 3550 6), and the shape of SRTCP (RFC 3711 3.4). Total."""
+
+from dataclasses import dataclass
+
+from analyzer.core.cursor import Cursor
+from analyzer.core.text import decode, safe
+
+SR, RR, SDES, BYE, APP, RTPFB, PSFB, XR = 200, 201, 202, 203, 204, 205, 206, 207
+_CNAME = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SenderReport:
+    """What a sender said of its clock: kept to correlate hops."""
+
+    ssrc: int
+    ntp: int
+    rtp_ts: int
+    packets: int
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rtcp:
+    """One compound packet read as plain RTCP.
+
+    `well_formed`: every length fits and the packets fill the datagram, and reports and descriptions read as such.
+    `protected`: its first header is RTCP's but the rest does not read: SRTCP, or damage.
+    """
+
+    ssrc: int
+    types: tuple[int, ...]
+    well_formed: bool
+    report: SenderReport | None = None
+    cname: str = ""
+    bye: bool = False
+
+    @property
+    def protected(self) -> bool:
+        """Has the shape of SRTCP: a report header followed by what is no RTCP."""
+        return not self.well_formed
+
+
+def _cname(body: bytes) -> str | None:
+    """The CNAME of an SDES packet; None if its items do not read."""
+    cursor = Cursor(body, 4)
+    while cursor.left > 1:
+        kind = cursor.u8()
+        if kind == 0:
+            return ""
+        text = cursor.vector(1)
+        if kind is None or text is None or kind > 8:
+            return None
+        if kind == _CNAME:
+            return safe(decode(text), 120)
+    return ""
+
+
+def parse(data: bytes) -> Rtcp | None:
+    """A datagram as RTCP, None if its first header is not one (version 2, type 192 to 223, length)."""
+    if len(data) < 8 or data[0] >> 6 != 2 or not 192 <= data[1] <= 223:
+        return None
+    types: list[int] = []
+    report: SenderReport | None = None
+    cname, bye, well_formed = "", False, True
+    at = 0
+    while at + 4 <= len(data) and len(types) < 32:
+        length = 4 * (1 + (data[at + 2] << 8 | data[at + 3]))
+        kind = data[at + 1]
+        if data[at] >> 6 != 2 or not 192 <= kind <= 223 or at + length > len(data):
+            well_formed = False
+            break
+        types.append(kind)
+        body = data[at + 4 : at + length]
+        count = data[at] & 31
+        if (kind == SR and len(body) < 24 + 24 * count) or (kind == RR and len(body) < 4 + 24 * count):
+            well_formed = False
+            break
+        if kind == SR:
+            field = [int.from_bytes(body[i : i + 4], "big") for i in range(0, 24, 4)]
+            report = SenderReport(field[0], field[1] << 32 | field[2], field[3], field[4], field[5])
+        elif kind == SDES and count:
+            text = _cname(body)
+            well_formed = well_formed and text is not None
+            cname = text or cname
+        bye = bye or kind == BYE
+        at += length
+    well_formed = well_formed and at == len(data)
+    return Rtcp(int.from_bytes(data[4:8], "big"), tuple(types), well_formed, report, cname, bye)

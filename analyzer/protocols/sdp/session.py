@@ -1,0 +1,162 @@
+"""The types of a session description. Keys are held as `Secret`; nothing here shows one."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from analyzer.core.anomalies import Anomaly
+from analyzer.core.secrets import Secret
+
+Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+E2aeMark = Literal["none", "requested", "applied", "other"]
+
+SECURE_RTP = frozenset({"RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"})
+
+
+@dataclass(frozen=True, slots=True)
+class InlineKey:
+    """One `inline:` key of a crypto line (RFC 4568 6.1, 9.2). `key` is the decoded key||salt, None if undecodable."""
+
+    key: Secret | None
+    base64_ok: bool
+    padded_ok: bool
+    lifetime: str = ""
+    mki: int | None = None
+    mki_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Crypto:
+    """One a=crypto line: tag and suite as written, keys, session parameters (RFC 4568 6.3)."""
+
+    tag: str
+    suite: str
+    keys: tuple[InlineKey, ...]
+    kdr: int | None = None
+    unencrypted_srtp: bool = False
+    unencrypted_srtcp: bool = False
+    unauthenticated_srtp: bool = False
+    fec_order: str = ""
+    wsh: int | None = None
+    other: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """a=fingerprint: the hash name in lower case and the digest (RFC 8122 5)."""
+
+    algorithm: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """a=rtpmap (RFC 8866 6.6)."""
+
+    name: str
+    clock: int
+    channels: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The o= line (RFC 8866 5.2)."""
+
+    username: str
+    sess_id: str
+    version: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One m-line with what applies to it, session level included where it is inherited."""
+
+    index: int
+    medium: str
+    port: int
+    port_count: int
+    proto: str
+    formats: tuple[str, ...]
+    address: str = ""
+    ip: int | None = None
+    direction: Direction = "sendrecv"
+    crypto: tuple[Crypto, ...] = ()
+    fingerprints: tuple[Fingerprint, ...] = ()
+    setup: str = ""
+    tls_id: str = ""
+    rtcp_port: int | None = None
+    rtcp_ip: int | None = None
+    rtcp_mux: bool = False
+    ice_ufrag: str = ""
+    candidates: int = 0
+    ssrcs: tuple[int, ...] = ()
+    key_mgmt: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
+    accept_types: tuple[str, ...] = ()
+    accept_wrapped_types: tuple[str, ...] = ()
+    msrp_cema: bool = False
+    file_selector: str = ""
+    floorctrl: tuple[str, ...] = ()
+    confid: int | None = None
+    userid: int | None = None
+    floorids: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    label: str = ""
+    mid: str = ""
+    bundle_only: bool = False
+    e2ae: E2aeMark = "none"
+    sctp_port: int | None = None
+    rtpmap: dict[int, Codec] = field(default_factory=dict)
+    fmtp: dict[int, str] = field(default_factory=dict)
+    ptime: int | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def secure_profile(self) -> bool:
+        """A profile that demands SRTP: RTP/SAVP(F), UDP/TLS/RTP/SAVP(F)."""
+        return self.proto.upper() in SECURE_RTP
+
+    @property
+    def is_rtp(self) -> bool:
+        """Any RTP profile."""
+        return "RTP/" in self.proto.upper()
+
+    @property
+    def is_msrp(self) -> bool:
+        """MSRP over TCP or TLS (RFC 4975 8)."""
+        return self.proto.upper().endswith("MSRP")
+
+    @property
+    def is_bfcp(self) -> bool:
+        """BFCP over any transport (RFC 8856 4)."""
+        return self.proto.upper().endswith("BFCP")
+
+    @property
+    def tls(self) -> bool:
+        """The transport protocol names TLS or DTLS."""
+        words = self.proto.upper().split("/")
+        return "TLS" in words or "DTLS" in words
+
+    @property
+    def rejected(self) -> bool:
+        """Refused or disabled: port zero without bundle-only (RFC 3264 6, RFC 8843 6)."""
+        return self.port == 0 and not self.bundle_only
+
+    @property
+    def keying(self) -> bool:
+        """It carries what SRTP keys come from."""
+        return bool(self.crypto or self.fingerprints or self.key_mgmt)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session description."""
+
+    origin: Origin | None
+    name: str
+    address: str
+    media: tuple[Media, ...]
+    groups: tuple[str, ...] = ()
+    fingerprints: tuple[Fingerprint, ...] = ()
+    key_mgmt: tuple[str, ...] = ()
+    attributes: tuple[tuple[str, str], ...] = ()
+    anomalies: tuple[Anomaly, ...] = ()

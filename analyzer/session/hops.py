@@ -1,0 +1,136 @@
+"""Signalling hops of a call: what its messages show of each transport leg between two elements."""
+
+from dataclasses import dataclass
+
+from analyzer.core.addresses import ip_text
+from analyzer.core.cites import Cite
+from analyzer.core.unknown import Unknown
+from analyzer.session.carrier import confidentiality, integrity, weakest
+from analyzer.session.legs import CallState, LegState
+from analyzer.session.model.media import MediaHop
+from analyzer.session.model.signalling import SignallingHop, SipMessage
+from analyzer.session.model.states import SipState
+from analyzer.session.placement import Placement
+from analyzer.session.records import MessageRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A hop at one vantage point."""
+
+    vantage: int
+    first: Cite
+    last: Cite
+    packets: int
+
+
+@dataclass(frozen=True, slots=True)
+class HopFact:
+    """A hop with what the report says beside the entity that rules judge."""
+
+    entity: SignallingHop | MediaHop
+    legs: tuple[int, ...]
+    seen: tuple[Seen, ...]
+    negotiated: str = ""
+    observed: str = ""
+    grounds: tuple[str, ...] = ()
+
+
+def named(placement: Placement, ip: int, port: int | None = None) -> str:
+    """How a report calls an end: its node name, else its address (with the port where that tells)."""
+    node = placement.topology.node_of(ip)
+    if node is not None:
+        return node.name
+    return ip_text(ip) if port is None else f"{ip_text(ip)}:{port}"
+
+
+def _seen(messages: list[MessageRecord]) -> tuple[Seen, ...]:
+    places: dict[int, list[Cite]] = {}
+    counts: dict[int, int] = {}
+    for message in messages:
+        for vantage, cites in message.sightings.items():
+            places.setdefault(vantage, []).extend(cites)
+            counts[vantage] = counts.get(vantage, 0) + 1
+    order = lambda cite: (cite.source, cite.frame)  # noqa: E731  # a key, not a function of its own
+    return tuple(
+        Seen(vantage, min(cites, key=order), max(cites, key=order), counts[vantage])
+        for vantage, cites in places.items()
+        if cites
+    )
+
+
+def message_state(message: MessageRecord, post_decrypt: bool) -> SipState:
+    """Protection of the hop that carried a message."""
+    return "unknown_post_decrypt" if post_decrypt else message.carrier.state
+
+
+def signalling_hops(call: CallState, placement: Placement, post_decrypt: frozenset[int]) -> list[HopFact]:
+    """One hop a leg. `post_decrypt` are vantage points behind a decrypting element."""
+    return [_hop(leg, placement, post_decrypt) for leg in call.legs.values() if leg.messages]
+
+
+def _hop(leg: LegState, placement: Placement, post_decrypt: frozenset[int]) -> HopFact:
+    messages = leg.messages
+    behind = all(vantage in post_decrypt for message in messages for vantage in message.sightings)
+    state = weakest({message_state(message, message.carrier.vantage in post_decrypt) for message in messages})
+    transports = list(dict.fromkeys(message.carrier.transport for message in messages))
+    a, b = leg.initiator, leg.responder
+    entity = SignallingHop(
+        from_addr=named(placement, a),
+        to_addr=named(placement, b),
+        from_node=placement.node(a),
+        to_node=placement.node(b),
+        from_zone=placement.zone(a),
+        to_zone=placement.zone(b),
+        zones=placement.zones(a, b),
+        inferred=placement.inferred,
+        transport="+".join(transports),
+        state=state,
+        confidentiality=confidentiality(state),
+        integrity=integrity(state),
+        evidence="structural_only" if not behind else "none",
+        inter_domain=placement.inter_domain(a, b),
+        access=placement.access(a, b),
+        post_decrypt=behind,
+        packets=len(messages) + leg.dropped_messages,
+        first=leg.first.cites,
+    )
+    return HopFact(entity, (leg.ordinal,), _seen(messages))
+
+
+def message_entity(message: MessageRecord, placement: Placement, post_decrypt: frozenset[int]) -> SipMessage:
+    """The message as rules see it."""
+    src, dst = message.carrier.endpoints.src, message.carrier.endpoints.dst
+    behind = message.carrier.vantage in post_decrypt
+    state = message_state(message, behind)
+    sender_is_ue = placement.is_ue(src.ip)
+    return SipMessage(
+        request=message.request,
+        method=message.method,
+        status=message.status,
+        call_id=message.call_id,
+        initial=message.initial,
+        from_addr=named(placement, src.ip),
+        to_addr=named(placement, dst.ip),
+        from_node=placement.node(src.ip),
+        to_node=placement.node(dst.ip),
+        from_zone=placement.zone(src.ip),
+        to_zone=placement.zone(dst.ip),
+        zones=placement.zones(src.ip, dst.ip),
+        inferred=placement.inferred,
+        transport=message.carrier.transport,
+        state=state,
+        confidentiality=confidentiality(state),
+        integrity=integrity(state),
+        post_decrypt=behind,
+        complete=message.complete,
+        trusted=placement.trusted(src.ip, dst.ip),
+        beyond_edge=sender_is_ue if isinstance(sender_is_ue, Unknown) else not sender_is_ue,
+        inter_domain=placement.inter_domain(src.ip, dst.ip),
+        sdes_keys=message.sdes_keys,
+        asserted=message.asserted,
+        preferred=message.preferred,
+        privacy=message.privacy,
+        emergency=message.emergency,
+        first=message.cites,
+    )

@@ -1,0 +1,77 @@
+"""What is known of one stream: the record that outlives its packets."""
+
+from dataclasses import dataclass
+
+from analyzer.core.addresses import Address, Endpoints
+from analyzer.core.cites import Cite
+from analyzer.session.media.statistics import PayloadStatistics
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A stream at one vantage point."""
+
+    vantage: int
+    packets: int
+    first: Cite
+    last: Cite
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """One SSRC from one address to another.
+
+    `packets` are distinct ones, over all vantage points; `lost`, `duplicates`, `mirrored` (copies of a mirror port)
+    and `reordered` are those of the best view. `jitter_ns` is RFC 3550's estimate by clock rate. `sizes` counts RTP
+    payload lengths in bytes on the wire.
+    """
+
+    ordinal: int
+    ssrc: int
+    endpoints: Endpoints
+    views: tuple[View, ...]
+    packets: int
+    lost: int
+    duplicates: int
+    mirrored: int
+    reordered: int
+    restarts: int
+    jitter_ns: dict[int, float]
+    payload_types: dict[int, int]
+    sizes: dict[int, int]
+    markers: int
+    statistics: PayloadStatistics
+
+    @property
+    def first(self) -> Cite:
+        """The first packet, at the vantage point that saw it first."""
+        return min((view.first for view in self.views), key=lambda cite: (cite.ts_ns, cite.source, cite.frame))
+
+    @property
+    def first_ns(self) -> int:
+        """Time of the first packet."""
+        return min(view.first.ts_ns for view in self.views)
+
+    @property
+    def last_ns(self) -> int:
+        """Time of the last packet."""
+        return max(view.last.ts_ns for view in self.views)
+
+    @property
+    def sighted(self) -> int:
+        """Packets seen, every sighting counted."""
+        return sum(view.packets for view in self.views)
+
+
+@dataclass(frozen=True, slots=True)
+class RtcpRecord:
+    """RTCP from one address to another."""
+
+    src: Address
+    dst: Address
+    packets: int
+    plain: int
+    protected: int
+    cname: str
+    bye: bool
+    first: Cite

@@ -1,0 +1,49 @@
+"""What a sample of payloads says of their content: the evidence for RTP or SRTP that needs no key."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SAMPLE = 24  # payloads kept of a stream while it is open
+_ENOUGH = 1_500  # bytes that make the test of uniformity meaningful
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadStatistics:
+    """Byte statistics of the sampled payloads of the stream's main payload type.
+
+    `chi2` is Pearson's statistic against uniform bytes (255 degrees of freedom: ciphertext gives 255 +- 23).
+    """
+
+    payload_type: int = -1
+    payloads: int = 0
+    sampled_bytes: int = 0
+    chi2: float = 0.0
+    zrtp: bool = False
+
+    @property
+    def conclusive(self) -> bool:
+        """Enough bytes were sampled."""
+        return self.sampled_bytes >= _ENOUGH
+
+    @property
+    def structured(self) -> bool:
+        """The bytes are far from uniform (more than ten standard deviations): no cipher made them."""
+        return self.conclusive and self.chi2 > 485
+
+    @property
+    def uniform(self) -> bool:
+        """The bytes look uniform: ciphertext, or well-compressed speech."""
+        return self.conclusive and self.chi2 < 350
+
+
+def summarise(sample: list[tuple[int, bytes]], main_type: int) -> PayloadStatistics:
+    """Statistics of the payloads of one type in a sample of (payload type, payload)."""
+    chosen = [payload for kind, payload in sample if kind == main_type]
+    data = np.frombuffer(b"".join(chosen), np.uint8)
+    if not len(data):
+        return PayloadStatistics(main_type)
+    counts = np.bincount(data, minlength=256)
+    expected = len(data) / 256
+    chi2 = float(((counts - expected) ** 2).sum() / expected)
+    return PayloadStatistics(main_type, len(chosen), len(data), round(chi2, 1))

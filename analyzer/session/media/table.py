@@ -1,0 +1,349 @@
+"""Every RTP stream of a capture, accumulated from columns: no object and no loop per packet.
+
+A batch's rows are grouped by (addresses, ports, SSRC, vantage point); what a group adds is computed for all groups at
+once; then one short step per group updates its stream. Sequence numbers are kept as runs, so loss, duplicates and the
+union over vantage points are exact. Streams are created in row order, and past `Limits.streams` the oldest makes room
+at that very row: results do not depend on how rows are batched.
+"""
+
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.core.addresses import Address, Endpoints
+from analyzer.core.cites import Cite
+from analyzer.core.limits import Limits
+from analyzer.net.packets import UDP, PacketBatch
+from analyzer.protocols.rtp import rtcp
+from analyzer.session.media.closed import ClosedStreams
+from analyzer.session.media.columns import CLOCKS, Groups, group_rtp, recognise
+from analyzer.session.media.ranges import Ranges
+from analyzer.session.media.record import RtcpRecord, StreamRecord, View
+from analyzer.session.media.statistics import SAMPLE, summarise
+
+I64 = npt.NDArray[np.int64]
+DROPOUT = 3_000  # RFC 3550 A.1 MAX_DROPOUT: a wider gap is a restart
+_DECAY = 15 / 16
+_MAX_SIZES = 64
+_MIRROR_NS = 1_000_000
+
+
+@dataclass(slots=True)
+class _View:
+    """A stream at one vantage point, while it is open."""
+
+    ranges: Ranges
+    first: Cite
+    last: Cite
+    last_seq: int
+    last_ext: int
+    last_ts: int
+    last_ns: int
+    last_ip_id: int
+    packets: int = 0
+    duplicates: int = 0
+    mirrored: int = 0
+    reordered: int = 0
+    jitter: list[float] = field(default_factory=lambda: [0.0] * len(CLOCKS))
+
+
+@dataclass(slots=True)
+class _Stream:
+    ordinal: int
+    ssrc: int
+    endpoints: Endpoints
+    views: dict[int, _View] = field(default_factory=dict)
+    payload_types: Counter[int] = field(default_factory=Counter)
+    sizes: Counter[int] = field(default_factory=Counter)
+    markers: int = 0
+    sample: list[tuple[int, bytes]] = field(default_factory=list)
+    last_ns: int = 0
+
+
+@dataclass(slots=True)
+class _Rtcp:
+    first: Cite
+    packets: int = 0
+    plain: int = 0
+    protected: int = 0
+    cname: str = ""
+    bye: bool = False
+
+
+Key = tuple[Endpoints, int]
+
+
+class StreamTable:
+    """Open streams by (endpoints, SSRC). `feed` in row order, `tick` with time, `finish` at the end."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._streams: OrderedDict[Key, _Stream] = OrderedDict()
+        self._to: dict[Address, dict[Key, None]] = {}
+        self._closed = ClosedStreams(limits)
+        self._rtcp: OrderedDict[tuple[Address, Address], _Rtcp] = OrderedDict()
+        self._ordinal = 0
+        self.evicted = 0
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def feed(self, packets: PacketBatch, rows: I64) -> I64:
+        """Takes UDP rows whose first payload byte says RTP or RTCP; gives the rows that are either."""
+        found = recognise(packets, rows)
+        self._feed_rtp(packets, found.rtp)
+        for row in found.rtcp.tolist():
+            self._feed_rtcp(packets, row)
+        return found.taken
+
+    # -- RTP -----------------------------------------------------------------------------------------------------
+
+    def _feed_rtp(self, packets: PacketBatch, rows: I64) -> None:
+        if not len(rows):
+            return
+        groups = group_rtp(packets, rows)
+        keys = groups.keys
+        fresh = {key for key in keys if key not in self._streams}
+        if len(self._streams) + len(fresh) > self._limits.streams and len(rows) > 1:
+            half = len(rows) // 2
+            self._feed_rtp(packets, rows[:half])
+            self._feed_rtp(packets, rows[half:])
+            return
+        for index in groups.in_row_order:
+            self._update(packets, groups, index, keys[index])
+
+    def _stream(self, key: Key) -> _Stream:
+        stream = self._streams.get(key)
+        if stream is None:
+            if len(self._streams) >= self._limits.streams:
+                oldest = next(iter(self._streams))
+                self._close(oldest)
+                self.evicted += 1
+            self._ordinal += 1
+            stream = self._streams[key] = _Stream(self._ordinal, key[1], key[0])
+            self._to.setdefault(key[0].dst, {})[key] = None
+        return stream
+
+    def _update(self, packets: PacketBatch, groups: Groups, index: int, key: Key) -> None:
+        stream = self._stream(key)
+        count = groups.count[index]
+        first, last = groups.first_row[index], groups.last_row[index]
+        vantage = groups.vantage[index]
+        view = stream.views.get(vantage)
+        seq, ts, arrival = groups.first_seq[index], groups.first_ts[index], groups.first_ns[index]
+        if view is None:
+            base = self._base(stream, seq)
+            cite = _cite(packets, first)
+            view = _View(Ranges(self._limits.sequence_ranges), cite, cite, seq, base, ts, arrival, -1)
+            stream.views[vantage] = view
+        else:
+            step = _signed16(seq - view.last_seq)
+            base = view.last_ext + step
+            view.reordered += step < 0
+            self._jitter_step(view, ts, arrival)
+        view.packets += count
+        if count > 1:
+            decay = _DECAY ** (count - 1)
+            view.jitter = [old * decay + new for old, new in zip(view.jitter, groups.jitter[index], strict=True)]
+        if groups.contiguous[index]:
+            last_ext = base + count - 1
+            new = view.ranges.add(base, last_ext)
+            if new < count:
+                self._repeated(view, count - new, count == 1 and self._mirrored(packets, first, view))
+        else:
+            last_ext = self._irregular(packets, groups, index, base, view)
+        view.last_ext = last_ext
+        view.last_seq, view.last_ts = groups.last_seq[index], groups.last_ts[index]
+        view.last_ns, view.last_ip_id = groups.last_ns[index], int(packets.ip_id[last])
+        view.last = _cite(packets, last)
+        stream.last_ns = max(stream.last_ns, view.last_ns)
+        self._content(packets, groups, index, stream)
+
+    @staticmethod
+    def _base(stream: _Stream, seq: int) -> int:
+        """The extended number of a view's first packet, aligned with the views there are."""
+        for view in stream.views.values():
+            return view.last_ext + _signed16(seq - view.last_seq)
+        return seq + 65_536
+
+    @staticmethod
+    def _jitter_step(view: _View, ts: int, arrival: int) -> None:
+        media = _signed32(ts - view.last_ts)
+        for at, clock in enumerate(CLOCKS):
+            change = abs(arrival - view.last_ns - media * 1_000_000_000 / clock)
+            view.jitter[at] += (change - view.jitter[at]) / 16
+
+    @staticmethod
+    def _repeated(view: _View, count: int, mirrored: bool) -> None:
+        if mirrored:
+            view.mirrored += count
+        else:
+            view.duplicates += count
+
+    @staticmethod
+    def _mirrored(packets: PacketBatch, row: int, view: _View) -> bool:
+        near = abs(int(packets.ts_ns[row]) - view.last_ns) < _MIRROR_NS
+        return near and int(packets.ip_id[row]) == view.last_ip_id
+
+    def _irregular(self, packets: PacketBatch, groups: Groups, index: int, base: int, view: _View) -> int:
+        """A group with loss, reordering or repetition inside: number by number, in runs."""
+        extended = (base + groups.relative(index)).tolist()
+        rows = groups.rows(index).tolist()
+        run_low = run_high = extended[0]
+        pending: list[tuple[int, int]] = []
+        for at in range(1, len(extended)):
+            number = extended[at]
+            if number == run_high + 1:
+                run_high = number
+                continue
+            view.reordered += number < run_high and number != extended[at - 1]
+            if number == extended[at - 1]:
+                near = int(packets.ts_ns[rows[at]]) - int(packets.ts_ns[rows[at - 1]]) < _MIRROR_NS
+                same = int(packets.ip_id[rows[at]]) == int(packets.ip_id[rows[at - 1]])
+                self._repeated(view, 1, near and same)
+                continue
+            pending.append((run_low, run_high))
+            run_low = run_high = number
+        pending.append((run_low, run_high))
+        for low, high in pending:
+            new = view.ranges.add(low, high)
+            if new < high - low + 1:
+                view.duplicates += high - low + 1 - new
+        return int(extended[-1])
+
+    def _content(self, packets: PacketBatch, groups: Groups, index: int, stream: _Stream) -> None:
+        if groups.one_type[index]:
+            stream.payload_types[groups.first_type[index]] += groups.count[index]
+        else:
+            stream.payload_types.update(groups.types(index).tolist())
+        if groups.one_size[index]:
+            self._size(stream, groups.first_size[index], groups.count[index])
+        else:
+            for size, count in Counter(groups.sizes(index).tolist()).items():
+                self._size(stream, size, count)
+        stream.markers += groups.markers[index]
+        if len(stream.sample) < SAMPLE:
+            groups.sample(packets, index, stream.sample)
+
+    @staticmethod
+    def _size(stream: _Stream, size: int, count: int) -> None:
+        if size in stream.sizes or len(stream.sizes) < _MAX_SIZES:
+            stream.sizes[size] += count
+
+    # -- RTCP ----------------------------------------------------------------------------------------------------
+
+    def _feed_rtcp(self, packets: PacketBatch, row: int) -> None:
+        start, length = int(packets.payload_start[row]), int(packets.payload_length[row])
+        parsed = rtcp.parse(packets.buffer[start : start + length].tobytes())
+        if parsed is None:
+            return
+        endpoints = endpoints_of(packets, row)
+        key = (endpoints.src, endpoints.dst)
+        flow = self._rtcp.get(key)
+        if flow is None:
+            if len(self._rtcp) >= self._limits.streams:
+                self._rtcp.popitem(last=False)
+            flow = self._rtcp[key] = _Rtcp(_cite(packets, row))
+        flow.packets += 1
+        flow.plain += parsed.well_formed
+        flow.protected += parsed.protected
+        flow.cname = flow.cname or (parsed.cname if parsed.well_formed else "")
+        flow.bye = flow.bye or (parsed.bye and parsed.well_formed)
+
+    def rtcp_between(self, a: Address, b: Address) -> list[RtcpRecord]:
+        """RTCP between two addresses, either direction."""
+        return [
+            RtcpRecord(src, dst, f.packets, f.plain, f.protected, f.cname, f.bye, f.first)
+            for src, dst in ((a, b), (b, a))
+            if (f := self._rtcp.get((src, dst))) is not None
+        ]
+
+    # -- closing -------------------------------------------------------------------------------------------------
+
+    def _close(self, key: Key) -> None:
+        stream = self._streams.pop(key)
+        keys = self._to[key[0].dst]
+        del keys[key]
+        if not keys:
+            del self._to[key[0].dst]
+        self._closed.add(_record(stream))
+
+    def tick(self, now_ns: int) -> list[StreamRecord]:
+        """Closes streams that have been idle; gives those that were let go and that no call has taken."""
+        horizon = now_ns - self._limits.stream_idle_ns
+        for key in [key for key, stream in self._streams.items() if stream.last_ns <= horizon]:
+            self._close(key)
+        return self._closed.purge(now_ns - self._limits.call_quiet_ns - self._limits.linger_ns)
+
+    def finish(self) -> list[StreamRecord]:
+        """Closes every stream; gives those that no call has taken."""
+        for key in list(self._streams):
+            self._close(key)
+        return self._closed.purge(None)
+
+    def take(self, address: Address, first_ns: int, last_ns: int) -> list[StreamRecord]:
+        """Closes and gives the streams towards an address that overlap a span of time. They can be taken again."""
+        for key in list(self._to.get(address, ())):
+            self._close(key)
+        return self._closed.take(address, first_ns, last_ns)
+
+    def last_activity(self, address: Address) -> int:
+        """Time of the latest packet towards an address among open streams, 0 if none."""
+        return max((self._streams[key].last_ns for key in self._to.get(address, ())), default=0)
+
+
+def endpoints_of(packets: PacketBatch, row: int) -> Endpoints:
+    """Addresses and ports of a row."""
+    src = int(packets.src_hi[row]) << 64 | int(packets.src_lo[row])
+    dst = int(packets.dst_hi[row]) << 64 | int(packets.dst_lo[row])
+    return Endpoints(Address(src, int(packets.sport[row])), Address(dst, int(packets.dport[row])), UDP)
+
+
+def _cite(packets: PacketBatch, row: int) -> Cite:
+    return Cite(
+        int(packets.source[row]),
+        int(packets.frame[row]),
+        int(packets.offset[row]),
+        int(packets.captured[row]),
+        int(packets.ts_ns[row]),
+    )
+
+
+def _signed16(value: int) -> int:
+    return (value + 0x8000 & 0xFFFF) - 0x8000
+
+
+def _signed32(value: int) -> int:
+    return (value + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+
+
+def _record(stream: _Stream) -> StreamRecord:
+    views = list(stream.views.values())
+    best = max(views, key=lambda view: view.ranges.count)
+    union = best.ranges
+    if len(views) > 1:
+        union = Ranges(1 << 20)
+        for view in views:
+            for low, high in view.ranges:
+                union.add(low, high)
+    lost, restarts = union.gaps(DROPOUT)
+    main = stream.payload_types.most_common(1)[0][0] if stream.payload_types else -1
+    return StreamRecord(
+        ordinal=stream.ordinal,
+        ssrc=stream.ssrc,
+        endpoints=stream.endpoints,
+        views=tuple(View(vantage, v.packets, v.first, v.last) for vantage, v in stream.views.items()),
+        packets=union.count,
+        lost=lost,
+        duplicates=best.duplicates,
+        mirrored=best.mirrored,
+        reordered=best.reordered,
+        restarts=restarts,
+        jitter_ns={clock: round(j, 0) for clock, j in zip(CLOCKS, best.jitter, strict=True)},
+        payload_types=dict(sorted(stream.payload_types.items())),
+        sizes=dict(sorted(stream.sizes.items())),
+        markers=stream.markers,
+        statistics=summarise(stream.sample, main),
+    )
