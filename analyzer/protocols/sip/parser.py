@@ -1,5 +1,8 @@
 """From bytes to SIP messages: one message, and one datagram (RFC 3261 7, 18.3)."""
 
+import re
+import sys
+
 from analyzer.core.anomalies import Anomaly, AnomalyKind
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
@@ -11,6 +14,7 @@ from analyzer.protocols.sip.message import Header, Message
 from analyzer.protocols.sip.probe import is_start, start_within
 from analyzer.transport.parser import Skipped
 
+_END = re.compile(rb"\n\r?\n")
 Event = Message | Anomaly | Skipped
 _COMPACT = {
     "a": "accept-contact", "b": "referred-by", "c": "content-type", "d": "request-disposition",
@@ -35,12 +39,10 @@ def canonical(raw: str) -> str:
     return name
 
 
-def header_end(data: bytes | bytearray, start: int = 0) -> tuple[int, int] | None:
-    """Where the header's last line ends (behind its LF) and where the body begins."""
-    crlf, lf = data.find(b"\n\r\n", start), data.find(b"\n\n", start)
-    if crlf < 0 and lf < 0:
-        return None
-    return (crlf + 1, crlf + 3) if lf < 0 or 0 <= crlf < lf else (lf + 1, lf + 2)
+def header_end(data: bytes | bytearray, start: int = 0, stop: int = sys.maxsize) -> tuple[int, int] | None:
+    """Where the header's last line ends (behind its LF) and where the body begins, of data[start:stop]."""
+    found = _END.search(data, start, stop)
+    return (found.start() + 1, found.end()) if found else None
 
 
 class Head:
@@ -82,6 +84,10 @@ class Head:
             text = " ".join([value.strip(), *pieces[1:]]).strip() if len(pieces) > 1 else value.strip()
             self.headers.append(Header(canonical(raw), raw, text))
 
+    def has(self, name: str) -> bool:
+        """Whether a header of that long lower-case name is there."""
+        return any(header.name == name for header in self.headers)
+
     def content_length(self) -> int | None:
         """Content-Length, the first of several; None if missing or unreadable, which the second is named."""
         for header in self.headers:
@@ -92,7 +98,7 @@ class Head:
                 return size
         return None
 
-    def message(self, raw: bytes, body: bytes, complete: bool = True) -> Message:
+    def message(self, raw: bytes, body: bytes, cites: tuple[Cite, ...], complete: bool = True) -> Message:
         """The finished message."""
         method, status, reason, uri, version = self._start_line()
         values: dict[str, str] = {}
@@ -107,7 +113,6 @@ class Head:
             self.note(kinds.MISSING, ", ".join(missing))
         named = self._cseq(values.get("cseq"), method if status is None else "")
         headers, found = tuple(self.headers), tuple(self.anomalies)
-        cites = self._cites
         return Message(method or named, status, reason, uri, version, headers, body, raw, cites, complete, found)
 
     def _start_line(self) -> tuple[str, int | None, str, str, str]:
@@ -176,4 +181,4 @@ def _whole(data: bytes, cites: tuple[Cite, ...], limits: Limits) -> Message:
     elif size is not None and size < len(body):
         head.note(kinds.LENGTH_EXTRA, str(len(body) - size))
         body = body[:size]
-    return head.message(data, body, complete)
+    return head.message(data, body, cites, complete)
