@@ -8,6 +8,7 @@ invisible in the report.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +51,7 @@ class Setup:
     topology: Topology | None = None
     keyring: Keyring = field(default_factory=Keyring)
     reveal_identities: bool = False
-    post_decrypt_vantages: frozenset[str] = frozenset()
+    post_decrypt_taps: frozenset[str] = frozenset()  # capture files or vantage points behind a decrypting element
     contain: bool = True  # faults of ours are counted, not raised; off in tests and fuzzing
 
 
@@ -109,8 +110,10 @@ class Engine:
         return Placement(self.setup.topology or self.signalling.observations.topology())
 
     def _post_decrypt(self) -> frozenset[int]:
-        names = self.setup.post_decrypt_vantages
-        return frozenset(i for i, name in enumerate(self.decoder.vantages) if name in names)
+        taps = self.setup.post_decrypt_taps
+        if not taps:
+            return frozenset()
+        return frozenset(i for i, name in enumerate(self.decoder.vantages) if name in taps or Path(name).name in taps)
 
     def _close(self, call: CallState) -> None:
         try:

@@ -1,5 +1,6 @@
 """Connections and datagram flows that are not RTP: who, when, what protocol, seen where."""
 
+import hashlib
 from dataclasses import dataclass, field
 
 from analyzer.core.addresses import Address, Endpoints
@@ -34,6 +35,10 @@ class Connection:
     packets: int = 0
     payload_bytes: int = 0
     sightings: dict[int, tuple[Cite, Cite, int]] = field(default_factory=dict)  # vantage -> first, last, packets
+
+    def certificate_hashes(self) -> tuple[str, ...]:
+        """SHA-256 of each certificate seen, hexadecimal."""
+        return tuple(hashlib.sha256(der).hexdigest() for der in self.server_certificates + self.client_certificates)
 
     def seen(self, vantage: int, cite: Cite, size: int) -> None:
         """Counts a packet of it at a vantage point."""

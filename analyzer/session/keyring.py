@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from analyzer.core.secrets import Secret
 from analyzer.formats.nss_keylog import LogProblem, LogSecret, parse
 
+_TLS_KEY_LOG = 0x544C534B
+
 
 @dataclass(slots=True)
 class KeySource:
@@ -30,6 +32,11 @@ class Keyring:
         source = KeySource("tls-keylog", name)
         self.sources.append(source)
         return self._add(parse(data), source)
+
+    def add_capture_secret(self, kind: int, data: bytes, name: str) -> None:
+        """Adds a decryption secrets block of a pcapng: a TLS key log (pcapng 4.7); lines not understood are ignored."""
+        if kind == _TLS_KEY_LOG:
+            self.add_key_log(data, name)
 
     def _add(self, lines: Iterable[LogSecret | LogProblem], source: KeySource) -> list[LogProblem]:
         problems: list[LogProblem] = []
