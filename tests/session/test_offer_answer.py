@@ -232,9 +232,10 @@ def test_addresses() -> None:
     assert rtp_address(sdp(0).media[0]) is None
 
 
+METHODS = ["INVITE", "ACK", "PRACK", "UPDATE", *(f"{n} INVITE" for n in (183, 200, 491)), "200 UPDATE", "200 PRACK"]
 MESSAGES = st.tuples(
     st.sampled_from("<>"),
-    st.sampled_from("INVITE,ACK,PRACK,UPDATE,183 INVITE,200 INVITE,491 INVITE,200 UPDATE,200 PRACK".split(",")),
+    st.sampled_from(METHODS),
     st.integers(1, 3),
     st.sampled_from([None, sdp(10), sdp(0), sdp(9, "RTP/SAVP")]),
     st.booleans(),
