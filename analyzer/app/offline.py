@@ -1,7 +1,7 @@
 """Captures from files: opened, merged by time, fed to the engine, reported."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from analyzer.capture.sources import CaptureProblem, SourceTable
 from analyzer.capture.vantage import group
 from analyzer.core.limits import Limits
 from analyzer.pipeline.assemble import assemble
+from analyzer.pipeline.closing import ClosedCall
 from analyzer.pipeline.engine import Engine
 from analyzer.report.exit_codes import RunFacts
 from analyzer.report.model import Report
@@ -79,8 +80,9 @@ def _batches(readers: Sequence[CaptureReader], observer: Observer) -> Iterator[F
         yield batch
 
 
-def analyze(settings: Settings, observer: Observer) -> Run:
-    """Analyses captures. WrongUse before anything is read if rules, topology or keys are wrong."""
+def analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall], None] | None = None) -> Run:
+    """Analyses captures. WrongUse before anything is read if rules, topology or keys are wrong. `watch` sees each
+    call as it closes."""
     limits = _limits(settings)
     setup = prepare(settings, observer, limits)
     paths, missing = expand(settings.captures)
@@ -92,6 +94,7 @@ def analyze(settings: Settings, observer: Observer) -> Run:
         return Run(None, facts, problems)
     observer.started(sum(Path(path).stat().st_size for path in paths if path != STDIN and Path(path).is_file()))
     engine = Engine(sources, setup)
+    engine.closer.watch = watch
     for reader in readers:
         for kind, secret in reader.secrets:
             setup.keyring.add_capture_secret(kind, secret, reader.info.path)

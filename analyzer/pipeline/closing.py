@@ -1,6 +1,7 @@
 """A call that is over: its hops built, its entities judged, its rows written, its memory given back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from analyzer.capture.batch import Source
 from analyzer.core.limits import Limits
@@ -21,6 +22,16 @@ from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
 from analyzer.session.placement import Placement
 from analyzer.session.signalling import Signalling
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedCall:
+    """A call as it was closed, for who wants to look at it before it is forgotten."""
+
+    call_id: str | None
+    call: CallState
+    hops: Sequence[tuple[str, HopFact]]
+    placement: Placement
 
 
 class Closer:
@@ -44,6 +55,7 @@ class Closer:
         self._streams = streams
         self._connections = connections
         self._written: set[int] = set()
+        self.watch: Callable[[ClosedCall], None] | None = None
         self._calls = 0
         self._hops = 0
         self.calls: list[bytes] = []
@@ -74,6 +86,8 @@ class Closer:
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
             self._write_stream(stream.record, stream)
+        if self.watch is not None:
+            self.watch(ClosedCall(call_id, call, named, placement))
 
     def _hop_id(self) -> str:
         self._hops += 1

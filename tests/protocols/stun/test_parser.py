@@ -95,11 +95,11 @@ def test_linear() -> None:
             data = message(unit * size)
             best = 9.0
             for _ in range(3):
-                start = time.perf_counter()
+                start = time.process_time()
                 event = parse(data, CITES)
                 assert isinstance(event, StunMessage)
                 touch(event)
-                best = min(best, time.perf_counter() - start)
+                best = min(best, time.process_time() - start)
             return best
 
         assert cost(4000) < 3 * cost(2000) + 0.005
