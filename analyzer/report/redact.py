@@ -3,9 +3,9 @@
 import dataclasses
 import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from analyzer.core.secrets import Secret
 from analyzer.core.text import ELLIPSIS
@@ -30,6 +30,7 @@ _TEL = re.compile(r"\b(?P<scheme>tel|fax):(?P<user>[^\s;>,\"@]+)", re.IGNORECASE
 _BARE = re.compile(r"(?<![\w.+%~!*'/$&=?-])(?P<user>[\w.+%~!*'$&=?/-]{1,255})@(?P<host>[\w.-]+|\[[0-9a-fA-F:.]+\])")
 _PHONE = re.compile(r"(?<![\w+])\+\d(?:[-. ()]{0,2}\d){5,18}")
 _DIGITS = re.compile(r"(?<![\w.:+-])\d{10,15}(?![\w.:-])")
+_IDENTIFYING = re.compile(r"[@<]|[a-zA-Z]:[^/ ]|\+\d|\d{10}")  # what every expression above needs
 _SEPARATORS = re.compile(r"[-. ()]")
 _NUMBER = re.compile(r"\+?[0-9]{3,}")
 _AFTER_CALL_ID = re.compile(r"call-?id\W{0,4}\Z", re.IGNORECASE)
@@ -85,6 +86,8 @@ class Redactor:
         return shown if len(shown) <= TEXT_LIMIT else shown[:TEXT_LIMIT] + ELLIPSIS
 
     def _pseudonymised(self, text: str) -> str:
+        if _IDENTIFYING.search(text) is None:
+            return text
         text = _DISPLAY_NAME.sub("", text)
         text = _USER_PART.sub(lambda m: f"{m['scheme']}:{self.user(m['user'])}@", text)
         text = _TEL.sub(lambda m: f"{m['scheme']}:{self.user(m['user'])}", text)
@@ -100,7 +103,7 @@ class Redactor:
     def row(self, value: T) -> T:
         """A report object with every string handled as its field declares."""
         changes: dict[str, Any] = {}
-        for name, how in _plan(type(value)):
+        for name, how in _plan(cast("Hashable", type(value))):
             old = getattr(value, name)
             if old is None or type(old) in _NUMBERS:
                 continue
@@ -137,7 +140,7 @@ class Redactor:
 
 
 @lru_cache(maxsize=64)
-def _plan(cls: type) -> tuple[tuple[str, Handling], ...]:
+def _plan(cls: Any) -> tuple[tuple[str, Handling], ...]:
     """The fields of a report class with their handling."""
     return tuple((field.name, handling(field)) for field in dataclasses.fields(cls))
 
