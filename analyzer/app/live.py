@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -21,7 +21,7 @@ from analyzer.core.limits import Limits
 from analyzer.core.severity import Verdict
 from analyzer.core.text import ELLIPSIS
 from analyzer.pipeline.assemble import assemble
-from analyzer.pipeline.engine import Engine
+from analyzer.pipeline.engine import Engine, Setup
 from analyzer.pipeline.judge import Gathered
 from analyzer.pipeline.rows import Places
 from analyzer.report.exit_codes import RunFacts
@@ -158,6 +158,37 @@ def _feeder(live: LiveSettings, settings: Settings, sources: SourceTable, limits
     return Stream(standard_input(), sources, settings, limits)
 
 
+def _run(
+    sources: SourceTable,
+    setup: Setup,
+    feeder: Feeder,
+    settings: Settings,
+    live: LiveSettings,
+    observer: Observer,
+    decided: Callable[[Gathered, str], None],
+    stop: Stop,
+) -> Run:
+    recording = Recording(live.write, feeder.infos, sources) if live.write is not None else None
+    engine = Engine(sources, setup)
+    loop = _Loop(engine, feeder, settings, recording, decided)
+    observer.remark(f"capturing from {feeder.name}; Ctrl-C ends it and gives the report")
+    try:
+        loop.run(stop)
+        notes = feeder.notes()
+    finally:
+        if recording is not None:
+            recording.close(feeder.infos)
+    engine.finish()
+    loop.tell()
+    problems = [recording.problem] if recording is not None and recording.problem else []
+    if recording is not None and not problems:
+        names = {info.index: info.path for info in feeder.infos}
+        notes += [f"The frames of {names[index]} are in {path}." for index, path in recording.paths.items()]
+    report = assemble(engine, feeder.infos, notes)
+    facts = RunFacts(captures_given=len(feeder.infos), output_failed=bool(problems))
+    return Run(report, facts, problems, engine)
+
+
 def watch(
     settings: Settings,
     live: LiveSettings,
@@ -179,26 +210,6 @@ def watch(
         except CaptureProblem as problem:
             return Run(None, RunFacts(captures_given=1, captures_unreadable=1), [str(problem)])
         try:
-            recording = Recording(live.write, feeder.infos, sources) if live.write is not None else None
-        except WrongUse:
-            feeder.close()
-            raise
-        engine = Engine(sources, setup)
-        loop = _Loop(engine, feeder, settings, recording, decided)
-        observer.remark(f"capturing from {feeder.name}; Ctrl-C ends it and gives the report")
-        try:
-            loop.run(stop)
-            notes = feeder.notes()
+            return _run(sources, setup, feeder, settings, live, observer, decided, stop)
         finally:
-            if recording is not None:
-                recording.close(feeder.infos)
-        engine.finish()
-        loop.tell()
-        problems = [recording.problem] if recording is not None and recording.problem else []
-        if recording is not None and not problems:
-            names = {info.index: info.path for info in feeder.infos}
-            notes += [f"The frames of {names[index]} are in {path}." for index, path in recording.paths.items()]
-        report = assemble(engine, feeder.infos, notes)
-        facts = replace(RunFacts(captures_given=len(feeder.infos)), output_failed=bool(problems))
-        feeder.close()
-    return Run(report, facts, problems, engine)
+            feeder.close()
