@@ -13,6 +13,7 @@ import numpy as np
 from analyzer.capture.batch import I64, FrameBatch, Source
 from analyzer.capture.bpf import attach, compile_filter
 from analyzer.capture.merge import interleave
+from analyzer.capture.received import Received
 from analyzer.capture.ring import Ring
 from analyzer.capture.sources import CaptureInfo, CaptureProblem, SourceTable
 from analyzer.core.limits import Limits
@@ -31,7 +32,7 @@ class _Interface:
     """One open interface. `held` are frames whose turn has not come, over memory of their own."""
 
     sock: socket.socket
-    ring: Ring
+    ring: Ring | Received
     info: CaptureInfo
     source: int
     held: list[FrameBatch] = field(default_factory=list)
@@ -179,7 +180,7 @@ def _open(name: str, index: int, bpf: str | None, sources: SourceTable, limits: 
     try:
         if program:
             attach(sock, program)
-        ring = Ring(sock, limits, skip_outgoing=loopback)
+        ring = _ring(sock, limits, loopback)
         sock.bind((name, _ETH_P_ALL))
         if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ENETDOWN:
             raise CaptureProblem(name, "the interface is down")
@@ -195,6 +196,13 @@ def _open(name: str, index: int, bpf: str | None, sources: SourceTable, limits: 
     shown = safe(name, 60)
     info = CaptureInfo(index, shown, "live", link_types=[link_type], interfaces=[shown], vantage=vantage, dropped=0)
     return _Interface(sock, ring, info, sources.add(Source(index, 0, shown, link_type, 0, vantage or shown)))
+
+
+def _ring(sock: socket.socket, limits: Limits, loopback: bool) -> Ring | Received:
+    try:
+        return Ring(sock, limits, loopback)
+    except OSError:
+        return Received(sock, limits, loopback)
 
 
 def _link(name: str) -> tuple[int, bool]:

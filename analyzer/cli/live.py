@@ -1,5 +1,6 @@
 """mediasec live: the same analysis on an interface."""
 
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,18 +29,28 @@ Record = Annotated[
 ]
 
 
-def _watch(settings: "Settings", live: "LiveSettings", quiet: bool, verbose: bool, lines_apart: bool) -> "Run":
+def _watch(
+    settings: "Settings", live: "LiveSettings", quiet: bool, verbose: bool, lines_apart: bool
+) -> "tuple[Run, list[str]]":
     """Runs; findings as lines on standard output, or on standard error if a format goes to standard output."""
     from analyzer.app.live import is_detail, watch
     from analyzer.app.settings import WrongUse
 
+    failed: list[str] = []
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a locale that lacks a character must not end the run
+
     def decided(gathered: Any, line: str) -> None:
         if is_detail(gathered) and not verbose:
             return
-        if not lines_apart:
-            print(line, flush=True)
-        elif not quiet:
-            say(line)
+        if lines_apart:
+            if not quiet:
+                say(line)
+        elif not failed:
+            try:
+                print(line, flush=True)
+            except OSError as error:
+                failed.append(f"standard output: cannot be written ({error.strerror})")
 
     try:
         outcome = watch(settings, live, Progress(quiet), decided)
@@ -47,7 +58,7 @@ def _watch(settings: "Settings", live: "LiveSettings", quiet: bool, verbose: boo
         give_up(wrong.problems)
     if outcome.report is None:
         give_up(outcome.problems, UNREADABLE)
-    return outcome
+    return outcome, outcome.problems + failed
 
 
 def live(
@@ -98,7 +109,8 @@ def live(
         linger_ns=int(linger * 1e9), vantages=vantages(vantage), reveal_identities=reveal == "identities",
     )  # fmt: skip
     apart = any(output.path is None and output.name != "table" for output in outputs)
-    outcome = _watch(settings, LiveSettings(tuple(interface), capture_filter, write), quiet, verbose, apart)
+    asked = LiveSettings(tuple(interface), capture_filter, write)
+    outcome, failed = _watch(settings, asked, quiet, verbose, apart)
     report = outcome.report
     assert report is not None
     if call is not None:
@@ -106,6 +118,5 @@ def live(
         if found is None:
             give_up([f"--call: no call is called {call}"])
         report = only_call(report, found)
-    sys.stdout.flush()
     problems = write_report(report, outputs, no_color, verbose)
-    end_with(report, outcome.facts, outcome.problems + problems, fail_on, fail_on_open, strict)
+    end_with(report, outcome.facts, failed + problems, fail_on, fail_on_open, strict)

@@ -49,6 +49,18 @@ def open_live(veth: Namespace, *names: str, bpf: str | None = None, limits: Limi
         return LiveSource(names, bpf, SourceTable(), limits or Limits())
 
 
+@pytest.fixture(params=["ring", "received"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a packet ring, and on a kernel that has none."""
+    if request.param == "received":
+
+        def refused(*_: object) -> None:
+            raise OSError
+
+        monkeypatch.setattr("analyzer.capture.live.Ring", refused)
+
+
+@pytest.mark.usefixtures("way")
 def test_frames_arrive_whole_in_order_and_counted_from_one(veth: Namespace) -> None:
     sent = call()
     source = open_live(veth, "vb")
@@ -72,6 +84,7 @@ def test_frames_arrive_whole_in_order_and_counted_from_one(veth: Namespace) -> N
     source.close()
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("tags", ["8100a007", "88a800058100a007", "810000008100a007"])
 def test_a_vlan_tag_that_the_kernel_took_off_is_back(veth: Namespace, tags: str) -> None:
     """IEEE 802.1Q: priority 5, VLAN 7; behind a service tag; behind a priority tag (VLAN 0)."""
@@ -87,6 +100,7 @@ def test_a_vlan_tag_that_the_kernel_took_off_is_back(veth: Namespace, tags: str)
     source.close()
 
 
+@pytest.mark.usefixtures("way")
 def test_what_does_not_fit_is_dropped_and_counted(veth: Namespace) -> None:
     limits = Limits(ring_bytes=1 << 17, ring_block_bytes=1 << 16)
     source = open_live(veth, "vb", limits=limits)
@@ -119,6 +133,7 @@ def test_a_long_run_goes_round_the_ring(veth: Namespace) -> None:
     source.close()
 
 
+@pytest.mark.usefixtures("way")
 def test_several_interfaces_are_given_in_the_order_of_time(veth: Namespace) -> None:
     source = open_live(veth, "va", "vb")
     with veth.sender("va") as a, veth.sender("vb") as b:
@@ -154,6 +169,7 @@ def test_frames_held_for_their_turn_come_at_the_end(veth: Namespace) -> None:
     source.close()
 
 
+@pytest.mark.usefixtures("way")
 def test_loopback_shows_each_frame_once(veth: Namespace) -> None:
     subprocess.run(["ip", "-n", veth.name, "link", "set", "lo", "up"], check=True)
     source = open_live(veth, "lo")
