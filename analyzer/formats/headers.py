@@ -44,6 +44,8 @@ def balanced(value: str) -> bool:
     """Whether every quoted string of the value is closed."""
     if '"' not in value:
         return True
+    if "\\" not in value:
+        return value.count('"') % 2 == 0
     quoted = escaped = False
     for char in value:
         if escaped:
