@@ -12,6 +12,12 @@ from analyzer.formats.headers import parameters, split
 from analyzer.formats.mime import BodyPart, media_type, parts_of
 from analyzer.formats.uri import host_port, parse_name_addr
 
+ADDRESSES = frozenset(
+    ("contact", "diversion", "from", "history-info", "p-asserted-identity", "p-preferred-identity", "path",
+     "record-route", "refer-to", "referred-by", "reply-to", "route", "service-route", "to")
+)  # fmt: skip
+"""The headers whose values are addresses: a display name, a URI, parameters."""
+
 
 class Header(NamedTuple):
     """One header in its place: long lower-case name, the name as sent, the unfolded value."""

@@ -11,7 +11,7 @@ from analyzer.core.numbers import decimal
 from analyzer.core.text import decode, safe
 from analyzer.formats.headers import balanced
 from analyzer.protocols.sip import anomalies as kinds
-from analyzer.protocols.sip.message import Header, Message
+from analyzer.protocols.sip.message import ADDRESSES, Header, Message
 from analyzer.protocols.sip.probe import is_start, start_within
 from analyzer.transport.parser import Skipped
 
@@ -107,7 +107,7 @@ class Head:
                 first[name] = value
             elif name in _ONCE:
                 self.note(kinds.REPEATED, name)
-            if '"' in value and not balanced(value):
+            if '"' in value and name in ADDRESSES and not balanced(value):
                 self.note(kinds.QUOTES, name)
 
     def content_length(self) -> int | None:
@@ -126,6 +126,9 @@ class Head:
         if not self.first.keys() >= _NEEDED:
             self.note(kinds.MISSING, ", ".join(sorted(_NEEDED - self.first.keys())))
         named = self._cseq(self.first.get("cseq"), method if status is None else "")
+        hops = self.first.get("max-forwards")
+        if hops is not None and not 0 <= (-1 if (number := decimal(hops)) is None else number) <= 255:
+            self.note(kinds.MAX_FORWARDS, hops)
         headers, found = tuple(self.headers), tuple(self.anomalies)
         return Message(
             method or named, status, reason, uri, version, headers, body, raw, cites, complete, found, self.first
