@@ -27,6 +27,7 @@ VIA = define("sip.via_syntax", MEDIUM, "Via does not follow the grammar", "RFC 3
 BRANCH = define("sip.branch_empty", MEDIUM, "Branch is the magic cookie and nothing else", "RFC 3261 8.1.1.7")
 DATE = define("sip.date_syntax", LOW, "Date is not an RFC 1123 date in GMT", "RFC 3261 20.17")
 NUMBER = define("sip.number_range", LOW, "A number is unreadable or out of its range", "RFC 3261 20.19, 20.33, 20.43")
+CONTROL = define("sip.control_character", MEDIUM, "Control character in a start line or header", "RFC 3261 25.1")
 UTF8 = define("sip.utf8_invalid", LOW, "Header text is not UTF-8", "RFC 3261 7, 25.1")
 LENGTH_MISSING = define("sip.content_length_missing", LOW, "No Content-Length on a stream", "RFC 3261 20.14")
 LENGTH_INVALID = define("sip.content_length_invalid", MEDIUM, "Content-Length is not a number", "RFC 3261 20.14")

@@ -21,6 +21,7 @@ _DATE = re.compile(
     r" [0-2][0-9]:[0-5][0-9]:[0-6][0-9] GMT",
     re.IGNORECASE,
 )
+_CONTROL = re.compile(r"(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # a quoted pair may hold any of them
 _COOKIE = "z9hG4bK"
 
 
@@ -33,9 +34,13 @@ def check(message: Message) -> tuple[Anomaly, ...]:
 def _problems(message: Message) -> Iterator[Problem]:
     if message.is_request:
         yield from _request_uri(message.request_uri)
+    if _CONTROL.search(f"{message.method}{message.request_uri}{message.reason}"):
+        yield kinds.CONTROL, "start line"
     for name, _, value in message.headers:
         if not value.isascii() and any("\udc80" <= char <= "\udcff" for char in value):
             yield kinds.UTF8, name
+        if not value.isprintable() and _CONTROL.search(value):
+            yield kinds.CONTROL, name
         if name == "via":
             yield from _via(value)
         elif name in ADDRESSES:

@@ -76,3 +76,11 @@ def test_hosts_and_ports(text: str) -> None:
 )
 def test_broken_hosts_and_ports(text: str) -> None:
     assert not is_host_port(text)
+
+
+def test_a_control_character_is_named_unless_it_is_a_quoted_pair() -> None:
+    """RFC 3261 25.1: quoted-pair."""
+    assert [found.kind.code for found in check(read(b"sip:a\0", []))][:1] == ["sip.uri_syntax"]
+    assert "sip.control_character" in [found.kind.code for found in check(read(b"sip:a\0", []))]
+    assert check(read(b"sip:a", [(b"To", b'"a\\\0" <sip:b@c>')])) == ()
+    assert [found.kind.code for found in check(read(b"sip:a", [(b"Subject", b"a\0")]))] == ["sip.control_character"]
