@@ -48,6 +48,8 @@ def test_a_bound_that_is_hit_is_named() -> None:
     deep = b"--b\r\nContent-Type: multipart/mixed;boundary=c\r\n\r\n--c\r\n\r\nx\r\n--c--\r\n--b--"
     assert parts_of(MULTI, "", deep, Limits(nesting=1))[1]
     assert not parts_of(MULTI, "", deep, Limits(nesting=2))[1]
+    long = b"--b\r\nX: " + b"y" * 90 + b"\r\nContent-Type: a/b\r\n\r\nz\r\n--b--"
+    assert parts_of(MULTI, "", long, Limits(header_bytes=64))[1]
     assert not parts_of(MULTI, "", b"--b\r\n\r\nx\r\n" * 3 + b"--b--", Limits(body_parts=3))[1]
 
 

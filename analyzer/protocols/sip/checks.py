@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from analyzer.core.addresses import parse_ip
 from analyzer.core.anomalies import Anomaly, AnomalyKind
+from analyzer.core.limits import Limits
 from analyzer.core.numbers import decimal, hexadecimal
 from analyzer.core.text import safe
 from analyzer.formats.headers import split
+from analyzer.formats.mime import BOUNDARY_MOST, media_type, parts_of
 from analyzer.protocols.sip import anomalies as kinds
 from analyzer.protocols.sip.message import ADDRESSES, Message
 
@@ -25,9 +28,9 @@ _CONTROL = re.compile(r"(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # a quoted pa
 _COOKIE = "z9hG4bK"
 
 
-def check(message: Message) -> tuple[Anomaly, ...]:
+def check(message: Message, limits: Limits = Limits()) -> tuple[Anomaly, ...]:  # noqa: B008  (Limits is frozen)
     """What the values of a message do wrong, each kind and detail once; the reader's own anomalies are not repeated."""
-    found = dict.fromkeys(_problems(message))
+    found = dict.fromkeys(chain(_problems(message), _body(message, limits)))
     return tuple(Anomaly(kind, message.cites, safe(detail)) for kind, detail in found)
 
 
@@ -52,6 +55,17 @@ def _problems(message: Message) -> Iterator[Problem]:
             yield from _seconds(name, value)
         elif name == "warning" and decimal(value.split(" ", 1)[0], 3) is None:
             yield kinds.NUMBER, f"{name}: {value}"
+
+
+def _body(message: Message, limits: Limits) -> Iterator[Problem]:
+    value = message.first("content-type") or ""
+    kind, params = media_type(value)
+    if not message.body or not kind.startswith("multipart/"):
+        return
+    if not 0 < len(params.get("boundary", "")) <= BOUNDARY_MOST:
+        yield kinds.BOUNDARY, value
+    elif parts_of(value, "", message.body, limits)[1]:
+        yield kinds.PARTS_LIMIT, f"{limits.body_parts} parts, {limits.nesting} levels"
 
 
 def _seconds(name: str, value: str) -> Iterator[Problem]:

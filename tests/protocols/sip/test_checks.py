@@ -1,5 +1,6 @@
 """The checks of values: total and linear; the grammar of RFC 3261 25.1 for hosts and ports."""
 
+import dataclasses
 import time
 
 import pytest
@@ -84,3 +85,13 @@ def test_a_control_character_is_named_unless_it_is_a_quoted_pair() -> None:
     assert "sip.control_character" in [found.kind.code for found in check(read(b"sip:a\0", []))]
     assert check(read(b"sip:a", [(b"To", b'"a\\\0" <sip:b@c>')])) == ()
     assert [found.kind.code for found in check(read(b"sip:a", [(b"Subject", b"a\0")]))] == ["sip.control_character"]
+
+
+def test_a_body_that_is_not_read_in_full_is_named() -> None:
+    kind = b"multipart/mixed;boundary=b"
+    message = read(b"sip:a", [(b"Content-Type", kind)])
+    full = dataclasses.replace(message, body=b"--b\r\n\r\nx\r\n" * 3 + b"--b--")
+    assert check(full, Limits(body_parts=3)) == ()
+    assert [found.kind.code for found in check(full, Limits(body_parts=2))] == ["sip.body_parts_limit"]
+    bare = dataclasses.replace(read(b"sip:a", [(b"Content-Type", b"multipart/mixed")]), body=b"x")
+    assert [found.kind.code for found in check(bare)] == ["sip.multipart_boundary"]
