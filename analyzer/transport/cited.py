@@ -46,6 +46,8 @@ class CitedBuffer:
         """The frames of data[first:last], in stream order, each once in a row."""
         if first >= last or not self._starts:
             return ()
+        if self._starts[-1] <= first:
+            return (self._cites[-1],)
         low = bisect_right(self._starts, first) - 1
         high = bisect_right(self._starts, last - 1)
         return tuple(dict.fromkeys(self._cites[max(low, 0) : high]))

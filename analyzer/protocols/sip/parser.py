@@ -83,13 +83,13 @@ class Head:
             count = sum(map(bool, lines[1:]))
             if count > limits.headers:
                 self.note(kinds.HEADERS_LIMIT, str(count))
-        self._split(lines, limits.headers)
+        self._split(lines, limits.headers, '"' in text)
 
     def note(self, kind: AnomalyKind, detail: str = "") -> None:
         """Names something wrong."""
         self.anomalies.append(Anomaly(kind, self._cites, safe(detail)))
 
-    def _split(self, lines: list[str], most: int) -> None:
+    def _split(self, lines: list[str], most: int, quoted: bool) -> None:
         headers, first, known, new = self.headers, self.first, _NAMES, tuple.__new__
         for line in islice(filter(None, islice(lines, 1, None)), most):
             raw, colon, value = line.partition(":")
@@ -107,7 +107,7 @@ class Head:
                 first[name] = value
             elif name in _ONCE:
                 self.note(kinds.REPEATED, name)
-            if '"' in value and name in ADDRESSES and not balanced(value):
+            if quoted and '"' in value and name in ADDRESSES and not balanced(value):
                 self.note(kinds.QUOTES, name)
 
     def content_length(self) -> int | None:
