@@ -100,6 +100,11 @@ class SrtpContext:
         return f"SrtpContext({self.suite.name}, mki={self.mki.hex() or None})"
 
     @property
+    def master_and_salt(self) -> tuple[Secret, Secret]:
+        """The master key and its salt."""
+        return self._master, self._salt
+
+    @property
     def material(self) -> Secret:
         """Key and salt in one."""
         return Secret(self._master.reveal() + self._salt.reveal())
