@@ -50,7 +50,8 @@ class FastStream:
             if self._opener is not None:
                 run = self._opener.run(items, at, out)
                 if run:
-                    self.stream.adopt(self._position, items[at : at + run])
+                    for reused in self.stream.adopt(self._position, items[at : at + run]):
+                        out[at + reused] = Reason.INDEX_REUSED
                     self._misses = 0
                     at += run
                 if at == len(items):

@@ -75,45 +75,77 @@ class Counts:
 
 
 class Window:
-    """The last packet indices, each with a digest of its packet, in a bounded table."""
+    """The last packet indices under one key, each with a digest of its packet: `bound` to twice as many."""
 
-    __slots__ = ("_bound", "_forgotten", "_seen")
+    __slots__ = ("bound", "forgotten", "highest", "seen")
 
     def __init__(self, bound: int) -> None:
-        self._bound = max(1, bound)
-        self._seen: dict[tuple[int, int], int] = {}
-        self._forgotten: dict[int, int] = {}
+        self.bound = max(1, bound)
+        self.seen: dict[int, int] = {}
+        self.highest = -1
+        self.forgotten = -1
+        """The highest index that is remembered no more."""
 
-    def note(self, position: int, index: int, packet: bytes, counts: Counts) -> bool:
+    def note(self, index: int, packet: bytes, counts: Counts) -> bool:
         """Counts an authenticated packet as new, duplicate, reused or undecided; False where its index is reused."""
         counts.authenticated += 1
         digest = hash(packet)
-        before = self._seen.get((position, index))
+        before = self.seen.get(index)
         if before is not None:
             if before == digest:
                 counts.duplicates += 1
                 return True
             counts.reused += 1
             return False
-        if index <= self._forgotten.get(position, -1):
+        if index <= self.forgotten:
             counts.undecided += 1
             return True
         counts.distinct += 1
-        self._seen[position, index] = digest
-        if len(self._seen) > self._bound:
-            old = next(iter(self._seen))
-            del self._seen[old]
-            self._forgotten[old[0]] = max(old[1], self._forgotten.get(old[0], -1))
+        self.seen[index] = digest
+        self.highest = max(self.highest, index)
+        self.trim()
         return True
 
+    def trim(self) -> None:
+        """Forgets the oldest once there are twice too many."""
+        if len(self.seen) > 2 * self.bound:
+            entries = list(self.seen.items())
+            self.seen = dict(entries[-self.bound :])
+            self.forgotten = max(self.forgotten, max(index for index, _ in entries[: -self.bound]))
 
-@dataclass(slots=True)
+
 class _Key:
     """One master key of the stream and how far its packets have come."""
 
-    context: SrtpContext
-    rollover: Rollover = field(default_factory=Rollover)
-    failures: int = 0
+    __slots__ = ("context", "failures", "rollover", "rtcp_window", "window")
+
+    def __init__(self, context: SrtpContext, bound: int) -> None:
+        self.context = context
+        self.rollover = Rollover()
+        self.window = Window(bound)
+        self.rtcp_window = Window(bound)
+        self.failures = 0
+
+    def advance(self, packets: Sequence[bytes], at: int) -> int:
+        """Records verified packets from `at` on while each index is above all before it; returns where that ends."""
+        rollover, window = self.rollover, self.window
+        top = rollover.roc << 16 | rollover.s_l
+        if not rollover.locked or top < window.highest:
+            return at
+        seen = window.seen
+        end = min(len(packets), at + window.bound)
+        for here in range(at, end):
+            packet = packets[here]
+            step = ((packet[2] << 8 | packet[3]) - top) & 0xFFFF
+            if not 0 < step < 0x8000:
+                end = here
+                break
+            top += step
+            seen[top] = hash(packet)
+        rollover.roc, rollover.s_l = top >> 16, top & 0xFFFF
+        window.highest = top
+        window.trim()
+        return end
 
 
 class SrtpStream:
@@ -130,11 +162,9 @@ class SrtpStream:
         self.rtcp_counts = Counts()
         self.position: int | None = None
         self.relocked = False
-        self._keys = [_Key(context) for context in self.contexts]
+        self._keys = [_Key(context, limits.srtp_window) for context in self.contexts]
         self._order = sorted(range(len(self._keys)), key=lambda at: self.contexts[at].rtp_tag == 0)
         self._rtcp_order = list(range(len(self._keys)))
-        self._window = Window(limits.srtp_window)
-        self._rtcp_window = Window(limits.srtp_window)
 
     @property
     def rollover(self) -> Rollover | None:
@@ -195,23 +225,35 @@ class SrtpStream:
                 reasons.add(plain)
                 continue
             _to_front(self._rtcp_order, at)
-            if not self._rtcp_window.note(at, parts.srtcp_index, packet, self.rtcp_counts):
+            if not self._keys[at].rtcp_window.note(parts.srtcp_index, packet, self.rtcp_counts):
                 return Reason.INDEX_REUSED
             return plain
         return self.rtcp_counts.refuse(_weightiest(reasons))
 
-    def adopt(self, position: int, packets: Sequence[bytes]) -> None:
-        """Records packets of this stream, in order, that another implementation verified under one key."""
-        rollover = self._keys[position].rollover
-        self._keys[position].failures = 0
-        note, counts = self._window.note, self.counts
-        for packet in packets:
-            seq = packet[2] << 8 | packet[3]
-            roc = rollover.guess(seq)
-            rollover.opened(roc, seq)
-            note(position, roc << 16 | seq, packet, counts)
+    def adopt(self, position: int, packets: Sequence[bytes]) -> list[int]:
+        """Records packets of this stream, in order, that another implementation verified under one key.
+
+        Returns which of them reuse an index.
+        """
+        reused = []
+        key = self._keys[position]
+        key.failures = 0
+        at = 0
+        while at < len(packets):
+            end = key.advance(packets, at)
+            self.counts.authenticated += end - at
+            self.counts.distinct += end - at
+            at = end
+            if at < len(packets):
+                seq = packets[at][2] << 8 | packets[at][3]
+                roc = key.rollover.guess(seq)
+                key.rollover.opened(roc, seq)
+                if not key.window.note(roc << 16 | seq, packets[at], self.counts):
+                    reused.append(at)
+                at += 1
         if packets:
             self._turn_to(position)
+        return reused
 
     def _open(self, packet: bytes, search: bool) -> bytes | Reason:
         reasons = set()
@@ -263,7 +305,7 @@ class SrtpStream:
         self.relocked = by_search or changed
         if not parts.tag:
             self.counts.unverified += 1
-        elif not self._window.note(at, roc << 16 | parts.seq, parts.packet, self.counts):
+        elif not key.window.note(roc << 16 | parts.seq, parts.packet, self.counts):
             return Reason.INDEX_REUSED
         return plain
 
