@@ -13,7 +13,7 @@ from analyzer.crypto.srtp.packets import RtpParts
 from analyzer.crypto.srtp.reasons import Reason
 from analyzer.crypto.srtp.rollover import Rollover
 
-_SEARCH_UNLOCKED = frozenset((1, 4, 16, 64))  # at which failures in a row the roll-over counter is searched
+_SEARCH_UNLOCKED = frozenset((1, 8, 64))  # at which failures in a row the roll-over counter is searched
 _SEARCH_LOCKED = frozenset((4, 16, 64))
 _RETRIED = 256  # packets before a lock that are tried again
 
@@ -278,9 +278,9 @@ class SrtpStream:
         """Tries the likely counters: this key's own, the present key's (it outlives re-keying), 0 for a new key."""
         hints = [key.rollover.guess(parts.seq)]
         present = self.rollover
-        if present is not None and present is not key.rollover:
-            hints.insert(key.rollover.locked, present.guess(parts.seq))
-        for roc in dict.fromkeys(hints):
+        if present is not None and present is not key.rollover and (other := present.guess(parts.seq)) != hints[0]:
+            hints.insert(key.rollover.locked, other)
+        for roc in hints:
             plain = key.context.open_rtp(parts, roc)
             if isinstance(plain, bytes):
                 return roc, plain
@@ -290,11 +290,7 @@ class SrtpStream:
         key.failures += 1
         if key.failures not in (_SEARCH_LOCKED if key.rollover.locked else _SEARCH_UNLOCKED):
             return None
-        for roc in key.rollover.candidates(parts.seq, self.limits.srtp_roc_search):
-            plain = key.context.open_rtp(parts, roc)
-            if isinstance(plain, bytes):
-                return roc, plain
-        return None
+        return key.context.find_rtp(parts, key.rollover.candidates(parts.seq, self.limits.srtp_roc_search))
 
     def _accept(self, at: int, parts: RtpParts, roc: int, plain: bytes, by_search: bool) -> bytes | Reason:
         key = self._keys[at]
