@@ -194,7 +194,7 @@ class SrtpStream:
     def retry(self, items: Sequence[bytes], out: list[bytes | Reason], pending: list[int], at: int) -> None:
         """After packet `at`: keeps it in `pending` if it was refused, or, if it changed what is known, tries those."""
         result = out[at]
-        if isinstance(result, Reason):
+        if isinstance(result, Reason) and result is not Reason.INDEX_REUSED:
             if result in (Reason.TAG_FAILED, Reason.ROC_NOT_FOUND) and len(pending) < _RETRIED:
                 pending.append(at)
             return
@@ -203,7 +203,7 @@ class SrtpStream:
             for earlier in pending:
                 refused = out[earlier]
                 opened = self._open(items[earlier], search=False)
-                if isinstance(refused, Reason) and isinstance(opened, bytes):
+                if isinstance(refused, Reason) and (isinstance(opened, bytes) or opened is Reason.INDEX_REUSED):
                     self.counts.forgive(refused)
                     out[earlier] = opened
             self.position, self.relocked = position, False

@@ -226,3 +226,33 @@ def test_index_guess_of_rfc_3711_appendix_a():
     assert [rollover.guess(seq) for seq in (99, 101, 32_868, 32_869, 65_535)] == [5, 5, 5, 4, 4]
     rollover.opened(5, 40_000)
     assert [rollover.guess(seq) for seq in (7_231, 7_232, 65_535)] == [6, 5, 5]
+
+
+@KINDS
+@SUITES
+def test_an_index_is_known_again_after_a_gap_and_after_a_restart(kind, suite):
+    """The receiver has been set anew in between; what it had opened before is still remembered."""
+    sender, context = pair(suite, 1)
+    later = 3 << 16
+    known = [*range(10), *range(20, 30), *range(later, later + 10)]
+    plain, protected = packets(sender, known)
+    _, other = packets(sender, [later + 1], mark=1)
+    plain_again, again = packets(sender, list(range(35)), mark=2)
+    stream = kind([context], LIMITS)
+    assert stream.unprotect_many(protected) == plain
+    assert stream.unprotect_many(other) == [Reason.INDEX_REUSED]
+    expected = [Reason.INDEX_REUSED if index in known else plain_again[index] for index in range(35)]
+    assert stream.unprotect_many(again) == expected
+    assert stream.counts.reused == 1 + 20
+    assert (stream.counts.authenticated, stream.counts.failed) == (30 + 1 + 35, 0)
+
+
+@KINDS
+def test_an_old_packet_with_other_bytes_after_a_gap(kind):
+    """Packets opened on a second try are remembered too."""
+    sender, context = pair(AES_CM_128_HMAC_SHA1_80, 1)
+    later = 3 << 16
+    plain, protected = packets(sender, [*range(10), *range(later, later + 10)])
+    _, other = packets(sender, [later], mark=1)
+    stream = kind([context], LIMITS)
+    assert stream.unprotect_many([*protected, *other, *other]) == [*plain, Reason.INDEX_REUSED, Reason.INDEX_REUSED]
