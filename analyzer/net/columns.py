@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 I64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+ANY_IP = -1  # in `kind`, in place of an EtherType: the IP version tells
 
 
 class Columns:
