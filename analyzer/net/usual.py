@@ -1,4 +1,4 @@
-"""The usual frame, decoded without masks: Ethernet or SLL, at most one VLAN tag, IP without extras, UDP.
+"""The usual frame, decoded without masks: Ethernet or SLL, at most one VLAN tag, IP without extras, UDP or TCP.
 
 One gather a row brings all header bytes into one contiguous block; big-endian fields are views of it. Rows are taken
 in chunks that stay in the second-level cache. A row that is anything else is left to the full decoder, which gives
@@ -12,12 +12,13 @@ import numpy.typing as npt
 
 from analyzer.capture.batch import FrameBatch
 from analyzer.net import layers
-from analyzer.net.packets import UDP, V4_MAPPED
+from analyzer.net.packets import TCP, UDP, V4_MAPPED
 from analyzer.net.tunnels import ESP_PORT, GENEVE_PORT, GTPU_PORT, VXLAN_PORT
 
 _CHUNK = 4_096
 _V4 = 32  # bytes gathered, from two before the EtherType to the end of the UDP header
 _V6 = 48  # bytes gathered, from the IPv6 header to the end of the UDP header
+_TCP = 44  # bytes gathered, from two before the EtherType to the end of a TCP header without options
 _TAG = 4
 Array = npt.NDArray[Any]
 
@@ -55,7 +56,7 @@ def decode(b: FrameBatch, kind_at: npt.NDArray[np.int64]) -> tuple[dict[str, Arr
     if not rows or not (kind_at >= 0).any() or len(b.buffer) < _V6:
         return of, done
     buffer = np.ascontiguousarray(b.buffer)
-    runs4, runs6 = _view(buffer, _V4), _view(buffer, _V6)
+    runs4, runs6, runs_tcp = _view(buffer, _V4), _view(buffer, _V6), _view(buffer, _TCP)
     for first in range(0, rows, _CHUNK):
         part = slice(first, min(first + _CHUNK, rows))
         out = {name: values[part] for name, values in of.items()}
@@ -63,10 +64,11 @@ def decode(b: FrameBatch, kind_at: npt.NDArray[np.int64]) -> tuple[dict[str, Arr
         at = kind_at[batch.source] if len(kind_at) > 1 else kind_at
         known = at >= 0
         at = batch.start + at
-        done[part], six, at = _four(runs4, batch, at, known, out)
-        if six.any():
-            found = np.flatnonzero(six)
-            done[part][found] = _six(runs6, batch, found, at[found], out)
+        done[part], tcp, six, at = _four(runs4, batch, at, known, out)
+        for some, runs, read in ((tcp, runs_tcp, _tcp), (six, runs6, _six)):
+            found = np.flatnonzero(some)
+            if len(found):
+                done[part][found] = read(runs, batch, found, at[found], out)
     return of, done
 
 
@@ -78,8 +80,8 @@ def _gather(runs: Array, at: Array) -> Array:
     return runs[at].view(np.uint8).reshape(-1, size)
 
 
-def _four(runs: Array, b: FrameBatch, at: Array, known: Array, out: dict[str, Array]) -> tuple[Array, Array, Array]:
-    """IPv4 rows done, rows that may be IPv6, and where each row's EtherType is once its tag is passed."""
+def _four(runs: Array, b: FrameBatch, at: Array, known: Array, out: dict[str, Array]) -> tuple[Array, ...]:
+    """UDP over IPv4 done; rows that may be TCP, or IPv6; where each row's EtherType is once its tag is passed."""
     block = _gather(runs, at - 2)
     u16, u32 = block.view(">u2"), block.view(">u4")
     kind = u16[:, 1].astype(np.uint16)
@@ -93,10 +95,10 @@ def _four(runs: Array, b: FrameBatch, at: Array, known: Array, out: dict[str, Ar
         out["layers"][:] = tagged * np.uint16(layers.VLAN)
     length, udp = u16[:, 3].astype(np.int32), u16[:, 14].astype(np.int32)
     sport, dport = u16[:, 12].astype(np.uint16), u16[:, 13].astype(np.uint16)
-    good = (kind == 0x0800) & (block[:, 4] == 0x45) & (block[:, 13] == UDP) & known
-    good &= (u16[:, 5].astype(np.uint16) & 0x3FFF) == 0
-    good &= (at + 30 <= ends) & (at + 2 + length <= b.start + np.maximum(b.wire, b.captured))
-    good &= (udp >= 8) & (udp + 20 <= length)
+    plain = (kind == 0x0800) & (block[:, 4] == 0x45) & known & ((u16[:, 5].astype(np.uint16) & 0x3FFF) == 0)
+    plain &= (at + 30 <= ends) & (at + 2 + length <= b.start + np.maximum(b.wire, b.captured))
+    protocol = block[:, 13]
+    good = plain & (protocol == UDP) & (udp >= 8) & (udp + 20 <= length)
     good &= ~_tunnel(sport, dport)
     np.bitwise_or(u32[:, 4], V4_MAPPED, out=out["src_lo"])
     np.bitwise_or(u32[:, 5], V4_MAPPED, out=out["dst_lo"])
@@ -106,7 +108,23 @@ def _four(runs: Array, b: FrameBatch, at: Array, known: Array, out: dict[str, Ar
     captured = np.minimum(udp - 8, ends - start)
     out["payload_length"][:] = captured
     np.subtract(udp - 8, captured, out=out["missing"])
-    return good, (kind == 0x86DD) & known, at
+    return good, plain & (protocol == TCP), (kind == 0x86DD) & known, at
+
+
+def _tcp(runs: Array, b: FrameBatch, rows: Array, at: Array, out: dict[str, Array]) -> Array:
+    """TCP over IPv4, of rows whose addresses, ports and identification `_four` has read."""
+    block = _gather(runs, at - 2)
+    u16, u32 = block.view(">u2"), block.view(">u4")
+    length, skip = u16[:, 3].astype(np.int32), (block[:, 36] >> 4).astype(np.int32) * 4
+    begin, stop, ends = at + 22 + skip, at + 2 + length, b.start[rows] + b.captured[rows]
+    good = (at + 42 <= ends) & (skip >= 20) & (length >= 20 + skip)
+    proven: Array = good
+    out["protocol"][rows] = TCP
+    out["seq"][rows], out["ack"][rows], out["flags"][rows] = u32[:, 7], u32[:, 8], block[:, 37]
+    out["payload_start"][rows] = np.minimum(begin, ends)
+    captured = np.maximum(np.minimum(stop, ends) - begin, 0)
+    out["payload_length"][rows], out["missing"][rows] = captured, stop - begin - captured
+    return proven
 
 
 def _six(runs: Array, b: FrameBatch, rows: Array, at: Array, out: dict[str, Array]) -> Array:

@@ -8,16 +8,19 @@ from hypothesis import strategies as st
 from analyzer.core.limits import Limits
 from analyzer.net import usual
 from analyzer.net.decode import Decoder
-from tests.net.test_decode import COLUMNS, SOURCES, batch, ethernet, mutated, udp4, udp6
+from tests.net.test_decode import COLUMNS, SOURCES, batch, ethernet, mutated, tcp4, udp4, udp6
 
 KINDS = np.array([12 if s.link_type == 1 else 14 if s.link_type == 113 else -1 for s in SOURCES], np.int64)
 PLAIN = (1, ethernet(0x0800, udp4(b"hello")))
 TAGGED = (1, ethernet(0x8100, b"\0\5\x08\0" + udp4(b"hello")))
+TCP = (1, ethernet(0x0800, tcp4(b"hello")))
 SIX = (1, ethernet(0x86DD, udp6(b"hello")))
 SLL = (4, bytes(14) + b"\x08\0" + udp4(b"hello"))
 
 
-@given(st.lists(mutated() | st.sampled_from([PLAIN, TAGGED, SIX, SLL]), max_size=30), st.sampled_from([0, 0, 2, 9]))
+@given(
+    st.lists(mutated() | st.sampled_from([PLAIN, TAGGED, TCP, SIX, SLL]), max_size=30), st.sampled_from([0, 0, 2, 9])
+)
 def test_equals_the_full_decoder(frames: list[tuple[int, bytes]], cut: int) -> None:
     fast, full = Decoder(SOURCES, Limits()), Decoder(SOURCES, Limits())
     ours = fast.decode(batch(frames, cut=cut))
@@ -32,7 +35,7 @@ def test_equals_the_full_decoder(frames: list[tuple[int, bytes]], cut: int) -> N
     assert (fast.undecoded, fast.take_anomalies()) == (full.undecoded, full.take_anomalies())
 
 
-@pytest.mark.parametrize("frame", [PLAIN, TAGGED, SIX, SLL])
+@pytest.mark.parametrize("frame", [PLAIN, TAGGED, TCP, SIX, SLL])
 def test_takes_the_usual_row_also_at_the_end_of_the_buffer(frame: tuple[int, bytes]) -> None:
     _, done = usual.decode(batch([PLAIN, frame]), KINDS)
     assert done.tolist() == [True, True]
@@ -40,7 +43,7 @@ def test_takes_the_usual_row_also_at_the_end_of_the_buffer(frame: tuple[int, byt
         of, done = usual.decode(batch([PLAIN, frame], cut=cut), KINDS)
         assert done.tolist() == [True, True]
         assert of["missing"].tolist() == [cut, cut]
-    assert not usual.decode(batch([frame], cut=6), KINDS)[1].any()
+    assert not usual.decode(batch([frame], cut=10), KINDS)[1].any()  # into the fixed header
 
 
 @pytest.mark.parametrize("port", [2152, 4500, 4789, 6081])
