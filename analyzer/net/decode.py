@@ -20,6 +20,7 @@ from analyzer.net.packets import PacketBatch
 from analyzer.net.vantages import VantageTable
 
 Array = npt.NDArray[Any]
+_WIDEST = 8  # bytes of the widest field read
 
 
 class Decoder:
@@ -82,7 +83,9 @@ class Decoder:
         return self._packets(batch, buffer, of, present)
 
     def _odd(self, batch: FrameBatch, odd: I64, vantage: npt.NDArray[np.int32]) -> tuple[list[Columns], Array]:
-        buffer = batch.buffer if len(batch.buffer) else np.zeros(1, np.uint8)
+        buffer = np.ascontiguousarray(batch.buffer)
+        if len(buffer) < _WIDEST:
+            buffer = np.concatenate([buffer, np.zeros(_WIDEST, np.uint8)])
         links = np.array([s.link_type for s in self._sources], np.int64)[batch.source[odd]]
         reader = InternetReader(self._ledger, self._limits)
         parts = []

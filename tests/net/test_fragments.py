@@ -3,6 +3,7 @@
 import itertools
 import random
 import struct
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -243,3 +244,19 @@ def test_agrees_with_tshark(shared: Path, name: str) -> None:
     assert ours.keys() - theirs.keys() == apart
     assert {n: packet for n, packet in ours.items() if n not in apart} == theirs
     assert decoder.undecoded.get((0, "fragment_incomplete"), 0) == 0
+
+
+def test_linear_in_hostile_fragments() -> None:
+    """Twice as many fragments, of which none completes and all overlap, take at most three times as long."""
+
+    def seconds(count: int) -> float:
+        frames = batch([(2, share(8 * (i % 12), 8 * (i % 12) + 16, id_=i // 100 % 60_000)) for i in range(count)])
+        best = 1e9
+        for _ in range(3):
+            d = Decoder(SOURCES, Limits())
+            began = time.process_time()
+            d.decode(frames)
+            best = min(best, time.process_time() - began)
+        return best
+
+    assert seconds(4_000) < 3 * seconds(2_000)
