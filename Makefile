@@ -21,6 +21,7 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/mediasec rules lint
 
 bench: $(STAMP) tshark
 	$(BIN)/python -m tests.bench

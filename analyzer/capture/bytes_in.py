@@ -15,7 +15,7 @@ import zstandard
 from analyzer.capture.sources import CaptureProblem
 from analyzer.core.limits import Limits
 
-_MAGICS: Final = {
+MAGICS: Final = {
     b"\x1f\x8b": "gz",
     b"\x28\xb5\x2f\xfd": "zst",
     b"\xfd7zXZ\x00": "xz",
@@ -63,7 +63,7 @@ class ByteSource:
         self.problem = ""
         self.expanded = 0
         head = self._buffered.peek(6)[:6]
-        self.compression = next((name for magic, name in _MAGICS.items() if head.startswith(magic)), "")
+        self.compression = next((name for magic, name in MAGICS.items() if head.startswith(magic)), "")
         self._stream = self._open()
 
     def _open(self) -> io.BufferedIOBase:

@@ -36,12 +36,16 @@ class Limits:
     nesting: int = 8
     sdp_lines: int = 2_000
     inflated_bytes: int = 1024**2  # one WebSocket message
+    turn_channels: int = 65_536  # bindings of TURN channels to peers, all flows together
     # session
     dialogs: int = 100_000
     calls: int = 50_000
     messages_per_call: int = 2_000
     streams: int = 100_000
     sequence_ranges: int = 512  # disjoint runs of sequence numbers remembered for a stream
+    srtp_roc_search: int = 1_024  # roll-over counters tried for a stream whose beginning is not in the capture
+    srtp_window: int = 1_024  # packet indices of a stream remembered to tell a duplicate from a reused index
+    srtp_prime: int = 64  # roll-over counters that the fast path is led through to join a stream late
     sighting_window_ns: int = 2 * SECOND_NS
     stream_idle_ns: int = 60 * SECOND_NS
     linger_ns: int = 30 * SECOND_NS

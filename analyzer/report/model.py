@@ -188,6 +188,7 @@ class Finding:
     references: Sequence[str] = entry("documents and clauses", default=())
     fix: str = entry("what to change", default="")
     needs: Sequence[Need] = entry("of an open verdict: what would settle it", default=())
+    occurrences: int = entry("how often: one finding for each defect, however often it shows", default=1)
     accepted: Accepted | None = entry("accepted by the operator", default=None)
     baseline: BaselineState | None = entry("against --baseline; null: none given", default=None)
 

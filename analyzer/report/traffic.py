@@ -16,8 +16,9 @@ class SipCounts:
     messages: int = entry("messages", default=0)
     requests: Mapping[str, int] = entry("requests by method", default_factory=dict)
     responses: Mapping[str, int] = entry("responses by status code", default_factory=dict)
-    retransmissions: int = entry("repeated messages, not among the above", default=0)
-    malformed: int = entry("messages that could not be read", default=0)
+    retransmissions: int = entry("repeated messages, among the above", default=0)
+    malformed: int = entry("messages with something wrong, kept and named", default=0)
+    call_ids: int = entry("different Call-IDs", default=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Connections and datagram flows that are not RTP: who, when, what protocol, seen where."""
 
+import hashlib
 from dataclasses import dataclass, field
 
 from analyzer.core.addresses import Address, Endpoints
@@ -25,13 +26,19 @@ class Connection:
     tls_version: str = ""
     tls_cipher: str = ""
     alpn: str = ""
-    certificates: list[str] = field(default_factory=list)
+    server_certificates: list[bytes] = field(default_factory=list)  # DER, leaf first
+    client_certificates: list[bytes] = field(default_factory=list)
     decrypted: bool = False
+    failure: str = ""  # why it stays closed
     first_ns: int = 0
     last_ns: int = 0
     packets: int = 0
     payload_bytes: int = 0
     sightings: dict[int, tuple[Cite, Cite, int]] = field(default_factory=dict)  # vantage -> first, last, packets
+
+    def certificate_hashes(self) -> tuple[str, ...]:
+        """SHA-256 of each certificate seen, hexadecimal."""
+        return tuple(hashlib.sha256(der).hexdigest() for der in self.server_certificates + self.client_certificates)
 
     def seen(self, vantage: int, cite: Cite, size: int) -> None:
         """Counts a packet of it at a vantage point."""
@@ -95,11 +102,9 @@ class ConnectionTable:
         """Connections with one end at this address."""
         return [self._open[key] for key in self._by_end.get(end, ())]
 
-    def between(self, a: Address, b: Address, protocol: int) -> list[Connection]:
-        """Connections between two hosts of which one uses its given port (the listener of a negotiated stream)."""
-        found = {c.ordinal: c for c in self.at(a) if b.ip in (c.src.ip, c.dst.ip)}
-        found |= {c.ordinal: c for c in self.at(b) if a.ip in (c.src.ip, c.dst.ip)}
-        return [found[ordinal] for ordinal in sorted(found) if found[ordinal].ip_protocol == protocol]
+    def listening(self, end: Address, protocol: int) -> list[Connection]:
+        """Connections of an IP protocol with one end at this address, oldest first."""
+        return sorted((c for c in self.at(end) if c.ip_protocol == protocol), key=lambda c: c.ordinal)
 
     def all(self) -> list[Connection]:
         """Every connection in the order of first sight."""

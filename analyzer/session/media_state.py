@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analyzer.core.unknown import Unknown
-from analyzer.session.model.states import Evidence, KeyExchange, RtpState, YesNo
+from analyzer.session.model.states import Evidence, HopState, KeyExchange, RtpState, YesNo
 
 Observed = Literal["rtp", "srtp", "unknown", "none", "zrtp"]
 Agreed = Literal["secure", "clear", "opportunistic", "unknown"]
@@ -39,7 +39,7 @@ class Facts:
 class Protection:
     """The fields of a media hop that say how it is protected."""
 
-    state: RtpState | Unknown
+    state: HopState | Unknown
     confidentiality: YesNo | Unknown
     integrity: YesNo | Unknown
     evidence: Evidence

@@ -1,0 +1,57 @@
+"""The ladder of a call: its messages and media as arrows between nodes."""
+
+from dataclasses import dataclass, field
+
+from analyzer.core.text import safe
+from analyzer.export.ladder import LadderEvent
+from analyzer.pipeline.closing import ClosedCall
+from analyzer.session.hops import named
+from analyzer.session.model.media import MediaHop
+from analyzer.session.records import MessageRecord
+
+
+@dataclass(slots=True)
+class Ladder:
+    """One call, drawn."""
+
+    call_id: str
+    sip_call_id: str
+    events: list[LadderEvent] = field(default_factory=list)
+    nodes: list[str] = field(default_factory=list)
+
+
+def _label(message: MessageRecord) -> str:
+    label = message.label
+    if message.sdp is not None:
+        label += " (" + ", ".join(media.medium for media in message.sdp.media[:4]) + ")"
+    return safe(label, 60)
+
+
+def draw(closed: ClosedCall) -> Ladder:
+    """The arrows of a closed call in the order of time."""
+    placement, call = closed.placement, closed.call
+    ladder = Ladder(closed.call_id or "", call.call_id)
+    events: list[LadderEvent] = []
+    for leg in call.legs.values():
+        for message in leg.messages:
+            src, dst = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
+            kind = "request" if message.request else "response"
+            frame = message.cites[-1].frame if message.cites else 0
+            label = _label(message) + (" again" if message.retransmission else "")
+            events.append(LadderEvent(message.ts_ns, named(placement, src), named(placement, dst), label, frame, kind))  # type: ignore[arg-type]  # request or response
+        for end in (leg.initiator, leg.responder):
+            name = named(placement, end)
+            if name not in ladder.nodes:
+                ladder.nodes.append(name)
+    for _, fact in closed.hops:
+        entity = fact.entity
+        if isinstance(entity, MediaHop) and entity.first:
+            first = entity.first[0]
+            state = entity.state if isinstance(entity.state, str) else "unknown"
+            events.append(
+                LadderEvent(
+                    first.ts_ns, entity.from_addr, entity.to_addr, f"{entity.medium} {state}", first.frame, "media"
+                )
+            )
+    ladder.events = sorted(events, key=lambda event: (event.ts_ns, event.frame))
+    return ladder

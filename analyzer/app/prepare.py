@@ -1,0 +1,111 @@
+"""Rules, topology and keys loaded before any packet is read; all their problems collected."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from analyzer.app.settings import Observer, Settings, WrongUse
+from analyzer.core.limits import Limits
+from analyzer.core.text import safe
+from analyzer.formats import nss_keylog
+from analyzer.pipeline.engine import Setup
+from analyzer.rules.bundled import bundled_rules_dir
+from analyzer.rules.evaluate import RuleSet
+from analyzer.rules.load import load_rules
+from analyzer.session.keyring import Keyring
+from analyzer.session.topology import Topology, load
+
+MAX_KEY_FILE = 64 * 1024 * 1024
+
+
+def rule_paths(names: Iterable[str]) -> tuple[list[Path], list[str]]:
+    """Files of the rules asked for: a file, a folder, or the name of a bundled pack; none asked: all bundled."""
+    bundled = bundled_rules_dir()
+    paths: list[Path] = []
+    problems: list[str] = []
+    for name in names:
+        path = Path(name)
+        if path.exists():
+            paths.append(path)
+        elif (bundled / f"{name}.yaml").is_file():
+            paths.append(bundled / f"{name}.yaml")
+        else:
+            packs = ", ".join(sorted(file.stem for file in bundled.glob("*.yaml")))
+            problems.append(f"{safe(name)}: no such rule file, folder or bundled pack (packs: {packs})")
+    return paths or [bundled], problems
+
+
+def load_rule_set(settings: Settings, problems: list[str]) -> RuleSet:
+    """The rules of a run."""
+    paths, missing = rule_paths(settings.rules)
+    problems += missing
+    if missing:
+        return RuleSet()
+    rules, wrong = load_rules(paths)
+    problems += [str(problem) for problem in wrong]
+    known = {rule.id for rule in rules.rules} | {rule.id.partition(".")[0] for rule in rules.rules}
+    problems += [f"--rule: no rule is called {safe(name)}" for name in settings.only_rules if name not in known]
+    problems += [f"--skip-rule: no rule is called {safe(name)}" for name in settings.skip_rules if name not in known]
+    profiles = {profile for rule in rules.rules for profile in rule.profiles}
+    if settings.profile is not None and settings.profile not in profiles:
+        problems.append(f"--profile: no such profile {safe(settings.profile)} (known: {', '.join(sorted(profiles))})")
+    return rules.select(settings.profile, frozenset(settings.only_rules), frozenset(settings.skip_rules))
+
+
+def _read(path: Path, problems: list[str], bound: int) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            data = file.read(bound + 1)
+    except OSError as error:
+        problems.append(f"{path}: cannot be read ({error.strerror or type(error).__name__})")
+        return None
+    if len(data) > bound:
+        problems.append(f"{path}: is larger than {bound} bytes")
+        return None
+    return data
+
+
+def load_topology(path: Path | None, problems: list[str]) -> Topology | None:
+    """The topology file, None if none is given."""
+    if path is None:
+        return None
+    data = _read(path, problems, 1024 * 1024)
+    if data is None:
+        return None
+    topology, wrong = load(data, str(path))
+    problems += [str(problem) for problem in wrong]
+    return topology
+
+
+def load_keys(paths: Iterable[Path], problems: list[str], observer: Observer) -> Keyring:
+    """Every key file, its kind recognised by its content."""
+    keyring = Keyring()
+    for path in paths:
+        data = _read(path, problems, MAX_KEY_FILE)
+        if data is None:
+            continue
+        if path.stat().st_mode & 0o004:
+            observer.remark(f"{path}: others may read this key file")
+        if nss_keylog.looks_like(data):
+            problems += [f"{path}:{p.line}:1: {p.message}" for p in keyring.add_key_log(data, str(path))]
+        else:
+            problems.append(f"{path}: not a key file of a kind known here (NSS key log)")
+    return keyring
+
+
+def prepare(settings: Settings, observer: Observer, limits: Limits | None = None) -> Setup:
+    """The engine's setup. WrongUse with every problem if there is any."""
+    problems: list[str] = []
+    rules = load_rule_set(settings, problems)
+    topology = load_topology(settings.topology, problems)
+    keyring = load_keys(settings.keys, problems, observer)
+    if problems:
+        raise WrongUse(problems)
+    behind = frozenset(name for name, point in topology.taps.items() if point == "post_decrypt") if topology else None
+    return Setup(
+        limits=limits or Limits(),
+        rules=rules,
+        topology=topology,
+        keyring=keyring,
+        reveal_identities=settings.reveal_identities,
+        post_decrypt_taps=behind or frozenset(),
+    )

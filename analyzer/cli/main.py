@@ -1,0 +1,52 @@
+"""The command `mediasec`. Everything heavy is imported inside the commands, so that --help is quick."""
+
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from analyzer import __version__
+from analyzer.cli.analyzing import analyze, demo, export
+from analyzer.cli.ruling import rules_app, topology_app
+from analyzer.cli.views import calls, hops, show, streams
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="What a packet capture proves about the security of SIP and IMS conferencing.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"mediasec {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options before any command."""
+    del version
+
+
+for command in (analyze, export, calls, hops, streams, show, demo):
+    app.command()(command)
+app.add_typer(rules_app, name="rules")
+app.add_typer(topology_app, name="topology")
+
+
+def run() -> None:
+    """The console script."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)

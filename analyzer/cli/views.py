@@ -1,0 +1,114 @@
+"""mediasec calls, hops, streams, show: looking at a capture."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from analyzer.cli import options as opt
+from analyzer.cli.run_one import color_wanted, give_up, run, settings_of, width
+
+if TYPE_CHECKING:
+    from analyzer.app.ladders import Ladder
+    from analyzer.report.model import Report
+
+
+def _report(captures: list[str], keys: list[Path], topology: Path | None, quiet: bool, watch: Any = None) -> "Report":
+    report = run(settings_of(captures, keys, topology), quiet, watch).report
+    assert report is not None
+    return report
+
+
+def _print(tables: list[Any], no_color: bool) -> None:
+    from analyzer.export.options import ExportOptions
+    from analyzer.export.table import render
+
+    color = color_wanted(no_color)
+    print(render(iter(tables), ExportOptions(sys.stdout.isatty(), color, width())), end="")
+
+
+def calls(
+    capture: opt.OneCapture,
+    keys: opt.Keys = [],  # noqa: B006  # typer copies defaults
+    topology: opt.Topology = None,
+    no_color: opt.NoColor = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """The calls of a capture, one a row."""
+    from analyzer.export.tables import calls_table
+
+    _print([calls_table(_report(capture, keys, topology, quiet).calls, sys.stdout.isatty())], no_color)
+
+
+def hops(
+    capture: opt.OneCapture,
+    keys: opt.Keys = [],  # noqa: B006  # typer copies defaults
+    topology: opt.Topology = None,
+    no_color: opt.NoColor = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """The hops of a capture: who to whom, agreed, observed, protected or not."""
+    from analyzer.export.tables import hops_table
+
+    _print([hops_table(_report(capture, keys, topology, quiet).hops, sys.stdout.isatty())], no_color)
+
+
+def streams(
+    capture: opt.OneCapture,
+    keys: opt.Keys = [],  # noqa: B006  # typer copies defaults
+    topology: opt.Topology = None,
+    no_color: opt.NoColor = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """The media streams of a capture."""
+    from analyzer.export.tables import streams_table
+
+    _print([streams_table(_report(capture, keys, topology, quiet).streams, sys.stdout.isatty())], no_color)
+
+
+def show(
+    capture: Annotated[str, typer.Argument(help="The capture.")],
+    what: Annotated[str, typer.Argument(help="A call: its id (call-1) or Call-ID. With --dissect: a frame number.")],
+    keys: opt.Keys = [],  # noqa: B006  # typer copies defaults
+    topology: opt.Topology = None,
+    dissect: Annotated[bool, typer.Option("--dissect", help="tshark's dissection of the frame.")] = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """The ladder and the path of one call, with the protection of every hop."""
+    if dissect:
+        _dissect(capture, what)
+        return
+    from analyzer.app.ladders import draw
+    from analyzer.app.select import find_call
+    from analyzer.export.ladder import ladder
+
+    drawn: dict[str, Ladder] = {}
+
+    def watch(closed: Any) -> None:
+        if closed.call_id is not None and what in (closed.call_id, closed.call.call_id):
+            drawn[closed.call_id] = draw(closed)
+
+    report = _report([capture], keys, topology, quiet, watch)
+    found = find_call(report, what)
+    if found is None or found not in drawn:
+        known = [call.id for call in report.calls][:20]
+        give_up([f"no call is called {what}; the capture has {', '.join(known) if known else 'no call'}"])
+    picture = drawn[found]
+    hops = [hop for hop in report.hops if hop.call == found]
+    print(f"{found}  Call-ID {next(call.call_ids[0] for call in report.calls if call.id == found)}")
+    print("\n".join(ladder(picture.events, picture.nodes, hops, width())))
+
+
+def _dissect(capture: str, what: str) -> None:
+    from analyzer.app.dissect import NoTshark, dissect
+
+    if not what.isdecimal() or not Path(capture).is_file():
+        give_up(["show --dissect takes a capture file and a frame number"])
+    try:
+        lines = dissect(capture, int(what))
+    except NoTshark as missing:
+        give_up([str(missing)])
+    if not lines:
+        give_up([f"{capture} has no frame {what}"])
+    print("\n".join(lines))

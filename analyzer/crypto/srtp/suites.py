@@ -1,0 +1,85 @@
+"""SRTP crypto suites: the names of SDES (RFC 4568 6.2, 6188, 7714) and the profile numbers of DTLS-SRTP (RFC 5764)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Cipher = Literal["cm", "gcm", "null", "f8", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One protection: cipher and lengths in bytes. `rtp_tag` and `rtcp_tag` are the default tag lengths."""
+
+    name: str
+    cipher: Cipher
+    key: int
+    salt: int
+    auth_key: int
+    rtp_tag: int
+    rtcp_tag: int
+    profile: int | None = None
+    """The DTLS-SRTP protection profile with the same transforms (RFC 5764 4.1.2, RFC 7714 14.2)."""
+
+    @property
+    def opened(self) -> bool:
+        """Whether packets of this suite can be opened here; the others are only recognised."""
+        return self.cipher in ("cm", "gcm", "null")
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether the payload is confidential at all."""
+        return self.cipher != "null"
+
+
+def _hmac_pair(name: str, cipher: Cipher, key: int, profiles: tuple[int | None, int | None]) -> tuple[Suite, Suite]:
+    """The 80-bit and the 32-bit variant; SRTCP keeps 80 bits in both (RFC 4568 6.2.2)."""
+    return (
+        Suite(f"{name}_HMAC_SHA1_80", cipher, key, 14, 20, 10, 10, profiles[0]),
+        Suite(f"{name}_HMAC_SHA1_32", cipher, key, 14, 20, 4, 10, profiles[1]),
+    )
+
+
+AES_CM_128_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_32 = _hmac_pair("AES_CM_128", "cm", 16, (0x0001, 0x0002))
+AES_192_CM_HMAC_SHA1_80, AES_192_CM_HMAC_SHA1_32 = _hmac_pair("AES_192_CM", "cm", 24, (None, None))
+AES_256_CM_HMAC_SHA1_80, AES_256_CM_HMAC_SHA1_32 = _hmac_pair("AES_256_CM", "cm", 32, (None, None))
+NULL_HMAC_SHA1_80, NULL_HMAC_SHA1_32 = _hmac_pair("NULL", "null", 16, (0x0005, 0x0006))
+AEAD_AES_128_GCM = Suite("AEAD_AES_128_GCM", "gcm", 16, 12, 0, 16, 16, 0x0007)
+AEAD_AES_256_GCM = Suite("AEAD_AES_256_GCM", "gcm", 32, 12, 0, 16, 16, 0x0008)
+F8_128_HMAC_SHA1_80 = Suite("F8_128_HMAC_SHA1_80", "f8", 16, 14, 20, 10, 10)
+
+SUITES: tuple[Suite, ...] = (
+    AES_CM_128_HMAC_SHA1_80,
+    AES_CM_128_HMAC_SHA1_32,
+    AES_192_CM_HMAC_SHA1_80,
+    AES_192_CM_HMAC_SHA1_32,
+    AES_256_CM_HMAC_SHA1_80,
+    AES_256_CM_HMAC_SHA1_32,
+    AEAD_AES_128_GCM,
+    AEAD_AES_256_GCM,
+    NULL_HMAC_SHA1_80,
+    NULL_HMAC_SHA1_32,
+    F8_128_HMAC_SHA1_80,
+    Suite("SEED_CTR_128_HMAC_SHA1_80", "other", 16, 14, 20, 10, 10),  # RFC 5669 4.1
+    Suite("SEED_128_CCM_80", "other", 16, 14, 0, 10, 10),
+    Suite("SEED_128_GCM_96", "other", 16, 14, 0, 12, 12),
+)
+_BY_NAME = {suite.name: suite for suite in SUITES} | {
+    f"AES_CM_{bits}_HMAC_SHA1_{tag}": suite  # the order of words that drafts and some endpoints use
+    for bits, tag, suite in (
+        (192, 80, AES_192_CM_HMAC_SHA1_80),
+        (192, 32, AES_192_CM_HMAC_SHA1_32),
+        (256, 80, AES_256_CM_HMAC_SHA1_80),
+        (256, 32, AES_256_CM_HMAC_SHA1_32),
+    )
+}
+_BY_PROFILE = {suite.profile: suite for suite in SUITES if suite.profile is not None}
+
+
+def suite_named(name: str) -> Suite | None:
+    """The suite of an SDES crypto-suite name; case does not matter (ABNF strings, RFC 5234 2.3)."""
+    return _BY_NAME.get(name.upper())
+
+
+def suite_of_profile(profile: int) -> Suite | None:
+    """The suite of a DTLS-SRTP protection profile number."""
+    return _BY_PROFILE.get(profile)

@@ -1,0 +1,239 @@
+"""The report of a finished engine."""
+
+from collections.abc import Mapping, Sequence
+
+from analyzer import __version__
+from analyzer.capture.sources import CaptureInfo
+from analyzer.core.severity import Severity, Verdict
+from analyzer.pipeline.engine import Engine
+from analyzer.pipeline.judge import Gathered
+from analyzer.pipeline.rows import Places, capture_id
+from analyzer.report.evidence import Need as ReportNeed
+from analyzer.report.model import (
+    AnomalyRow,
+    CaptureRow,
+    Coverage,
+    Finding,
+    Note,
+    Report,
+    RuleRow,
+    Summary,
+    Tool,
+    VerdictCounts,
+)
+from analyzer.report.redact import Redactor
+from analyzer.report.rows import Rows
+from analyzer.report.traffic import Call, Hop, Key, Registration, SipCounts, Stream, TlsConnection
+from analyzer.report.words import SEVERITIES
+from analyzer.session.connections import Connection
+from analyzer.session.hops import named
+from analyzer.session.placement import Placement
+
+_LINK_TYPES = {
+    0: "null", 1: "ethernet", 101: "raw", 108: "loop", 113: "linux_sll", 228: "ipv4", 229: "ipv6", 276: "linux_sll2",
+}  # fmt: skip
+
+
+def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[str] = ()) -> Report:
+    """Everything the engine found, in the report's order."""
+    places = Places(engine.sources)
+    redactor = engine.redactor
+    undecoded: dict[int, dict[str, int]] = {}
+    for (capture, reason), count in engine.decoder.undecoded.items():
+        undecoded.setdefault(capture, {})[reason] = count
+    topology = engine.setup.topology or engine.signalling.observations.topology()
+    findings = [_finding(gathered, places, redactor) for gathered in engine.judge.findings.values()]
+    findings.sort(key=lambda f: (-SEVERITIES.index(f.severity), f.rule, f.id, f.verdict))
+    noted = [_note(gathered, places, redactor) for gathered in engine.judge.notes.values()]
+    closer = engine.closer
+    return Report(
+        tool=Tool("mediasec", __version__),
+        captures=tuple(_capture(info, undecoded.get(info.index, {})) for info in captures),
+        coverage=_coverage(engine, undecoded, notes),
+        summary=_summary(engine, findings),
+        sip=_sip(engine),
+        registrations=_registrations(engine, places, Placement(topology)),
+        calls=Rows(Call, closer.calls),
+        hops=Rows(Hop, closer.hops),
+        streams=Rows(Stream, closer.stream_rows),
+        tls=tuple(redactor.row(row) for row in _tls(engine.connections.all())),
+        keys=_keys(engine),
+        anomalies=tuple(
+            AnomalyRow(e.kind.code, e.kind.severity.label, e.count, tuple(places.cite(c) for c in e.cites))  # type: ignore[arg-type]  # a label
+            for e in engine.ledger.entries()
+        ),
+        rules=_rules(engine),
+        notes=tuple(sorted(noted, key=lambda note: (note.rule, note.id))),
+        findings=tuple(findings),
+    )
+
+
+def _capture(info: CaptureInfo, undecoded: Mapping[str, int]) -> CaptureRow:
+    return CaptureRow(
+        id=capture_id(info.index),
+        path=info.path,
+        sha256=info.sha256 or None,
+        format=info.format,
+        frames=info.frames,
+        bytes=info.size,
+        link_types=tuple(_LINK_TYPES.get(link, f"link_type_{link}") for link in info.link_types),
+        interfaces=tuple(info.interfaces),
+        vantage=info.vantage,
+        first_ns=info.first_ns,
+        last_ns=info.last_ns,
+        truncated=info.truncated,
+        dropped=info.dropped,
+        undecoded=dict(sorted(undecoded.items())),
+    )
+
+
+def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes: Sequence[str]) -> Coverage:
+    said = list(notes)
+    if engine.setup.topology is None:
+        said.append("No topology file: zones and roles are inferred from the signalling, and marked so.")
+    closed = [c for c in engine.connections.all() if c.protocol == "tls" and not c.decrypted]
+    if closed:
+        said.append(f"{len(closed)} TLS connections stay closed: what is inside them is not in this report.")
+    if engine.judge.dropped:
+        said.append(f"{engine.judge.dropped} findings beyond the bound are counted, not listed.")
+    evicted = engine.signalling.calls.evicted + engine.streams.evicted + engine.connections.evicted
+    return Coverage(
+        decoded=engine.decoded,
+        undecoded=sum(sum(reasons.values()) for reasons in undecoded.values()),
+        gaps=engine.tcp.gaps,
+        evicted=evicted,
+        notes=tuple(said),
+    )
+
+
+def _summary(engine: Engine, findings: Sequence[Finding]) -> Summary:
+    total = dict.fromkeys(Verdict, 0)
+    for tally in engine.judge.tallies.values():
+        for verdict, count in tally.counts.items():
+            total[verdict] += count
+    counts = dict.fromkeys(SEVERITIES, 0)
+    for finding in findings:
+        if finding.verdict == "fail":
+            counts[finding.severity] += 1
+    verdicts = VerdictCounts(
+        total[Verdict.PASS], total[Verdict.FAIL], total[Verdict.OPEN], total[Verdict.NOT_APPLICABLE]
+    )
+    return Summary(verdicts, counts, len(engine.closer.calls), 0)
+
+
+def _sip(engine: Engine) -> SipCounts:
+    counts = engine.signalling.counts
+    return SipCounts(
+        messages=counts.messages,
+        requests=dict(sorted(counts.requests.items())),
+        responses=dict(sorted(counts.responses.items())),
+        retransmissions=counts.retransmissions,
+        malformed=counts.malformed,
+        call_ids=len(counts.call_ids),
+    )
+
+
+def _registrations(engine: Engine, places: Places, placement: Placement) -> tuple[Registration, ...]:
+    return tuple(
+        engine.redactor.row(
+            Registration(
+                id=f"registration-{number}",
+                aor=binding.aor,
+                ue=named(placement, binding.ue),
+                client_mechanisms=binding.client,
+                server_mechanisms=binding.server,
+                outcome=str(binding.outcome) if binding.outcome is not None else None,
+                evidence=tuple(places.cite(cite) for cite in binding.cites),
+            )
+        )
+        for number, binding in enumerate(engine.signalling.registrations.all(), 1)
+    )
+
+
+def _tls(connections: Sequence[Connection]) -> list[TlsConnection]:
+    rows: list[TlsConnection] = []
+    for connection in connections:
+        if connection.protocol in ("tls", "dtls"):
+            rows.append(
+                TlsConnection(
+                    id=f"tls-{len(rows) + 1}",
+                    src=str(connection.src),
+                    dst=str(connection.dst),
+                    version=connection.tls_version or None,
+                    cipher=connection.tls_cipher or None,
+                    alpn=connection.alpn or None,
+                    decrypted=connection.decrypted,
+                    certificates=connection.certificate_hashes(),
+                    carries=connection.inner or None,
+                )
+            )
+    return rows
+
+
+def _keys(engine: Engine) -> tuple[Key, ...]:
+    return tuple(
+        engine.redactor.row(
+            Key(f"key-{number}", source.kind, source.name, len(source.used), not source.used, source.problem or None)
+        )
+        for number, source in enumerate(engine.setup.keyring.sources, 1)
+    )
+
+
+def _rules(engine: Engine) -> tuple[RuleRow, ...]:
+    rows = []
+    for rule in engine.setup.rules.rules:
+        counts = engine.judge.tallies[rule.id].counts
+        rows.append(
+            RuleRow(
+                rule.id,
+                rule.pack,
+                rule.title,
+                rule.severity.label,  # type: ignore[arg-type]  # a severity label
+                counts[Verdict.PASS],
+                counts[Verdict.FAIL],
+                counts[Verdict.OPEN],
+                counts[Verdict.NOT_APPLICABLE],
+            )
+        )
+    return tuple(rows)
+
+
+def _references(gathered: Gathered) -> tuple[str, ...]:
+    return tuple(f"{doc} {clause}".strip() for doc, clause in gathered.rule.refs)
+
+
+def _finding(gathered: Gathered, places: Places, redactor: Redactor) -> Finding:
+    rule = gathered.rule
+    frames = sorted({cite.frame for cite in gathered.evidence})
+    return redactor.row(
+        Finding(
+            id=gathered.id,
+            rule=rule.id,
+            severity=Severity(rule.severity).label,  # type: ignore[arg-type]  # a severity label
+            verdict="open" if gathered.verdict is Verdict.OPEN else "fail",
+            title=rule.title,
+            message=gathered.message,
+            where=gathered.where,
+            evidence=tuple(places.cite(cite) for cite in gathered.evidence),
+            wireshark=f"frame.number in {{{', '.join(map(str, frames))}}}" if frames else "",
+            caveats=gathered.caveats,
+            references=_references(gathered),
+            fix=rule.fix,
+            needs=tuple(ReportNeed(need.kind, need.what) for need in gathered.needs),
+            occurrences=gathered.occurrences,
+        )
+    )
+
+
+def _note(gathered: Gathered, places: Places, redactor: Redactor) -> Note:
+    return redactor.row(
+        Note(
+            id=gathered.id,
+            rule=gathered.rule.id,
+            title=gathered.rule.title,
+            message=gathered.message,
+            where=gathered.where,
+            evidence=tuple(places.cite(cite) for cite in gathered.evidence),
+            references=_references(gathered),
+        )
+    )

@@ -1,0 +1,161 @@
+"""A call that is over: its hops built, its entities judged, its rows written, its memory given back."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from analyzer.capture.batch import Source
+from analyzer.core.limits import Limits
+from analyzer.pipeline.judge import Judge
+from analyzer.pipeline.rows import Places, call_row, hop_row, stream_row
+from analyzer.report.redact import Redactor
+from analyzer.report.rows import encode_row
+from analyzer.session.connections import ConnectionTable
+from analyzer.session.descriptions import descriptions
+from analyzer.session.hops import HopFact, message_entity, signalling_hops
+from analyzer.session.legs import CallState
+from analyzer.session.media.evidence import classify, plausible
+from analyzer.session.media.record import StreamRecord
+from analyzer.session.media.table import StreamTable
+from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
+from analyzer.session.model.media import MediaHop
+from analyzer.session.model.signalling import Call as CallEntity
+from analyzer.session.model.signalling import Leg as LegEntity
+from analyzer.session.placement import Placement
+from analyzer.session.signalling import Signalling
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedCall:
+    """A call as it was closed, for who wants to look at it before it is forgotten."""
+
+    call_id: str | None
+    call: CallState
+    hops: Sequence[tuple[str, HopFact]]
+    placement: Placement
+
+
+class Closer:
+    """Turns closed calls and orphaned streams into verdicts and encoded rows."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        limits: Limits,
+        judge: Judge,
+        redactor: Redactor,
+        signalling: Signalling,
+        streams: StreamTable,
+        connections: ConnectionTable,
+    ) -> None:
+        self._places = Places(sources)
+        self._limits = limits
+        self._judge = judge
+        self._redactor = redactor
+        self._signalling = signalling
+        self._streams = streams
+        self._connections = connections
+        self._written: set[int] = set()
+        self.watch: Callable[[ClosedCall], None] | None = None
+        self._calls = 0
+        self._hops = 0
+        self.calls: list[bytes] = []
+        self.hops: list[bytes] = []
+        self.stream_rows: list[bytes] = []
+
+    def close(self, call: CallState, placement: Placement, post_decrypt: frozenset[int]) -> None:
+        """Judges a call and writes its rows."""
+        facts = signalling_hops(call, placement, post_decrypt)
+        call_id: str | None = None
+        streams: Sequence[ClaimedStream] = ()
+        if call.is_call:
+            self._calls += 1
+            call_id = f"call-{self._calls}"
+            sources = MediaSources(
+                self._streams.take, self._connections.listening, self._signalling.registrations, placement
+            )
+            media = media_hops(call, sources)
+            facts += media.hops
+            streams = media.streams
+        legs = {leg.ordinal: f"{call_id or 'dialog'}/leg-{leg.ordinal}" for leg in call.legs.values()}
+        named = [(self._hop_id(), fact) for fact in facts]
+        self._entities(call, call_id, legs, named, placement, post_decrypt)
+        for hop_id, fact in named:
+            self.hops.append(encode_row(self._redactor.row(hop_row(fact, hop_id, call_id, legs, self._places))))
+        if call_id is not None:
+            row = call_row(call, call_id, legs, named, placement, self._places)
+            self.calls.append(encode_row(self._redactor.row(row)))
+        for stream in streams:
+            self._write_stream(stream.record, stream)
+        if self.watch is not None:
+            self.watch(ClosedCall(call_id, call, named, placement))
+
+    def _hop_id(self) -> str:
+        self._hops += 1
+        return f"hop-{self._hops}"
+
+    def _entities(
+        self,
+        call: CallState,
+        call_id: str | None,
+        legs: dict[int, str],
+        hops: list[tuple[str, HopFact]],
+        placement: Placement,
+        post_decrypt: frozenset[int],
+    ) -> None:
+        judge = self._judge.judge
+        base = {"call": call_id} if call_id else {}
+        for hop_id, fact in hops:
+            entity = fact.entity
+            where = base | {"hop": hop_id, "from": entity.from_addr, "to": entity.to_addr}
+            if isinstance(entity, MediaHop):
+                judge("media_hop", entity, where | {"medium": entity.medium})
+            else:
+                judge("signalling_hop", entity, where)
+        for leg in call.legs.values():
+            for message in leg.messages:
+                if not message.retransmission:
+                    seen = message_entity(message, placement, post_decrypt)
+                    judge("sip_message", seen, base | {"leg": legs[leg.ordinal], "message": message.label})
+            judge("leg", self._leg_entity(call, leg.ordinal, placement), base | {"leg": legs[leg.ordinal]})
+        for media in descriptions(call, placement):
+            judge(
+                "media_description",
+                media,
+                base | {"from": media.from_addr, "to": media.to_addr, "medium": media.medium},
+            )
+        if call_id is not None:
+            first = next(iter(call.legs.values()))
+            whole = CallEntity((call.call_id,), len(call.legs), first.outcome, first.invites > 0, first.first.cites)
+            judge("call", whole, dict(base))
+
+    @staticmethod
+    def _leg_entity(call: CallState, ordinal: int, placement: Placement) -> LegEntity:
+        leg = next(leg for leg in call.legs.values() if leg.ordinal == ordinal)
+        exchanges = [d.exchange for d in leg.offer_answer.values() if d.exchange is not None]
+        return LegEntity(
+            call_id=leg.call_id,
+            from_node=placement.node(leg.initiator),
+            to_node=placement.node(leg.responder),
+            from_zone=placement.zone(leg.initiator),
+            to_zone=placement.zone(leg.responder),
+            access=placement.access(leg.initiator, leg.responder),
+            offer_seen=bool(exchanges),
+            answer_seen=any(exchange.answer is not None for exchange in exchanges),
+            outcome=leg.outcome,
+            first=leg.first.cites,
+        )
+
+    def orphans(self, records: Sequence[StreamRecord]) -> None:
+        """Streams that no call has claimed: reported if they are plausible RTP."""
+        for record in records:
+            if plausible(record):
+                evidence = classify(record, {})
+                state = {"rtp": "clear", "srtp": "srtp_unknown_keying"}.get(evidence.observed, "unknown")
+                self._write_stream(record, ClaimedStream(record, evidence, state, None))  # type: ignore[arg-type]  # a hop state
+
+    def _write_stream(self, record: StreamRecord, claimed: ClaimedStream) -> None:
+        if record.ordinal in self._written:
+            return
+        self._written.add(record.ordinal)
+        row = stream_row(record, f"stream-{record.ordinal}", claimed, self._places)
+        self.stream_rows.append(encode_row(self._redactor.row(row)))

@@ -1,0 +1,223 @@
+"""The engine: feed(batch), tick(now), finish(). The same for a file now and an interface later.
+
+No clock, thread, file or logger inside: time is what frames say. Rows take effect one by one whatever the batches:
+timers fire at multiples of `PERIOD_NS` of capture time, before the first row at or behind that moment; media rows
+feed accumulators that need no signalling; all other rows are dispatched in their order. So the batch edge is
+invisible in the report.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.capture.batch import FrameBatch, Source
+from analyzer.core.addresses import Address, Endpoints
+from analyzer.core.anomalies import Anomaly
+from analyzer.core.cites import Cite
+from analyzer.core.limits import SECOND_NS, Limits
+from analyzer.core.text import safe
+from analyzer.net.decode import Decoder
+from analyzer.net.packets import SCTP, TCP, UDP, PacketBatch
+from analyzer.pipeline.closing import Closer
+from analyzer.pipeline.datagrams import DatagramHandler
+from analyzer.pipeline.judge import Gathered, Judge
+from analyzer.pipeline.ledger import FAULT, Ledger
+from analyzer.pipeline.sip_events import SipEvents
+from analyzer.pipeline.streams import StreamHandler
+from analyzer.report.redact import Redactor
+from analyzer.rules.evaluate import RuleSet
+from analyzer.session.connections import ConnectionTable
+from analyzer.session.keyring import Keyring
+from analyzer.session.legs import CallState
+from analyzer.session.media.table import StreamTable
+from analyzer.session.placement import Placement
+from analyzer.session.signalling import Signalling
+from analyzer.session.topology import Topology
+
+I64 = npt.NDArray[np.int64]
+PERIOD_NS = 10 * SECOND_NS
+_RTP_FIRST, _RTP_LAST = 128, 191  # RFC 7983 7
+
+
+@dataclass(slots=True)
+class Setup:
+    """What a run is made with."""
+
+    limits: Limits = field(default_factory=Limits)
+    rules: RuleSet = field(default_factory=RuleSet)
+    topology: Topology | None = None
+    keyring: Keyring = field(default_factory=Keyring)
+    reveal_identities: bool = False
+    post_decrypt_taps: frozenset[str] = frozenset()  # capture files or vantage points behind a decrypting element
+    contain: bool = True  # faults of ours are counted, not raised; off in tests and fuzzing
+
+
+class Engine:
+    """Capture frames in, verdicts out."""
+
+    def __init__(self, sources: Sequence[Source], setup: Setup) -> None:
+        limits = setup.limits
+        self.setup = setup
+        self.sources = sources
+        self.ledger = Ledger(limits)
+        self.decoder = Decoder(sources, limits)
+        self.streams = StreamTable(limits)
+        self.connections = ConnectionTable(limits)
+        self.signalling = Signalling(limits)
+        self.judge = Judge(setup.rules, limits, self.ledger)
+        self.redactor = Redactor(setup.reveal_identities)
+        self.closer = Closer(
+            sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections
+        )
+        sip = SipEvents(self.signalling, self.ledger, self._close)
+        self.tcp = StreamHandler(limits, self.ledger, sip, self.connections, setup.keyring)
+        self._datagrams = DatagramHandler(limits, sip, self.connections)
+        self._now_ns = 0
+        self.decoded = 0
+
+    # -- time ----------------------------------------------------------------------------------------------------
+
+    def tick(self, now_ns: int) -> None:
+        """Advances time without a frame."""
+        if now_ns // PERIOD_NS > self._now_ns // PERIOD_NS:
+            self._housekeep(now_ns // PERIOD_NS * PERIOD_NS)
+        self._now_ns = max(self._now_ns, now_ns)
+
+    def _housekeep(self, now_ns: int) -> None:
+        self.tcp.tick(now_ns)
+        for call in self.signalling.calls.due(now_ns):
+            active = self._media_activity(call)
+            if call.ended_ns is None and active > call.last_ns and active + self.setup.limits.linger_ns > now_ns:
+                self.signalling.calls.touch(call, active)
+            else:
+                self._close(call)
+        self.closer.orphans(self.streams.tick(now_ns))
+
+    def _media_activity(self, call: CallState) -> int:
+        """Time of the latest packet towards any address its descriptions name."""
+        latest = 0
+        for leg in call.legs.values():
+            for message in leg.messages:
+                for media in message.sdp.media if message.sdp else ():
+                    if media.ip is not None and media.port:
+                        latest = max(latest, self.streams.last_activity(Address(media.ip, media.port)))
+        return latest
+
+    def _placement(self) -> Placement:
+        return Placement(self.setup.topology or self.signalling.observations.topology())
+
+    def _post_decrypt(self) -> frozenset[int]:
+        taps = self.setup.post_decrypt_taps
+        if not taps:
+            return frozenset()
+        return frozenset(i for i, name in enumerate(self.decoder.vantages) if name in taps or Path(name).name in taps)
+
+    def _close(self, call: CallState) -> None:
+        try:
+            self.closer.close(call, self._placement(), self._post_decrypt())
+        except Exception as fault:  # noqa: BLE001  # the one seam where a fault of ours is contained
+            self._contain(fault, ())
+
+    def _contain(self, fault: Exception, cites: tuple[Cite, ...]) -> None:
+        if not self.setup.contain:
+            raise fault
+        frames = fault.__traceback__
+        while frames is not None and frames.tb_next is not None:
+            frames = frames.tb_next
+        where = f"{frames.tb_frame.f_code.co_name}:{frames.tb_lineno}" if frames is not None else ""
+        self.ledger.add(Anomaly(FAULT, cites, safe(f"{type(fault).__name__} in {where}")))
+
+    # -- frames --------------------------------------------------------------------------------------------------
+
+    def feed(self, batch: FrameBatch) -> None:
+        """Takes frames. Nothing of the batch is kept by reference."""
+        packets = self.decoder.decode(batch)
+        self.ledger.extend(self.decoder.take_anomalies())
+        count = len(packets)
+        self.decoded += count
+        if not count:
+            return
+        clock = np.maximum(np.maximum.accumulate(packets.ts_ns), self._now_ns)
+        periods = clock // PERIOD_NS
+        edges = np.flatnonzero(np.diff(periods, prepend=self._now_ns // PERIOD_NS)).tolist()
+        start = 0
+        for edge in [*edges, count]:
+            if edge > start:
+                self._rows(packets, start, edge)
+                self._now_ns = int(clock[edge - 1])
+            if edge < count:
+                self.tick(int(clock[edge]))
+            start = edge
+
+    def _rows(self, packets: PacketBatch, start: int, end: int) -> None:
+        protocol = packets.protocol[start:end]
+        length = packets.payload_length[start:end]
+        first = packets.buffer[np.where(length > 0, packets.payload_start[start:end], 0)]
+        media = (protocol == UDP) & (length >= 8) & (first >= _RTP_FIRST) & (first <= _RTP_LAST)
+        candidates = np.flatnonzero(media).astype(np.int64) + start
+        if len(candidates):
+            taken = self.streams.feed(packets, candidates)
+            media[:] = False
+            media[taken - start] = True
+        rest = np.flatnonzero(~media).astype(np.int64) + start
+        if len(rest):
+            self._scalar(packets, rest)
+
+    def _scalar(self, packets: PacketBatch, rows: I64) -> None:
+        """Rows that are handled one by one: signalling, connections."""
+        buffer = packets.buffer
+        columns = (
+            packets.protocol, packets.src_hi, packets.src_lo, packets.dst_hi, packets.dst_lo, packets.sport,
+            packets.dport, packets.payload_start, packets.payload_length, packets.missing, packets.vantage,
+            packets.source, packets.frame, packets.offset, packets.captured, packets.ts_ns, packets.ip_id,
+            packets.seq, packets.ack, packets.flags,
+        )  # fmt: skip
+        extra = getattr(packets, "extra_cites", {})
+        for (
+            row,
+            protocol,
+            shi,
+            slo,
+            dhi,
+            dlo,
+            sport,
+            dport,
+            at,
+            size,
+            missing,
+            vantage,
+            *cited,
+            ip_id,
+            seq,
+            ack,
+            flags,
+        ) in zip(rows.tolist(), *(column[rows].tolist() for column in columns), strict=True):
+            cite = Cite(*cited)
+            endpoints = Endpoints(Address(shi << 64 | slo, sport), Address(dhi << 64 | dlo, dport), protocol)
+            try:
+                if protocol == TCP:
+                    payload = buffer[at : at + size].tobytes() if size else b""
+                    self.tcp.segment(vantage, endpoints, seq, ack, flags, payload, missing, cite)
+                elif protocol == UDP:
+                    cites = extra.get(row) or (cite,)
+                    self._datagrams.datagram(vantage, endpoints, buffer[at : at + size].tobytes(), ip_id, cites)
+                elif protocol == SCTP:
+                    self._datagrams.sctp(vantage, endpoints, buffer[at : at + size].tobytes(), cite)
+            except Exception as fault:  # noqa: BLE001  # the other side of the containment seam
+                self._contain(fault, (cite,))
+
+    def finish(self) -> None:
+        """The capture has ended: everything open is closed and judged."""
+        self.decoder.finish()
+        self.ledger.extend(self.decoder.take_anomalies())
+        self.tcp.finish()
+        for call in self.signalling.calls.drain():
+            self._close(call)
+        self.closer.orphans(self.streams.finish())
+
+    def take_decided(self) -> list[Gathered]:
+        """Findings decided since the last call."""
+        return self.judge.take_fresh()

@@ -1,0 +1,39 @@
+"""Where SIP comes out of every transport: parsed messages go to the session layer, the rest to the ledger."""
+
+from collections.abc import Callable, Iterable
+
+from analyzer.core.anomalies import Anomaly
+from analyzer.core.cites import Cite
+from analyzer.pipeline.ledger import Ledger
+from analyzer.protocols.sip.message import Message
+from analyzer.session.carrier import Carrier
+from analyzer.session.legs import CallState
+from analyzer.session.signalling import Signalling
+
+CloseCall = Callable[[CallState], None]
+
+
+class SipEvents:
+    """Takes parser events with what carried them."""
+
+    def __init__(self, signalling: Signalling, ledger: Ledger, close: CloseCall) -> None:
+        self._signalling = signalling
+        self._ledger = ledger
+        self._close = close
+
+    def take(self, events: Iterable[object], carrier: Carrier, cites: tuple[Cite, ...] = ()) -> int:
+        """Files messages and anomalies; says how many messages there were."""
+        messages = 0
+        for event in events:
+            if isinstance(event, Message):
+                messages += 1
+                filed = self._signalling.message(event, carrier)
+                if filed.record is not None:
+                    for anomaly in event.anomalies:
+                        self._ledger.add(anomaly, event.cites)
+                self._ledger.extend(filed.anomalies)
+                for call in filed.evicted:
+                    self._close(call)
+            elif isinstance(event, Anomaly):
+                self._ledger.add(event, cites)
+        return messages

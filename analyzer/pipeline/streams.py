@@ -1,0 +1,164 @@
+"""TCP connections: reassembled, their protocol found, TLS opened where a secret is known, messages handed on."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from analyzer.core.addresses import Endpoints
+from analyzer.core.anomalies import Anomaly
+from analyzer.core.cites import Cite
+from analyzer.core.limits import Limits
+from analyzer.formats.tls_handshake import CLIENT_HELLO, VERSIONS
+from analyzer.formats.tls_suites import suite_name
+from analyzer.pipeline.dispatch import Parsed, StreamDispatcher, StreamProtocol
+from analyzer.pipeline.ledger import Ledger
+from analyzer.pipeline.sip_events import SipEvents
+from analyzer.protocols.sip.probe import probe as probe_sip
+from analyzer.protocols.sip.stream import SipStream
+from analyzer.protocols.tls.records import HANDSHAKE, Record, RecordStream
+from analyzer.protocols.tls.records import probe as probe_tls
+from analyzer.session.carrier import Carrier
+from analyzer.session.connections import Connection, ConnectionTable
+from analyzer.session.keyring import Keyring
+from analyzer.session.tls import Plaintext, Side, TlsConnection
+from analyzer.transport.cited import Chunk, Closed, Gap
+from analyzer.transport.tcp import TcpEvent, TcpReassembler
+
+TCP = 6
+
+
+@dataclass(slots=True)
+class _Tls:
+    """One TLS connection at one vantage point."""
+
+    state: TlsConnection
+    client: Endpoints | None = None
+    sides: dict[Endpoints, Side] = field(default_factory=dict)
+
+
+class StreamHandler:
+    """Everything that runs on TCP."""
+
+    def __init__(
+        self, limits: Limits, ledger: Ledger, sip: SipEvents, connections: ConnectionTable, keyring: Keyring
+    ) -> None:
+        self._limits = limits
+        self._ledger = ledger
+        self._sip = sip
+        self._connections = connections
+        self._keyring = keyring
+        self._tcp = TcpReassembler(limits)
+        sip_protocol = StreamProtocol("sip", probe_sip, lambda: SipStream(limits))
+        tls_protocol = StreamProtocol("tls", probe_tls, lambda: RecordStream(limits))
+        self._outer = StreamDispatcher((sip_protocol, tls_protocol), limits)
+        self._inner = StreamDispatcher((sip_protocol,), limits)
+        self._tls: dict[tuple[int, Endpoints], _Tls] = {}
+        self.gaps = 0
+
+    def segment(
+        self,
+        vantage: int,
+        endpoints: Endpoints,
+        seq: int,
+        ack: int,
+        flags: int,
+        payload: bytes,
+        missing: int,
+        cite: Cite,
+    ) -> None:
+        """Takes one TCP segment."""
+        if payload or flags & 7:
+            self._connections.touch(endpoints, vantage, cite, len(payload) + missing)
+        self._events(self._tcp.segment(vantage, endpoints, seq, ack, flags, payload, missing, cite))
+
+    def tick(self, now_ns: int) -> None:
+        """Lets reassembly timers fire."""
+        self._events(self._tcp.tick(now_ns))
+
+    def finish(self) -> None:
+        """Closes every connection."""
+        self._events(self._tcp.finish())
+        for vantage, endpoints, parsed in self._outer.finish():
+            self._parsed(vantage, endpoints, (parsed,))
+        for vantage, endpoints, parsed in self._inner.finish():
+            self._plain_parsed(vantage, endpoints, (parsed,))
+
+    def _events(self, events: Sequence[TcpEvent]) -> None:
+        for (vantage, endpoints), event in events:
+            if isinstance(event, Chunk):
+                self._parsed(vantage, endpoints, self._outer.chunk(vantage, endpoints, event))
+            elif isinstance(event, Gap):
+                self.gaps += 1
+                self._parsed(vantage, endpoints, self._outer.gap(vantage, endpoints, event))
+                tls = self._tls.get(_key(vantage, endpoints))
+                if tls is not None and endpoints in tls.sides:
+                    tls.state.lost_bytes(tls.sides[endpoints])
+            elif isinstance(event, Closed):
+                self._parsed(vantage, endpoints, self._outer.close(vantage, endpoints))
+                self._plain_parsed(vantage, endpoints, self._inner.close(vantage, endpoints))
+                if self._outer.protocol_of(vantage, endpoints.reverse) == "":
+                    self._tls.pop(_key(vantage, endpoints), None)
+            elif isinstance(event, Anomaly):
+                self._ledger.add(event)
+
+    def _parsed(self, vantage: int, endpoints: Endpoints, parsed: Iterable[Parsed]) -> None:
+        for item in parsed:
+            connection = self._connections.find(endpoints)
+            if connection is not None and not connection.protocol:
+                connection.protocol = item.protocol
+            if item.protocol == "sip":
+                self._sip.take(item.events, Carrier(vantage, endpoints, "tcp"))
+            elif item.protocol == "tls":
+                for event in item.events:
+                    if isinstance(event, Record):
+                        self._record(vantage, endpoints, event, connection)
+                    elif isinstance(event, Anomaly):
+                        self._ledger.add(event)
+
+    # -- TLS -----------------------------------------------------------------------------------------------------
+
+    def _record(self, vantage: int, endpoints: Endpoints, record: Record, connection: Connection | None) -> None:
+        tls = self._tls.setdefault(_key(vantage, endpoints), _Tls(TlsConnection(self._keyring)))
+        if tls.client is None:
+            hello = record.content_type == HANDSHAKE and record.fragment[:1] == bytes((CLIENT_HELLO,))
+            tls.client = (
+                endpoints if hello or connection is None or connection.src == endpoints.src else endpoints.reverse
+            )
+            tls.sides = {tls.client: "client", tls.client.reverse: "server"}
+        side = tls.sides[endpoints]
+        for event in tls.state.record(side, record):
+            if isinstance(event, Plaintext):
+                self._plaintext(vantage, endpoints, event.chunk, connection)
+            else:
+                self._ledger.add(event)
+        if connection is not None:
+            _describe(connection, tls)
+
+    def _plaintext(self, vantage: int, endpoints: Endpoints, chunk: Chunk, connection: Connection | None) -> None:
+        self._plain_parsed(vantage, endpoints, self._inner.chunk(vantage, endpoints, chunk))
+        if connection is not None and not connection.inner:
+            connection.inner = self._inner.protocol_of(vantage, endpoints)
+
+    def _plain_parsed(self, vantage: int, endpoints: Endpoints, parsed: Iterable[Parsed]) -> None:
+        for item in parsed:
+            if item.protocol == "sip":
+                self._sip.take(item.events, Carrier(vantage, endpoints, "tls"))
+
+
+def _key(vantage: int, endpoints: Endpoints) -> tuple[int, Endpoints]:
+    return vantage, endpoints if endpoints.src <= endpoints.dst else endpoints.reverse
+
+
+def _describe(connection: Connection, tls: _Tls) -> None:
+    """What is known of a TLS connection so far."""
+    state = tls.state
+    if tls.client is not None:
+        connection.src, connection.dst = tls.client.src, tls.client.dst
+    if state.version:
+        connection.tls_version = VERSIONS.get(state.version, f"0x{state.version:04x}")
+    if state.server_hello is not None:
+        connection.tls_cipher = suite_name(state.server_hello.suites[0])
+        connection.alpn = next(iter(state.server_hello.alpn), "")
+    connection.server_certificates = state.certificates
+    connection.client_certificates = state.client_certificates
+    connection.decrypted = connection.decrypted or state.opened_records > 0
+    connection.failure = state.failure

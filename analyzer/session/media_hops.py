@@ -1,0 +1,368 @@
+"""Media hops of a call: what offer and answer agreed against the packets between the two addresses.
+
+A hop is between the two elements that terminate its transport. Legs of a call whose descriptions name the same two
+addresses share one hop: what stands between them only relays.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from analyzer.core.addresses import Address, parse_ip
+from analyzer.core.cites import Cite
+from analyzer.core.numbers import decimal
+from analyzer.core.unknown import Tristate, Unknown
+from analyzer.protocols.sdp.session import Codec, Media
+from analyzer.session.connections import Connection
+from analyzer.session.descriptions import medium_name
+from analyzer.session.hops import HopFact, Seen, named
+from analyzer.session.legs import CallState, LegState
+from analyzer.session.media.evidence import MediaEvidence, classify, codec_of
+from analyzer.session.media.record import StreamRecord
+from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
+from analyzer.session.model.media import MediaHop
+from analyzer.session.model.states import E2ae, HopState, KeyExchange, Scope, ScopeDetail, Termination, YesNo
+from analyzer.session.offer_answer import (
+    Negotiation,
+    chosen_crypto,
+    keying,
+    negotiations,
+    opportunistic,
+    rtp_address,
+)
+from analyzer.session.placement import Placement
+from analyzer.session.registrations import Registrations
+from analyzer.session.stream_protection import connection_protection
+
+TakeStreams = Callable[[Address, int, int], list[StreamRecord]]
+FindConnections = Callable[[Address, int], list[Connection]]
+_EARLY_NS = 1_000_000_000  # media may reach the tap this long before the message that announced it
+_WEAK_TO_STRONG: tuple[Observed, ...] = ("rtp", "unknown", "srtp", "zrtp", "none")
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """One medium between one pair of addresses, with every negotiation that named it."""
+
+    index: int
+    first: Media
+    offer_address: Address | None
+    answer_address: Address | None
+    negotiations: list[Negotiation] = field(default_factory=list)
+    legs: list[LegState] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedStream:
+    """A stream that belongs to a hop, with what it was found to be."""
+
+    record: StreamRecord
+    evidence: MediaEvidence
+    state: HopState | Unknown
+    clock: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaHops:
+    """The media hops of a call, and the streams they claim."""
+
+    hops: tuple[HopFact, ...]
+    streams: tuple[ClaimedStream, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSources:
+    """Where a call's packets are looked up."""
+
+    take: TakeStreams
+    connections: FindConnections
+    registrations: Registrations
+    placement: Placement
+
+
+def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
+    """Every media hop of a call, in the order in which its descriptions appeared."""
+    hops: list[HopFact] = []
+    claimed: dict[int, ClaimedStream] = {}
+    for candidate in _candidates(call):
+        if candidate.first.is_rtp:
+            fact, streams = _rtp_hop(call, candidate, sources)
+            claimed |= {stream.record.ordinal: stream for stream in streams}
+            hops.append(fact)
+        else:
+            hops.append(_connection_hop(candidate, sources))
+    return MediaHops(tuple(hops), tuple(claimed.values()))
+
+
+def _candidates(call: CallState) -> list[_Candidate]:
+    found: dict[object, _Candidate] = {}
+    for leg in call.legs.values():
+        if leg.outcome in ("rejected", "failed", "cancelled"):
+            continue
+        for negotiation in _negotiations(leg):
+            offered = rtp_address(negotiation.offer)
+            answered = rtp_address(negotiation.answer) if negotiation.answer else None
+            if negotiation.offer.rejected or (negotiation.answer is not None and negotiation.answer.rejected):
+                continue
+            pair = frozenset(address for address in (offered, answered) if address is not None)
+            key: object = (negotiation.index, pair) if len(pair) == 2 else (negotiation.index, pair, leg.ordinal)
+            candidate = found.get(key)
+            if candidate is None:
+                candidate = found[key] = _Candidate(negotiation.index, negotiation.offer, offered, answered)
+            candidate.negotiations.append(negotiation)
+            if leg not in candidate.legs:
+                candidate.legs.append(leg)
+    return list(found.values())
+
+
+def _negotiations(leg: LegState) -> list[Negotiation]:
+    """Every negotiation of a leg: of each settled exchange, of those under way where none is settled."""
+    found: list[Negotiation] = []
+    dialogs = [dialog for tag, dialog in leg.offer_answer.items() if tag or len(leg.offer_answer) == 1]
+    for dialog in dialogs:
+        exchanges = dialog.exchanges or ([dialog.exchange] if dialog.exchange else [])
+        for exchange in exchanges:
+            found += negotiations(exchange)
+    return found
+
+
+# -- RTP -----------------------------------------------------------------------------------------------------------
+
+
+def _agreed(last: Negotiation) -> Agreed:
+    if last.answer is None:
+        return "unknown"
+    if keying(last) != "none":
+        return "secure" if last.answer.secure_profile or last.answer.keying else "clear"
+    if last.answer.secure_profile:
+        return "secure"
+    return "opportunistic" if opportunistic(last) else "clear"
+
+
+def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> tuple[HopFact, list[ClaimedStream]]:
+    last = candidate.negotiations[-1]
+    rtpmap: dict[int, Codec] = {}
+    for negotiation in candidate.negotiations:
+        rtpmap |= negotiation.offer.rtpmap | (negotiation.answer.rtpmap if negotiation.answer else {})
+    records = _records(call, candidate, sources.take)
+    evidences = [classify(record, rtpmap) for record in records]
+    observed: Observed = min((e.observed for e in evidences), key=_WEAK_TO_STRONG.index, default="none")
+    lines = [line for line in chosen_crypto(last) if line is not None]
+    facts = Facts(
+        agreed=_agreed(last),
+        keying=keying(last),
+        observed=observed,
+        unencrypted=any(line.unencrypted_srtp for line in lines),
+        unauthenticated=any(line.unauthenticated_srtp for line in lines),
+    )
+    protection = decide(facts)
+    streams = [
+        ClaimedStream(record, evidence, _stream_state(facts, evidence), _clock(record, rtpmap))
+        for record, evidence in zip(records, evidences, strict=True)
+    ]
+    grounds = tuple(dict.fromkeys(ground for evidence in evidences for ground in evidence.grounds))
+    entity = _entity(candidate, sources, protection, facts, records)
+    negotiated = _negotiated_text(last, facts)
+    return HopFact(
+        entity, tuple(leg.ordinal for leg in candidate.legs), _seen(records), negotiated, observed, grounds
+    ), streams
+
+
+def _stream_state(facts: Facts, evidence: MediaEvidence) -> HopState | Unknown:
+    own = Facts(facts.agreed, facts.keying, evidence.observed, facts.verified, facts.unencrypted, facts.unauthenticated)
+    return decide(own).state
+
+
+def _clock(record: StreamRecord, rtpmap: dict[int, Codec]) -> int | None:
+    codec = codec_of(record.statistics.payload_type, rtpmap)
+    return codec.clock if codec else None
+
+
+def _records(call: CallState, candidate: _Candidate, take: TakeStreams) -> list[StreamRecord]:
+    """Streams towards either address, from the other where there are any (else NAT moved their source)."""
+    first_ns, last_ns = call.first_ns - _EARLY_NS, max(call.last_ns, call.ended_ns or 0)
+    found: list[StreamRecord] = []
+    ends = (candidate.offer_address, candidate.answer_address)
+    for target, source in (ends, ends[::-1]):
+        if target is None:
+            continue
+        towards = take(target, first_ns, last_ns)
+        exact = [r for r in towards if source is not None and r.endpoints.src.ip == source.ip]
+        found += exact or towards
+    return sorted(found, key=lambda record: record.ordinal)
+
+
+def _seen(records: list[StreamRecord]) -> tuple[Seen, ...]:
+    places: dict[int, tuple[Cite, Cite, int]] = {}
+    for record in records:
+        for view in record.views:
+            known = places.get(view.vantage)
+            if known is None:
+                places[view.vantage] = (view.first, view.last, view.packets)
+            else:
+                first = min(known[0], view.first, key=lambda cite: (cite.ts_ns, cite.frame))
+                last = max(known[1], view.last, key=lambda cite: (cite.ts_ns, cite.frame))
+                places[view.vantage] = (first, last, known[2] + view.packets)
+    return tuple(Seen(vantage, *place) for vantage, place in places.items())
+
+
+def _negotiated_text(last: Negotiation, facts: Facts) -> str:
+    if last.answer is None:
+        return f"{last.offer.proto} offered, no answer seen"
+    line = chosen_crypto(last)[1]
+    suite = f" {line.suite}" if line else ""
+    return f"{last.answer.proto}{suite}" if facts.agreed != "opportunistic" else f"{last.answer.proto}, keys declined"
+
+
+# -- connections: MSRP, BFCP and others -------------------------------------------------------------------------------
+
+
+def _listening(media: Media | None) -> list[Address]:
+    """Where an end of a connection-oriented medium may listen: its path URIs (RFC 4975), its c= and m= lines."""
+    if media is None:
+        return []
+    found = [address] if (address := rtp_address(media)) is not None else []
+    for uri in media.path:
+        place = uri.partition("://")[2].partition("/")[0].partition(";")[0].rpartition("@")[2]
+        host, _, port_text = place.rpartition(":")
+        ip, port = parse_ip(host), decimal(port_text, 5)
+        if ip is not None and port:
+            found.append(Address(ip, port))
+    return found
+
+
+def _connection_hop(candidate: _Candidate, sources: MediaSources) -> HopFact:
+    last = candidate.negotiations[-1]
+    ours, theirs = _listening(last.offer), _listening(last.answer)
+    own_ips = {a.ip for a in ours} | ({last.offer.ip} if last.offer.ip is not None else set())
+    their_ips = {a.ip for a in theirs} | ({last.answer.ip} if last.answer and last.answer.ip is not None else set())
+    protocol = 17 if last.offer.proto.upper().startswith("UDP") else 6
+    found: dict[int, Connection] = {}
+    for ends, peers in ((ours, their_ips), (theirs, own_ips)):
+        for end in ends:
+            for connection in sources.connections(end, protocol):
+                if not peers or peers & {connection.src.ip, connection.dst.ip}:
+                    found[connection.ordinal] = connection
+    connections = [found[ordinal] for ordinal in sorted(found)]
+    protection = connection_protection(medium_name(candidate.first), connections, last)
+    facts = Facts(
+        agreed="unknown" if last.answer is None else "secure" if last.answer.tls else "clear",
+        keying="tls" if last.offer.tls else "none",
+        observed="none",
+    )
+    entity = _entity(candidate, sources, protection, facts, connections)
+    seen: dict[int, Seen] = {}
+    for connection in connections:
+        for vantage, (first, final, packets) in connection.sightings.items():
+            known = seen.get(vantage)
+            seen[vantage] = Seen(
+                vantage, known.first if known else first, final, packets + (known.packets if known else 0)
+            )
+    observed = "+".join(dict.fromkeys(c.protocol for c in connections if c.protocol))
+    text = last.answer.proto if last.answer else f"{last.offer.proto} offered, no answer seen"
+    return HopFact(entity, tuple(leg.ordinal for leg in candidate.legs), tuple(seen.values()), text, observed)
+
+
+# -- the entity ----------------------------------------------------------------------------------------------------
+
+
+def _scope(
+    candidate: _Candidate, protection: Protection, mark: E2ae, access: Tristate
+) -> tuple[Scope, ScopeDetail, Termination]:
+    if protection.confidentiality != "yes":
+        return "unknown", "none", "unknown"
+    if mark in ("requested", "applied"):
+        return "e2ae", "e2ae", "indicated"
+    relayed = len(candidate.legs) > 1
+    if relayed and not isinstance(access, Unknown):
+        return "e2e", "e2e", "assumed"
+    return "unknown", "e2ae_or_e2e_ambiguous", "unknown"
+
+
+def _entity(
+    candidate: _Candidate,
+    sources: MediaSources,
+    protection: Protection,
+    facts: Facts,
+    packets: list[StreamRecord] | list[Connection],
+) -> MediaHop:
+    placement = sources.placement
+    last = candidate.negotiations[-1]
+    leg = candidate.legs[0]
+    offerer = leg.initiator if last.exchange.offer.from_initiator else leg.responder
+    answerer = leg.responder if offerer == leg.initiator else leg.initiator
+    a = candidate.offer_address.ip if candidate.offer_address else last.offer.ip or offerer
+    b = candidate.answer_address.ip if candidate.answer_address else answerer
+    marks: list[E2ae] = [m.e2ae for n in candidate.negotiations for m in (n.offer, n.answer) if m and m.e2ae != "none"]
+    mark = marks[0] if marks else "none"
+    access = placement.access(a, b)
+    ue = next((ip for ip in (a, b) if placement.is_ue(ip) is True), None)
+    medium = medium_name(candidate.first)
+    scope, detail, termination = _scope(candidate, protection, mark, access)
+    exchange = last.exchange
+    counted = sum(item.packets for item in packets)
+    firsts = [cite for item in packets for cite in _first_cites(item)]
+    unseen = Unknown.of("message", "the answer to this offer")
+    return MediaHop(
+        medium=medium,
+        from_addr=named(placement, a, candidate.offer_address.port if candidate.offer_address else None),
+        to_addr=named(placement, b, candidate.answer_address.port if candidate.answer_address else None),
+        from_node=placement.node(a),
+        to_node=placement.node(b),
+        from_zone=placement.zone(a),
+        to_zone=placement.zone(b),
+        zones=placement.zones(a, b),
+        inferred=placement.inferred,
+        access=access,
+        server=placement.either(placement.is_server(a), placement.is_server(b)),
+        proto=last.answer.proto if last.answer else unseen,
+        secure_negotiated=unseen if facts.agreed == "unknown" else facts.agreed == "secure",
+        clear_negotiated=unseen if facts.agreed == "unknown" else facts.agreed in ("clear", "opportunistic"),
+        e2ae=mark,
+        state=protection.state,
+        confidentiality=protection.confidentiality,
+        integrity=protection.integrity,
+        peer_auth=_peer_auth(protection.state),
+        key_exchange=_key_exchange(facts),
+        evidence=protection.evidence,
+        scope=scope,
+        scope_detail=detail,
+        termination=termination,
+        packets=counted,
+        unexpected_srtp=_unexpected(facts),
+        zrtp=facts.observed == "zrtp",
+        mediasec=sources.registrations.mediasec(ue, medium),
+        policy=_policy(placement, medium),
+        offer=exchange.offer.cites,
+        answer=exchange.answer.cites if exchange.answer else (),
+        first=tuple(firsts[:1]),
+    )
+
+
+def _first_cites(item: StreamRecord | Connection) -> list[Cite]:
+    if isinstance(item, StreamRecord):
+        return [item.first]
+    return [first for first, _, _ in item.sightings.values()]
+
+
+def _unexpected(facts: Facts) -> Tristate:
+    if facts.agreed == "unknown" or facts.observed == "unknown":
+        return Unknown.of("message" if facts.agreed == "unknown" else "key", "whether plain RTP was agreed and sent")
+    return facts.agreed in ("clear", "opportunistic") and facts.observed == "srtp"
+
+
+def _peer_auth(state: object) -> YesNo | Unknown:
+    if isinstance(state, str) and state.endswith("_fp_ok"):
+        return "yes"
+    if isinstance(state, str) and ("clear" in state or state.endswith("_fp_mismatch")):
+        return "no"
+    return Unknown.of("key", "what proves the peer's identity: a certificate that matches its fingerprint")
+
+
+def _key_exchange(facts: Facts) -> KeyExchange:
+    return "unknown" if facts.agreed == "unknown" else facts.keying
+
+
+def _policy(placement: Placement, medium: str) -> str | Unknown:
+    name = "server_messaging" if medium in ("message", "bfcp") else "core_media"
+    known = placement.topology.policy.get(name)
+    return known or Unknown.of("topology", f"policy {name}")
