@@ -35,6 +35,7 @@ class Limits:
     nesting: int = 8
     sdp_lines: int = 2_000
     inflated_bytes: int = 1024**2  # one WebSocket message
+    msrp_messages: int = 1_024  # whose chunks are not all here, in one direction
     turn_channels: int = 65_536  # bindings of TURN channels to peers, all flows together
     # session
     dialogs: int = 100_000
