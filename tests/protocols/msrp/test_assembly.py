@@ -121,8 +121,8 @@ def test_the_number_of_messages_and_of_holes_is_bounded() -> None:
 
 
 PARTS = st.builds(
-    part, st.integers(1, 12), st.binary(min_size=1, max_size=6), st.sampled_from(["*", "3", "9"]), st.sampled_from("++$#"),
-    st.sampled_from(["one1", "two2"]), st.integers(1, 9),
+    part, st.integers(1, 12), st.binary(min_size=1, max_size=6), st.sampled_from(["*", "3", "9"]),
+    st.sampled_from("++$#"), st.sampled_from(["one1", "two2"]), st.integers(1, 9),
 )  # fmt: skip
 
 
