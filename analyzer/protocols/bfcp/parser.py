@@ -92,6 +92,8 @@ def read(
             notes.append((kinds.LENGTH, f"fragment of {fragment[1] * WORD}, {len(payload)} bytes"))
             complete = False
     else:
+        if fragmented and not reliable:
+            notes.append((kinds.FRAGMENT, "no fragment fields"))
         size = HEADER + WORD * length
         if size != len(data) and note is None:
             notes.append((kinds.LENGTH, f"{size} announced, {len(data)} bytes"))

@@ -50,12 +50,13 @@ class BfcpStream:
     def gap(self, gap: Gap) -> Sequence[Event]:
         """Gives the message that the gap cuts as far as it came, and keeps step where the gap's size allows it."""
         size, left = len(self._buffer), self._owed
-        if not self._hunting and size >= HEADER:
+        lost = self._hunting or gap.size is None or 0 < size < HEADER
+        if not lost and size:
             left = self._size(0) - size
         events = self._end(kinds.GAP)
         events.append(Anomaly(kinds.GAP, (gap.cite,)))
-        self._hunting = gap.size is None or gap.size > left
-        self._owed = 0 if gap.size is None or self._hunting else left - gap.size
+        self._hunting = lost or (gap.size or 0) > left
+        self._owed = 0 if self._hunting else left - (gap.size or 0)
         return events
 
     def close(self) -> Sequence[Event]:

@@ -9,6 +9,9 @@ from analyzer.core.anomalies import Anomaly, AnomalyKind
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.text import safe
+from analyzer.formats.cpim import Cpim
+from analyzer.formats.cpim import parse as parse_cpim
+from analyzer.formats.mime import media_type
 from analyzer.protocols.msrp import anomalies as kinds
 from analyzer.protocols.msrp.message import MsrpMessage
 
@@ -30,6 +33,10 @@ class WholeMessage:
     body: bytes
     cites: tuple[Cite, ...]
     complete: bool
+
+    def cpim(self, limits: Limits) -> Cpim | None:
+        """What is inside the envelope of a message/cpim, as chat rooms use it (RFC 7701); None for other types."""
+        return parse_cpim(self.body, limits) if media_type(self.content_type)[0] == "message/cpim" else None
 
 
 Event: TypeAlias = WholeMessage | Anomaly

@@ -1,6 +1,6 @@
 """One MSRP request or response, and how its bytes are read (RFC 4975 9)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from analyzer.core.anomalies import Anomaly, AnomalyKind
@@ -56,7 +56,7 @@ class MsrpMessage:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The start line, and with it how the message ends: `marker` is its end-line without flag, behind a line end."""
+    """The start line, and with it how the message ends: `marker` is its end-line without line ends and flag."""
 
     transaction_id: bytes
     rest: bytes
@@ -64,21 +64,22 @@ class Start:
     size: int
     marker: bytes
 
-    def end(self, data: bytes | bytearray, begin: int) -> tuple[int, int]:
-        """(where the marker stands, where the end-line ends) from `begin` on; the second 0 while that may change.
+    def end(self, data: bytes | bytearray, begin: int, stop: int) -> tuple[int, int, bool]:
+        """Where the marker of an end-line stands in data[begin:stop], where that ends, and whether others look alike.
 
-        The first is where the search goes on when more bytes come.
+        The second is 0 while that may change; the first is then where the search goes on when more bytes come.
         """
         marker, eol = self.marker, self.eol
-        size, have = len(marker), len(data)
-        at = data.find(marker, begin)
+        size, width, alike = len(marker), 1 + len(eol), False
+        at = data.find(marker, begin, stop)
         while at >= 0:
-            tail = data[at + size : at + size + 1 + len(eol)]
-            if (not tail or tail[0] in _FLAGS) and eol.startswith(tail[1:]):
-                whole = len(tail) == 1 + len(eol)
-                return at, at + size + 1 + len(eol) if whole else 0
-            at = data.find(marker, at + 1)
-        return max(begin, have - size + 1), 0
+            if data[at - len(eol) : at] == eol:
+                tail = data[at + size : min(at + size + width, stop)]
+                if (not tail or tail[0] in _FLAGS) and eol.startswith(tail[1:]):
+                    return at, at + size + width if len(tail) == width else 0, alike
+            alike, begin = True, at + 1
+            at = data.find(marker, begin, stop)
+        return max(begin, min(len(data), stop) - size + 1), 0, alike
 
 
 class _Notes:
@@ -93,15 +94,22 @@ class _Notes:
 
 
 def read(
-    start: Start, raw: bytes, marker_at: int | None, cites: tuple[Cite, ...], limits: Limits, note: AnomalyKind | None
-) -> MsrpMessage:
-    """The message in `raw`; `marker_at` is where its end-line's marker stands, None where there is none."""
+    start: Start, raw: bytes, marker_at: int | None, cites: tuple[Cite, ...], limits: Limits,
+    *, note: AnomalyKind | None, alike: bool,
+) -> MsrpMessage:  # fmt: skip
+    """The message in `raw`; `marker_at` is where its end-line's marker stands, None where there is none.
+
+    `alike` tells that its marker stands elsewhere in it too.
+    """
     notes = _Notes(cites)
     if note:
         notes.add(note)
-    method, status, comment = _first_line(start, notes)
+    if alike:
+        notes.add(kinds.ID_IN_BODY)
     eol = start.eol
-    end = len(raw) if marker_at is None else marker_at
+    transaction_id = decode(start.transaction_id)
+    method, status, comment = _first_line(start, transaction_id, notes)
+    end = len(raw) if marker_at is None else marker_at - len(eol)
     blank = raw.find(eol + eol, start.size - len(eol), max(end, 0) + len(eol))
     stop = min(blank, end) if blank >= 0 else end
     if marker_at is None and blank < 0:
@@ -111,25 +119,27 @@ def read(
     flag = None if marker_at is None else _FLAGS[raw[marker_at + len(start.marker)]]
     get = fields.get
     message = MsrpMessage(
-        transaction_id=decode(start.transaction_id), method=method, status=status, comment=comment,
-        to_path=tuple(get("to-path", "").split()), from_path=tuple(get("from-path", "").split()),
+        transaction_id=transaction_id, method=method, status=status, comment=comment,
+        to_path=_uris(get("to-path")), from_path=_uris(get("from-path")),
         message_id=get("message-id", ""), byte_range=_byte_range(get("byte-range"), notes),
         success_report=get("success-report", ""), failure_report=get("failure-report", ""),
         report_status=get("status", ""), content_type=get("content-type", ""),
-        use_path=tuple(get("use-path", "").split()), expires=decimal(get("expires", "")), headers=headers, body=body,
+        use_path=_uris(get("use-path")), expires=decimal(get("expires", "")), headers=headers, body=body,
         continuation=flag, size=len(raw), cites=cites, complete=flag is not None, anomalies=(),
     )  # fmt: skip
-    _check(message, start, notes, blank >= 0)
-    if notes.found:
-        object.__setattr__(message, "anomalies", tuple(notes.found))
-    return message
+    _check(message, notes, blank >= 0)
+    return replace(message, anomalies=tuple(notes.found)) if notes.found else message
 
 
-def _first_line(start: Start, notes: _Notes) -> tuple[str | None, int | None, str]:
+def _uris(value: str | None) -> tuple[str, ...]:
+    return tuple(filter(None, value.split(" "))) if value else ()
+
+
+def _first_line(start: Start, transaction_id: str, notes: _Notes) -> tuple[str | None, int | None, str]:
     if start.eol == b"\n":
         notes.add(kinds.BARE_LF)
-    if not IDENT.fullmatch(decode(start.transaction_id)):
-        notes.add(kinds.TRANSACTION_ID, start.transaction_id)
+    if not IDENT.fullmatch(transaction_id):
+        notes.add(kinds.TRANSACTION_ID, transaction_id)
     word, _, comment = decode(start.rest).partition(" ")
     status = decimal(word, 3) if len(word) == 3 else None
     if status is not None:
@@ -147,11 +157,12 @@ def _headers(
     if len(head) > limits.header_bytes or len(lines) > limits.headers:
         notes.add(kinds.HEADERS_LIMIT)
         del lines[limits.headers :]
+    stray = head.count(b"\n") + head.count(b"\r") != len(eol) * (len(lines) - 1)
     found: list[tuple[str, str]] = []
     fields: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(": ")
-        if not colon or not name or "\r" in line or "\n" in line:
+        if not colon or not name or (stray and ("\r" in line or "\n" in line)):
             if not line:
                 continue
             notes.add(kinds.HEADER_SYNTAX, line)
@@ -159,9 +170,10 @@ def _headers(
             value = value.lstrip(" \t")
         found.append((name, value))
         key = name.lower()
-        if key in fields and key in _ONCE:
+        if key not in fields:
+            fields[key] = value
+        elif key in _ONCE:
             notes.add(kinds.REPEATED, name)
-        fields.setdefault(key, value)
     return tuple(found), fields
 
 
@@ -177,7 +189,7 @@ def _byte_range(value: str | None, notes: _Notes) -> ByteRange | None:
     return None if wrong or start is None else (start, end, size)
 
 
-def _check(message: MsrpMessage, start: Start, notes: _Notes, has_body: bool) -> None:
+def _check(message: MsrpMessage, notes: _Notes, has_body: bool) -> None:
     names = tuple(name.lower() for name, _ in message.headers[:2])
     if names != ("to-path", "from-path") and message.complete:
         notes.add(kinds.PATHS)
@@ -189,11 +201,8 @@ def _check(message: MsrpMessage, start: Start, notes: _Notes, has_body: bool) ->
         notes.add(kinds.REPORT_VALUE, message.failure_report)
     if message.status is not None and (has_body or message.continuation in ("+", "#")):
         notes.add(kinds.RESPONSE)
-    if message.body:
-        if not message.content_type and message.status is None:
-            notes.add(kinds.NO_TYPE)
-        if message.complete and start.marker[len(start.eol) :] in message.body:
-            notes.add(kinds.ID_IN_BODY)
+    if message.body and not message.content_type and message.status is None:
+        notes.add(kinds.NO_TYPE)
     reach = message.byte_range
     if reach and reach[1] is not None and message.continuation in ("$", "+"):
         said = reach[1] - reach[0] + 1

@@ -23,7 +23,7 @@ class MsrpStream:
     Line ends between messages are passed over in silence.
     """
 
-    __slots__ = ("_buffer", "_draining", "_hunting", "_limits", "_mark", "_most", "_pos", "_scan", "_start")
+    __slots__ = ("_alike", "_buffer", "_draining", "_hunting", "_limits", "_mark", "_most", "_pos", "_scan", "_start")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -32,7 +32,7 @@ class MsrpStream:
         self._pos = self._mark = 0  # where the current message begins; what stands between mark and pos is skipped
         self._scan = 0  # behind _pos, how far the search has come
         self._start: Start | None = None
-        self._draining = self._hunting = False
+        self._draining = self._hunting = self._alike = False
 
     @property
     def held(self) -> int:
@@ -70,14 +70,15 @@ class MsrpStream:
         if self._draining:
             return self._drain(start)
         data, pos, most = self._buffer.data, self._pos, self._most
-        at, end = start.end(data, pos + self._scan)
+        at, end, alike = start.end(data, pos + self._scan, pos + most)
         self._scan = at - pos
-        if end and end - pos <= most:
+        self._alike = self._alike or alike
+        if end:
             self._emit(events, end, at - pos, None)
             return True
         if len(data) - pos < most:
             return False
-        self._emit(events, pos + most - len(start.marker) - 3, None, kinds.TOO_LONG)
+        self._emit(events, pos + most - len(start.marker) - 5, None, kinds.TOO_LONG)
         self._start, self._draining = start, True
         return True
 
@@ -92,8 +93,8 @@ class MsrpStream:
             return self._garbage(events, 1)
         found = START.match(data, pos, pos + LINE_BYTES)
         if found:
-            self._start = Start(found[1], found[2], found[3], found.end() - pos, found[3] + b"-------" + found[1])
-            self._scan = self._start.size - len(found[3])
+            self._start = Start(found[1], found[2], found[3], found.end() - pos, b"-------" + found[1])
+            self._scan = self._start.size
             return True
         line = data.find(b"\n", pos, pos + LINE_BYTES)
         if line < 0 and size - pos < LINE_BYTES:
@@ -116,11 +117,13 @@ class MsrpStream:
         return False
 
     def _drain(self, start: Start) -> bool:
-        at, end = start.end(self._buffer.data, self._pos)
-        self._pos = end or at
+        at, end, _ = start.end(self._buffer.data, self._pos + self._scan, len(self._buffer))
         if end:
-            self._start, self._draining = None, False
-        return end > 0
+            self._pos, self._scan, self._start, self._draining = end, 0, None, False
+            return True
+        self._pos = max(self._pos, at - len(start.eol))
+        self._scan = at - self._pos
+        return False
 
     def _emit(self, events: list[Event], end: int, marker_at: int | None, note: AnomalyKind | None) -> None:
         start, pos = self._start, self._pos
@@ -128,9 +131,9 @@ class MsrpStream:
             return
         self._flush(events)
         raw, cites = bytes(self._buffer.data[pos:end]), self._buffer.cites(pos, end)
-        events.append(read(start, raw, marker_at, cites, self._limits, note))
+        events.append(read(start, raw, marker_at, cites, self._limits, note=note, alike=self._alike))
         self._pos = self._mark = end
-        self._start, self._scan = None, 0
+        self._start, self._scan, self._alike = None, 0, False
 
     def _flush(self, events: list[Event]) -> None:
         if self._pos > self._mark:

@@ -1,5 +1,7 @@
 """One BFCP message, as RFC 8855 5 and real captures write it."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,3 +134,16 @@ def test_short_and_long_datagrams_are_anomalies() -> None:
     assert isinstance(short, Anomaly)
     assert isinstance(long, Anomaly)
     assert (short.kind.code, long.kind.code) == ("bfcp.short", "bfcp.message_too_long")
+
+
+@pytest.mark.parametrize("unit", ["04040001", "0e020000", "1e080001 22040001", "fe040001", "1efc0001", "0aff0000"])
+def test_time_is_linear(unit: str) -> None:
+    def seconds(size: int) -> float:
+        raw = bytes.fromhex(unit)
+        data = b"\x40\x08" + (size // 4).to_bytes(2, "big") + b"\0" * 8 + raw * (size // len(raw))
+        began = time.process_time()
+        parsed(data, Limits(bfcp_attributes=10**6))
+        return time.process_time() - began
+
+    small = min(seconds(30_000) for _ in range(3))
+    assert min(seconds(60_000) for _ in range(3)) < 3 * small + 0.05

@@ -156,3 +156,10 @@ def test_a_long_message_is_passed_over_in_step() -> None:
     events = run([b"\x20\x08\x00\xff" + b"\0" * (8 + 4 * 255), HELLO], SMALL)
     assert codes(events) == ["bfcp.message_too_long"]
     assert found(events) == [(11, True)]
+
+
+def test_a_gap_of_no_bytes_does_not_end_a_search() -> None:
+    stream = BfcpStream(Limits())
+    events = [*stream.receive(Chunk(b"\xff" * 20, CITE)), *stream.gap(Gap(0, CITE))]
+    events += stream.receive(Chunk(b"\x20\x63\0\0" + b"\1" * 8 + HELLO, CITE))
+    assert found(events) == [(11, True)]

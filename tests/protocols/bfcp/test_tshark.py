@@ -13,6 +13,7 @@ from analyzer.protocols.bfcp.parser import parse_datagram
 from analyzer.protocols.bfcp.probe import probe
 from analyzer.protocols.bfcp.stream import BfcpStream
 from analyzer.transport.cited import Chunk
+from tests.protocols.bfcp.writer import attribute
 
 FIELDS = ("bfcp.primitive", "bfcp.payload_length", "bfcp.conference_id", "bfcp.transaction_id", "bfcp.user_id",
           "bfcp.attribute_type", "bfcp.attribute_length")  # fmt: skip
@@ -48,7 +49,9 @@ def test_messages_on_tcp_are_those_of_tshark(shared, name):
             assert message.anomalies == ()
             assert _said(message) == [int(value, 0) for value in theirs[:5]]
             types = [int(value, 0) for value in theirs[5].split(",") if value]
+            lengths = [int(value, 0) for value in theirs[6].split(",") if value]
             assert [each.type for each in _flat(message.attributes)] == types
+            assert [attribute(each)[1] for each in _flat(message.attributes)] == lengths
             ours += 1
     assert ours == len(rows) > 0
 

@@ -1,6 +1,7 @@
 """Messages from chunks (RFC 4975 5.1, 7.3.1)."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -64,6 +65,17 @@ def test_messages_interleave() -> None:
     events = fed(part(1, b"ab", name="one1"), part(1, b"12", name="two2"), part(3, b"cd", flag="$", name="one1"),
                  part(3, b"34", flag="$", name="two2"))  # fmt: skip
     assert whole(events) == [(b"abcd", True), (b"1234", True)]
+
+
+def test_the_envelope_of_a_chat_room_is_opened() -> None:
+    """RFC 3862: From and To around a text; other types have no envelope."""
+    body = b"From: <sip:ue1@ims.example>\r\nTo: <sip:conf@ims.example>\r\n\r\nContent-Type: text/plain\r\n\r\nhello"
+    (event,) = fed(part(1, body, flag="$"))
+    assert isinstance(event, WholeMessage)
+    assert event.cpim(Limits()) is None
+    cpim = replace(event, content_type="Message/CPIM").cpim(Limits())
+    assert cpim is not None
+    assert (cpim.from_uri, cpim.to, cpim.body) == ("sip:ue1@ims.example", ("<sip:conf@ims.example>",), b"hello")
 
 
 def test_one_chunk_is_a_message() -> None:

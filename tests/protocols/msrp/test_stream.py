@@ -278,3 +278,15 @@ def test_every_frame_of_a_message_is_cited() -> None:
     last = -(-len(SEND) // 50)
     assert [cite.frame for cite in first.cites] == list(range(1, last + 1))
     assert second.cites[0].frame in (last, last + 1)
+
+
+@given(
+    st.integers(1700, 2100), st.lists(st.integers(0, 4000), max_size=6), st.sampled_from(["$", "!", "$\r\n", "$\r!"])
+)
+def test_an_end_line_at_the_bound_is_found(size: int, at: list[int], tail: str) -> None:
+    """Wherever the bound cuts a message, its end-line and the next message are found, in any segments."""
+    data = chunk(body=b"b" * size + b"\r\n-------a786hjs2" + tail.encode() + b"c" * 300) + OK
+    whole = merged(run([data], SMALL))
+    assert merged(run(cuts(data, at), SMALL)) == whole
+    assert accounted(whole) == len(data)
+    assert tail == "$\r\n" or messages(whole)[-1].status == 200
