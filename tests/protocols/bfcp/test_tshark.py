@@ -73,3 +73,12 @@ def test_messages_on_udp_are_those_of_the_rfc(shared):
         names[message.name] += 1
     assert names["Hello"] == names["HelloAck"] > 0
     assert names["Goodbye"] == names["GoodbyeAck"] > 0
+
+
+@pytest.mark.tshark
+def test_no_other_protocol_is_claimed(shared):
+    """FACTS.txt: e2ae-all has 17 BFCP frames, all on TCP, among RTP, SRTP, SIP, TLS and MSRP."""
+    rows = _tshark(shared / "lab" / "e2ae-all.pcapng", "(udp && !icmp) || tcp.len > 0", "udp.payload", "tcp.payload")
+    claimed = Counter((bool(udp), probe(bytes.fromhex(udp or tcp), bool(udp)) > 0) for udp, tcp in rows)
+    assert (claimed[False, True], claimed[True, True]) == (17, 0)
+    assert claimed[True, False] > 2000
