@@ -1,0 +1,94 @@
+"""SIP and RTP of every public capture that needs no key, held against the catalogue's ground truth (tshark 4.0)."""
+
+import json
+from collections import Counter
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analyzer.session.media.evidence import plausible
+from tests.conftest import SHARED
+from tests.golden.differences import DIFFERENCES
+from tests.golden.runs import run, tree
+
+FEW = 5  # `plausible` wants so many packets of a stream that no SDP announced; tshark's heuristic wants one
+CATALOGUE = SHARED / "captures" / "public" / "catalogue.json"
+KNOWN = {difference.capture: difference for difference in DIFFERENCES}
+
+
+@lru_cache(maxsize=1)
+def _entries() -> dict[str, dict[str, Any]]:
+    if not CATALOGUE.is_file():
+        return {}
+    entries = json.loads(CATALOGUE.read_text())
+    return {entry["file"]: entry["ground_truth"] for entry in entries if entry["keys"]["type"] == "none"}
+
+
+def _minus(ours: Counter[Any], theirs: Counter[Any]) -> dict[Any, int]:
+    """ours - theirs, where it is not 0."""
+    return {key: ours[key] - theirs[key] for key in ours | theirs if ours[key] != theirs[key]}
+
+
+def _sip(report: dict[str, Any]) -> Counter[str]:
+    sip = report["sip"]
+    return Counter({**sip["requests"], **sip["responses"], "call_ids": sip["call_ids"]})
+
+
+def _sip_truth(truth: dict[str, Any]) -> Counter[str]:
+    sip = truth.get("sip", {})
+    return Counter(
+        {
+            **sip.get("requests_by_method", {}),
+            **sip.get("responses_by_code", {}),
+            "call_ids": sip.get("distinct_call_ids", 0),
+        }
+    )
+
+
+def _address(ip: str, port: int) -> str:
+    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+
+
+def _rtp(report: dict[str, Any]) -> Counter[tuple[str, str, str]]:
+    """Sightings of packets by stream: tshark knows no vantage points and no mirror ports."""
+    streams: Counter[tuple[str, str, str]] = Counter()
+    for stream in report["streams"]:
+        streams[stream["src"], stream["dst"], stream["ssrc"]] += sum(s["packets"] for s in stream["sightings"])
+    return streams
+
+
+def _rtp_truth(truth: dict[str, Any]) -> Counter[tuple[str, str, str]]:
+    streams: Counter[tuple[str, str, str]] = Counter()
+    for s in truth["rtp_streams"]:
+        streams[_address(s["src"], s["sport"]), _address(s["dst"], s["dport"]), s["ssrc"].lower()] += s["packets"]
+    return streams
+
+
+@pytest.mark.parametrize("name", sorted(_entries()))
+def test_counts_are_those_of_the_catalogue(shared: Path, name: str) -> None:
+    truth = _entries()[name]
+    report = tree(run(shared / "public" / name))
+    known = KNOWN.get(name)
+    sip = _minus(_sip(report), _sip_truth(truth))
+    rtp = _minus(_rtp(report), _rtp_truth(truth))
+    # what only tshark's heuristic found, and that is too short to be a claim of ours
+    heuristic = truth["rtp_streams_with_heuristic"] - truth["rtp_streams_signalled"]
+    short = [key for key, count in _rtp_truth(truth).items() if count < FEW and rtp.get(key) == -count]
+    if known is None and len(short) <= heuristic:
+        rtp = {key: count for key, count in rtp.items() if key not in short}
+    assert sip == (known.sip if known else {})
+    assert rtp == (known.rtp if known else {})
+
+
+def test_differences_are_few(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():
+        for difference in DIFFERENCES:
+            print(f"\n{difference.capture}, frames {difference.frames}: {difference.decided_by}")
+    assert KNOWN.keys() <= _entries().keys()
+    assert len(DIFFERENCES) * 20 <= len(_entries())
+
+
+def test_five_packets_make_a_stream_plausible() -> None:
+    assert "record.packets >= 5" in Path(plausible.__code__.co_filename).read_text()
