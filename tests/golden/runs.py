@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from analyzer.capture.reader import CaptureReader, open_capture
 from analyzer.capture.sources import CaptureProblem, SourceTable
 from analyzer.core.limits import Limits
 from analyzer.pipeline.assemble import assemble
+from analyzer.pipeline.closing import ClosedCall
 from analyzer.pipeline.engine import Engine, Setup
 from analyzer.report.codec import to_json
 from analyzer.rules.evaluate import RuleSet
@@ -50,11 +51,17 @@ def setup(
 
 
 def run(
-    capture: Path | bytes, made: Setup | None = None, *, rows: int | None = None, scramble: bool = False
+    capture: Path | bytes,
+    made: Setup | None = None,
+    *,
+    rows: int | None = None,
+    scramble: bool = False,
+    watch: Callable[[ClosedCall], None] | None = None,
 ) -> bytes | None:
     """The report as JSON; None where the capture cannot be opened at all.
 
-    `rows` a batch: None takes the reader's own. `scramble` overwrites the buffer after every feed.
+    `rows` a batch: None takes the reader's own. `scramble` overwrites the buffer after every feed. `watch` sees
+    each call as it closes.
     """
     made = made or setup(judge=False)
     sources = SourceTable()
@@ -65,6 +72,7 @@ def run(
     except CaptureProblem:
         return None
     engine = Engine(sources, made)
+    engine.closer.watch = watch
     for batch in _batches(reader, rows):
         if scramble:
             batch.buffer = batch.buffer.copy()
