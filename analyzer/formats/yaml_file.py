@@ -1,6 +1,6 @@
 """YAML with positions: bounded before it is built, duplicate keys and aliases refused."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -26,12 +26,16 @@ class FileProblem:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value and its place: a scalar, a tuple of nodes, or a dict of nodes by key (with each key's place)."""
+    """A value and its place: a scalar, a tuple of nodes, or a dict of nodes by key.
+
+    `keys` has the line and column of each key of a dict; `quoted` tells a word in quotes from a bare one.
+    """
 
     line: int
     column: int
     value: Any
     quoted: bool = False
+    keys: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def plain(self) -> Any:
         """The value without places."""
@@ -87,6 +91,7 @@ def _node(raw: Any, name: str, problems: list[FileProblem]) -> Node:
         return Node(line, column, tuple(_node(item, name, problems) for item in raw.value))
     if isinstance(raw, MappingNode):
         made: dict[str, Node] = {}
+        keys: dict[str, tuple[int, int]] = {}
         for key, value in raw.value:
             place = (name, key.start_mark.line + 1, key.start_mark.column + 1)
             if not isinstance(key, ScalarNode):
@@ -95,7 +100,8 @@ def _node(raw: Any, name: str, problems: list[FileProblem]) -> Node:
                 problems.append(FileProblem(*place, f"duplicate key '{key.value}'"))
             else:
                 made[key.value] = _node(value, name, problems)
-        return Node(line, column, made)
+                keys[key.value] = place[1:]
+        return Node(line, column, made, keys=keys)
     return Node(line, column, _scalar(raw), raw.style in ("'", '"'))
 
 

@@ -1,8 +1,10 @@
 """Pseudonyms: who is who stays visible, who they are does not."""
 
 import dataclasses
+import operator
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from analyzer.core.secrets import Secret
@@ -14,6 +16,8 @@ T = TypeVar("T")
 
 ANONYMOUS = "anonymous"  # names nobody (RFC 3323 4.1.1.3), and a report must show that it does
 TEXT_LIMIT = 2_000  # characters of one text in a report
+_REMEMBERED = 16_384
+_NUMBERS = (bool, int, float)
 _LONGEST = 4_000  # characters looked at, however long the text is
 
 _DISPLAY_NAME = re.compile(
@@ -43,6 +47,7 @@ class Redactor:
         self._issued: set[str] = set()
         self._keys: dict[Secret, str] = {}
         self._call_ids: set[str] = set()
+        self._plain: dict[str, str] = {}  # plain strings already found harmless: ids, addresses, words
 
     def key(self, secret: Secret) -> str:
         """`key-1`, `key-2`, ...: equal keys have one name, which says nothing about them."""
@@ -95,16 +100,21 @@ class Redactor:
     def row(self, value: T) -> T:
         """A report object with every string handled as its field declares."""
         changes: dict[str, Any] = {}
-        for field in dataclasses.fields(value):  # type: ignore[arg-type]  # report objects only
-            old = getattr(value, field.name)
-            new = self._field(old, handling(field))
+        for name, how in _plan(type(value)):
+            old = getattr(value, name)
+            if old is None or type(old) in _NUMBERS:
+                continue
+            new = self._field(old, how)
             if new is not old:
-                changes[field.name] = new
-        return dataclasses.replace(value, **changes) if changes else value  # type: ignore[type-var]  # as above
+                changes[name] = new
+        return dataclasses.replace(value, **changes) if changes else value  # type: ignore[type-var]  # report objects only
 
     def _field(self, value: Any, how: Handling) -> Any:
         if isinstance(value, str):
             return self._string(value, how)
+        if type(value) is tuple:
+            handled = tuple([self._field(item, how) for item in value])
+            return value if all(map(operator.is_, handled, value)) else handled
         if isinstance(value, Mapping):
             return {clean(k): self._field(v, how) for k, v in value.items()}
         if isinstance(value, Sequence):
@@ -112,13 +122,24 @@ class Redactor:
         return self.row(value) if dataclasses.is_dataclass(value) else value
 
     def _string(self, value: str, how: Handling) -> str:
+        if how is Handling.PLAIN:
+            shown = self._plain.get(value)
+            if shown is None:
+                shown = scrub(clean(value))
+                if len(self._plain) < _REMEMBERED:
+                    self._plain[value] = shown = value if shown == value else shown
+            return shown
         if how is Handling.TEXT:
             return self.text(value)
         if how is Handling.IDENTITY:
             return self.identity(value)
-        if how is Handling.CALL_ID:
-            return self.call_id(value)
-        return scrub(clean(value))
+        return self.call_id(value)
+
+
+@lru_cache(maxsize=64)
+def _plan(cls: type) -> tuple[tuple[str, Handling], ...]:
+    """The fields of a report class with their handling."""
+    return tuple((field.name, handling(field)) for field in dataclasses.fields(cls))
 
 
 def _canonical(name: str) -> str:

@@ -45,10 +45,15 @@ def _planned(cls: type) -> tuple[Plan, ...]:
 
 def to_tree(value: Any) -> Any:
     """A report value as dicts, lists and scalars; strings cleaned, maps sorted by key, no NaN."""
+    kind = type(value)
+    if kind is str:
+        return value if value.isprintable() else clean(value)
+    if value is None or kind is int or kind is bool:
+        return value
+    if kind is tuple or kind is list:
+        return [to_tree(item) for item in value]
     if isinstance(value, str):
         return clean(value)
-    if value is None or isinstance(value, (bool, int)):
-        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

@@ -68,6 +68,8 @@ class Observations:
             self._ground(dst, "p-cscf", f"receives the REGISTER of {ip_text(src)}")
         elif facts.method == "REGISTER" and facts.request and facts.vias > 1:
             self._ground(dst, "s-cscf", "receives REGISTER from a proxy")
+            if facts.vias == 2:
+                self._ground(src, "p-cscf", "forwards REGISTER as its first proxy: the core side of a P-CSCF")
         if facts.focus and facts.contact_is_sender:
             self._ground(src, "conference-server", "its Contact carries isfocus")
         if facts.request and (facts.core_headers or facts.asserted) and facts.vias > 1:

@@ -41,6 +41,7 @@ class Described:
     from_initiator: bool
     method: str
     cseq: int | None
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,9 @@ class OfferAnswer:
 
     def __init__(self) -> None:
         self._current: Exchange | None = None  # the last one that stands
-        self._pending: Exchange | None = None
+        self._pending: dict[bool, Exchange] = {}  # by who offers (from_initiator): under glare both do
+        self._before: dict[bool, Exchange | None] = {}  # by who sent the last INVITE: what stood before it
+        self._answered: dict[bool, int | None] = {}  # by who sent it: the last INVITE whose exchange is complete
         self.exchanges: list[Exchange] = []
 
     def apply(self, message: SdpMessage) -> None:
@@ -93,7 +96,13 @@ class OfferAnswer:
         if message.sdp is None:
             return
         described = Described(
-            message.sdp, message.cites, message.ts_ns, message.from_initiator, message.method, message.cseq
+            message.sdp,
+            message.cites,
+            message.ts_ns,
+            message.from_initiator,
+            message.method,
+            message.cseq,
+            message.status,
         )
         if message.status is None:
             self._request(message, described)
@@ -101,69 +110,83 @@ class OfferAnswer:
             self._response(message, described)
 
     def _request(self, message: SdpMessage, described: Described) -> None:
-        pending = self._pending
-        answers = (
-            pending is not None
-            and message.method in {"ACK", "PRACK"}
-            and pending.offer.from_initiator != message.from_initiator
-        )
-        if answers and pending is not None:
-            self._settle(Exchange(pending.offer, described, final=True))
+        sender = message.from_initiator
+        offered = self._pending.get(not sender)
+        if message.method in {"ACK", "PRACK"} and offered is not None and offered.offer.status is not None:
+            self._answered[sender] = offered.offer.cseq
+            self._settle(Exchange(offered.offer, described, final=True))
         elif message.method in {"INVITE", "UPDATE", "PRACK"}:
-            self._pending = Exchange(described)
+            if message.method == "INVITE":
+                self._before[sender] = self._current
+            self._pending[sender] = Exchange(described)
 
     def _response(self, message: SdpMessage, described: Described) -> None:
+        requester = not message.from_initiator
         final = message.reliable or (message.status or 0) >= 200
-        pending = self._pending
-        if pending is not None and pending.offer.from_initiator != message.from_initiator:
+        pending = self._pending.get(requester)
+        if pending is not None and _same_transaction(pending.offer, message):
             exchange = Exchange(pending.offer, described, final)
-            if final:
-                self._settle(exchange)
-            else:
-                self._pending = exchange
-        elif pending is None and final and message.method == "INVITE" and not self._repeats(described):
-            self._pending = Exchange(described)  # the offer of an INVITE that had none
+            if not final:
+                self._pending[requester] = exchange
+                return
+            if message.method == "INVITE":
+                self._answered[requester] = message.cseq
+            self._settle(exchange)
+        elif message.method == "INVITE" and final and not self._repeats(requester, message):
+            self._before[requester] = self._current
+            self._pending[message.from_initiator] = Exchange(described)  # the offer of an INVITE that had none
 
-    def _repeats(self, described: Described) -> bool:
-        """A 2xx repeats the answer that a reliable provisional gave (RFC 6337 2.2), or is retransmitted."""
-        current = self._current
-        return (
-            current is not None
-            and current.answer is not None
-            and current.answer.cseq == described.cseq
-            and current.answer.from_initiator == described.from_initiator
-        ) or (current is not None and current.offer.cseq == described.cseq and current.offer.method == "INVITE")
+    def _repeats(self, requester: bool, message: SdpMessage) -> bool:
+        """A 2xx repeats what a reliable provisional said (RFC 6337 2.2), or is retransmitted."""
+        if requester in self._answered and self._answered[requester] == message.cseq:
+            return True
+        offered = self._pending.get(message.from_initiator)
+        return offered is not None and offered.offer.status is not None and _same_transaction(offered.offer, message)
 
     def _settle(self, exchange: Exchange) -> None:
-        self._current, self._pending = exchange, None
+        self._current = exchange
+        self._pending.pop(exchange.offer.from_initiator, None)
         if len(self.exchanges) < HISTORY:
             self.exchanges.append(exchange)
         else:
             self.exchanges[-1] = exchange
 
     def _refused(self, message: SdpMessage) -> None:
-        pending = self._pending
-        if pending is None or pending.offer.method != message.method or pending.offer.cseq != message.cseq:
+        """Drops the offer of a failed request, keeping one that nothing came before: it shows what was asked for."""
+        requester = not message.from_initiator
+        current = self._current
+        if current is None:
             return
-        if self._current is not None:
-            self._pending = None
+        for side, pending in tuple(self._pending.items()):
+            offers = side == requester or pending.offer.status is not None
+            if offers and _same_transaction(pending.offer, message):
+                del self._pending[side]
+        by_it = current.offer.method == "INVITE" == message.method and current.offer.cseq == message.cseq
+        inside = (current.offer.from_initiator == requester) != (current.offer.status is not None)
+        if by_it and inside and self._before.get(requester) is not None:
+            self._current = self._before[requester]  # agreed inside a re-INVITE that then failed (RFC 3261 14.1)
 
     def forked(self) -> "OfferAnswer":
         """The negotiation of another dialog that the same offer started (RFC 3261 13.2.2.4)."""
         copy = OfferAnswer()
-        copy._current, copy._pending = self._current, self._pending  # its own kind
+        copy._current, copy._pending = self._current, dict(self._pending)  # its own kind
+        copy._before, copy._answered = dict(self._before), dict(self._answered)
         copy.exchanges = list(self.exchanges)
         return copy
 
     @property
     def exchange(self) -> Exchange | None:
         """The exchange that stands: the last settled one, else the one under way."""
-        return self._current or self._pending
+        return self._current or next(iter(self._pending.values()), None)
 
     @property
     def negotiations(self) -> tuple[Negotiation, ...]:
         """Each m-line of the exchange that stands."""
         return negotiations(self.exchange) if self.exchange else ()
+
+
+def _same_transaction(offer: Described, message: SdpMessage) -> bool:
+    return offer.method == message.method and offer.cseq == message.cseq
 
 
 def negotiations(exchange: Exchange) -> tuple[Negotiation, ...]:
@@ -188,7 +211,7 @@ def rtcp_address(media: Media) -> Address | None:
         return Address(media.ip, media.port)
     if media.rtcp_port is not None:
         return Address(media.rtcp_ip if media.rtcp_ip is not None else media.ip, media.rtcp_port)
-    return Address(media.ip, media.port + 1)
+    return Address(media.ip, media.port + 1) if media.port < 65_535 else None
 
 
 def chosen_crypto(negotiation: Negotiation) -> tuple[Crypto | None, Crypto | None]:

@@ -118,9 +118,11 @@ class _Loader:
             return {}
         if known is not None:
             names = list(known)
-            for key, value in node.value.items():
+            for key in node.value:
                 if key not in names:
-                    self.wrong(value, f"unknown key '{key}'{_near(key, names)}")
+                    self.problems.append(
+                        FileProblem(self.name, *node.keys[key], f"unknown key '{key}'{_near(key, names)}")
+                    )
         return node.value
 
     def items(self, node: Node | None) -> tuple[Node, ...]:
@@ -185,7 +187,7 @@ class _Loader:
     def topology(self, root: Node) -> Topology:
         known = ("format", "zones", "nodes", "trust_domain", "correlation_headers", "taps", "policy")
         keys = self.mapping(root, known)
-        if "format" not in keys or keys["format"].value != 1:
+        if "format" not in keys or keys["format"].value != 1 or keys["format"].value is True:
             self.wrong(keys.get("format", root), "expected 'format: 1'")
         zones = tuple(self.zone(name, node) for name, node in self.mapping(keys.get("zones")).items())
         seen: dict[int, str] = {}

@@ -1,4 +1,8 @@
-"""a=crypto (RFC 4568 9.1): tag, suite, inline keys, session parameters."""
+"""a=crypto (RFC 4568 9.1): tag, suite, inline keys, session parameters.
+
+A broken line must not carry its key into a report, so no word of it is kept unless its shape rules out key material:
+a tag is digits, a suite and an unknown parameter have an underscore, which base64 has not, a lifetime is a number.
+"""
 
 import base64
 import binascii
@@ -8,11 +12,18 @@ from analyzer.core.secrets import Secret
 from analyzer.protocols.sdp.session import Crypto, InlineKey
 
 _MAX_KEYS = 16
+_MAX_PARAMETERS = 32
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+_TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
+_METHOD = "inline:"
+_KNOWN = frozenset({"KDR", "UNENCRYPTED_SRTP", "UNENCRYPTED_SRTCP", "UNAUTHENTICATED_SRTP", "FEC_ORDER", "WSH"})
+_FEC_ORDERS = frozenset({"FEC_SRTP", "SRTP_FEC"})
+HIDDEN = "?"
+"""Stands for an unknown session parameter whose name could be key material."""
 
 
-def _decode(text: str) -> tuple[Secret | None, bool, bool]:
-    """The key, whether its characters are base64, whether its padding is right."""
+def decode_key(text: str) -> tuple[Secret | None, bool, bool]:
+    """The bytes of base64 text, whether its characters are base64, whether its padding is right."""
     body = text.rstrip("=")
     if not body or len(text) - len(body) > 2 or not _ALPHABET.issuperset(body) or len(body) % 4 == 1:
         return None, False, False
@@ -23,37 +34,101 @@ def _decode(text: str) -> tuple[Secret | None, bool, bool]:
         return None, False, False
 
 
+def _named(word: str, most: int = 64) -> bool:
+    return "_" in word and len(word) <= most and _TOKEN.issuperset(word)
+
+
 def _inline(text: str) -> InlineKey:
-    """`key [ "|" lifetime ] [ "|" MKI ":" length ]`."""
-    fields = text.split("|")
-    key, base64_ok, padded_ok = _decode(fields[0].strip())
+    """`key [ "|" lifetime ] [ "|" MKI ":" length ]`. An MKI length outside 1..128 reads as 0."""
+    fields = text.split("|", 4)
+    key, base64_ok, padded_ok = decode_key(fields[0])
     lifetime, mki, mki_bytes = "", None, 0
     for part in fields[1:3]:
         value, colon, length = part.partition(":")
         if colon:
-            mki, mki_bytes = decimal(value.strip(), 40), decimal(length.strip(), 3) or 0
-        else:
-            lifetime = part.strip()
+            mki, size = decimal(value, 40), decimal(length, 3)
+            mki_bytes = size if size is not None and size <= 128 else 0
+        elif decimal(part.removeprefix("2^"), 20) is not None:
+            lifetime = part
     return InlineKey(key, base64_ok, padded_ok, lifetime, mki, mki_bytes)
 
 
+def _inlines(text: str) -> tuple[InlineKey, ...]:
+    parts = text.split(";", _MAX_KEYS)[:_MAX_KEYS]
+    return tuple(_inline(part[7:]) for part in parts if part[:7].lower() == _METHOD)
+
+
+def _key_words(words: list[str]) -> int:
+    """How many words the key parameters take: more than one where a blank stands in them."""
+    taken = 1
+    while taken < len(words):
+        before, word = words[taken - 1], words[taken]
+        if not (before.endswith(";") or before.lower().endswith(_METHOD) or word[:7].lower() == _METHOD):
+            break
+        taken += 1
+    return taken
+
+
+def _shown(word: str) -> str:
+    """An unknown session parameter's name, as far as it is fit to keep. A leading "-" is part of it (6.3.7)."""
+    name = word.partition("=")[0]
+    return name if _named(name.removeprefix("-"), 32) else HIDDEN
+
+
+def _head(words: list[str], faults: list[str]) -> tuple[str, str]:
+    tag = words[0] if words and decimal(words[0], 9) is not None else ""
+    suite = words[1] if len(words) > 1 and _named(words[1]) else ""
+    if not tag:
+        faults.append("tag")
+    if not suite:
+        faults.append("suite")
+    if len(words) > 2:
+        faults.append("words before the key")
+    return tag, suite
+
+
 def parse_crypto(value: str) -> Crypto | None:
-    """The line behind `a=crypto:`, None if it has no tag, suite and key."""
-    words = value.split()
-    if len(words) < 3:
+    """The line behind `a=crypto:`, None if it has neither tag nor suite. `faults` names what departs from 9.1."""
+    faults: list[str] = []
+    at = value.lower().find(_METHOD)
+    head, tail = (value, "") if at < 0 else (value[:at], value[at:])
+    words = head.split()
+    if at < 0:
+        words, tail = words[:2], " ".join(words[2:])
+    elif head and not head[-1].isspace():
+        faults.append("no space before the key")
+    tag, suite = _head(words, faults)
+    if not tag and not suite:
         return None
-    keys = tuple(_inline(part[7:]) for part in words[2].split(";")[:_MAX_KEYS] if part[:7].lower() == "inline:")
-    parameters = {word.partition("=")[0].upper(): word.partition("=")[2] for word in words[3:]}
-    known = {"KDR", "UNENCRYPTED_SRTP", "UNENCRYPTED_SRTCP", "UNAUTHENTICATED_SRTP", "FEC_ORDER", "WSH"}
+    rest = tail.split()
+    taken = _key_words(rest) if at >= 0 else min(1, len(rest))
+    if taken > 1:
+        faults.append("space inside the keys")
+    keys = _inlines("".join(rest[:taken]))
+    if not keys:
+        faults.append("no inline key")
+    elif any(key.key is None for key in keys):
+        faults.append("key is not base64")
+    parameters: dict[str, str] = {}
+    unknown: list[str] = []
+    for word in rest[taken : taken + _MAX_PARAMETERS]:
+        name, _, setting = word.partition("=")
+        if name.upper() in _KNOWN or name.upper() == "FEC_KEY":
+            parameters[name.upper()] = setting
+        else:
+            unknown.append(_shown(word))
+    order = parameters.get("FEC_ORDER", "").upper()
     return Crypto(
-        tag=words[0],
-        suite=words[1],
+        tag=tag,
+        suite=suite,
         keys=keys,
         kdr=decimal(parameters.get("KDR", ""), 2),
         unencrypted_srtp="UNENCRYPTED_SRTP" in parameters,
         unencrypted_srtcp="UNENCRYPTED_SRTCP" in parameters,
         unauthenticated_srtp="UNAUTHENTICATED_SRTP" in parameters,
-        fec_order=parameters.get("FEC_ORDER", ""),
-        wsh=decimal(parameters.get("WSH", ""), 4),
-        other=tuple(name for name in parameters if name not in known and name != "FEC_KEY"),
+        fec_order=order if order in _FEC_ORDERS else "",
+        wsh=decimal(parameters.get("WSH", ""), 6),
+        fec_keys=_inlines(parameters.get("FEC_KEY", "")),
+        other=tuple(unknown),
+        faults=tuple(faults),
     )

@@ -26,7 +26,11 @@ class InlineKey:
 
 @dataclass(frozen=True, slots=True)
 class Crypto:
-    """One a=crypto line: tag and suite as written, keys, session parameters (RFC 4568 6.3)."""
+    """One a=crypto line: tag and suite as written, keys, session parameters (RFC 4568 6.3).
+
+    A tag or suite is empty where what stands in its place has not its shape. `other` names the session parameters
+    that are not known ("?": not fit to show), `faults` what in the line departs from the grammar.
+    """
 
     tag: str
     suite: str
@@ -37,12 +41,14 @@ class Crypto:
     unauthenticated_srtp: bool = False
     fec_order: str = ""
     wsh: int | None = None
+    fec_keys: tuple[InlineKey, ...] = ()
     other: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """a=fingerprint: the hash name in lower case and the digest (RFC 8122 5)."""
+    """a=fingerprint: the hash name in lower case and the digest, empty if it is not pairs of digits (RFC 8122 5)."""
 
     algorithm: str
     digest: bytes
@@ -69,7 +75,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One m-line with what applies to it, session level included where it is inherited."""
+    """One m-line with what applies to it, session level included where it is inherited.
+
+    `connections` are its own c= addresses, `address` the one in effect (its first, else the session's), `ip` that
+    address where it is numeric. `key_mgmt_data` stands beside `key_mgmt`: None where it is not base64.
+    """
 
     index: int
     medium: str
@@ -79,6 +89,8 @@ class Media:
     formats: tuple[str, ...]
     address: str = ""
     ip: int | None = None
+    connections: tuple[str, ...] = ()
+    bandwidths: tuple[tuple[str, int], ...] = ()
     direction: Direction = "sendrecv"
     crypto: tuple[Crypto, ...] = ()
     fingerprints: tuple[Fingerprint, ...] = ()
@@ -87,10 +99,13 @@ class Media:
     rtcp_port: int | None = None
     rtcp_ip: int | None = None
     rtcp_mux: bool = False
+    rtcp_rsize: bool = False
     ice_ufrag: str = ""
+    ice_pwd: Secret | None = None
     candidates: int = 0
     ssrcs: tuple[int, ...] = ()
     key_mgmt: tuple[str, ...] = ()
+    key_mgmt_data: tuple[Secret | None, ...] = ()
     path: tuple[str, ...] = ()
     accept_types: tuple[str, ...] = ()
     accept_wrapped_types: tuple[str, ...] = ()
@@ -105,6 +120,7 @@ class Media:
     bundle_only: bool = False
     e2ae: E2aeMark = "none"
     sctp_port: int | None = None
+    sctpmap: str = ""
     rtpmap: dict[int, Codec] = field(default_factory=dict)
     fmtp: dict[int, str] = field(default_factory=dict)
     ptime: int | None = None
@@ -149,7 +165,7 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session description."""
+    """A session description. `crypto` are lines at session level, where they have no effect (RFC 4568 5)."""
 
     origin: Origin | None
     name: str
@@ -158,5 +174,7 @@ class Session:
     groups: tuple[str, ...] = ()
     fingerprints: tuple[Fingerprint, ...] = ()
     key_mgmt: tuple[str, ...] = ()
+    crypto: tuple[Crypto, ...] = ()
+    bandwidths: tuple[tuple[str, int], ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
     anomalies: tuple[Anomaly, ...] = ()
