@@ -175,7 +175,6 @@ class Engine:
             packets.source, packets.frame, packets.offset, packets.captured, packets.ts_ns, packets.ip_id,
             packets.seq, packets.ack, packets.flags,
         )  # fmt: skip
-        extra = getattr(packets, "extra_cites", {})
         for (
             row,
             protocol,
@@ -202,7 +201,7 @@ class Engine:
                     payload = buffer[at : at + size].tobytes() if size else b""
                     self.tcp.segment(vantage, endpoints, seq, ack, flags, payload, missing, cite)
                 elif protocol == UDP:
-                    cites = extra.get(row) or (cite,)
+                    cites = (*packets.extra_cites.get(row, ()), cite)
                     self._datagrams.datagram(vantage, endpoints, buffer[at : at + size].tobytes(), ip_id, cites)
                 elif protocol == SCTP:
                     self._datagrams.sctp(vantage, endpoints, buffer[at : at + size].tobytes(), cite)

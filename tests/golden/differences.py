@@ -27,7 +27,7 @@ DIFFERENCES = (
         "takes a CR for a line end. 625-631 are a run of seven packets whose addresses, SSRC and version were "
         "changed one by one: tshark announces them from the source port of an INVITE that was refused (RFC 3264 8: "
         "no answer, no session) and no stream is left with five packets that nobody announced.",
-        {"CANCEL": -1, "INVITE": 1, "REGISTER": 1, "401": 1, "403": 1, "call_ids": 2},
+        {"CANCEL": -1, "INVITE": 1, "REGISTER": 1, "401": 1, "403": 1, "call_ids": 1},
         {
             ("81.168.1.2:30000", "212.242.33.36:40392", "0x3796cb71"): -1,
             ("192.168.1.2:30000", "214.242.33.36:40392", "0x3796cb71"): -1,
@@ -37,5 +37,21 @@ DIFFERENCES = (
             ("192.168.1.2:30000", "37.115.0.36:40392", "0x3796cb71"): -1,
             ("192.168.1.3:30000", "212.242.33.36:40392", "0x3796cb71"): -1,
         },
+    ),
+    Difference(
+        "C168-nonipsec_reg.pcapng",
+        "155/158/161, 166/167/168, 429/430/433, 493/494/495, ..., 832/834/836",
+        'Not an RFC but the bytes: a capture of the Linux "any" interface shows one datagram three times, in GTP-U '
+        "(TS 29.281 4.4.2) on two interfaces and bare on a third, within 0.5 ms and with one inner IPv4 identification "
+        "(0x71bc, 0x4462, ...; RFC 6864 4.1: unique for a source, destination and protocol). The report counts "
+        "datagrams, tshark sightings; 26 of its 50 messages are distinct.",
+        {"REGISTER": -4, "SUBSCRIBE": -2, "NOTIFY": -2, "OPTIONS": -2, "100": -4, "200": -8, "401": -2},
+    ),
+    Difference(
+        "C169-volte.pcapng",
+        "4/6/8, 5/7/9, 10/11/12, 55/57/59, 62/63/64, 88/90/92, 134/135/136",
+        "As in C168: one datagram in GTP-U on two interfaces and bare on a third, one inner IPv4 identification. 27 of "
+        "tshark's 41 messages are distinct.",
+        {"INVITE": -2, "ACK": -2, "OPTIONS": -4, "100": -2, "200": -4},
     ),
 )

@@ -108,5 +108,3 @@ def _cut(batch: FrameBatch, first: int, last: int) -> FrameBatch:
         part.buffer[low:high], (part.start - low).astype(np.int32), part.captured, part.wire,
         part.ts_ns, part.source, part.frame, part.offset,
     )  # fmt: skip
-
-
