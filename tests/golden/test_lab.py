@@ -1,4 +1,4 @@
-"""The captures of the lab, held against FACTS.txt: every count there that needs no key, and SIP inside TLS with them."""
+"""The captures of the lab, held against FACTS.txt: counts that need no key, and SIP inside TLS with the key logs."""
 
 import re
 from collections import Counter
