@@ -26,11 +26,18 @@ _SECRET = re.compile(
 )
 
 # A text with none of these has nothing to remove: far cheaper to see than by the expression itself.
-_HINTS = re.compile(
-    r"inline:|mikey|resp|rspauth|nonce|auts|[ci]k ?=|password|bearer |basic |digest |ice-pwd:|client_random|_secret"
-    r"|eyj|identity:",
-    re.IGNORECASE,
-)
+_HINTS = (
+    "inline:", "mikey", "resp", "rspauth", "nonce", "auts", "ck=", "ck =", "ik=", "ik =", "password", "bearer ",
+    "basic ", "digest ", "ice-pwd:", "client_random", "_secret", "eyj", "identity:",
+)  # fmt: skip
+
+
+def _suspicious(text: str) -> bool:
+    lower = text.lower()
+    for hint in _HINTS:  # noqa: SIM110  # a loop is half the cost of any() over a generator
+        if hint in lower:
+            return True
+    return False
 
 
 def scrub(text: str) -> str:
@@ -38,7 +45,7 @@ def scrub(text: str) -> str:
 
     Works on plain text and on a line of JSON alike: what it removes never spans a quotation mark.
     """
-    if _HINTS.search(text) is None:
+    if not _suspicious(text):
         return text
     return _SECRET.sub(lambda found: found["head"] + REMOVED, text)
 

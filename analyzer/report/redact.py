@@ -3,13 +3,14 @@
 import dataclasses
 import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from analyzer.core.secrets import Secret
 from analyzer.core.text import ELLIPSIS
 from analyzer.report.border import clean, scrub
+from analyzer.report.evidence import Cite, Sighting
 from analyzer.report.keys import Handling, handling
 
 T = TypeVar("T")
@@ -18,6 +19,7 @@ ANONYMOUS = "anonymous"  # names nobody (RFC 3323 4.1.1.3), and a report must sh
 TEXT_LIMIT = 2_000  # characters of one text in a report
 _REMEMBERED = 16_384
 _NUMBERS = (bool, int, float)
+_OURS = (Cite, Sighting)  # hold ids of ours and numbers, nothing from the wire
 _LONGEST = 4_000  # characters looked at, however long the text is
 
 _DISPLAY_NAME = re.compile(
@@ -30,6 +32,7 @@ _TEL = re.compile(r"\b(?P<scheme>tel|fax):(?P<user>[^\s;>,\"@]+)", re.IGNORECASE
 _BARE = re.compile(r"(?<![\w.+%~!*'/$&=?-])(?P<user>[\w.+%~!*'$&=?/-]{1,255})@(?P<host>[\w.-]+|\[[0-9a-fA-F:.]+\])")
 _PHONE = re.compile(r"(?<![\w+])\+\d(?:[-. ()]{0,2}\d){5,18}")
 _DIGITS = re.compile(r"(?<![\w.:+-])\d{10,15}(?![\w.:-])")
+_IDENTIFYING = re.compile(r"[@<]|[a-zA-Z]:[^/ ]|\+\d|\d{10}")  # what every expression above needs
 _SEPARATORS = re.compile(r"[-. ()]")
 _NUMBER = re.compile(r"\+?[0-9]{3,}")
 _AFTER_CALL_ID = re.compile(r"call-?id\W{0,4}\Z", re.IGNORECASE)
@@ -85,6 +88,8 @@ class Redactor:
         return shown if len(shown) <= TEXT_LIMIT else shown[:TEXT_LIMIT] + ELLIPSIS
 
     def _pseudonymised(self, text: str) -> str:
+        if _IDENTIFYING.search(text) is None:
+            return text
         text = _DISPLAY_NAME.sub("", text)
         text = _USER_PART.sub(lambda m: f"{m['scheme']}:{self.user(m['user'])}@", text)
         text = _TEL.sub(lambda m: f"{m['scheme']}:{self.user(m['user'])}", text)
@@ -99,8 +104,10 @@ class Redactor:
 
     def row(self, value: T) -> T:
         """A report object with every string handled as its field declares."""
+        if isinstance(value, _OURS):
+            return value
         changes: dict[str, Any] = {}
-        for name, how in _plan(type(value)):
+        for name, how in _plan(cast("Hashable", type(value))):
             old = getattr(value, name)
             if old is None or type(old) in _NUMBERS:
                 continue
@@ -137,7 +144,7 @@ class Redactor:
 
 
 @lru_cache(maxsize=64)
-def _plan(cls: type) -> tuple[tuple[str, Handling], ...]:
+def _plan(cls: Any) -> tuple[tuple[str, Handling], ...]:
     """The fields of a report class with their handling."""
     return tuple((field.name, handling(field)) for field in dataclasses.fields(cls))
 

@@ -26,7 +26,7 @@ CONTRACT = {
     "Clock": "vantage offset_ns matched",
     "Summary": "verdicts findings calls conferences",
     "VerdictCounts": "pass fail open n/a",
-    "SipCounts": "messages requests responses retransmissions malformed",
+    "SipCounts": "messages requests responses retransmissions malformed +call_ids",
     "MsrpCounts": "sessions requests responses messages_reassembled",
     "BfcpCounts": "sessions primitives",
     "Call": "id call_ids legs conference participants start_ns end_ns outcome media",
@@ -44,8 +44,8 @@ CONTRACT = {
     "RuleRow": "id pack title severity pass fail open n/a",
     "ClauseRow": "document clause status rules",
     "Cite": "capture interface frame offset length note",
-    "Finding": "id rule severity verdict title message where evidence wireshark caveats references fix +needs "
-    "accepted baseline",
+    "Finding": "id rule severity verdict title message where evidence wireshark caveats references fix "
+    "+needs +occurrences accepted baseline",
 }
 
 
