@@ -34,7 +34,7 @@ class Decoder:
         self._sources = sources
         self._limits = limits
         self._ledger = Ledger(sources)
-        self._vantages = VantageTable(sources)
+        self._vantages = VantageTable(sources, self._ledger, limits)
         # fragments may lie in what was put together from fragments around them: the outer ones come first, and each
         # depth has half of what is left of the budget
         self._levels = [

@@ -159,6 +159,14 @@ def test_vantages_are_numbered_in_row_order() -> None:
     assert p.vantage.tolist() == [0, 1, 2, 0]
 
 
+def test_interfaces_beyond_the_limit_share_a_vantage() -> None:
+    d = Decoder(SOURCES, Limits(vantages=2))
+    p = d.decode(batch([(7, sll2(i, udp4(b""))) for i in (5, 6, 7, 5, 8)]))
+    assert d.vantages == ["v7/if5", "v7/if6", "v7"]
+    assert p.vantage.tolist() == [0, 1, 2, 0, 2]
+    assert [(a.kind.code, a.cites[0].frame) for a in d.take_anomalies()] == [("net.vantages", 3)]
+
+
 SEEDS = [(source, frame) for source, frame, _ in LAYERS.values()] + [
     (1, ethernet(0x0800, udp4(b"abc"))), (1, ethernet(0x86DD, udp6(b"abc"))), (2, udp4(b"abc")),
     (1, ethernet(0x8100, b"\0\5\x86\xdd" + udp6(b"abc"))),
@@ -183,7 +191,8 @@ FRAMES = st.lists(mutated(), max_size=15)
 
 @given(FRAMES, st.sampled_from([1, 7]))
 def test_total_accounted_and_blind_to_batch_edges(frames: list[tuple[int, bytes]], size: int) -> None:
-    whole, parts = Decoder(SOURCES, Limits()), Decoder(SOURCES, Limits())
+    limits = Limits(vantages=3)
+    whole, parts = Decoder(SOURCES, limits), Decoder(SOURCES, limits)
     p = whole.decode(batch(frames))
     rest = [parts.decode(batch(frames[i : i + size], i + 1)) for i in range(0, len(frames), size)]
     whole.finish()
