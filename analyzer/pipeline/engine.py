@@ -145,7 +145,7 @@ class Engine:
         packets = self.decoder.decode(batch)
         self.ledger.extend(self.decoder.take_anomalies())
         count = len(packets)
-        self.decoded += count
+        self.decoded += count + sum(map(len, packets.extra_cites.values()))
         if not count:
             return
         clock = np.maximum(np.maximum.accumulate(packets.ts_ns), self._now_ns)

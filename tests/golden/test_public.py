@@ -25,6 +25,11 @@ def _entries() -> dict[str, dict[str, Any]]:
     return {entry["file"]: entry["ground_truth"] for entry in entries if entry["keys"]["type"] == "none"}
 
 
+@lru_cache(maxsize=128)
+def _report(name: str) -> dict[str, Any]:
+    return tree(run(CATALOGUE.parent / name))
+
+
 def _minus(ours: Counter[Any], theirs: Counter[Any]) -> dict[Any, int]:
     """ours - theirs, where it is not 0."""
     return {key: ours[key] - theirs[key] for key in ours | theirs if ours[key] != theirs[key]}
@@ -68,7 +73,7 @@ def _rtp_truth(truth: dict[str, Any]) -> Counter[tuple[str, str, str]]:
 @pytest.mark.parametrize("name", sorted(_entries()))
 def test_counts_are_those_of_the_catalogue(shared: Path, name: str) -> None:
     truth = _entries()[name]
-    report = tree(run(shared / "public" / name))
+    report = _report(name)
     known = KNOWN.get(name)
     sip = _minus(_sip(report), _sip_truth(truth))
     rtp = _minus(_rtp(report), _rtp_truth(truth))
@@ -79,6 +84,26 @@ def test_counts_are_those_of_the_catalogue(shared: Path, name: str) -> None:
         rtp = {key: count for key, count in rtp.items() if key not in short}
     assert sip == (known.sip if known else {})
     assert rtp == (known.rtp if known else {})
+
+
+@pytest.mark.parametrize("name", sorted(_entries()))
+def test_every_frame_is_accounted_for(shared: Path, name: str) -> None:
+    report = _report(name)
+    coverage = report["coverage"]
+    assert report["captures"][0]["frames"] == _entries()[name]["frames_dissected"]
+    assert report["captures"][0]["frames"] == coverage["decoded"] + coverage["undecoded"]
+
+
+@pytest.mark.parametrize("name", sorted(_entries()))
+def test_loss_is_that_of_the_catalogue(shared: Path, name: str) -> None:
+    # tshark's loss is RFC 3550 A.3: expected - received, below zero where packets came twice
+    theirs = {
+        (_address(s["src"], s["sport"]), _address(s["dst"], s["dport"]), s["ssrc"].lower()): s["lost"]
+        for s in _entries()[name]["rtp_streams"]
+    }
+    for s in _report(name)["streams"]:
+        key = s["src"], s["dst"], s["ssrc"]
+        assert s["packets"] + s["lost"] - _rtp(_report(name))[key] == theirs[key]
 
 
 def test_differences_are_few(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
