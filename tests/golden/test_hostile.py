@@ -15,7 +15,7 @@ from tests.conftest import SHARED
 from tests.golden.runs import run, setup, tree
 
 HANG_S = 10  # of processor time
-SMALL = 4_096  # bytes: cut at every one of the 50 offsets; larger ones at fewer, the more the larger
+CUTS, BUDGET = 50, 300_000  # cuts of one capture: all where it is small, else as many as the budget of bytes allows
 MAGIC = tuple(bytes.fromhex(text) for text in ("0a0d0d0a", "a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb2a1"))
 EXHAUSTIVE = "MEDIASEC_EXHAUSTIVE"
 CAPTURES = SHARED / "captures"
@@ -53,7 +53,7 @@ def _cuts(name: str, size: int, count: int) -> list[int]:
 @pytest.mark.parametrize("name", _names("public"))
 def test_truncated(shared: Path, name: str) -> None:
     data = (shared / "public" / name).read_bytes()
-    for cut in _cuts(name, len(data), 50 if len(data) <= SMALL else max(1, 100_000 // len(data))):
+    for cut in _cuts(name, len(data), min(CUTS, max(1, BUDGET // len(data)))):
         _holds(data[:cut])
 
 
@@ -70,5 +70,5 @@ def test_truncated_with_keys(shared: Path, name: str) -> None:
 def test_truncated_everywhere(shared: Path) -> None:
     for name in _names("public"):
         data = (shared / "public" / name).read_bytes()
-        for cut in _cuts(name, len(data), 50):
+        for cut in _cuts(name, len(data), CUTS):
             _holds(data[:cut])

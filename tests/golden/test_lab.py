@@ -185,3 +185,14 @@ def test_tls_server_hellos(shared: Path, name: str) -> None:
     assert {row["dst"] for row in rows} == set(hellos)
     retried = sum(a["count"] for a in report["anomalies"] if a["code"] == "tls.hello_retry_request")
     assert len(rows) + retried == sum(hellos.values())
+
+
+@all_captures
+def test_hops_count_a_packet_once(shared: Path, name: str) -> None:
+    for hop in _run(name, False).report["hops"]:
+        if hop["plane"] == "media" and hop["sightings"]:
+            assert hop["packets"] <= sum(s["packets"] for s in hop["sightings"])
+            if not hop["transport"].startswith("TCP"):
+                continue
+            # connections seen whole at each vantage point: as many packets at each
+            assert {s["packets"] for s in hop["sightings"]} == {hop["packets"]}
