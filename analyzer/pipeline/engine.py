@@ -32,6 +32,7 @@ from analyzer.rules.evaluate import RuleSet
 from analyzer.session.connections import ConnectionTable
 from analyzer.session.keyring import Keyring
 from analyzer.session.legs import CallState
+from analyzer.session.media.columns import Recognised, recognise
 from analyzer.session.media.table import StreamTable
 from analyzer.session.placement import Placement
 from analyzer.session.signalling import Signalling
@@ -77,6 +78,8 @@ class Engine:
         self._datagrams = DatagramHandler(limits, sip, self.connections)
         self._placed = Placement(setup.topology or Topology())
         self._now_ns = 0
+        self._row = 0  # being read
+        self._waiting: tuple[PacketBatch, Recognised] | None = None
         self.decoded = 0
 
     # -- time ----------------------------------------------------------------------------------------------------
@@ -121,6 +124,7 @@ class Engine:
 
     def _close(self, call: CallState) -> None:
         try:
+            self._feed_media(self._row)
             self.closer.close(call, self._placement(), self._post_decrypt())
         except Exception as fault:  # noqa: BLE001  # the one seam where a fault of ours is contained
             self._contain(fault, ())
@@ -141,7 +145,7 @@ class Engine:
         packets = self.decoder.decode(batch)
         self.ledger.extend(self.decoder.take_anomalies())
         count = len(packets)
-        self.decoded += count
+        self.decoded += count + sum(map(len, packets.extra_cites.values()))
         if not count:
             return
         clock = np.maximum(np.maximum.accumulate(packets.ts_ns), self._now_ns)
@@ -163,12 +167,23 @@ class Engine:
         media = (protocol == UDP) & (length >= 8) & (first >= _RTP_FIRST) & (first <= _RTP_LAST)
         candidates = np.flatnonzero(media).astype(np.int64) + start
         if len(candidates):
-            taken = self.streams.feed(packets, candidates)
+            found = recognise(packets, candidates)
             media[:] = False
-            media[taken - start] = True
+            media[found.taken - start] = True
+            self._waiting = packets, found
         rest = np.flatnonzero(~media).astype(np.int64) + start
         if len(rest):
             self._scalar(packets, rest)
+        self._feed_media(end)
+
+    def _feed_media(self, row: int) -> None:
+        """Media rows before `row` take effect. They wait until the rows between them are read, or a call closes."""
+        if self._waiting is None:
+            return
+        packets, found = self._waiting
+        before, after = found.split(row)
+        self._waiting = (packets, after) if len(after.taken) else None
+        self.streams.feed(packets, before)
 
     def _scalar(self, packets: PacketBatch, rows: I64) -> None:
         """Rows that are handled one by one: signalling, connections."""
@@ -179,7 +194,6 @@ class Engine:
             packets.source, packets.frame, packets.offset, packets.captured, packets.ts_ns, packets.ip_id,
             packets.seq, packets.ack, packets.flags,
         )  # fmt: skip
-        extra = getattr(packets, "extra_cites", {})
         for (
             row,
             protocol,
@@ -199,6 +213,7 @@ class Engine:
             ack,
             flags,
         ) in zip(rows.tolist(), *(column[rows].tolist() for column in columns), strict=True):
+            self._row = row
             cite = Cite(*cited)
             endpoints = Endpoints(Address(shi << 64 | slo, sport), Address(dhi << 64 | dlo, dport), protocol)
             try:
@@ -206,7 +221,7 @@ class Engine:
                     payload = buffer[at : at + size].tobytes() if size else b""
                     self.tcp.segment(vantage, endpoints, seq, ack, flags, payload, missing, cite)
                 elif protocol == UDP:
-                    cites = extra.get(row) or (cite,)
+                    cites = (*packets.extra_cites.get(row, ()), cite)
                     self._datagrams.datagram(vantage, endpoints, buffer[at : at + size].tobytes(), ip_id, cites)
                 elif protocol == SCTP:
                     self._datagrams.sctp(vantage, endpoints, buffer[at : at + size].tobytes(), cite)

@@ -36,6 +36,7 @@ from analyzer.session.stream_protection import connection_protection
 TakeStreams = Callable[[Address, int, int], list[StreamRecord]]
 FindConnections = Callable[[Address, int], list[Connection]]
 _EARLY_NS = 1_000_000_000  # media may reach the tap this long before the message that announced it
+_OPEN_END = 1 << 63  # a call whose end was not seen has all the media that still comes
 _WEAK_TO_STRONG: tuple[Observed, ...] = ("rtp", "unknown", "srtp", "zrtp", "none")
 
 
@@ -179,7 +180,7 @@ def _clock(record: StreamRecord, rtpmap: dict[int, Codec]) -> int | None:
 
 def _records(call: CallState, candidate: _Candidate, take: TakeStreams) -> list[StreamRecord]:
     """Streams towards either address, from the other where there are any (else NAT moved their source)."""
-    first_ns, last_ns = call.first_ns - _EARLY_NS, max(call.last_ns, call.ended_ns or 0)
+    first_ns, last_ns = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
     found: list[StreamRecord] = []
     ends = (candidate.offer_address, candidate.answer_address)
     for target, source in (ends, ends[::-1]):

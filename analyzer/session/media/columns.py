@@ -24,6 +24,11 @@ class Recognised:
     rtcp: I64
     taken: I64
 
+    def split(self, row: int) -> tuple["Recognised", "Recognised"]:
+        """The rows before a row, and those from it on."""
+        cuts = [(rows, int(np.searchsorted(rows, row))) for rows in (self.rtp, self.rtcp, self.taken)]
+        return Recognised(*(rows[:at] for rows, at in cuts)), Recognised(*(rows[at:] for rows, at in cuts))
+
 
 def recognise(packets: PacketBatch, rows: I64) -> Recognised:
     """Splits rows by the structure of their first bytes. A row that is neither is in none."""
