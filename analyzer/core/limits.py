@@ -42,6 +42,9 @@ class Limits:
     messages_per_call: int = 2_000
     streams: int = 100_000
     sequence_ranges: int = 512  # disjoint runs of sequence numbers remembered for a stream
+    srtp_roc_search: int = 1_024  # roll-over counters tried for a stream whose beginning is not in the capture
+    srtp_window: int = 1_024  # packet indices of a stream remembered to tell a duplicate from a reused index
+    srtp_prime: int = 64  # roll-over counters that the fast path is led through to join a stream late
     sighting_window_ns: int = 2 * SECOND_NS
     stream_idle_ns: int = 60 * SECOND_NS
     linger_ns: int = 30 * SECOND_NS

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from analyzer.core.secrets import Secret
 from analyzer.core.text import ELLIPSIS
 from analyzer.report.border import clean, scrub
+from analyzer.report.evidence import Cite, Sighting
 from analyzer.report.keys import Handling, handling
 
 T = TypeVar("T")
@@ -18,6 +19,7 @@ ANONYMOUS = "anonymous"  # names nobody (RFC 3323 4.1.1.3), and a report must sh
 TEXT_LIMIT = 2_000  # characters of one text in a report
 _REMEMBERED = 16_384
 _NUMBERS = (bool, int, float)
+_OURS = (Cite, Sighting)  # hold ids of ours and numbers, nothing from the wire
 _LONGEST = 4_000  # characters looked at, however long the text is
 
 _DISPLAY_NAME = re.compile(
@@ -102,6 +104,8 @@ class Redactor:
 
     def row(self, value: T) -> T:
         """A report object with every string handled as its field declares."""
+        if isinstance(value, _OURS):
+            return value
         changes: dict[str, Any] = {}
         for name, how in _plan(cast("Hashable", type(value))):
             old = getattr(value, name)
