@@ -36,6 +36,7 @@ class Limits:
     sdp_lines: int = 2_000
     inflated_bytes: int = 1024**2  # one WebSocket message
     turn_channels: int = 65_536  # bindings of TURN channels to peers, all flows together
+    dtls_handshakes: int = 2_048  # under way at once
     # session
     dialogs: int = 100_000
     calls: int = 50_000

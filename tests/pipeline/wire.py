@@ -97,6 +97,11 @@ def anomalies(engine: Engine) -> dict[str, int]:
     return {entry.kind.code: entry.count for entry in engine.ledger.entries()}
 
 
+def rtp(number: int, payload: bytes = b"\xd5" * 160, ssrc: int = 0x5566AABB, kind: int = 0) -> bytes:
+    """An RTP packet of 20 ms of G.711 silence (RFC 3550 5.1)."""
+    return struct.pack(">BBHII", 0x80, kind, number & 0xFFFF, number * 160, ssrc) + payload
+
+
 def message(method: str, call_id: str, body: bytes = b"", *, cseq: int = 1, status: int = 0, via: str = "UDP") -> bytes:
     """A small SIP request, or with `status` its response, with every header of RFC 3261 8.1.1."""
     start = f"SIP/2.0 {status} Said" if status else f"{method} sip:bob@192.0.2.2 SIP/2.0"
