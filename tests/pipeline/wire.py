@@ -5,6 +5,8 @@ import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -39,6 +41,7 @@ class Wire:
     """A pcap (LINKTYPE_RAW) in the making: a packet each `STEP_NS`, IPv4 identifications that count up."""
 
     frames: list[tuple[int, bytes]] = field(default_factory=list)
+    snap: int = 262_144
     now_ns: int = START_NS
     _next: dict[tuple[Address, Address], int] = field(default_factory=dict)
 
@@ -74,22 +77,33 @@ class Wire:
         """The capture, nanosecond resolution."""
         out = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, 101)]
         for ts_ns, frame in self.frames:
-            out.append(struct.pack("<IIII", ts_ns // 10**9, ts_ns % 10**9, len(frame), len(frame)) + frame)
+            captured = frame[: self.snap]
+            out.append(struct.pack("<IIII", ts_ns // 10**9, ts_ns % 10**9, len(captured), len(frame)) + captured)
         return b"".join(out)
 
     def run(self, *, rows: int = 32_768, limits: Limits | None = None, finish: bool = True, **setup: object) -> Engine:
-        """The engine behind this capture, fed `rows` frames at a time; each buffer is overwritten when it was fed."""
-        limits = limits or Limits()
-        sources = SourceTable()
-        reader = CaptureReader(io.BytesIO(self.pcap()), "test.pcap", 0, sources, limits, "test")
-        engine = Engine(sources, Setup(limits=limits, contain=False, reveal_identities=True, **setup))  # type: ignore[arg-type]  # keywords of Setup
-        while (batch := reader.read_batch(rows)) is not None:
-            batch.buffer = np.array(batch.buffer)
-            engine.feed(batch)
-            batch.buffer[:] = 0xAA
-        if finish:
-            engine.finish()
-        return engine
+        """The engine behind this capture, fed `rows` frames at a time."""
+        return _run(io.BytesIO(self.pcap()), rows, limits or Limits(), finish, setup)
+
+
+def run_capture(path: Path) -> Engine:
+    """The engine behind a capture."""
+    with path.open("rb") as file:
+        return _run(file, 32_768, Limits(), True, {})
+
+
+def _run(file: BinaryIO, rows: int, limits: Limits, finish: bool, setup: dict[str, object]) -> Engine:
+    """Each buffer is overwritten when it was fed."""
+    sources = SourceTable()
+    reader = CaptureReader(file, "test.pcap", 0, sources, limits, "")
+    engine = Engine(sources, Setup(limits=limits, contain=False, reveal_identities=True, **setup))  # type: ignore[arg-type]  # keywords of Setup
+    while (batch := reader.read_batch(rows)) is not None:
+        batch.buffer = np.array(batch.buffer)
+        engine.feed(batch)
+        batch.buffer[:] = 0xAA
+    if finish:
+        engine.finish()
+    return engine
 
 
 def anomalies(engine: Engine) -> dict[str, int]:
