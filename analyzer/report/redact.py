@@ -18,6 +18,7 @@ T = TypeVar("T")
 ANONYMOUS = "anonymous"  # names nobody (RFC 3323 4.1.1.3), and a report must show that it does
 TEXT_LIMIT = 2_000  # characters of one text in a report
 _REMEMBERED = 16_384
+_SHORT = 200
 _NUMBERS = (bool, int, float)
 _OURS = (Cite, Sighting)  # hold ids of ours and numbers, nothing from the wire
 _LONGEST = 4_000  # characters looked at, however long the text is
@@ -50,6 +51,7 @@ class Redactor:
         self._issued: set[str] = set()
         self._keys: dict[Secret, str] = {}
         self._call_ids: set[str] = set()
+        self._texts: dict[str, str] = {}  # short texts and what is shown of them
         self._plain: dict[str, str] = {}  # plain strings already found harmless: ids, addresses, words
 
     def key(self, secret: Secret) -> str:
@@ -137,7 +139,12 @@ class Redactor:
                     self._plain[value] = shown = value if shown == value else shown
             return shown
         if how is Handling.TEXT:
-            return self.text(value)
+            shown = self._texts.get(value)
+            if shown is None:
+                shown = self.text(value)
+                if len(value) <= _SHORT and len(self._texts) < _REMEMBERED:
+                    self._texts[value] = shown
+            return shown
         if how is Handling.IDENTITY:
             return self.identity(value)
         return self.call_id(value)
