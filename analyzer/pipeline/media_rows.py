@@ -1,6 +1,7 @@
 """The media rows of a batch, with what relays carry among them, on their way to the stream table in row order."""
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,11 +64,11 @@ def _interleaved(packets: PacketBatch, rows: I64, relayed: list[tuple[int, Datag
     origins = np.array([row for row, _ in relayed], np.int64)
     order = np.argsort(np.concatenate((rows, origins)), kind="stable")
     own = _columns(packets, relayed)
-    columns = {
+    columns: dict[str, Any] = {
         name: np.concatenate((getattr(packets, name)[rows], values.astype(getattr(packets, name).dtype)))[order]
         for name, values in own.items()
     }
-    inherited = {
+    inherited: dict[str, Any] = {
         field.name: getattr(packets, field.name)[np.concatenate((rows, origins))[order]]
         for field in fields(packets)
         if field.name in ("row", "layers")

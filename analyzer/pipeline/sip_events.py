@@ -25,7 +25,7 @@ class SipEvents:
         self._close = close
 
     def take(self, events: Iterable[object], carrier: Carrier, cites: tuple[Cite, ...] = ()) -> int:
-        """Files messages and anomalies; says how many messages there were. Values are checked in first copies only."""
+        """Files messages and anomalies; says how many messages there were. Values are checked in whole first copies."""
         messages = 0
         for event in events:
             if isinstance(event, Message):
@@ -34,7 +34,7 @@ class SipEvents:
                 if filed.record is not None:
                     for anomaly in event.anomalies:
                         self._ledger.add(anomaly, event.cites)
-                    if not filed.record.retransmission:
+                    if event.complete and not filed.record.retransmission:
                         self._ledger.extend(check(event, self._limits))
                 self._ledger.extend(filed.anomalies)
                 for call in filed.evicted:

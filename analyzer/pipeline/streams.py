@@ -103,6 +103,8 @@ class StreamHandler:
                 tls = self._tls.get(_key(vantage, endpoints))
                 if tls is not None and endpoints in tls.sides:
                     tls.state.lost_bytes(tls.sides[endpoints])
+                    lost = Gap(None, event.cite)
+                    self._plain_parsed(vantage, endpoints, self._inner.gap(vantage, endpoints, lost))
             elif isinstance(event, Closed):
                 self._parsed(vantage, endpoints, self._outer.close(vantage, endpoints))
                 self._plain_parsed(vantage, endpoints, self._inner.close(vantage, endpoints))

@@ -195,6 +195,16 @@ def test_empty_lines_before_a_request_are_passed_over() -> None:
     assert wire.run().signalling.counts.messages == 1
 
 
+def test_a_message_in_fragments_cites_every_one() -> None:
+    wire = Wire()
+    frames = wire.fragmented(A, B, message("OPTIONS", "pieces"))
+    assert len(frames) > 3
+    call = wire.run(finish=False).signalling.calls.get("pieces")
+    assert call is not None
+    (record,) = next(iter(call.legs.values())).messages
+    assert [cite.frame for cite in record.cites] == frames
+
+
 # -- ZRTP ------------------------------------------------------------------------------------------------------------
 
 HELLO_ACK = b"\x10\0\0\1ZRTP\x55\x66\xaa\xbb" + b"\x50\x5a\0\3HelloACK" + bytes(4)  # RFC 6189 5, 5.3

@@ -63,6 +63,25 @@ def test_a_thousand_short_connections_leave_no_state_behind() -> None:
     assert _held(engine) == NOTHING
 
 
+def test_a_gap_in_tls_is_a_gap_in_what_is_inside(tmp_path: Path) -> None:
+    """Records behind it open again (implicit numbers are tried), and the message that was cut is no longer awaited."""
+    wire = Wire()
+    client = at("192.0.2.1", 40_000)
+    tls = TlsWire(wire, client, SERVER, tmp_path)
+    cut = message("OPTIONS", "cut", b"v=0\r\n", via="TLS")
+    tls.send(client, message("OPTIONS", "before", via="TLS"))
+    tls.send(client, cut[:-3])
+    del wire.frames[tls.send(client, cut[-3:]) - 1]
+    tls.send(client, message("OPTIONS", "behind", via="TLS"))
+    wire.segment(SERVER, client)
+    keyring = Keyring()
+    keyring.add_key_log(tls.key_log, "keys")
+    engine = wire.run(finish=False, keyring=keyring)
+    assert engine.tcp.gaps == 1
+    assert [engine.signalling.calls.get(name) is not None for name in ("before", "behind")] == [True, True]
+    assert all(entry.kind.origin == "capture" for entry in engine.ledger.entries() if entry.kind.code.startswith("sip"))
+
+
 def test_opened_tls_with_websocket_inside_leaves_no_state_behind(tmp_path: Path) -> None:
     wire = Wire()
     client = at("192.0.2.1", 40_000)

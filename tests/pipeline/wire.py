@@ -55,6 +55,19 @@ class Wire:
         header = struct.pack(">HHHH", src.port, dst.port, 8 + len(payload), 0)
         return self._frame(src, dst, 17, header + payload)
 
+    def fragmented(self, src: Address, dst: Address, payload: bytes, size: int = 64) -> list[int]:
+        """A datagram in IPv4 fragments (RFC 791 3.2); gives their frame numbers."""
+        whole = struct.pack(">HHHH", src.port, dst.port, 8 + len(payload), 0) + payload
+        numbers = []
+        for at_byte in range(0, len(whole), size):
+            piece = whole[at_byte : at_byte + size]
+            numbers.append(self._frame(src, dst, 17, piece))
+            ts_ns, frame = self.frames[-1]
+            more = 0x2000 if at_byte + size < len(whole) else 0
+            mark = struct.pack(">HH", 9_999, more | at_byte // 8)
+            self.frames[-1] = ts_ns, frame[:4] + mark + frame[8:]
+        return numbers
+
     def segment(self, src: Address, dst: Address, payload: bytes = b"", flags: int = ACK) -> int:
         """The next segment of a direction; gives its frame number."""
         seq = self._next.get((src, dst), 1000)
