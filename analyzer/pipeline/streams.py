@@ -17,6 +17,8 @@ from analyzer.protocols.sip.probe import probe as probe_sip
 from analyzer.protocols.sip.stream import SipStream
 from analyzer.protocols.tls.records import HANDSHAKE, Record, RecordStream
 from analyzer.protocols.tls.records import probe as probe_tls
+from analyzer.protocols.websocket.frames import read_header, unmask
+from analyzer.protocols.websocket.handshake import starts
 from analyzer.protocols.websocket.message import Upgrade, WebSocketMessage
 from analyzer.protocols.websocket.parser import WebSocketStream
 from analyzer.protocols.websocket.probe import probe as probe_websocket
@@ -27,13 +29,21 @@ from analyzer.session.tls import Plaintext, Side, TlsConnection
 from analyzer.transport.cited import Chunk, Closed, Gap
 from analyzer.transport.tcp import TcpEvent, TcpReassembler
 
-_TWO_FRAMES = 10  # what the WebSocket probe says of two plausible frames in a row
-
 
 def _websocket(data: bytes) -> int:
-    """The WebSocket probe, which is asked again at each segment of an unknown stream: one frame alone is no proof."""
+    """The WebSocket probe, asked again at each segment of an unknown stream: in its middle, only SIP in a frame counts.
+
+    Two frames in a row are no proof there: Diameter, for one, looks like a run of empty ones.
+    """
     score = probe_websocket(data)
-    return score if score >= _TWO_FRAMES else min(score, 0)
+    if score < 0 or starts(data) is not False:
+        return score
+    header = read_header(data, 0)
+    if header is None:
+        return 0
+    payload = data[header.size : header.size + header.length]
+    inside = probe_sip(unmask(payload, header.mask))
+    return inside if inside or len(payload) < header.length else -1
 
 
 @dataclass(slots=True)

@@ -3,6 +3,8 @@
 import zlib
 from pathlib import Path
 
+import pytest
+
 from analyzer.core.addresses import Address
 from analyzer.pipeline.engine import Engine
 from analyzer.session.keyring import Keyring
@@ -104,13 +106,30 @@ def test_keepalives_and_other_content_are_no_sip() -> None:
     assert (connection.protocol, connection.inner) == ("websocket", "")
 
 
-def test_a_stream_joined_in_the_middle_needs_two_frames() -> None:
+@pytest.mark.parametrize("masked", [True, False])
+def test_a_stream_joined_in_the_middle_is_known_by_the_sip_in_it(masked: bool) -> None:
     wire = Wire()
-    whole = [frame(message("OPTIONS", f"ws{n}", via="WS"), masked=True) for n in (1, 2)]
-    wire.tcp(CLIENT, SERVER, whole[0])
-    assert wire.run(finish=False).signalling.counts.messages == 0
-    wire.tcp(CLIENT, SERVER, whole[1])
-    assert wire.run(finish=False).signalling.counts.messages == 2
+    wire.tcp(CLIENT, SERVER, frame(b"\r\n\r\n", masked=masked))
+    whole = frame(message("OPTIONS", "ws1", via="WS"), masked=masked)
+    wire.tcp(CLIENT, SERVER, whole[:20])
+    wire.tcp(CLIENT, SERVER, whole[20:])
+    engine = wire.run()
+    assert engine.signalling.counts.messages == 1
+    assert anomalies(engine) == {}
+
+
+def test_other_protocols_are_not_taken_for_frames() -> None:
+    """Diameter (RFC 6733 3) starts 01 00: to WebSocket an empty first fragment, and a plausible one behind it."""
+    wire = Wire()
+    wire.connect(CLIENT, SERVER)
+    for content in (bytes.fromhex("0100012c80000101") + bytes(292), b"\x81\x05Hello\x81\x05Hello", b"\x89\0\x89\0"):
+        for _ in range(3):
+            wire.tcp(CLIENT, SERVER, content)
+    engine = wire.run()
+    connection = engine.connections.find(flow(CLIENT, SERVER, 6))
+    assert connection is not None
+    assert connection.protocol == ""
+    assert anomalies(engine) == {}
 
 
 def _secure(tmp_path: Path, client: Address, server: Address) -> tuple[Wire, TlsWire, Keyring]:
