@@ -40,6 +40,7 @@ class Limits:
     bfcp_attributes: int = 1_024  # of one message, nested ones counted
     bfcp_fragmented: int = 256  # messages whose fragments are not all here
     turn_channels: int = 65_536  # bindings of TURN channels to peers, all flows together
+    dtls_handshakes: int = 2_048  # under way at once
     # session
     dialogs: int = 100_000
     calls: int = 50_000

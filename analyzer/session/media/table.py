@@ -18,10 +18,11 @@ from analyzer.core.limits import Limits
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.protocols.rtp import rtcp
 from analyzer.session.media.closed import ClosedStreams
-from analyzer.session.media.columns import CLOCKS, Groups, Recognised, group_rtp
+from analyzer.session.media.columns import CLOCKS, Groups, group_rtp, recognise
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media.record import RtcpRecord, StreamRecord, View
 from analyzer.session.media.statistics import SAMPLE, summarise
+from analyzer.session.media.zrtp import ZrtpFlows
 
 I64 = npt.NDArray[np.int64]
 DROPOUT = 3_000  # RFC 3550 A.1 MAX_DROPOUT: a wider gap is a restart
@@ -86,12 +87,14 @@ class StreamTable:
         self._rtcp: OrderedDict[tuple[Address, Address], _Rtcp] = OrderedDict()
         self._ordinal = 0
         self.evicted = 0
+        self.zrtp = ZrtpFlows(limits)
 
     def __len__(self) -> int:
         return len(self._streams)
 
-    def feed(self, packets: PacketBatch, found: Recognised) -> None:
-        """Takes rows that were recognised as RTP or RTCP."""
+    def feed(self, packets: PacketBatch, rows: I64) -> None:
+        """Takes UDP rows whose first payload byte may be that of RTP or RTCP; what is neither is passed over."""
+        found = recognise(packets, rows)
         self._feed_rtp(packets, found.rtp)
         for row in found.rtcp.tolist():
             self._feed_rtcp(packets, row)
@@ -285,8 +288,9 @@ class StreamTable:
         return self._closed.take(address, first_ns, last_ns)
 
     def last_activity(self, address: Address) -> int:
-        """Time of the latest packet towards an address among open streams, 0 if none."""
-        return max((self._streams[key].last_ns for key in self._to.get(address, ())), default=0)
+        """Time of the latest packet towards an address in streams that are open or were let go lately, 0 if none."""
+        open_ns = max((self._streams[key].last_ns for key in self._to.get(address, ())), default=0)
+        return max(open_ns, self._closed.last_activity(address))
 
 
 def endpoints_of(packets: PacketBatch, row: int) -> Endpoints:
