@@ -1,5 +1,6 @@
 """Captures from files: opened, merged by time, fed to the engine, reported."""
 
+import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -106,6 +107,7 @@ def analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall]
     engine = Engine(sources, setup)
     engine.closer.watch = watch
     taken = [0] * len(readers)
+    gc.set_threshold(200_000, 20, 100)  # the engine's tables hold many objects and no cycles
     interrupted = False
     try:
         for batch in _batches(readers, observer):

@@ -19,7 +19,7 @@ from analyzer.core.severity import Severity
 TRUNCATED = define("capture.truncated", Severity.LOW, "The capture ends in the middle of a record", "", "capture")
 BROKEN = define("capture.broken", Severity.MEDIUM, "The capture is damaged; what follows was not read", "", "capture")
 
-_BLOCK = 4 * 1024 * 1024
+_BLOCK = 8 * 1024 * 1024
 _HEAD = 24  # bytes that tell the format
 _PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
 
@@ -105,9 +105,11 @@ class CaptureReader:
 
     def _note(self, batch: FrameBatch) -> None:
         info = self.info
-        low, high = int(batch.ts_ns.min()), int(batch.ts_ns.max())
-        info.first_ns = low if info.first_ns is None else min(info.first_ns, low)
-        info.last_ns = high if info.last_ns is None else max(info.last_ns, high)
+        times = batch.ts_ns[batch.captured > 0]  # a record without a packet need not have a time
+        if len(times):
+            low, high = int(times.min()), int(times.max())
+            info.first_ns = low if info.first_ns is None else min(info.first_ns, low)
+            info.last_ns = high if info.last_ns is None else max(info.last_ns, high)
         info.frames += len(batch)
 
     def _fill(self) -> bool:

@@ -18,6 +18,7 @@ class Limits:
     ring_block_bytes: int = 1024**2  # of it handed over at once; holds the largest packet
     # net
     decode_depth: int = 8  # tunnels and encapsulations stacked in one frame
+    vantages: int = 1_024  # interfaces of "any" captures told apart
     fragments_per_packet: int = 128
     fragment_bytes: int = 4 * 1024**2  # held for unfinished packets, all together
     fragment_timeout_ns: int = 30 * SECOND_NS
@@ -37,13 +38,20 @@ class Limits:
     nesting: int = 8
     sdp_lines: int = 2_000
     inflated_bytes: int = 1024**2  # one WebSocket message
+    msrp_messages: int = 1_024  # whose chunks are not all here, in one direction
+    bfcp_attributes: int = 1_024  # of one message, nested ones counted
+    bfcp_fragmented: int = 256  # messages whose fragments are not all here
     turn_channels: int = 65_536  # bindings of TURN channels to peers, all flows together
+    dtls_handshakes: int = 2_048  # under way at once
     # session
     dialogs: int = 100_000
     calls: int = 50_000
     messages_per_call: int = 2_000
     streams: int = 100_000
     sequence_ranges: int = 512  # disjoint runs of sequence numbers remembered for a stream
+    srtp_roc_search: int = 1_024  # roll-over counters tried for a stream whose beginning is not in the capture
+    srtp_window: int = 1_024  # packet indices of a stream remembered to tell a duplicate from a reused index
+    srtp_prime: int = 64  # roll-over counters that the fast path is led through to join a stream late
     sighting_window_ns: int = 2 * SECOND_NS
     stream_idle_ns: int = 60 * SECOND_NS
     linger_ns: int = 30 * SECOND_NS

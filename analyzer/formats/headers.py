@@ -1,12 +1,15 @@
 """Splitting of header values: commas, parameters and quoted strings (RFC 3261 25.1)."""
 
 
-def split(value: str, separator: str = ",") -> tuple[str, ...]:
-    """The parts of a value between separators that are outside quoted strings and angle brackets, stripped."""
+def split(value: str, separator: str = ",", keep_empty: bool = False) -> tuple[str, ...]:
+    """The parts of a value between separators that are outside quoted strings and angle brackets, stripped.
+
+    Empty parts are left out unless `keep_empty`.
+    """
     if separator not in value:
-        return (value.strip(),) if value.strip() else ()
+        return (value.strip(),) if keep_empty or value.strip() else ()
     if '"' not in value and "<" not in value:
-        return tuple(part for part in map(str.strip, value.split(separator)) if part)
+        return tuple(part for part in map(str.strip, value.split(separator)) if part or keep_empty)
     parts: list[str] = []
     start, quoted, angle, escaped = 0, False, False, False
     for index, char in enumerate(value):
@@ -22,7 +25,7 @@ def split(value: str, separator: str = ",") -> tuple[str, ...]:
             parts.append(value[start:index].strip())
             start = index + 1
     parts.append(value[start:].strip())
-    return tuple(part for part in parts if part)
+    return tuple(part for part in parts if part or keep_empty)
 
 
 def unquote(value: str) -> str:
@@ -44,6 +47,8 @@ def balanced(value: str) -> bool:
     """Whether every quoted string of the value is closed."""
     if '"' not in value:
         return True
+    if "\\" not in value:
+        return value.count('"') % 2 == 0
     quoted = escaped = False
     for char in value:
         if escaped:

@@ -6,6 +6,9 @@ from analyzer.core.limits import Limits
 from analyzer.core.text import decode, encode
 from analyzer.formats.headers import parameters
 
+BOUNDARY_MOST = 200
+"""Characters of a boundary that is used; RFC 2046 5.1.1 allows 70."""
+
 
 @dataclass(frozen=True, slots=True)
 class BodyPart:
@@ -31,7 +34,7 @@ def parts_of(content_type: str, disposition: str, body: bytes, limits: Limits) -
         kind, disposal, data, depth = pending.pop()
         name, params = media_type(kind)
         boundary = params.get("boundary", "")
-        nested = name.startswith("multipart/") and 0 < len(boundary) <= 200
+        nested = name.startswith("multipart/") and 0 < len(boundary) <= BOUNDARY_MOST
         if len(found) >= limits.body_parts:
             return tuple(found), True
         if not nested or depth >= limits.nesting:
@@ -41,7 +44,8 @@ def parts_of(content_type: str, disposition: str, body: bytes, limits: Limits) -
         pieces, more = _split(data, b"--" + encode(boundary), limits.body_parts)
         cut = cut or more
         for piece in reversed(pieces):
-            inner, inner_disposal, content = _entity(piece)
+            inner, inner_disposal, content, long = _entity(piece, limits.header_bytes)
+            cut = cut or long
             pending.append((inner, inner_disposal, content, depth + 1))
     return tuple(found), cut
 
@@ -59,17 +63,17 @@ def _split(data: bytes, mark: bytes, most: int) -> tuple[list[bytes], bool]:
     return pieces, False
 
 
-def _entity(piece: bytes) -> tuple[str, str, bytes]:
+def _entity(piece: bytes, most: int) -> tuple[str, str, bytes, bool]:
     if piece.startswith((b"\r\n", b"\n")):
-        return "text/plain", "", piece.partition(b"\n")[2]
+        return "text/plain", "", piece.partition(b"\n")[2], False
     ends = [(at, len(mark)) for mark in (b"\n\r\n", b"\n\n") if (at := piece.find(mark)) >= 0]
     at, size = min(ends, default=(len(piece), 0))
     kind, disposal = "text/plain", ""
-    for line in decode(piece[:at][:8192]).replace("\r", "").replace("\n ", " ").replace("\n\t", " ").split("\n"):
+    for line in decode(piece[: min(at, most)]).replace("\r", "").replace("\n ", " ").replace("\n\t", " ").split("\n"):
         name, _, value = line.partition(":")
         match name.strip().lower():
             case "content-type" | "c":
                 kind = value.strip()
             case "content-disposition":
                 disposal = value.strip()
-    return kind, disposal, piece[at + size :]
+    return kind, disposal, piece[at + size :], at > most

@@ -44,8 +44,8 @@ CONTRACT = {
     "RuleRow": "id pack title severity pass fail open n/a",
     "ClauseRow": "document clause status rules",
     "Cite": "capture interface frame offset length note",
-    "Finding": "id rule severity verdict title message where evidence wireshark caveats references fix +needs +occurrences "
-    "accepted baseline",
+    "Finding": "id rule severity verdict title message where evidence wireshark caveats references fix "
+    "+needs +occurrences accepted baseline",
 }
 
 

@@ -25,17 +25,32 @@ def counter_mode(key: Secret) -> Callable[[bytes, bytes], bytes]:
     return apply
 
 
-def hmac_sha1(key: Secret) -> Callable[[bytes, bytes], bytes]:
-    """HMAC-SHA1 keyed with `key`: (message, rest of message) to 20 bytes (RFC 3711 4.2.1)."""
-    keyed = hmac.new(key.reveal(), None, "sha1")
+class HmacSha1:
+    """HMAC-SHA1 keyed once (RFC 3711 4.2.1)."""
 
-    def mac(message: bytes, rest: bytes) -> bytes:
-        state = keyed.copy()
+    __slots__ = ("_keyed",)
+
+    def __init__(self, key: Secret) -> None:
+        self._keyed = hmac.new(key.reveal(), None, "sha1")
+
+    def __call__(self, message: bytes, rest: bytes) -> bytes:
+        """The 20 bytes for `message` followed by `rest`."""
+        state = self._keyed.copy()
         state.update(message)
         state.update(rest)
         return state.digest()
 
-    return mac
+    def over(self, message: bytes) -> Callable[[bytes], bytes]:
+        """The same for one message and many a `rest`."""
+        begun = self._keyed.copy()
+        begun.update(message)
+
+        def mac(rest: bytes) -> bytes:
+            state = begun.copy()
+            state.update(rest)
+            return state.digest()
+
+        return mac
 
 
 def gcm_open(key: Secret, tag_size: int) -> Callable[[bytes, bytes, bytes, bytes], bytes | None]:

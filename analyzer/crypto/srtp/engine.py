@@ -1,12 +1,12 @@
 """One master key and one packet to plaintext: every suite, any roll-over counter, any length."""
 
 import hmac
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from analyzer.core.secrets import Secret
-from analyzer.crypto.srtp.ciphers import counter_mode, gcm_open, hmac_sha1
+from analyzer.crypto.srtp.ciphers import HmacSha1, counter_mode, gcm_open
 from analyzer.crypto.srtp.kdf import Label, derive
 from analyzer.crypto.srtp.packets import RtcpParts, RtpParts, extension_mask, rtcp_parts, rtp_parts
 from analyzer.crypto.srtp.reasons import Reason
@@ -25,7 +25,7 @@ class _Session:
 
     salt: int
     crypt: Callable[[bytes, bytes], bytes] = _nothing
-    mac: Callable[[bytes, bytes], bytes] | None = None
+    mac: HmacSha1 | None = None
     gcm: Callable[[bytes, bytes, bytes, bytes], bytes | None] | None = None
     extension: Callable[[bytes, bytes], bytes] = _nothing
     extension_salt: int = 0
@@ -100,6 +100,11 @@ class SrtpContext:
         return f"SrtpContext({self.suite.name}, mki={self.mki.hex() or None})"
 
     @property
+    def master_and_salt(self) -> tuple[Secret, Secret]:
+        """The master key and its salt."""
+        return self._master, self._salt
+
+    @property
     def material(self) -> Secret:
         """Key and salt in one."""
         return Secret(self._master.reveal() + self._salt.reveal())
@@ -153,6 +158,18 @@ class SrtpContext:
             if not self.unencrypted_srtp:
                 plain = session.crypt(_counter(session.salt, parts.ssrc, index), plain)
         return self._plain_header(parts, session, index) + plain
+
+    def find_rtp(self, parts: RtpParts, rocs: Iterable[int]) -> tuple[int, bytes] | None:
+        """The first of `rocs` at which the packet verifies, with the plain packet."""
+        session = self._session(False, parts.seq)
+        if session.mac and parts.tag and not self.kdr:  # the packet is hashed once for all counters
+            mac, size = session.mac.over(parts.packet[: parts.body_end]), len(parts.tag)
+            rocs = (roc for roc in rocs if mac(roc.to_bytes(4, "big"))[:size] == parts.tag)
+        for roc in rocs:
+            plain = self.open_rtp(parts, roc)
+            if isinstance(plain, bytes):
+                return roc, plain
+        return None
 
     def open_rtcp(self, parts: RtcpParts) -> bytes | Reason:
         """Verifies and decrypts an SRTCP packet at the index it carries."""
@@ -209,7 +226,7 @@ class SrtpContext:
             opened = gcm_open(cipher_key, self.rtcp_tag if rtcp else self.rtp_tag)
             return _Session(salt, gcm=opened, extension=extension, extension_salt=extension_salt)
         crypt: Callable[[bytes, bytes], bytes] = counter_mode(cipher_key) if suite.encrypts else _nothing
-        mac = hmac_sha1(key(first + 1, suite.auth_key))
+        mac = HmacSha1(key(first + 1, suite.auth_key))
         return _Session(salt, crypt, mac, extension=extension, extension_salt=extension_salt)
 
     def _tag(self, default: int, override: int | None) -> int:

@@ -1,6 +1,7 @@
 """A SIP message: start line and headers split at once, everything typed on demand (RFC 3261 7)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from analyzer.core.anomalies import Anomaly
@@ -10,6 +11,12 @@ from analyzer.core.numbers import decimal
 from analyzer.formats.headers import parameters, split
 from analyzer.formats.mime import BodyPart, media_type, parts_of
 from analyzer.formats.uri import host_port, parse_name_addr
+
+ADDRESSES = frozenset(
+    ("contact", "diversion", "from", "history-info", "p-asserted-identity", "p-preferred-identity", "path",
+     "record-route", "refer-to", "referred-by", "reply-to", "route", "service-route", "to")
+)  # fmt: skip
+"""The headers whose values are addresses: a display name, a URI, parameters."""
 
 
 class Header(NamedTuple):
@@ -34,7 +41,10 @@ class Via:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request or response with the frames that carried it. `complete` is False if bytes are known to be missing."""
+    """A request or response with the frames that carried it. `complete` is False if bytes are known to be missing.
+
+    `index` is the first value of each header name, where the reader has made it.
+    """
 
     method: str
     status: int | None
@@ -47,6 +57,7 @@ class Message:
     cites: tuple[Cite, ...]
     complete: bool = True
     anomalies: tuple[Anomaly, ...] = ()
+    index: Mapping[str, str] | None = field(default=None, repr=False, compare=False)
 
     @property
     def ts_ns(self) -> int:
@@ -64,6 +75,8 @@ class Message:
 
     def first(self, name: str) -> str | None:
         """The value of the first header of that name."""
+        if self.index is not None:
+            return self.index.get(name)
         for header in self.headers:
             if header.name == name:
                 return header.value
@@ -83,12 +96,12 @@ class Message:
     @property
     def from_tag(self) -> str:
         """The tag of From."""
-        return parse_name_addr(self.first("from") or "").params.get("tag", "")
+        return _tag(self.first("from") or "")
 
     @property
     def to_tag(self) -> str:
         """The tag of To."""
-        return parse_name_addr(self.first("to") or "").params.get("tag", "")
+        return _tag(self.first("to") or "")
 
     @property
     def from_uri(self) -> str:
@@ -108,7 +121,10 @@ class Message:
     @property
     def branch(self) -> str:
         """The branch of the top Via."""
-        parts = split(self.first("via") or "")
+        value = self.first("via") or ""
+        if '"' not in value and "<" not in value:
+            return _parameter(value.partition(",")[0], "branch")
+        parts = split(value)
         return parse_via(parts[0]).branch if parts else ""
 
     @property
@@ -131,6 +147,22 @@ class Message:
     def identities(self, name: str) -> tuple[str, ...]:
         """The URIs of a header such as p-asserted-identity, in order."""
         return tuple(parse_name_addr(part).uri for value in self.all(name) for part in split(value))
+
+
+def _tag(value: str) -> str:
+    before, bracket, behind = value.partition(">")
+    if not bracket or ">" in behind or '"' in behind or "<" not in before:
+        return parse_name_addr(value).params.get("tag", "")
+    return _parameter(behind, "tag")
+
+
+def _parameter(value: str, wanted: str) -> str:
+    """The first parameter of that name in a value without quotes and brackets."""
+    for part in value.split(";")[1:]:
+        name, _, text = part.partition("=")
+        if name == wanted or name.strip().lower() == wanted:
+            return text.strip()
+    return ""
 
 
 def parse_via(value: str) -> Via:

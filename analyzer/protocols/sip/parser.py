@@ -2,6 +2,7 @@
 
 import re
 import sys
+from itertools import islice
 
 from analyzer.core.anomalies import Anomaly, AnomalyKind
 from analyzer.core.cites import Cite
@@ -10,7 +11,7 @@ from analyzer.core.numbers import decimal
 from analyzer.core.text import decode, safe
 from analyzer.formats.headers import balanced
 from analyzer.protocols.sip import anomalies as kinds
-from analyzer.protocols.sip.message import Header, Message
+from analyzer.protocols.sip.message import ADDRESSES, Header, Message
 from analyzer.protocols.sip.probe import is_start, start_within
 from analyzer.transport.parser import Skipped
 
@@ -24,8 +25,8 @@ _COMPACT = {
 }  # fmt: skip
 _NAMES = dict(_COMPACT)
 _NAMES_MOST = 4096
-_ONCE = ("call-id", "cseq", "from", "to", "max-forwards", "content-length", "content-type")
-_NEEDED = ("call-id", "cseq", "from", "to", "via")
+_ONCE = frozenset(("call-id", "cseq", "from", "to", "max-forwards", "content-length", "content-type"))
+_NEEDED = frozenset(("call-id", "cseq", "from", "to", "via"))
 
 
 def canonical(raw: str) -> str:
@@ -34,9 +35,20 @@ def canonical(raw: str) -> str:
     if name is None:
         lower = raw.strip().lower()
         name = _COMPACT.get(lower, lower)
-        if len(_NAMES) < _NAMES_MOST and len(raw) <= 64:
+        if len(_NAMES) < _NAMES_MOST and len(raw) <= 64 and lower and not {" ", "\t"} & set(lower):
             _NAMES[raw] = name
     return name
+
+
+def _unfold(lines: list[str]) -> list[str]:
+    """Joins continuation lines (RFC 3261 7.3.1); the start line stays as it is."""
+    folded: list[list[str]] = [[lines[0]]]
+    for line in lines[1:]:
+        if line[:1] in (" ", "\t") and len(folded) > 1:
+            folded[-1].append(line.strip())
+        else:
+            folded.append([line.rstrip()])
+    return [" ".join(pieces) for pieces in folded]
 
 
 def header_end(data: bytes | bytearray, start: int = 0, stop: int = sys.maxsize) -> tuple[int, int] | None:
@@ -46,77 +58,87 @@ def header_end(data: bytes | bytearray, start: int = 0, stop: int = sys.maxsize)
 
 
 class Head:
-    """The start line and headers of a message while it is being read."""
+    """The start line and headers of a message while it is being read; `first` is the first value of each name."""
 
-    __slots__ = ("_cites", "anomalies", "headers", "start")
+    __slots__ = ("_cites", "anomalies", "first", "headers", "start")
 
     def __init__(self, data: bytes, cites: tuple[Cite, ...], limits: Limits) -> None:
         self._cites = cites
         self.anomalies: list[Anomaly] = []
         self.headers: list[Header] = []
-        if data.count(b"\n") != data.count(b"\r\n"):
-            self.note(kinds.BARE_LF)
-        lines = decode(data).replace("\r\n", "\n").split("\n")
-        if b"\r" in data and any("\r" in line for line in lines):
-            self.note(kinds.BARE_CR)
+        self.first: dict[str, str] = {}
+        text = decode(data)
+        lines = text.split("\r\n")
+        ends = len(lines) - 1
+        if text.count("\n") != ends or text.count("\r") != ends:
+            if text.count("\n") != ends:
+                self.note(kinds.BARE_LF)
+            lines = text.replace("\r\n", "\n").split("\n")
+            if any("\r" in line for line in lines):
+                self.note(kinds.BARE_CR)
         self.start = lines[0]
-        self._split(lines[1:], limits.headers)
+        if "\n " in text or "\n\t" in text:
+            lines = _unfold(lines)
+        if len(lines) > limits.headers:
+            count = sum(map(bool, lines[1:]))
+            if count > limits.headers:
+                self.note(kinds.HEADERS_LIMIT, str(count))
+        self._split(lines, limits.headers, '"' in text)
 
     def note(self, kind: AnomalyKind, detail: str = "") -> None:
         """Names something wrong."""
         self.anomalies.append(Anomaly(kind, self._cites, safe(detail)))
 
-    def _split(self, lines: list[str], most: int) -> None:
-        folded: list[list[str]] = []
-        for line in lines:
-            if line[:1] in (" ", "\t") and folded:
-                folded[-1].append(line.strip())
-            elif line:
-                folded.append([line])
-        if len(folded) > most:
-            self.note(kinds.HEADERS_LIMIT, str(len(folded)))
-        for pieces in folded[:most]:
-            raw, colon, value = pieces[0].partition(":")
-            if not colon or not raw.strip() or " " in raw.strip():
-                self.note(kinds.HEADER_SYNTAX, pieces[0])
-                if not colon:
-                    continue
-            text = " ".join([value.strip(), *pieces[1:]]).strip() if len(pieces) > 1 else value.strip()
-            self.headers.append(Header(canonical(raw), raw, text))
-
-    def has(self, name: str) -> bool:
-        """Whether a header of that long lower-case name is there."""
-        return any(header.name == name for header in self.headers)
+    def _split(self, lines: list[str], most: int, quoted: bool) -> None:
+        headers, first, known, new = self.headers, self.first, _NAMES, tuple.__new__
+        for line in islice(filter(None, islice(lines, 1, None)), most):
+            raw, colon, value = line.partition(":")
+            name = known.get(raw)
+            if name is None or not colon:
+                word = raw.strip()
+                if not colon or not word or " " in word or "\t" in word:
+                    self.note(kinds.HEADER_SYNTAX, line)
+                    if not colon:
+                        continue
+                name = canonical(raw)
+            value = value.strip()
+            headers.append(new(Header, (name, raw, value)))
+            if name not in first:
+                first[name] = value
+            elif name in _ONCE:
+                self.note(kinds.REPEATED, name)
+            if quoted and '"' in value and name in ADDRESSES and not balanced(value):
+                self.note(kinds.QUOTES, name)
 
     def content_length(self) -> int | None:
         """Content-Length, the first of several; None if missing or unreadable, which the second is named."""
-        for header in self.headers:
-            if header.name == "content-length":
-                size = decimal(header.value)
-                if size is None:
-                    self.note(kinds.LENGTH_INVALID, header.value)
-                return size
-        return None
+        value = self.first.get("content-length")
+        if value is None:
+            return None
+        size = decimal(value)
+        if size is None:
+            self.note(kinds.LENGTH_INVALID, value)
+        return size
 
     def message(self, raw: bytes, body: bytes, cites: tuple[Cite, ...], complete: bool = True) -> Message:
         """The finished message."""
         method, status, reason, uri, version = self._start_line()
-        values: dict[str, str] = {}
-        for header in self.headers:
-            if header.name in values and header.name in _ONCE:
-                self.note(kinds.REPEATED, header.name)
-            values.setdefault(header.name, header.value)
-            if '"' in header.value and not balanced(header.value):
-                self.note(kinds.QUOTES, header.name)
-        missing = [name for name in _NEEDED if name not in values]
-        if missing:
-            self.note(kinds.MISSING, ", ".join(missing))
-        named = self._cseq(values.get("cseq"), method if status is None else "")
+        if not self.first.keys() >= _NEEDED:
+            self.note(kinds.MISSING, ", ".join(sorted(_NEEDED - self.first.keys())))
+        named = self._cseq(self.first.get("cseq"), method if status is None else "")
+        hops = self.first.get("max-forwards")
+        if hops is not None and not 0 <= (-1 if (number := decimal(hops)) is None else number) <= 255:
+            self.note(kinds.MAX_FORWARDS, hops)
         headers, found = tuple(self.headers), tuple(self.anomalies)
-        return Message(method or named, status, reason, uri, version, headers, body, raw, cites, complete, found)
+        return Message(
+            method or named, status, reason, uri, version, headers, body, raw, cites, complete, found, self.first
+        )
 
     def _start_line(self) -> tuple[str, int | None, str, str, str]:
         line = self.start
+        words = line.split(" ")
+        if len(words) == 3 and words[2] == "SIP/2.0" and words[1] and "<" not in words[1] and words[0]:
+            return words[0], None, "", words[1], "SIP/2.0"
         if line[:4].upper() == "SIP/":
             version, _, rest = line.partition(" ")
             code, _, reason = rest.partition(" ")
@@ -137,7 +159,7 @@ class Head:
     def _cseq(self, value: str | None, method: str) -> str:
         if value is None:
             return ""
-        number, _, named = value.partition(" ")
+        number, _, named = value.replace("\t", " ").partition(" ")
         size, named = decimal(number), named.strip()
         if size is None or size >= 1 << 31 or not named:
             self.note(kinds.CSEQ, value)

@@ -16,6 +16,9 @@ _WITHIN = re.compile(
 
 def is_start(line: bytes) -> bool:
     """Whether one line, with or without its end, is a request or status line, of any version."""
+    words = line.split(b" ", 3)
+    if len(words) == 3 and words[2] == b"SIP/2.0\r\n" and words[0].isalpha() and len(line) <= 4096:
+        return 0 < len(words[0]) <= 64 and bool(words[1]) and b"\r" not in words[1]
     return len(line) <= LINE_BYTES and b"SIP/" in line.upper() and _START.fullmatch(line) is not None
 
 

@@ -142,11 +142,11 @@ class SipStream:
             self._cut, self._total = True, most
             return True
         size = head.content_length()
-        if not head.has("content-length"):
+        if "content-length" not in head.first:
             head.note(kinds.LENGTH_MISSING)
         self._scan = self._body
         self._total = self._body + (size or 0)
-        if size is None and head.has("content-type"):
+        if size is None and "content-type" in head.first:
             self._total = _UNTIL_NEXT
         elif self._total > self._limits.message_bytes:
             head.note(kinds.TOO_LONG, str(self._total))

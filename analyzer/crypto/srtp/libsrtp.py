@@ -1,0 +1,147 @@
+"""libsrtp as a way to open runs of packets quickly: the one module that knows pylibsrtp.
+
+pylibsrtp's public API allocates for every packet and refuses more than 1,500 bytes. Its binding, called with a
+buffer of our own, does neither, at half the cost; it is private, so it is used only after it has opened packets of
+every profile exactly as the engine does. Otherwise the public API serves, else none.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Protocol
+
+from analyzer.core.secrets import Secret
+from analyzer.crypto.srtp.engine import SrtpContext, split_material
+from analyzer.crypto.srtp.suites import SUITES, Suite
+
+_PROFILES = {
+    "AES_CM_128_HMAC_SHA1_80": "SRTP_PROFILE_AES128_CM_SHA1_80",
+    "AES_CM_128_HMAC_SHA1_32": "SRTP_PROFILE_AES128_CM_SHA1_32",
+    "AEAD_AES_128_GCM": "SRTP_PROFILE_AEAD_AES_128_GCM",
+    "AEAD_AES_256_GCM": "SRTP_PROFILE_AEAD_AES_256_GCM",
+}
+_ROOM = 65_536 + 256
+_PUBLIC_ROOM = 1_500
+
+
+class Opener(Protocol):
+    """An inbound libsrtp session of one key."""
+
+    def run(self, packets: Sequence[bytes], first: int, out: list[Any]) -> int:
+        """Appends the plain packets from `first` on to `out` until one is refused; returns how many were opened."""
+        ...
+
+
+def serves(context: SrtpContext) -> bool:
+    """Whether libsrtp, as pylibsrtp exposes it, can open what this key protects."""
+    suite = context.suite
+    return (
+        suite.name in _PROFILES
+        and not context.mki
+        and not context.kdr
+        and not (context.unencrypted_srtp or context.unauthenticated or context.encrypted_extensions)
+        and context.rtp_tag == suite.rtp_tag
+    )
+
+
+def opener(context: SrtpContext, window: int) -> Opener | None:
+    """A session for a key that `serves`, starting at roll-over counter 0; None where pylibsrtp is missing."""
+    kind = _kind()
+    return None if kind is None else kind(context.suite, context.material, window)
+
+
+def _policy(suite: Suite, material: Secret, window: int, outbound: bool = False) -> Any:
+    from pylibsrtp import Policy
+
+    policy = Policy(
+        key=material.reveal(),
+        ssrc_type=Policy.SSRC_ANY_OUTBOUND if outbound else Policy.SSRC_ANY_INBOUND,
+        srtp_profile=getattr(Policy, _PROFILES[suite.name]),
+    )
+    policy.window_size = min(max(window, 64), 0x7FFF)
+    return policy
+
+
+class PublicOpener:
+    """The public API."""
+
+    def __init__(self, suite: Suite, material: Secret, window: int) -> None:
+        from pylibsrtp import Error, Session
+
+        self._refused = Error
+        self._session = Session(_policy(suite, material, window))
+
+    def run(self, packets: Sequence[bytes], first: int, out: list[Any]) -> int:
+        """See Opener."""
+        unprotect, append = self._session.unprotect, out.append
+        at = first
+        try:
+            while at < len(packets) and len(packets[at]) <= _PUBLIC_ROOM:
+                append(unprotect(packets[at]))
+                at += 1
+        except self._refused:
+            pass
+        return at - first
+
+
+class BindingOpener:
+    """The binding under the public API, called in place on a copy of each packet in one aligned buffer."""
+
+    def __init__(self, suite: Suite, material: Secret, window: int) -> None:
+        from pylibsrtp import Session, _binding
+
+        self._session = Session(_policy(suite, material, window))  # owns the libsrtp session
+        self._handle = self._session._srtp[0]  # noqa: SLF001 - self-tested by `_agrees`
+        self._unprotect = _binding.lib.srtp_unprotect
+        self._memory = _binding.ffi.new("char[]", _ROOM)
+        self._buffer = _binding.ffi.buffer(self._memory)
+        self._length = _binding.ffi.new("int *")
+
+    def run(self, packets: Sequence[bytes], first: int, out: list[Any]) -> int:
+        """See Opener."""
+        unprotect, handle, memory = self._unprotect, self._handle, self._memory
+        buffer, length, append = self._buffer, self._length, out.append
+        for at in range(first, len(packets)):
+            packet = packets[at]
+            size = len(packet)
+            if size > _ROOM:
+                return at - first
+            buffer[0:size] = packet
+            length[0] = size
+            if unprotect(handle, memory, length):
+                return at - first
+            append(buffer[0 : length[0]])
+        return max(0, len(packets) - first)
+
+
+@lru_cache(maxsize=1)
+def _kind() -> type[PublicOpener] | type[BindingOpener] | None:
+    """The best way in that opens packets exactly as the engine does."""
+    for kind in (BindingOpener, PublicOpener):
+        try:
+            if all(_agrees(kind, suite) for suite in SUITES if suite.name in _PROFILES):
+                return kind
+        except (ImportError, AttributeError, TypeError, ValueError, OSError):  # another pylibsrtp, or none
+            continue
+    return None
+
+
+def _agrees(kind: type[PublicOpener] | type[BindingOpener], suite: Suite) -> bool:
+    from pylibsrtp import Session
+
+    material = Secret(bytes(range(suite.key + suite.salt)))
+    split = split_material(suite, material)
+    if split is None:
+        return False
+    sender = Session(_policy(suite, material, 64, outbound=True))
+    header = bytes.fromhex("9000000100000000cafebabebede000110aa0000")
+    protected = [sender.protect(header[:3] + bytes((n,)) + header[4:] + bytes(n)) for n in (1, 2, 160)]
+    context = SrtpContext(suite, *split)
+    expected = [context.unprotect_rtp(packet, 0) for packet in protected]
+    wrong = protected[2][:-1] + bytes((protected[2][-1] ^ 1,))
+    out: list[Any] = []
+    subject = kind(suite, material, 64)
+    return (
+        subject.run([*protected[:2], wrong], 0, out) == 2
+        and subject.run([protected[2], protected[2]], 0, out) == 1
+        and out == expected
+    )

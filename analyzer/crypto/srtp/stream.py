@@ -1,0 +1,332 @@
+"""One SSRC: which master key and roll-over counter open each packet, and what the packets say about replay."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.core.limits import Limits
+from analyzer.crypto.srtp.engine import SrtpContext
+from analyzer.crypto.srtp.packets import RtpParts
+from analyzer.crypto.srtp.reasons import Reason
+from analyzer.crypto.srtp.rollover import Rollover
+
+_SEARCH_UNLOCKED = frozenset((1, 8, 64))  # at which failures in a row the roll-over counter is searched
+_SEARCH_LOCKED = frozenset((4, 16, 64))
+_RETRIED = 256  # packets before a lock that are tried again
+
+
+class PacketColumns(NamedTuple):
+    """Packets of one stream in one buffer: where each begins, and how many bytes it has."""
+
+    buffer: bytes | bytearray | memoryview
+    starts: npt.NDArray[np.integer]
+    lengths: npt.NDArray[np.integer]
+
+
+Packets: TypeAlias = Sequence[bytes] | PacketColumns
+
+
+def packet_list(packets: Packets) -> Sequence[bytes]:
+    """The packets as bytes of their own."""
+    if not isinstance(packets, PacketColumns):
+        return packets
+    view = memoryview(packets.buffer)
+    return [
+        bytes(view[start : start + length])
+        for start, length in zip(packets.starts.tolist(), packets.lengths.tolist(), strict=True)
+    ]
+
+
+@dataclass(slots=True)
+class Counts:
+    """Packets of a stream by what became of them; `authenticated`, `unverified` and `failed` together are all."""
+
+    authenticated: int = 0
+    """The tag was right; with duplicates and reused indices."""
+    failed: int = 0
+    """Not opened, for any reason; `reasons` has them apart."""
+    distinct: int = 0
+    """Authenticated, and the first with its packet index."""
+    duplicates: int = 0
+    """Authenticated, byte for byte a packet seen before: a second sighting, or a replay on the wire."""
+    reused: int = 0
+    """Authenticated, with an index that was seen with other bytes."""
+    undecided: int = 0
+    """Authenticated, but older than the indices remembered."""
+    unverified: int = 0
+    """Opened without a tag to check (UNAUTHENTICATED_SRTP)."""
+    reasons: dict[Reason, int] = field(default_factory=dict)
+
+    def refuse(self, reason: Reason) -> Reason:
+        """Counts a packet that was not opened."""
+        self.failed += 1
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+        return reason
+
+    def forgive(self, reason: Reason) -> None:
+        """Takes a refusal back: the packet was opened later."""
+        self.failed -= 1
+        self.reasons[reason] -= 1
+        if not self.reasons[reason]:
+            del self.reasons[reason]
+
+
+class Window:
+    """The last packet indices under one key, each with a digest of its packet: `bound` to twice as many."""
+
+    __slots__ = ("bound", "forgotten", "highest", "seen")
+
+    def __init__(self, bound: int) -> None:
+        self.bound = max(1, bound)
+        self.seen: dict[int, int] = {}
+        self.highest = -1
+        self.forgotten = -1
+        """The highest index that is remembered no more."""
+
+    def note(self, index: int, packet: bytes, counts: Counts) -> bool:
+        """Counts an authenticated packet as new, duplicate, reused or undecided; False where its index is reused."""
+        counts.authenticated += 1
+        digest = hash(packet)
+        before = self.seen.get(index)
+        if before is not None:
+            if before == digest:
+                counts.duplicates += 1
+                return True
+            counts.reused += 1
+            return False
+        if index <= self.forgotten:
+            counts.undecided += 1
+            return True
+        counts.distinct += 1
+        self.seen[index] = digest
+        self.highest = max(self.highest, index)
+        self.trim()
+        return True
+
+    def trim(self) -> None:
+        """Forgets the oldest once there are twice too many."""
+        if len(self.seen) > 2 * self.bound:
+            entries = list(self.seen.items())
+            self.seen = dict(entries[-self.bound :])
+            self.forgotten = max(self.forgotten, max(index for index, _ in entries[: -self.bound]))
+
+
+class _Key:
+    """One master key of the stream and how far its packets have come."""
+
+    __slots__ = ("context", "failures", "rollover", "rtcp_window", "window")
+
+    def __init__(self, context: SrtpContext, bound: int) -> None:
+        self.context = context
+        self.rollover = Rollover()
+        self.window = Window(bound)
+        self.rtcp_window = Window(bound)
+        self.failures = 0
+
+    def advance(self, packets: Sequence[bytes], at: int) -> int:
+        """Records verified packets from `at` on while each index is above all before it; returns where that ends."""
+        rollover, window = self.rollover, self.window
+        top = rollover.roc << 16 | rollover.s_l
+        if not rollover.locked or top < window.highest:
+            return at
+        seen = window.seen
+        end = min(len(packets), at + window.bound)
+        for here in range(at, end):
+            packet = packets[here]
+            step = ((packet[2] << 8 | packet[3]) - top) & 0xFFFF
+            if not 0 < step < 0x8000:
+                end = here
+                break
+            top += step
+            seen[top] = hash(packet)
+        rollover.roc, rollover.s_l = top >> 16, top & 0xFFFF
+        window.highest = top
+        window.trim()
+        return end
+
+
+class SrtpStream:
+    """The packets of one SSRC in capture order, under the master keys that may open them.
+
+    Keys are told apart by MKI where they have one, else by trying. `position` is the index of the key that opened
+    the last packet (None before the first), `relocked` whether that took a search or a change of key.
+    """
+
+    def __init__(self, contexts: Sequence[SrtpContext], limits: Limits) -> None:
+        self.contexts = tuple(contexts)
+        self.limits = limits
+        self.counts = Counts()
+        self.rtcp_counts = Counts()
+        self.position: int | None = None
+        self.relocked = False
+        self._keys = [_Key(context, limits.srtp_window) for context in self.contexts]
+        self._order = sorted(range(len(self._keys)), key=lambda at: self.contexts[at].rtp_tag == 0)
+        self._rtcp_order = list(range(len(self._keys)))
+
+    @property
+    def rollover(self) -> Rollover | None:
+        """The roll-over state under the present key."""
+        return None if self.position is None else self._keys[self.position].rollover
+
+    def unprotect(self, packet: bytes, whole: bool = True) -> bytes | Reason:
+        """The plain RTP packet; `whole` is False for a packet that the capture cut short."""
+        if not whole:
+            return self.counts.refuse(Reason.TRUNCATED)
+        opened = self._open(packet, search=True)
+        if isinstance(opened, Reason) and opened is not Reason.INDEX_REUSED:
+            self.counts.refuse(opened)
+        return opened
+
+    def unprotect_many(self, packets: Packets, whole: Sequence[bool] | None = None) -> list[bytes | Reason]:
+        """One result a packet, in order. Packets refused before a key or counter was found are tried again after."""
+        items = packet_list(packets)
+        out: list[bytes | Reason] = []
+        pending: list[int] = []
+        for at, packet in enumerate(items):
+            result = self.unprotect(packet, whole is None or bool(whole[at]))
+            out.append(result)
+            self.retry(items, out, pending, at)
+        return out
+
+    def retry(self, items: Sequence[bytes], out: list[bytes | Reason], pending: list[int], at: int) -> None:
+        """After packet `at`: keeps it in `pending` if it was refused, or, if it changed what is known, tries those."""
+        result = out[at]
+        if isinstance(result, Reason) and result is not Reason.INDEX_REUSED:
+            if result in (Reason.TAG_FAILED, Reason.ROC_NOT_FOUND) and len(pending) < _RETRIED:
+                pending.append(at)
+            return
+        if self.relocked:
+            position = self.position
+            for earlier in pending:
+                refused = out[earlier]
+                opened = self._open(items[earlier], search=False)
+                if isinstance(refused, Reason) and (isinstance(opened, bytes) or opened is Reason.INDEX_REUSED):
+                    self.counts.forgive(refused)
+                    out[earlier] = opened
+            self.position, self.relocked = position, False
+            pending.clear()
+
+    def unprotect_rtcp(self, packet: bytes, whole: bool = True) -> bytes | Reason:
+        """The plain RTCP packet of this SSRC's SRTCP packet."""
+        if not whole:
+            return self.rtcp_counts.refuse(Reason.TRUNCATED)
+        reasons = set()
+        for at in self._rtcp_order:
+            context = self.contexts[at]
+            parts = context.split_rtcp(packet)
+            if isinstance(parts, Reason):
+                reasons.add(parts)
+                continue
+            plain = context.open_rtcp(parts)
+            if isinstance(plain, Reason):
+                reasons.add(plain)
+                continue
+            _to_front(self._rtcp_order, at)
+            if not self._keys[at].rtcp_window.note(parts.srtcp_index, packet, self.rtcp_counts):
+                return Reason.INDEX_REUSED
+            return plain
+        return self.rtcp_counts.refuse(_weightiest(reasons))
+
+    def adopt(self, position: int, packets: Sequence[bytes]) -> list[int]:
+        """Records packets of this stream, in order, that another implementation verified under one key.
+
+        Returns which of them reuse an index.
+        """
+        reused = []
+        key = self._keys[position]
+        key.failures = 0
+        at = 0
+        while at < len(packets):
+            end = key.advance(packets, at)
+            self.counts.authenticated += end - at
+            self.counts.distinct += end - at
+            at = end
+            if at < len(packets):
+                seq = packets[at][2] << 8 | packets[at][3]
+                roc = key.rollover.guess(seq)
+                key.rollover.opened(roc, seq)
+                if not key.window.note(roc << 16 | seq, packets[at], self.counts):
+                    reused.append(at)
+                at += 1
+        if packets:
+            self._turn_to(position)
+        return reused
+
+    def _open(self, packet: bytes, search: bool) -> bytes | Reason:
+        reasons = set()
+        for at in tuple(self._order):
+            key = self._keys[at]
+            parts = key.context.split_rtp(packet)
+            if isinstance(parts, Reason):
+                reasons.add(parts)
+                continue
+            found = self._at_hints(key, parts)
+            by_search = found is None
+            if found is None and search:
+                found = self._by_search(key, parts)
+            if found is None:
+                reasons.add(Reason.TAG_FAILED)
+                continue
+            return self._accept(at, parts, *found, by_search)
+        reason = _weightiest(reasons)
+        return Reason.ROC_NOT_FOUND if reason is Reason.TAG_FAILED and self.position is None else reason
+
+    def _at_hints(self, key: _Key, parts: RtpParts) -> tuple[int, bytes] | None:
+        """Tries the likely counters: this key's own, the present key's (it outlives re-keying), 0 for a new key."""
+        hints = [key.rollover.guess(parts.seq)]
+        present = self.rollover
+        if present is not None and present is not key.rollover and (other := present.guess(parts.seq)) != hints[0]:
+            hints.insert(key.rollover.locked, other)
+        for roc in hints:
+            plain = key.context.open_rtp(parts, roc)
+            if isinstance(plain, bytes):
+                return roc, plain
+        return None
+
+    def _by_search(self, key: _Key, parts: RtpParts) -> tuple[int, bytes] | None:
+        key.failures += 1
+        if key.failures not in (_SEARCH_LOCKED if key.rollover.locked else _SEARCH_UNLOCKED):
+            return None
+        return key.context.find_rtp(parts, key.rollover.candidates(parts.seq, self.limits.srtp_roc_search))
+
+    def _accept(self, at: int, parts: RtpParts, roc: int, plain: bytes, by_search: bool) -> bytes | Reason:
+        key = self._keys[at]
+        key.failures = 0
+        changed = at != self.position
+        key.rollover.opened(roc, parts.seq, by_search)
+        self._turn_to(at)
+        self.relocked = by_search or changed
+        if not parts.tag:
+            self.counts.unverified += 1
+        elif not key.window.note(roc << 16 | parts.seq, parts.packet, self.counts):
+            return Reason.INDEX_REUSED
+        return plain
+
+    def _turn_to(self, at: int) -> None:
+        self.position = at
+        self.relocked = False
+        if self.contexts[at].rtp_tag:
+            _to_front(self._order, at)
+
+
+def _to_front(order: list[int], at: int) -> None:
+    if order[0] != at:
+        order.remove(at)
+        order.insert(0, at)
+
+
+_WEIGHT = (
+    Reason.TAG_FAILED,
+    Reason.TRUNCATED,
+    Reason.TOO_SHORT,
+    Reason.MKI_UNKNOWN,
+    Reason.UNSUPPORTED_SUITE,
+)
+
+
+def _weightiest(reasons: set[Reason]) -> Reason:
+    """The reason of the key that came furthest; without any key, that there is none."""
+    return next((reason for reason in _WEIGHT if reason in reasons), Reason.NO_KEY)

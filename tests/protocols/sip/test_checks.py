@@ -1,0 +1,97 @@
+"""The checks of values: total and linear; the grammar of RFC 3261 25.1 for hosts and ports."""
+
+import dataclasses
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.core.cites import Cite
+from analyzer.core.limits import Limits
+from analyzer.protocols.sip.checks import check, is_host_port
+from analyzer.protocols.sip.message import Message
+from analyzer.protocols.sip.parser import parse_datagram
+
+CITES = (Cite(0, 1, 0, 1, 1),)
+NAMES = st.sampled_from([b"Via", b"From", b"Contact", b"Route", b"Date", b"Expires", b"Warning", b"Max-Forwards"])
+PIECES = st.sampled_from(
+    [
+        b'"',
+        b"\\",
+        b"<",
+        b">",
+        b";",
+        b",",
+        b" ",
+        b"sip:",
+        b"a",
+        b"%4",
+        b"[::1]",
+        b":70",
+        b"=",
+        b"SIP/2.0/UDP ",
+        b"?",
+        b"\xff",
+    ]
+)
+VALUES = st.lists(PIECES, max_size=14).map(b"".join)
+
+
+def read(uri: bytes, headers: list[tuple[bytes, bytes]]) -> Message:
+    data = b"OPTIONS " + uri + b" SIP/2.0\r\n" + b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+    (message,) = (event for event in parse_datagram(data + b"\r\n", CITES, Limits()) if isinstance(event, Message))
+    return message
+
+
+@given(VALUES.map(lambda value: b"a" + value), st.lists(st.tuples(NAMES, st.one_of(VALUES, st.binary(max_size=20)))))
+def test_any_values_are_judged_and_cited(uri: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    clean = [(name, value.replace(b"\r", b"").replace(b"\n", b"")) for name, value in headers]
+    found = check(read(uri, clean))
+    assert all(anomaly.cites == CITES and anomaly.detail.isprintable() for anomaly in found)
+    assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize("unit", [b",", b";", b'"', b"\\", b"<", b"%", b"a,", b"sip:a;", b" "])
+@pytest.mark.parametrize("name", [b"Via", b"Contact", b"From"])
+def test_time_is_linear(name: bytes, unit: bytes) -> None:
+    def seconds(size: int) -> float:
+        message = read(b"sip:a", [(name, b"x" + unit * (size // len(unit)))])
+        began = time.process_time()
+        check(message)
+        return time.process_time() - began
+
+    small = min(seconds(20_000) for _ in range(2))
+    assert min(seconds(40_000) for _ in range(2)) < 3 * small + 0.03
+
+
+@pytest.mark.parametrize(
+    "text", ["a", "a.example.com:5060", "192.0.2.1:1", "[2001:db8::1]", "[::ffff:192.0.2.1]:65535"]
+)
+def test_hosts_and_ports(text: str) -> None:
+    assert is_host_port(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", ":1", "a:", "a:0", "a:65536", "a:x", "a b", "[::1", "[::1]x", "2001:db8::1", "[a]"]
+)
+def test_broken_hosts_and_ports(text: str) -> None:
+    assert not is_host_port(text)
+
+
+def test_a_control_character_is_named_unless_it_is_a_quoted_pair() -> None:
+    """RFC 3261 25.1: quoted-pair."""
+    assert [found.kind.code for found in check(read(b"sip:a\0", []))][:1] == ["sip.uri_syntax"]
+    assert "sip.control_character" in [found.kind.code for found in check(read(b"sip:a\0", []))]
+    assert check(read(b"sip:a", [(b"To", b'"a\\\0" <sip:b@c>')])) == ()
+    assert [found.kind.code for found in check(read(b"sip:a", [(b"Subject", b"a\0")]))] == ["sip.control_character"]
+
+
+def test_a_body_that_is_not_read_in_full_is_named() -> None:
+    kind = b"multipart/mixed;boundary=b"
+    message = read(b"sip:a", [(b"Content-Type", kind)])
+    full = dataclasses.replace(message, body=b"--b\r\n\r\nx\r\n" * 3 + b"--b--")
+    assert check(full, Limits(body_parts=3)) == ()
+    assert [found.kind.code for found in check(full, Limits(body_parts=2))] == ["sip.body_parts_limit"]
+    bare = dataclasses.replace(read(b"sip:a", [(b"Content-Type", b"multipart/mixed")]), body=b"x")
+    assert [found.kind.code for found in check(bare)] == ["sip.multipart_boundary"]
