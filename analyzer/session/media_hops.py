@@ -118,14 +118,16 @@ def _candidates(call: CallState) -> list[_Candidate]:
 
 
 def _negotiations(leg: LegState) -> list[Negotiation]:
-    """Every negotiation of a leg: of each settled exchange, of those under way where none is settled."""
-    found: list[Negotiation] = []
+    """Every negotiation of a leg: of each settled exchange, of those under way where none is settled.
+
+    An offer that one dialog of the leg refused or left without answer is no negotiation if another one answered.
+    """
     dialogs = [dialog for tag, dialog in leg.offer_answer.items() if tag or len(leg.offer_answer) == 1]
-    for dialog in dialogs:
-        exchanges = dialog.exchanges or ([dialog.exchange] if dialog.exchange else [])
-        for exchange in exchanges:
-            found += negotiations(exchange)
-    return found
+    exchanges = [
+        exchange for d in dialogs for exchange in (d.exchanges or ([d.exchange] if d.exchange is not None else []))
+    ]
+    answered = [exchange for exchange in exchanges if exchange.answer is not None]
+    return [negotiation for exchange in answered or exchanges for negotiation in negotiations(exchange)]
 
 
 # -- RTP -----------------------------------------------------------------------------------------------------------
@@ -208,6 +210,13 @@ def _records(call: CallState, candidate: _Candidate, take: TakeStreams) -> list[
         towards = take(target, first_ns, last_ns)
         exact = [r for r in towards if source is not None and r.endpoints.src.ip == source.ip]
         found += exact or towards
+    seen = {record.ordinal for record in found}
+    for sent in tuple(found):  # symmetric RTP: the answer goes where packets came from (RFC 4961)
+        if sent.endpoints.src not in ends:
+            back = take(sent.endpoints.src, first_ns, last_ns)
+            fresh = [r for r in back if r.endpoints.src == sent.endpoints.dst and r.ordinal not in seen]
+            seen.update(record.ordinal for record in fresh)
+            found += fresh
     return sorted(found, key=lambda record: record.ordinal)
 
 
