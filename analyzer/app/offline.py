@@ -1,5 +1,6 @@
 """Captures from files: opened, merged by time, fed to the engine, reported."""
 
+import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,7 +37,8 @@ class Run:
     engine: Engine | None = None
 
 
-def _limits(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> Limits:
+    """The bounds of a run."""
     limits = Limits()
     return limits if settings.linger_ns is None else replace(limits, linger_ns=settings.linger_ns)
 
@@ -58,7 +60,7 @@ def _open(
     return readers, problems
 
 
-def _within(batch: FrameBatch, settings: Settings) -> FrameBatch:
+def within(batch: FrameBatch, settings: Settings) -> FrameBatch:
     """The frames of a batch inside --from and --to."""
     keep = np.ones(len(batch), np.bool_)
     if settings.from_ns is not None:
@@ -83,7 +85,7 @@ def _batches(readers: Sequence[CaptureReader], observer: Observer) -> Iterator[F
 def analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall], None] | None = None) -> Run:
     """Analyses captures. WrongUse before anything is read if rules, topology or keys are wrong. `watch` sees each
     call as it closes."""
-    limits = _limits(settings)
+    limits = limits_of(settings)
     setup = prepare(settings, observer, limits)
     paths, missing = expand(settings.captures)
     sources = SourceTable()
@@ -98,10 +100,11 @@ def analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall]
     for reader in readers:
         for kind, secret in reader.secrets:
             setup.keyring.add_capture_secret(kind, secret, reader.info.path)
+    gc.set_threshold(200_000, 20, 100)  # the engine's tables hold many objects and no cycles
     interrupted = False
     try:
         for batch in _batches(readers, observer):
-            engine.feed(_within(batch, settings))
+            engine.feed(within(batch, settings))
             for reader in readers:
                 engine.ledger.extend(reader.take_anomalies())
     except KeyboardInterrupt:

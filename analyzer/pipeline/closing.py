@@ -71,7 +71,11 @@ class Closer:
             self._calls += 1
             call_id = f"call-{self._calls}"
             sources = MediaSources(
-                self._streams.take, self._connections.listening, self._signalling.registrations, placement
+                self._streams.take,
+                self._connections.listening,
+                self._signalling.registrations,
+                placement,
+                self._streams.zrtp.between,
             )
             media = media_hops(call, sources)
             facts += media.hops
@@ -80,7 +84,7 @@ class Closer:
         named = [(self._hop_id(), fact) for fact in facts]
         self._entities(call, call_id, legs, named, placement, post_decrypt)
         for hop_id, fact in named:
-            self.hops.append(encode_row(self._redactor.row(hop_row(fact, hop_id, call_id, legs, self._places))))
+            self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places)))
         if call_id is not None:
             row = call_row(call, call_id, legs, named, placement, self._places)
             self.calls.append(encode_row(self._redactor.row(row)))
@@ -158,4 +162,4 @@ class Closer:
             return
         self._written.add(record.ordinal)
         row = stream_row(record, f"stream-{record.ordinal}", claimed, self._places)
-        self.stream_rows.append(encode_row(self._redactor.row(row)))
+        self.stream_rows.append(encode_row(row))

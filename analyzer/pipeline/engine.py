@@ -22,9 +22,11 @@ from analyzer.core.text import safe
 from analyzer.net.decode import Decoder
 from analyzer.net.packets import SCTP, TCP, UDP, PacketBatch
 from analyzer.pipeline.closing import Closer
-from analyzer.pipeline.datagrams import DatagramHandler
+from analyzer.pipeline.datagram import Datagram
+from analyzer.pipeline.datagrams import RTP_FIRST, RTP_LAST, DatagramHandler
 from analyzer.pipeline.judge import Gathered, Judge
 from analyzer.pipeline.ledger import FAULT, Ledger
+from analyzer.pipeline.media_rows import MediaRows
 from analyzer.pipeline.sip_events import SipEvents
 from analyzer.pipeline.streams import StreamHandler
 from analyzer.report.redact import Redactor
@@ -39,7 +41,6 @@ from analyzer.session.topology import Topology
 
 I64 = npt.NDArray[np.int64]
 PERIOD_NS = 10 * SECOND_NS
-_RTP_FIRST, _RTP_LAST = 128, 191  # RFC 7983 7
 
 
 @dataclass(slots=True)
@@ -72,9 +73,12 @@ class Engine:
         self.closer = Closer(
             sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections
         )
-        sip = SipEvents(self.signalling, self.ledger, self._close)
+        sip = SipEvents(limits, self.signalling, self.ledger, self._close)
         self.tcp = StreamHandler(limits, self.ledger, sip, self.connections, setup.keyring)
-        self._datagrams = DatagramHandler(limits, sip, self.connections)
+        self._media = MediaRows(self.streams)
+        self.datagrams = DatagramHandler(
+            limits, self.ledger, sip, self.connections, self.streams.zrtp, self._media.relay
+        )
         self._placed = Placement(setup.topology or Topology())
         self._now_ns = 0
         self.decoded = 0
@@ -89,6 +93,7 @@ class Engine:
 
     def _housekeep(self, now_ns: int) -> None:
         self.tcp.tick(now_ns)
+        self.datagrams.tick(now_ns)
         for call in self.signalling.calls.due(now_ns):
             active = self._media_activity(call)
             if call.ended_ns is None and active > call.last_ns and active + self.setup.limits.linger_ns > now_ns:
@@ -120,6 +125,9 @@ class Engine:
         return frozenset(i for i, name in enumerate(self.decoder.vantages) if name in taps or Path(name).name in taps)
 
     def _close(self, call: CallState) -> None:
+        self._media.catch_up()
+        if call.ended_ns is None:  # its media went on behind its last message
+            call.last_ns = max(call.last_ns, self._media_activity(call))
         try:
             self.closer.close(call, self._placement(), self._post_decrypt())
         except Exception as fault:  # noqa: BLE001  # the one seam where a fault of ours is contained
@@ -141,7 +149,7 @@ class Engine:
         packets = self.decoder.decode(batch)
         self.ledger.extend(self.decoder.take_anomalies())
         count = len(packets)
-        self.decoded += count
+        self.decoded += count + sum(map(len, packets.extra_cites.values()))
         if not count:
             return
         clock = np.maximum(np.maximum.accumulate(packets.ts_ns), self._now_ns)
@@ -160,15 +168,12 @@ class Engine:
         protocol = packets.protocol[start:end]
         length = packets.payload_length[start:end]
         first = packets.buffer[np.where(length > 0, packets.payload_start[start:end], 0)]
-        media = (protocol == UDP) & (length >= 8) & (first >= _RTP_FIRST) & (first <= _RTP_LAST)
-        candidates = np.flatnonzero(media).astype(np.int64) + start
-        if len(candidates):
-            taken = self.streams.feed(packets, candidates)
-            media[:] = False
-            media[taken - start] = True
+        media = (protocol == UDP) & (length >= 8) & (first >= RTP_FIRST) & (first <= RTP_LAST)
+        self._media.begin(packets, np.flatnonzero(media).astype(np.int64) + start)
         rest = np.flatnonzero(~media).astype(np.int64) + start
         if len(rest):
             self._scalar(packets, rest)
+        self._media.end()
 
     def _scalar(self, packets: PacketBatch, rows: I64) -> None:
         """Rows that are handled one by one: signalling, connections."""
@@ -179,7 +184,7 @@ class Engine:
             packets.source, packets.frame, packets.offset, packets.captured, packets.ts_ns, packets.ip_id,
             packets.seq, packets.ack, packets.flags,
         )  # fmt: skip
-        extra = getattr(packets, "extra_cites", {})
+        extra = packets.extra_cites
         for (
             row,
             protocol,
@@ -199,6 +204,7 @@ class Engine:
             ack,
             flags,
         ) in zip(rows.tolist(), *(column[rows].tolist() for column in columns), strict=True):
+            self._media.row = row
             cite = Cite(*cited)
             endpoints = Endpoints(Address(shi << 64 | slo, sport), Address(dhi << 64 | dlo, dport), protocol)
             try:
@@ -206,10 +212,11 @@ class Engine:
                     payload = buffer[at : at + size].tobytes() if size else b""
                     self.tcp.segment(vantage, endpoints, seq, ack, flags, payload, missing, cite)
                 elif protocol == UDP:
-                    cites = extra.get(row) or (cite,)
-                    self._datagrams.datagram(vantage, endpoints, buffer[at : at + size].tobytes(), ip_id, cites)
+                    cites = (*extra.get(row, ()), cite)
+                    payload = buffer[at : at + size].tobytes()
+                    self.datagrams.datagram(Datagram(vantage, endpoints, payload, missing, ip_id, cites))
                 elif protocol == SCTP:
-                    self._datagrams.sctp(vantage, endpoints, buffer[at : at + size].tobytes(), cite)
+                    self.datagrams.sctp(vantage, endpoints, buffer[at : at + size].tobytes(), cite)
             except Exception as fault:  # noqa: BLE001  # the other side of the containment seam
                 self._contain(fault, (cite,))
 
@@ -218,6 +225,7 @@ class Engine:
         self.decoder.finish()
         self.ledger.extend(self.decoder.take_anomalies())
         self.tcp.finish()
+        self.datagrams.finish()
         for call in self.signalling.calls.drain():
             self._close(call)
         self.closer.orphans(self.streams.finish())

@@ -5,7 +5,7 @@ addresses share one hop: what stands between them only relays.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from analyzer.core.addresses import Address, parse_ip
 from analyzer.core.cites import Cite
@@ -35,7 +35,9 @@ from analyzer.session.stream_protection import connection_protection
 
 TakeStreams = Callable[[Address, int, int], list[StreamRecord]]
 FindConnections = Callable[[Address, int], list[Connection]]
+Between = Callable[[Address, Address], bool]
 _EARLY_NS = 1_000_000_000  # media may reach the tap this long before the message that announced it
+_OPEN_END = 1 << 63  # a call whose end was not seen has all the media that still comes
 _WEAK_TO_STRONG: tuple[Observed, ...] = ("rtp", "unknown", "srtp", "zrtp", "none")
 
 
@@ -77,6 +79,7 @@ class MediaSources:
     connections: FindConnections
     registrations: Registrations
     placement: Placement
+    zrtp: Between
 
 
 def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
@@ -144,11 +147,12 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     for negotiation in candidate.negotiations:
         rtpmap |= negotiation.offer.rtpmap | (negotiation.answer.rtpmap if negotiation.answer else {})
     records = _records(call, candidate, sources.take)
-    evidences = [classify(record, rtpmap) for record in records]
+    agreed = _agreed(last)
+    evidences = [_with_zrtp(record, classify(record, rtpmap), agreed, sources.zrtp) for record in records]
     observed: Observed = min((e.observed for e in evidences), key=_WEAK_TO_STRONG.index, default="none")
     lines = [line for line in chosen_crypto(last) if line is not None]
     facts = Facts(
-        agreed=_agreed(last),
+        agreed=agreed,
         keying=keying(last),
         observed=observed,
         unencrypted=any(line.unencrypted_srtp for line in lines),
@@ -167,6 +171,22 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     ), streams
 
 
+def _with_zrtp(record: StreamRecord, evidence: MediaEvidence, agreed: Agreed, zrtp: Between) -> MediaEvidence:
+    """ZRTP explains ciphertext that was not agreed otherwise, and leaves open what cannot be told from ciphertext."""
+    ends = record.endpoints
+    if agreed == "secure" or evidence.observed not in ("srtp", "unknown") or not zrtp(ends.src, ends.dst):
+        return evidence
+    return replace(evidence, observed="zrtp", grounds=(*evidence.grounds, "ZRTP was spoken between the addresses"))
+
+
+def _zrtp_spoken(candidate: _Candidate, packets: list[StreamRecord] | list[Connection], zrtp: Between) -> bool:
+    """Whether ZRTP passed between the negotiated addresses, or where the streams really ran."""
+    pairs = [(item.endpoints.src, item.endpoints.dst) for item in packets if isinstance(item, StreamRecord)]
+    if candidate.offer_address is not None and candidate.answer_address is not None:
+        pairs.append((candidate.offer_address, candidate.answer_address))
+    return any(zrtp(a, b) for a, b in pairs)
+
+
 def _stream_state(facts: Facts, evidence: MediaEvidence) -> HopState | Unknown:
     own = Facts(facts.agreed, facts.keying, evidence.observed, facts.verified, facts.unencrypted, facts.unauthenticated)
     return decide(own).state
@@ -179,7 +199,7 @@ def _clock(record: StreamRecord, rtpmap: dict[int, Codec]) -> int | None:
 
 def _records(call: CallState, candidate: _Candidate, take: TakeStreams) -> list[StreamRecord]:
     """Streams towards either address, from the other where there are any (else NAT moved their source)."""
-    first_ns, last_ns = call.first_ns - _EARLY_NS, max(call.last_ns, call.ended_ns or 0)
+    first_ns, last_ns = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
     found: list[StreamRecord] = []
     ends = (candidate.offer_address, candidate.answer_address)
     for target, source in (ends, ends[::-1]):
@@ -329,7 +349,7 @@ def _entity(
         termination=termination,
         packets=counted,
         unexpected_srtp=_unexpected(facts),
-        zrtp=facts.observed == "zrtp",
+        zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),
         mediasec=sources.registrations.mediasec(ue, medium),
         policy=_policy(placement, medium),
         offer=exchange.offer.cites,
