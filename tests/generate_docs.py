@@ -2,15 +2,21 @@
 
 import dataclasses
 import importlib
+import io
 import json
 import pkgutil
+import re
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import analyzer
+from analyzer.app.offline import analyze
+from analyzer.app.settings import Settings, Silent
 from analyzer.core.anomalies import registry
+from analyzer.export.options import ExportOptions
+from analyzer.export.table import write_table
 from analyzer.report.keys import json_name
 from analyzer.report.model import Report
 from analyzer.report.words import SCHEMA_ID
@@ -33,7 +39,53 @@ def pages() -> dict[str, str]:
     made["docs/report-schema.md"] = _signed(_report_schema())
     made["docs/topology.schema.json"] = json.dumps(topology_schema(), indent=2) + "\n"
     made["rules/rule.schema.json"] = json.dumps(schema(), indent=2) + "\n"
+    made["README.md"] = _with_demo((ROOT / "README.md").read_text("utf-8"))
     return made
+
+
+_DEMO = re.compile(r"(?<=<!-- demo -->\n```\n).*?(?=```\n<!-- /demo -->)", re.DOTALL)
+_SHOWN_LINES = {"mediasec": 9, "Open": 3, "Notes": 3, "Findings": 8}  # of a section; of other sections none
+_SHOWN_HOPS = ("sip", "audio", "message")  # of the first call: the first hop and the last of each medium
+
+
+def _with_demo(readme: str) -> str:
+    """The README with what the demo says today, shortened; sections left out are marked."""
+    shown: list[str] = []
+    for section in _demo().strip().split("\n\n"):
+        name = section.split(" ", 1)[0].rstrip(":")
+        lines = section.split("\n")
+        kept = _hops(lines) if lines[0] == "Hops of call-1" else lines[: _SHOWN_LINES.get(name, 0)]
+        if kept:
+            shown += ["", *kept] if shown else kept
+        if len(kept) < len(lines) and shown[-1] != "[...]":
+            shown.append("[...]")
+    text = "\n".join(shown) + "\n"
+    return _DEMO.sub(lambda _: text, readme)
+
+
+def _hops(lines: list[str]) -> list[str]:
+    """Heads, and of each medium its first and its last hop, whole."""
+    hops: list[list[str]] = []
+    for line in lines[2:]:
+        if line.startswith("hop-"):
+            hops.append([])
+        hops[-1].append(line)
+    wanted = [hop for medium in _SHOWN_HOPS for hop in _ends([h for h in hops if h[1].startswith(medium)])]
+    return [*lines[:2], *(line for hop in wanted for line in hop)]
+
+
+def _ends(hops: list[list[str]]) -> list[list[str]]:
+    return hops if len(hops) < 2 else [hops[0], hops[-1]]
+
+
+def _demo() -> str:
+    """The demo's report as a pipe gets it."""
+    files = [ROOT / "samples" / name for name in ("e2ae-all.pcapng", "e2ae-all.tls-keylog.txt", "lab.topology.yaml")]
+    report = analyze(Settings(captures=(str(files[0]),), keys=(files[1],), topology=files[2]), Silent()).report
+    assert report is not None
+    out = io.BytesIO()
+    write_table(report, out, ExportOptions())
+    return out.getvalue().decode("utf-8")
 
 
 def _signed(text: str) -> str:

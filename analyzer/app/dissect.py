@@ -21,6 +21,12 @@ def dissect(path: str, frame: int) -> list[str]:
     capture = pyshark.FileCapture(path, display_filter=f"frame.number == {frame}", keep_packets=False)
     try:
         packet = next(iter(capture), None)
-        return [] if packet is None else [safe(line, 400) for line in str(packet).splitlines()]
+        return [] if packet is None else [_shown(line) for line in str(packet).splitlines()]
     finally:
         capture.close()
+
+
+def _shown(line: str) -> str:
+    """A line of pyshark's text: fields stand behind a colon and a tab, below the name of their layer."""
+    field = line.removeprefix(":\t").removeprefix("\t")
+    return safe(("  " if field != line else "") + field.expandtabs(2), 400)

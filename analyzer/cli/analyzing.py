@@ -63,7 +63,7 @@ def analyze(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
 ) -> None:
-    """Analyse captures: the hops of every call, and what the rules say of them.
+    """Analyse captures, hop by hop. Shows every call and what the rules say of it.
 
     Exit codes: 0 nothing at or over --fail-on; 1 findings; 2 wrong use; 3 no capture could be read; 4 nothing was
     evaluated, or open verdicts with --fail-on-open; 70 a fault of this program; 74 output failed; 130 interrupted.
@@ -125,7 +125,7 @@ def export(
 
 
 def demo(no_color: opt.NoColor = False) -> None:
-    """Analyse the bundled conference: two phones, e2ae security, a conference server in the core."""
+    """Analyse the bundled sample. Two phones, e2ae security, a conference server in the core."""
     from analyzer.app.outputs import Output
     from analyzer.app.samples import sample
 

@@ -85,7 +85,7 @@ def live(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
 ) -> None:
-    """Analyse interfaces while traffic passes: findings as they are decided, the report when Ctrl-C ends it.
+    """Analyse interfaces. Findings come as they are decided, the report when Ctrl-C ends it.
 
     Exit codes are those of analyze; the first Ctrl-C (or SIGTERM) is the normal end, the second gives 130.
     """

@@ -48,7 +48,7 @@ def hops(
     no_color: opt.NoColor = False,
     quiet: opt.Quiet = False,
 ) -> None:
-    """The hops of a capture: who to whom, agreed, observed, protected or not."""
+    """The hops of a capture. Who to whom, agreed, observed, protected or not."""
     from analyzer.export.tables import hops_table
 
     _print([hops_table(_report(capture, keys, topology, quiet).hops, sys.stdout.isatty())], no_color)
@@ -75,7 +75,7 @@ def show(
     dissect: Annotated[bool, typer.Option("--dissect", help="tshark's dissection of the frame.")] = False,
     quiet: opt.Quiet = False,
 ) -> None:
-    """The ladder and the path of one call, with the protection of every hop."""
+    """The ladder and path of one call. With the protection of every hop."""
     if dissect:
         _dissect(capture, what)
         return
