@@ -1,5 +1,6 @@
 """Where a live run's frames come from: interfaces, or a capture that is being written into standard input."""
 
+import contextlib
 import os
 import queue
 import threading
@@ -188,11 +189,15 @@ class Stream:
 
     def close(self) -> None:
         """See `Feeder`."""
-        if not self._thread.is_alive():
-            self._reader.close()
+        self._stopped.set()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._parts.get_nowait()  # so that the thread is not kept waiting
+        self._thread.join(_LAST_LOOK_S)
 
 
 def _pump(reader: CaptureReader, parts: "queue.Queue[_Part]", stopped: threading.Event) -> None:
+    """Reads until the end or until it is stopped, and closes the reader then."""
     given = 0
     while not stopped.is_set():
         try:
@@ -203,7 +208,8 @@ def _pump(reader: CaptureReader, parts: "queue.Queue[_Part]", stopped: threading
         given += len(secrets)
         parts.put(_Part(batch, reader.take_anomalies(), secrets))
         if batch is None:
-            return
+            break
+    reader.close()
 
 
 def standard_input() -> BinaryIO:

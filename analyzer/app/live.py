@@ -1,5 +1,6 @@
 """Interfaces into the engine until the user ends it: findings told as they are decided, then the whole report."""
 
+import select
 import signal
 import threading
 import time
@@ -145,7 +146,7 @@ def is_detail(gathered: Gathered) -> bool:
     return gathered.rule.note or gathered.verdict not in (Verdict.FAIL, Verdict.OPEN)
 
 
-def _feeder(live: LiveSettings, settings: Settings, sources: SourceTable, limits: Limits) -> Feeder:
+def _feeder(live: LiveSettings, settings: Settings, sources: SourceTable, limits: Limits, stop: Stop) -> Feeder:
     if STDIN not in live.interfaces:
         try:
             return Interfaces(live.interfaces, live.bpf, sources, settings, limits)
@@ -155,7 +156,15 @@ def _feeder(live: LiveSettings, settings: Settings, sources: SourceTable, limits
         raise WrongUse(["-i -: standard input cannot be captured from together with interfaces"])
     if live.bpf:
         raise WrongUse(["-f: a capture filter works on interfaces; filter the stream where it is made"])
-    return Stream(standard_input(), sources, settings, limits)
+    raw = standard_input()
+    try:
+        while not select.select([raw], [], [], _WAIT_S)[0]:
+            if stop.wanted:
+                raise CaptureProblem(STDIN, "nothing came before the run was ended")
+        return Stream(raw, sources, settings, limits)
+    except CaptureProblem:
+        raw.close()
+        raise
 
 
 def _run(
@@ -206,7 +215,7 @@ def watch(
     sources = SourceTable()
     with stop or Stop() as stop:
         try:
-            feeder = _feeder(live, settings, sources, limits)
+            feeder = _feeder(live, settings, sources, limits, stop)
         except CaptureProblem as problem:
             return Run(None, RunFacts(captures_given=1, captures_unreadable=1), [str(problem)])
         try:

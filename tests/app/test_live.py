@@ -344,6 +344,15 @@ def test_wrong_words_are_found_before_anything_is_captured(tmp_path: Path) -> No
     assert "none.yaml" in wrong.value.problems[0]
 
 
+@pytest.mark.usefixtures("pipe")
+def test_a_stream_that_never_begins_can_be_ended() -> None:
+    stop = Stop()
+    stop.wanted = True
+    outcome = watch(Settings(rules=("signalling",)), LiveSettings(("-",)), Silent(), lambda *_: None, stop)
+    assert outcome.report is None
+    assert outcome.problems == ["-: nothing came before the run was ended"]
+
+
 def test_handlers_are_given_back() -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with Stop() as stop:

@@ -3,6 +3,8 @@
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
@@ -203,6 +205,31 @@ def test_a_message_in_fragments_cites_every_one() -> None:
     assert call is not None
     (record,) = next(iter(call.legs.values())).messages
     assert [cite.frame for cite in record.cites] == frames
+
+
+WIRE = st.one_of(
+    st.binary(max_size=60),
+    st.builds(lambda first, rest: bytes([first]) + rest, st.integers(0, 191), st.binary(max_size=60)),
+    st.builds(send, st.binary(max_size=40)),
+    st.builds(lambda inner: send(data(inner)), st.binary(max_size=40)),
+    st.builds(channel, st.binary(max_size=40)),
+    st.builds(lambda kind, body: stun(kind, body), st.integers(0, 0x3FFF), st.binary(max_size=40)),
+    st.builds(lambda body: b"\x16\xfe\xfd" + bytes(8) + len(body).to_bytes(2, "big") + body, st.binary(max_size=40)),
+    st.sampled_from([bind(), channel(rtp(1)), send(rtp(2)), send(message("OPTIONS", "x")), message("BYE", "x")]),
+)
+
+
+@given(st.lists(st.tuples(WIRE, st.booleans(), st.integers(0, 80)), max_size=12), st.integers(1, 12))
+def test_total_for_any_datagrams_however_batched(sent: list[tuple[bytes, bool, int]], size: int) -> None:
+    wire = Wire()
+    for payload, back, cut in sent:
+        wire.udp(*((SERVER, CLIENT) if back else (CLIENT, SERVER)), payload[: len(payload) - cut % (len(payload) + 1)])
+    whole, parts = wire.run(), wire.run(rows=size)
+    assert anomalies(whole) == anomalies(parts)
+    assert whole.closer.stream_rows == parts.closer.stream_rows
+    assert [(c.protocol, c.packets) for c in whole.connections.all()] == [
+        (c.protocol, c.packets) for c in parts.connections.all()
+    ]
 
 
 # -- ZRTP ------------------------------------------------------------------------------------------------------------
