@@ -1,4 +1,4 @@
-"""Whatever a capture holds and wherever it ends: a valid report, in time, and no exception with containment off."""
+"""Whatever a capture holds, wherever it ends or is damaged: a valid report, in time, no exception uncontained."""
 
 import os
 import random
@@ -16,6 +16,7 @@ from tests.golden.runs import run, setup, tree
 
 HANG_S = 10  # of processor time
 CUTS, BUDGET = 50, 300_000  # cuts of one capture: all where it is small, else as many as the budget of bytes allows
+DAMAGE = 100_000  # bytes: how many damaged copies of a capture are tried, at most 5
 MAGIC = tuple(bytes.fromhex(text) for text in ("0a0d0d0a", "a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb2a1"))
 EXHAUSTIVE = "MEDIASEC_EXHAUSTIVE"
 CAPTURES = SHARED / "captures"
@@ -63,6 +64,21 @@ def test_truncated_with_keys(shared: Path, name: str) -> None:
     keys = [shared / "lab" / f"{name}.tls-keylog.txt"]
     for cut in _cuts(name, len(data) // 4, 4):  # registrations, handshakes and the first calls are in the first quarter
         _holds(data[:cut], keys)
+
+
+def _damaged(data: bytes, chance: random.Random) -> bytes:
+    damaged = bytearray(data)
+    for _ in range(chance.choice([1, 5, 20, 200])):
+        damaged[chance.randrange(24, len(data))] = chance.choice([0, 10, 13, 32, 127, 128, 255, chance.randrange(256)])
+    return bytes(damaged)
+
+
+@pytest.mark.parametrize("name", _names("public"))
+def test_damaged(shared: Path, name: str) -> None:
+    data = (shared / "public" / name).read_bytes()
+    chance = random.Random(name)
+    for _ in range(min(5, DAMAGE // len(data))):
+        _holds(_damaged(data, chance))
 
 
 @pytest.mark.slow

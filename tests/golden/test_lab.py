@@ -18,6 +18,12 @@ LAB = SHARED / "captures" / "lab"
 _HEAD = re.compile(r"=== (\S+)\.pcapng  frames=(\d+)  size=(\d+)")
 _COUNT = re.compile(r"  (\S+) +(\d+) (.+)")
 _HELLO = re.compile(r" +(\d+) (\S+) (\S+) (\d+)(?: 2152)? 0x0303 0x0304 0x1302 ")
+_DTLS = re.compile(r" +\d+ \S+ (\S+) (\d+) (0x\w{4}) 0x\w{4}")
+_SUITES = {  # the IANA registry "TLS Cipher Suites"
+    "0xc030": "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "0xcca8": "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+    "0xcca9": "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+}
 _SDP = re.compile(r"  #(\d+) (\S+) (\S+)>(\S+) (\S+) PAI=(\S*) \| (.*) \| (.*)")
 _STREAM = re.compile(r"  (\S+:\d+)->(\S+:\d+) ssrc (\w{8}) n=(\d+) ")
 _FLOW = re.compile(
@@ -35,6 +41,7 @@ class Facts:
     tls_sip: Counter[str] = field(default_factory=Counter)
     rtp: Counter[str] = field(default_factory=Counter)
     hellos: Counter[str] = field(default_factory=Counter)  # by server
+    dtls: set[tuple[str, str]] = field(default_factory=set)  # server, suite
     sdp: dict[int, str] = field(default_factory=dict)  # by frame
     streams: dict[tuple[str, str, str], int] = field(default_factory=dict)
     flows: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -53,6 +60,8 @@ class Facts:
             self.flows[f"{found[1]}:{found[2]}", f"{found[3]}:{found[4]}"] = int(found[5] or found[6])
         elif found := _HELLO.fullmatch(line):
             self.hellos[f"{found[3].rpartition(',')[2]}:{found[4]}"] += int(found[1])
+        elif found := _DTLS.fullmatch(line):
+            self.dtls.add((f"{found[1]}:{found[2]}", _SUITES[found[3]]))
         elif found := _COUNT.fullmatch(line):
             kind = found[3].removeprefix("gtp:")
             counter = {"sip": self.sip, "tls:sip": self.tls_sip, "rtp": self.rtp}.get(kind)
@@ -185,6 +194,12 @@ def test_tls_server_hellos(shared: Path, name: str) -> None:
     assert {row["dst"] for row in rows} == set(hellos)
     retried = sum(a["count"] for a in report["anomalies"] if a["code"] == "tls.hello_retry_request")
     assert len(rows) + retried == sum(hellos.values())
+
+
+@all_captures
+def test_dtls_server_hellos(shared: Path, name: str) -> None:
+    rows = _run(name, False).report["tls"]
+    assert {(r["dst"], r["cipher"]) for r in rows if (r["version"] or "").startswith("DTLS")} == _facts()[name].dtls
 
 
 @all_captures

@@ -14,6 +14,20 @@ from tests.golden.runs import run, tree
 
 FEW = 5  # `plausible` wants so many packets of a stream that no SDP announced; tshark's heuristic wants one
 CATALOGUE = SHARED / "captures" / "public" / "catalogue.json"
+VERSIONS = {"0x0303": "TLS 1.2", "0x0304": "TLS 1.3", "0xfeff": "DTLS 1.0", "0xfefd": "DTLS 1.2"}
+SUITES = {  # the IANA registry "TLS Cipher Suites"
+    "0x002f": "TLS_RSA_WITH_AES_128_CBC_SHA",
+    "0x0035": "TLS_RSA_WITH_AES_256_CBC_SHA",
+    "0x1301": "TLS_AES_128_GCM_SHA256",
+    "0x1302": "TLS_AES_256_GCM_SHA384",
+    "0xc00a": "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
+    "0xc014": "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
+    "0xc02b": "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "0xc02c": "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "0xc02f": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "0xc030": "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "0xc0ff": "0xc0ff",  # not assigned
+}
 KNOWN = {difference.capture: difference for difference in DIFFERENCES}
 
 
@@ -104,6 +118,21 @@ def test_loss_is_that_of_the_catalogue(shared: Path, name: str) -> None:
     for s in _report(name)["streams"]:
         key = s["src"], s["dst"], s["ssrc"]
         assert s["packets"] + s["lost"] - _rtp(_report(name))[key] == theirs[key]
+
+
+def _hellos(truth: dict[str, Any]) -> set[tuple[str, str]]:
+    """(version, suite) of every ServerHello; RFC 8446 4.2.1: supported_versions overrides the legacy version."""
+    found = set()
+    for hello in [*truth.get("tls_server_hello", ()), *truth.get("dtls_server_hello", ())]:
+        versions, suite = hello.split("\t")[:-1], hello.split("\t")[-1]
+        found.add((VERSIONS[next(v for v in reversed(versions) if v in VERSIONS)], SUITES[suite]))
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(_entries()))
+def test_tls_versions_and_suites_are_those_of_the_catalogue(shared: Path, name: str) -> None:
+    rows = {(row["version"], row["cipher"]) for row in _report(name)["tls"] if row["version"] is not None}
+    assert rows == _hellos(_entries()[name])
 
 
 def test_differences_are_few(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
