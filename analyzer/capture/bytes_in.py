@@ -21,6 +21,7 @@ MAGICS: Final = {
     b"\xfd7zXZ\x00": "xz",
     b"\x04\x22\x4d\x18": "lz4",
 }
+_PIECE = 65_536
 _RATIO_FLOOR = 64 * 1024 * 1024
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, RuntimeError)
 
@@ -65,6 +66,7 @@ class ByteSource:
         head = self._buffered.peek(6)[:6]
         self.compression = next((name for magic, name in MAGICS.items() if head.startswith(magic)), "")
         self._stream = self._open()
+        self._prompt = prompt
         self._read = self._stream.read1 if prompt else self._stream.read
 
     def _open(self) -> io.BufferedIOBase:
@@ -85,15 +87,26 @@ class ByteSource:
         """Up to `size` expanded bytes."""
         if self.problem:
             return b""
+        if not self.compression:
+            return self._piece(size)
+        pieces: list[bytes] = []
+        while size > 0 and (piece := self._piece(min(size, _PIECE))):
+            pieces.append(piece)
+            size -= len(piece)
+            if self._too_large():
+                self.problem = f"the {self.compression} stream expands beyond the bound"
+            if self.problem or self._prompt:
+                break
+        return b"".join(pieces)
+
+    def _piece(self, size: int) -> bytes:
+        """Some of the expanded bytes; a stream that breaks loses no more than a piece."""
         try:
             data = self._read(size)
         except _BROKEN as error:
             self.problem = f"the {self.compression or 'file'} stream is broken ({type(error).__name__})"
             return b""
         self.expanded += len(data)
-        if self.compression and self._too_large():
-            self.problem = f"the {self.compression} stream expands beyond the bound"
-            return b""
         return data
 
     def _too_large(self) -> bool:
