@@ -33,6 +33,7 @@ from analyzer.session.connections import ConnectionTable
 from analyzer.session.keyring import Keyring
 from analyzer.session.legs import CallState
 from analyzer.session.media.table import StreamTable
+from analyzer.session.media.verification import Verifier
 from analyzer.session.placement import Placement
 from analyzer.session.signalling import Signalling
 from analyzer.session.topology import Topology
@@ -64,9 +65,10 @@ class Engine:
         self.sources = sources
         self.ledger = Ledger(limits)
         self.decoder = Decoder(sources, limits)
-        self.streams = StreamTable(limits)
         self.connections = ConnectionTable(limits)
         self.signalling = Signalling(limits)
+        self.verifier = Verifier(self.signalling.keys, limits)
+        self.streams = StreamTable(limits, self.verifier)
         self.judge = Judge(setup.rules, limits, self.ledger)
         self.redactor = Redactor(setup.reveal_identities)
         self.closer = Closer(
@@ -137,6 +139,7 @@ class Engine:
         packets = self.decoder.decode(batch)
         self.ledger.extend(self.decoder.take_anomalies())
         count = len(packets)
+        before = self.verifier.batch_position = self.decoded
         self.decoded += count
         if not count:
             return
@@ -149,6 +152,7 @@ class Engine:
                 self._rows(packets, start, edge)
                 self._now_ns = int(clock[edge - 1])
             if edge < count:
+                self.signalling.keys.position = before + edge
                 self.tick(int(clock[edge]))
             start = edge
 
@@ -165,6 +169,7 @@ class Engine:
         rest = np.flatnonzero(~media).astype(np.int64) + start
         if len(rest):
             self._scalar(packets, rest)
+        self.verifier.flush()
 
     def _scalar(self, packets: PacketBatch, rows: I64) -> None:
         """Rows that are handled one by one: signalling, connections."""
@@ -176,6 +181,7 @@ class Engine:
             packets.seq, packets.ack, packets.flags,
         )  # fmt: skip
         extra = getattr(packets, "extra_cites", {})
+        keys, base = self.signalling.keys, self.verifier.batch_position
         for (
             row,
             protocol,
@@ -196,6 +202,7 @@ class Engine:
             flags,
         ) in zip(rows.tolist(), *(column[rows].tolist() for column in columns), strict=True):
             cite = Cite(*cited)
+            keys.position = base + row
             endpoints = Endpoints(Address(shi << 64 | slo, sport), Address(dhi << 64 | dlo, dport), protocol)
             try:
                 if protocol == TCP:

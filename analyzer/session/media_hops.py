@@ -5,7 +5,7 @@ addresses share one hop: what stands between them only relays.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from analyzer.core.addresses import Address, parse_ip
 from analyzer.core.cites import Cite
@@ -36,6 +36,7 @@ from analyzer.session.stream_protection import connection_protection
 TakeStreams = Callable[[Address, int, int], list[StreamRecord]]
 FindConnections = Callable[[Address, int], list[Connection]]
 _EARLY_NS = 1_000_000_000  # media may reach the tap this long before the message that announced it
+_VERIFIED_SHARE = 0.99
 _WEAK_TO_STRONG: tuple[Observed, ...] = ("rtp", "unknown", "srtp", "zrtp", "none")
 
 
@@ -143,20 +144,22 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     rtpmap: dict[int, Codec] = {}
     for negotiation in candidate.negotiations:
         rtpmap |= negotiation.offer.rtpmap | (negotiation.answer.rtpmap if negotiation.answer else {})
-    records = _records(call, candidate, sources.take)
-    evidences = [classify(record, rtpmap) for record in records]
+    agreed = _agreed(last)
+    records = [_keyed(record, agreed) for record in _records(call, candidate, sources.take)]
+    evidences = [_evidence(record, rtpmap) for record in records]
     observed: Observed = min((e.observed for e in evidences), key=_WEAK_TO_STRONG.index, default="none")
     lines = [line for line in chosen_crypto(last) if line is not None]
     facts = Facts(
-        agreed=_agreed(last),
+        agreed=agreed,
         keying=keying(last),
         observed=observed,
+        verified=_verified(records),
         unencrypted=any(line.unencrypted_srtp for line in lines),
         unauthenticated=any(line.unauthenticated_srtp for line in lines),
     )
     protection = decide(facts)
     streams = [
-        ClaimedStream(record, evidence, _stream_state(facts, evidence), _clock(record, rtpmap))
+        ClaimedStream(record, evidence, _stream_state(facts, record, evidence), _clock(record, rtpmap))
         for record, evidence in zip(records, evidences, strict=True)
     ]
     grounds = tuple(dict.fromkeys(ground for evidence in evidences for ground in evidence.grounds))
@@ -167,9 +170,34 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     ), streams
 
 
-def _stream_state(facts: Facts, evidence: MediaEvidence) -> HopState | Unknown:
-    own = Facts(facts.agreed, facts.keying, evidence.observed, facts.verified, facts.unencrypted, facts.unauthenticated)
-    return decide(own).state
+def _stream_state(facts: Facts, record: StreamRecord, evidence: MediaEvidence) -> HopState | Unknown:
+    return decide(replace(facts, observed=evidence.observed, verified=_verified([record]))).state
+
+
+def _keyed(record: StreamRecord, agreed: Agreed) -> StreamRecord:
+    """The record, without the trial of keys that were declined and opened nothing."""
+    found = record.verification
+    if found is None or found.decrypted or agreed not in ("clear", "opportunistic"):
+        return record
+    return replace(record, verification=None)
+
+
+def _evidence(record: StreamRecord, rtpmap: dict[int, Codec]) -> MediaEvidence:
+    """What a stream is: tags that verify outweigh its shape."""
+    if _verified([record]) and record.verification is not None:
+        return MediaEvidence("srtp", (f"{record.verification.authenticated} authentication tags verify",))
+    return classify(record, rtpmap)
+
+
+def _verified(records: list[StreamRecord]) -> bool | None:
+    """True if the tags of 99 % of every stream's packets verify, False if those of one with keys all fail."""
+    shares = []
+    for record in records:
+        found = record.verification
+        if found is not None and found.failed and not found.decrypted:
+            return False
+        shares.append(found.authenticated / record.packets if found is not None and record.packets else 0.0)
+    return True if shares and min(shares) >= _VERIFIED_SHARE else None
 
 
 def _clock(record: StreamRecord, rtpmap: dict[int, Codec]) -> int | None:

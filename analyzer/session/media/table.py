@@ -22,6 +22,7 @@ from analyzer.session.media.columns import CLOCKS, Groups, group_rtp, recognise
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media.record import RtcpRecord, StreamRecord, View
 from analyzer.session.media.statistics import SAMPLE, summarise
+from analyzer.session.media.verification import Verification, Verifier
 
 I64 = npt.NDArray[np.int64]
 DROPOUT = 3_000  # RFC 3550 A.1 MAX_DROPOUT: a wider gap is a restart
@@ -78,8 +79,9 @@ Key = tuple[Endpoints, int]
 class StreamTable:
     """Open streams by (endpoints, SSRC). `feed` in row order, `tick` with time, `finish` at the end."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, verifier: Verifier | None = None) -> None:
         self._limits = limits
+        self._verifier = verifier
         self._streams: OrderedDict[Key, _Stream] = OrderedDict()
         self._to: dict[Address, dict[Key, None]] = {}
         self._closed = ClosedStreams(limits)
@@ -160,6 +162,8 @@ class StreamTable:
         view.last = _cite(packets, last)
         stream.last_ns = max(stream.last_ns, view.last_ns)
         self._content(packets, groups, index, stream)
+        if self._verifier is not None:
+            self._verifier.note(stream.ordinal, stream.endpoints, packets, groups, index, base)
 
     @staticmethod
     def _base(stream: _Stream, seq: int) -> int:
@@ -268,7 +272,11 @@ class StreamTable:
         del keys[key]
         if not keys:
             del self._to[key[0].dst]
-        self._closed.add(_record(stream))
+        verified = None
+        if self._verifier is not None:
+            sighted = sum(view.packets for view in stream.views.values())
+            verified = self._verifier.close(stream.ordinal, stream.endpoints, sighted)
+        self._closed.add(_record(stream, verified))
 
     def tick(self, now_ns: int) -> list[StreamRecord]:
         """Closes streams that have been idle; gives those that were let go and that no call has taken."""
@@ -319,7 +327,7 @@ def _signed32(value: int) -> int:
     return (value + 0x80000000 & 0xFFFFFFFF) - 0x80000000
 
 
-def _record(stream: _Stream) -> StreamRecord:
+def _record(stream: _Stream, verified: Verification | None) -> StreamRecord:
     views = list(stream.views.values())
     best = max(views, key=lambda view: view.ranges.count)
     union = best.ranges
@@ -346,4 +354,5 @@ def _record(stream: _Stream) -> StreamRecord:
         sizes=dict(sorted(stream.sizes.items())),
         markers=stream.markers,
         statistics=summarise(stream.sample, main),
+        verification=verified,
     )
