@@ -16,6 +16,7 @@ class Limits:
     block_bytes: int = 16 * 1024**2  # of one pcapng block
     # net
     decode_depth: int = 8  # tunnels and encapsulations stacked in one frame
+    vantages: int = 1_024  # interfaces of "any" captures told apart
     fragments_per_packet: int = 128
     fragment_bytes: int = 4 * 1024**2  # held for unfinished packets, all together
     fragment_timeout_ns: int = 30 * SECOND_NS

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"}  # all that str.isprintable refuses
 ELLIPSIS = "…"
 
 
@@ -34,5 +34,5 @@ def safe(value: str | bytes, limit: int = 200) -> str:
     cut = len(text) > limit
     text = text[:limit]
     if not (text.isascii() and text.isprintable()):
-        text = "".join(_shown(c) if unicodedata.category(c) in _INVISIBLE else c for c in text)
+        text = "".join(c if c == " " or unicodedata.category(c) not in _INVISIBLE else _shown(c) for c in text)
     return text + ELLIPSIS if cut else text

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 I64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+ANY_IP = -1  # in `kind`, in place of an EtherType: the IP version tells
 
 
 class Columns:
@@ -28,13 +29,19 @@ class Columns:
         return self.buffer.take(at, mode="clip").astype(np.int64)
 
     def be16(self, at: I64) -> I64:
-        return self.byte(at) << 8 | self.byte(at + 1)
+        return self._runs(at, 2).view(">u2").astype(np.int64)
 
     def be32(self, at: I64) -> I64:
-        return self.be16(at) << 16 | self.be16(at + 2)
+        return self._runs(at, 4).view(">u4").astype(np.int64)
 
     def be64(self, at: I64) -> npt.NDArray[np.uint64]:
-        return self.be32(at).astype(np.uint64) << np.uint64(32) | self.be32(at + 4).astype(np.uint64)
+        return self._runs(at, 8).view(">u8").astype(np.uint64)
+
+    def _runs(self, at: I64, size: int) -> npt.NDArray[np.void]:
+        """One copy of `size` bytes a row: faster than a gather a byte."""
+        last = len(self.buffer) - size
+        runs: npt.NDArray[np.void] = np.ndarray((last + 1,), f"V{size}", buffer=self.buffer, strides=(1,))
+        return runs[np.clip(at, 0, last)]
 
     def part(self, mask: Mask) -> "Columns":
         """The rows of the mask, apart from these."""

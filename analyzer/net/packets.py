@@ -1,9 +1,11 @@
 """Packets as columns: one row a packet, innermost headers, over the buffer the frames came in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+
+from analyzer.core.cites import Cite
 
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
@@ -26,11 +28,12 @@ class PacketBatch:
     in `buffer`, which is the FrameBatch's own, or a longer copy where a packet had to be put together.
 
     vantage     int32, index in the decoder's table of vantage points (an SLL2 "any" capture has one an interface)
-    layers      uint8, bits of net.layers: what the packet came through (VLAN, GRE, GTPU, ...)
+    layers      uint16, bits of net.layers: what the packet came through (VLAN, GRE, GTPU, ...)
     ip_id       int32, IPv4 identification, -1 where there is none
     missing     int32, payload bytes on the wire that the snap length cut off
     seq, flags  TCP only, else 0
     row         int32, the row of the FrameBatch that carried (the last part of) it
+    extra_cites for the index of a reassembled packet, its other frames, in the order they came
     """
 
     buffer: U8
@@ -56,6 +59,7 @@ class PacketBatch:
     seq: I64
     ack: I64
     flags: U8
+    extra_cites: dict[int, tuple[Cite, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.row)

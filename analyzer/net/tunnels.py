@@ -3,23 +3,23 @@
 import numpy as np
 
 from analyzer.net import layers
-from analyzer.net.columns import I64, Columns, Mask
+from analyzer.net.columns import ANY_IP, I64, Columns, Mask
 from analyzer.net.packets import ESP
 
-GTPU_PORT, VXLAN_PORT, ESP_PORT = 2152, 4789, 4500
+GTPU_PORT, VXLAN_PORT, ESP_PORT, GENEVE_PORT = 2152, 4789, 4500, 6081
 _IP_IN_IP, _IPV6_IN_IP, _GRE = 4, 41, 47
 _ETHERNET_BRIDGING = 0x6558
 
 
-def _proves_ip(c: Columns, at: I64, kind: I64) -> Mask:
-    """Where an IP header of the kind (0: either version) stands whole at `at`, with lengths that fit in `stop`."""
+def proves_ip(c: Columns, at: I64, kind: I64, stop: I64) -> Mask:
+    """Where an IP header of the kind (ANY_IP: either version) stands whole at `at`, with lengths that fit in `stop`."""
     version = c.byte(at) >> 4
-    four = (version == 4) & ((kind == 0) | (kind == 0x0800))
+    four = (version == 4) & ((kind == ANY_IP) | (kind == 0x0800))
     four &= (c["end"] - at >= 20) & (c.byte(at) & 15 >= 5)
     total = c.be16(at + 2)
-    four &= (total >= (c.byte(at) & 15) * 4) & (at + total <= c["stop"])
-    six = (version == 6) & ((kind == 0) | (kind == 0x86DD))
-    six &= (c["end"] - at >= 40) & (at + 40 + c.be16(at + 4) <= c["stop"])
+    four &= (total >= (c.byte(at) & 15) * 4) & (at + total <= stop)
+    six = (version == 6) & ((kind == ANY_IP) | (kind == 0x86DD))
+    six &= (c["end"] - at >= 40) & (at + 40 + c.be16(at + 4) <= stop)
     proven: Mask = four | six
     return proven
 
@@ -48,25 +48,33 @@ def over_ip(c: Columns) -> tuple[Columns | None, Columns]:
     kind = np.where(bridged, c.be16(start - 2), carried)
     kind = np.where(outer == _IP_IN_IP, 0x0800, np.where(outer == _IPV6_IN_IP, 0x86DD, kind))
     inside = (gre | (outer == _IP_IN_IP) | (outer == _IPV6_IN_IP)) & np.isin(kind, (0x0800, 0x86DD))
-    inside &= _proves_ip(c, start, kind)
+    inside &= proves_ip(c, start, kind, c["stop"])
     return _split(c, inside, start, kind, np.where(gre, layers.GRE, layers.IPIP))
 
 
 def over_udp(c: Columns, depth: int) -> tuple[Columns | None, Columns]:
-    """GTP-U (TS 29.281 5.1), VXLAN (RFC 7348 5) and ESP in UDP (RFC 3948 2): carried rows, and the others."""
+    """GTP-U (TS 29.281 5.1), VXLAN (RFC 7348 5), Geneve (RFC 8926 3.4), ESP in UDP (RFC 3948 2): carried, others."""
     _mark_esp(c)
-    at, none = c["payload_start"], np.zeros(len(c["row"]), np.int64)
+    at, any_ip = c["payload_start"], np.full(len(c["row"]), ANY_IP, np.int64)
     gtp = ((c["sport"] == GTPU_PORT) | (c["dport"] == GTPU_PORT)) & (c["payload_length"] >= 8)
-    vxlan = (c["dport"] == VXLAN_PORT) & (c["payload_length"] >= 22)
-    if not (gtp | vxlan).any():
+    vxlan = ((c["sport"] == VXLAN_PORT) | (c["dport"] == VXLAN_PORT)) & (c["payload_length"] >= 22)
+    geneve = ((c["sport"] == GENEVE_PORT) | (c["dport"] == GENEVE_PORT)) & (c["payload_length"] >= 8)
+    if not (gtp | vxlan | geneve).any():
         return None, c
     gtp, start = _gtpu(c, gtp, depth)
     vxlan &= (c.byte(at) == 8) & ~gtp
     start = np.where(vxlan, at + 22, start)
-    kind = np.where(vxlan, c.be16(at + 20), none)
-    vxlan &= np.isin(kind, (0x0800, 0x86DD))
-    inside = (gtp | vxlan) & _proves_ip(c, start, kind)
-    return _split(c, inside, start, kind, np.where(gtp, layers.GTPU, layers.VXLAN))
+    kind = np.where(vxlan, c.be16(at + 20), any_ip)
+    geneve &= (c.byte(at) >> 6 == 0) & ~gtp & ~vxlan
+    start = np.where(geneve, at + 8 + (c.byte(at) & 63) * 4, start)
+    kind = np.where(geneve, c.be16(at + 2), kind)
+    bridged = geneve & (kind == _ETHERNET_BRIDGING)
+    start = np.where(bridged, start + 14, start)
+    kind = np.where(bridged, c.be16(start - 2), kind)
+    inside = gtp | ((vxlan | geneve) & np.isin(kind, (0x0800, 0x86DD)))
+    inside &= proves_ip(c, start, kind, c["stop"])
+    bits = np.where(gtp, layers.GTPU, np.where(vxlan, layers.VXLAN, layers.GENEVE))
+    return _split(c, inside, start, kind, bits)
 
 
 def _gtpu(c: Columns, gtp: Mask, depth: int) -> tuple[Mask, I64]:

@@ -77,6 +77,7 @@ class Engine:
         sip = SipEvents(self.signalling, self.ledger, self._close)
         self.tcp = StreamHandler(limits, self.ledger, sip, self.connections, setup.keyring)
         self._datagrams = DatagramHandler(limits, sip, self.connections)
+        self._placed = Placement(setup.topology or Topology())
         self._now_ns = 0
         self.decoded = 0
 
@@ -109,7 +110,10 @@ class Engine:
         return latest
 
     def _placement(self) -> Placement:
-        return Placement(self.setup.topology or self.signalling.observations.topology())
+        topology = self.setup.topology or self.signalling.observations.topology()
+        if self._placed.topology is not topology:
+            self._placed = Placement(topology)
+        return self._placed
 
     def _post_decrypt(self) -> frozenset[int]:
         taps = self.setup.post_decrypt_taps

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from analyzer.core.secrets import Secret
 from analyzer.core.text import ELLIPSIS
 from analyzer.report.border import clean, scrub
+from analyzer.report.evidence import Cite, Sighting
 from analyzer.report.keys import Handling, handling
 
 T = TypeVar("T")
@@ -17,7 +18,9 @@ T = TypeVar("T")
 ANONYMOUS = "anonymous"  # names nobody (RFC 3323 4.1.1.3), and a report must show that it does
 TEXT_LIMIT = 2_000  # characters of one text in a report
 _REMEMBERED = 16_384
+_SHORT = 200
 _NUMBERS = (bool, int, float)
+_OURS = (Cite, Sighting)  # hold ids of ours and numbers, nothing from the wire
 _LONGEST = 4_000  # characters looked at, however long the text is
 
 _DISPLAY_NAME = re.compile(
@@ -48,6 +51,7 @@ class Redactor:
         self._issued: set[str] = set()
         self._keys: dict[Secret, str] = {}
         self._call_ids: set[str] = set()
+        self._texts: dict[str, str] = {}  # short texts and what is shown of them
         self._plain: dict[str, str] = {}  # plain strings already found harmless: ids, addresses, words
 
     def key(self, secret: Secret) -> str:
@@ -102,6 +106,8 @@ class Redactor:
 
     def row(self, value: T) -> T:
         """A report object with every string handled as its field declares."""
+        if isinstance(value, _OURS):
+            return value
         changes: dict[str, Any] = {}
         for name, how in _plan(cast("Hashable", type(value))):
             old = getattr(value, name)
@@ -133,7 +139,12 @@ class Redactor:
                     self._plain[value] = shown = value if shown == value else shown
             return shown
         if how is Handling.TEXT:
-            return self.text(value)
+            shown = self._texts.get(value)
+            if shown is None:
+                shown = self.text(value)
+                if len(value) <= _SHORT and len(self._texts) < _REMEMBERED:
+                    self._texts[value] = shown
+            return shown
         if how is Handling.IDENTITY:
             return self.identity(value)
         return self.call_id(value)

@@ -17,6 +17,7 @@ RULE_ERROR: AnomalyKind = define(
     "rules.error", Severity.LOW, "a rule's condition could not be evaluated", origin="internal"
 )
 ZoneOf = Callable[[str], str | None]
+Step = Literal["when", "unless", "assert"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,18 @@ class Rule:
     tests: tuple[InlineTest | CaptureTest, ...]
     file: str
     line: int
+    _steps: tuple[tuple[Step, Compiled, str], ...] = field(init=False, compare=False, repr=False, default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_steps", self._in_order())
 
     def judge(self, entity: object, zone_of: ZoneOf | None = None) -> Outcome:
         """The verdict on one entity of the rule's kind; total."""
         verdict, reason, open_parts, needs = self._decide(entity, zone_of)
-        if verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE):
-            return Outcome(verdict, reason)
+        if verdict is Verdict.PASS:
+            return _PASSED
+        if verdict is Verdict.NOT_APPLICABLE:
+            return Outcome(verdict, reason) if reason else _NOT_APPLICABLE
         values = tuple(_text(_quiet(path, entity)) for path in self.same_as)
         return Outcome(
             verdict,
@@ -108,7 +115,7 @@ class Rule:
         parts: list[Compiled] = []
         needs: tuple[Need, ...] = ()
         reason = ""
-        for role, part, because in self._parts():
+        for role, part, because in self._steps:
             try:
                 value = part.run(entity, zone_of)
                 if not isinstance(value, bool | Unknown):
@@ -126,13 +133,17 @@ class Rule:
                 return (Verdict.PASS if value else Verdict.FAIL), "", (), ()
         return Verdict.OPEN, reason, tuple(parts), needs
 
-    def _parts(self) -> "list[tuple[Literal['when', 'unless', 'assert'], Compiled, str]]":
-        parts: list[tuple[Literal["when", "unless", "assert"], Compiled, str]] = []
+    def _in_order(self) -> tuple[tuple[Step, Compiled, str], ...]:
+        steps: list[tuple[Step, Compiled, str]] = []
         if self.when is not None:
-            parts.append(("when", self.when, ""))
-        parts.extend(("unless", part, because) for part, because in self.unless)
-        parts.append(("assert", self.condition, ""))
-        return parts
+            steps.append(("when", self.when, ""))
+        steps.extend(("unless", part, because) for part, because in self.unless)
+        steps.append(("assert", self.condition, ""))
+        return tuple(steps)
+
+
+_PASSED = Outcome(Verdict.PASS)
+_NOT_APPLICABLE = Outcome(Verdict.NOT_APPLICABLE)
 
 
 def finding_id(rule: str, same_as: tuple[str, ...]) -> str:

@@ -47,7 +47,6 @@ class Observations:
         host = self._hosts.get(ip)
         if host is None and len(self._hosts) < MAX_HOSTS:
             host = self._hosts[ip] = _Host()
-            self._version += 1
         return host
 
     def _ground(self, ip: int, role: str, why: str) -> None:

@@ -18,6 +18,8 @@ class Placement:
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
         self.inferred = topology.inferred
+        self._zones: dict[int, str | Unknown] = {}
+        self._ues: dict[int, Tristate] = {}
 
     def node(self, ip: int) -> str:
         """Stable name of what stands at an address: its node name, else the address."""
@@ -26,8 +28,11 @@ class Placement:
 
     def zone(self, ip: int) -> str | Unknown:
         """The zone of an address."""
-        zone = self.topology.zone_of(ip)
-        return zone if zone is not None else _unplaced(ip)
+        known = self._zones.get(ip)
+        if known is None:
+            zone = self.topology.zone_of(ip)
+            known = self._zones[ip] = zone if zone is not None else _unplaced(ip)
+        return known
 
     def zones(self, a: int, b: int) -> tuple[str, ...] | Unknown:
         """The zones of a hop's two ends, each once."""
@@ -44,6 +49,12 @@ class Placement:
 
     def is_ue(self, ip: int) -> Tristate:
         """Whether a UE stands there. An address in a zone outside that is no known element is one."""
+        known = self._ues.get(ip)
+        if known is None:
+            known = self._ues[ip] = self._is_ue(ip)
+        return known
+
+    def _is_ue(self, ip: int) -> Tristate:
         role = self.role(ip)
         if role is not None:
             return role == UE

@@ -24,6 +24,7 @@ POLICIES: dict[str, tuple[str, ...]] = {
     "core_media": ("clear_permitted", "protect"),
     "server_messaging": ("clear_permitted", "protect"),
 }
+_HOST = 128
 _MAPPED = 96  # prefix bits of ::ffff:0:0/96
 
 
@@ -71,12 +72,17 @@ class Topology:
     policy: dict[str, str] = field(default_factory=dict)
     inferred: bool = False
     _by_ip: dict[int, tuple[NodeEntry, str]] = field(default_factory=dict, compare=False, repr=False)
+    _hosts: dict[int, str] = field(default_factory=dict, compare=False, repr=False)  # zones of single addresses
 
     def indexed(self) -> "Topology":
         """The same with its index of addresses built."""
         for node in self.nodes:
             for ip, zone in node.addresses:
                 self._by_ip.setdefault(ip, (node, zone))
+        for known in self.zones:
+            for net in known.nets:
+                if net.bits == _HOST:
+                    self._hosts.setdefault(net.base, known.name)
         return self
 
     def node_of(self, ip: int) -> NodeEntry | None:
@@ -94,7 +100,9 @@ class Topology:
         known = self._by_ip.get(ip)
         if known and known[1]:
             return known[1]
-        held = [(net.bits, zone.name) for zone in self.zones for net in zone.nets if net.holds(ip)]
+        if ip in self._hosts:
+            return self._hosts[ip]
+        held = [(n.bits, zone.name) for zone in self.zones for n in zone.nets if n.bits != _HOST and n.holds(ip)]
         return max(held)[1] if held else None
 
     def trust_of(self, zone: str) -> Trust | None:

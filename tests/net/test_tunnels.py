@@ -30,6 +30,8 @@ INNER = udp4(b"voice")
             layers.GTPU,
         ),
         (udp(4789, b"\x08" + bytes(7) + bytes(12) + b"\x08\0" + INNER), layers.VXLAN),
+        (udp(6081, b"\0\0\x65\x58" + bytes(4) + bytes(12) + b"\x08\0" + INNER), layers.GENEVE),
+        (udp(6081, b"\x01\0\x08\0" + bytes(4) + bytes(4) + INNER), layers.GENEVE),
         (ip4(4, INNER), layers.IPIP),
         (ip4(47, b"\x20\0\x08\0" + bytes(4) + INNER), layers.GRE),
         (ip4(47, b"\0\0\x65\x58" + bytes(12) + b"\x08\0" + INNER), layers.GRE),
