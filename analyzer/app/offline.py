@@ -1,5 +1,6 @@
 """Captures from files: opened, merged by time, fed to the engine, reported."""
 
+import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -98,6 +99,7 @@ def analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall]
     for reader in readers:
         for kind, secret in reader.secrets:
             setup.keyring.add_capture_secret(kind, secret, reader.info.path)
+    gc.set_threshold(200_000, 20, 100)  # the engine's tables hold many objects and no cycles
     interrupted = False
     try:
         for batch in _batches(readers, observer):

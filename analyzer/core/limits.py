@@ -36,6 +36,9 @@ class Limits:
     nesting: int = 8
     sdp_lines: int = 2_000
     inflated_bytes: int = 1024**2  # one WebSocket message
+    msrp_messages: int = 1_024  # whose chunks are not all here, in one direction
+    bfcp_attributes: int = 1_024  # of one message, nested ones counted
+    bfcp_fragmented: int = 256  # messages whose fragments are not all here
     turn_channels: int = 65_536  # bindings of TURN channels to peers, all flows together
     # session
     dialogs: int = 100_000

@@ -176,13 +176,14 @@ def _tls(connections: Sequence[Connection]) -> list[TlsConnection]:
 
 
 def _keys(engine: Engine, places: Places) -> tuple[Key, ...]:
-    """The keys of the signalling, by ordinal, then what was given."""
+    """The keys of the signalling, by ordinal, then what was given. The frame is the one that completes the message."""
     found = sorted(engine.closer.sdes.items(), key=lambda item: int(item[0].rpartition("-")[2]))
-    sdes = tuple(
-        Key(name, "sdes", f"SDP, frame {key.cites[0].frame} of {places.cite(key.cites[0]).capture}", key.opened, False)
-        for name, key in found
-    )
-    return sdes + tuple(
+    sdes = []
+    for name, key in found:
+        last = max(key.cites, key=lambda cite: (cite.ts_ns, cite.frame))
+        source = f"SDP, frame {last.frame} of {places.cite(last).capture}"
+        sdes.append(Key(name, "sdes", source, key.opened, False))
+    return tuple(sdes) + tuple(
         engine.redactor.row(
             Key(f"key-{number}", source.kind, source.name, len(source.used), not source.used, source.problem or None)
         )

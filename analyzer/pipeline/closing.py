@@ -96,7 +96,7 @@ class Closer:
         named = [(self._hop_id(), fact) for fact in facts]
         self._entities(call, call_id, legs, named, placement, post_decrypt)
         for hop_id, fact in named:
-            self.hops.append(encode_row(self._redactor.row(hop_row(fact, hop_id, call_id, legs, self._places))))
+            self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places)))
         if call_id is not None:
             row = call_row(call, call_id, legs, named, placement, self._places)
             self.calls.append(encode_row(self._redactor.row(row)))
@@ -168,6 +168,8 @@ class Closer:
             if plausible(record):
                 evidence = classify(record, {})
                 state = {"rtp": "clear", "srtp": "srtp_unknown_keying"}.get(evidence.observed, "unknown")
+                if record.verification is not None and record.verification.authenticated:
+                    state = "srtp_sdes"
                 self._write_stream(record, ClaimedStream(record, evidence, state, None))  # type: ignore[arg-type]  # a hop state
 
     def _count_key(self, record: StreamRecord) -> None:
@@ -181,7 +183,6 @@ class Closer:
         if record.ordinal in self._written:
             return
         self._written.add(record.ordinal)
-        record = claimed.record
-        self._count_key(record)
-        row = stream_row(record, f"stream-{record.ordinal}", claimed, self._places, self._redactor.key)
-        self.stream_rows.append(encode_row(self._redactor.row(row)))
+        self._count_key(claimed.record)
+        row = stream_row(claimed.record, f"stream-{record.ordinal}", claimed, self._places, self._redactor.key)
+        self.stream_rows.append(encode_row(row))

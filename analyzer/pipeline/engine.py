@@ -184,7 +184,7 @@ class Engine:
             packets.source, packets.frame, packets.offset, packets.captured, packets.ts_ns, packets.ip_id,
             packets.seq, packets.ack, packets.flags,
         )  # fmt: skip
-        extra = getattr(packets, "extra_cites", {})
+        extra = packets.extra_cites
         keys, base = self.signalling.keys, self.verifier.batch_position
         for (
             row,
@@ -213,7 +213,7 @@ class Engine:
                     payload = buffer[at : at + size].tobytes() if size else b""
                     self.tcp.segment(vantage, endpoints, seq, ack, flags, payload, missing, cite)
                 elif protocol == UDP:
-                    cites = extra.get(row) or (cite,)
+                    cites = (*extra.get(row, ()), cite)
                     self._datagrams.datagram(vantage, endpoints, buffer[at : at + size].tobytes(), ip_id, cites)
                 elif protocol == SCTP:
                     self._datagrams.sctp(vantage, endpoints, buffer[at : at + size].tobytes(), cite)

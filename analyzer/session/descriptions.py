@@ -7,7 +7,6 @@ from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Crypto, InlineKey, Media
 from analyzer.protocols.sdp.suites import suite_info
-from analyzer.session.hops import named
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.model.media import CryptoLine, MediaDescription
 from analyzer.session.placement import Placement
@@ -131,6 +130,7 @@ def _description(
     placement: Placement,
 ) -> MediaDescription:
     src, dst = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
+    ends = placement.ends(src, dst)
     key_leaked, key_cites = core.key_leaked(media)
     marker_leaked, marker_cites = core.marker_leaked(media)
     return MediaDescription(
@@ -145,15 +145,15 @@ def _description(
         fingerprints=len(media.fingerprints),
         key_mgmt=bool(media.key_mgmt),
         e2ae=media.e2ae,
-        from_addr=named(placement, src),
-        to_addr=named(placement, dst),
-        from_node=placement.node(src),
-        to_node=placement.node(dst),
-        from_zone=placement.zone(src),
-        to_zone=placement.zone(dst),
-        zones=placement.zones(src, dst),
+        from_addr=ends.from_node,
+        to_addr=ends.to_node,
+        from_node=ends.from_node,
+        to_node=ends.to_node,
+        from_zone=ends.from_zone,
+        to_zone=ends.to_zone,
+        zones=ends.zones,
         access=access,
-        from_ue=placement.is_ue(src),
+        from_ue=ends.from_ue,
         key_on_core_leg=key_leaked,
         marker_on_core_leg=marker_leaked,
         core_leg=tuple(dict.fromkeys(key_cites + marker_cites)),

@@ -100,23 +100,23 @@ def _hop(leg: LegState, placement: Placement, post_decrypt: frozenset[int]) -> H
 
 def message_entity(message: MessageRecord, placement: Placement, post_decrypt: frozenset[int]) -> SipMessage:
     """The message as rules see it."""
-    src, dst = message.carrier.endpoints.src, message.carrier.endpoints.dst
+    src, dst = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
     behind = message.carrier.vantage in post_decrypt
     state = message_state(message, behind)
-    sender_is_ue = placement.is_ue(src.ip)
+    ends = placement.ends(src, dst)
     return SipMessage(
         request=message.request,
         method=message.method,
         status=message.status,
         call_id=message.call_id,
         initial=message.initial,
-        from_addr=named(placement, src.ip),
-        to_addr=named(placement, dst.ip),
-        from_node=placement.node(src.ip),
-        to_node=placement.node(dst.ip),
-        from_zone=placement.zone(src.ip),
-        to_zone=placement.zone(dst.ip),
-        zones=placement.zones(src.ip, dst.ip),
+        from_addr=ends.from_node,
+        to_addr=ends.to_node,
+        from_node=ends.from_node,
+        to_node=ends.to_node,
+        from_zone=ends.from_zone,
+        to_zone=ends.to_zone,
+        zones=ends.zones,
         inferred=placement.inferred,
         transport=message.carrier.transport,
         state=state,
@@ -124,9 +124,9 @@ def message_entity(message: MessageRecord, placement: Placement, post_decrypt: f
         integrity=integrity(state),
         post_decrypt=behind,
         complete=message.complete,
-        trusted=placement.trusted(src.ip, dst.ip),
-        beyond_edge=sender_is_ue if isinstance(sender_is_ue, Unknown) else not sender_is_ue,
-        inter_domain=placement.inter_domain(src.ip, dst.ip),
+        trusted=ends.trusted,
+        beyond_edge=ends.from_ue if isinstance(ends.from_ue, Unknown) else not ends.from_ue,
+        inter_domain=ends.inter_domain,
         sdes_keys=message.sdes_keys,
         asserted=message.asserted,
         preferred=message.preferred,

@@ -1,15 +1,32 @@
 """Where an address stands: its node, zone and role, from the topology file or inferred."""
 
+from typing import NamedTuple
+
 from analyzer.core.addresses import ip_text
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.session.topology import Topology
 
 UE = "ue"
+_REMEMBERED = 65_536
 SERVERS = frozenset({"conference-server", "mrf", "mrfc", "mrfp", "focus", "as"})
 
 
 def _unplaced(ip: int) -> Unknown:
     return Unknown.of("topology", f"the zone of {ip_text(ip)}")
+
+
+class Ends(NamedTuple):
+    """A hop's two ends as a topology sees them."""
+
+    from_node: str
+    to_node: str
+    from_zone: str | Unknown
+    to_zone: str | Unknown
+    zones: tuple[str, ...] | Unknown
+    access: Tristate
+    from_ue: Tristate
+    trusted: Tristate
+    inter_domain: Tristate
 
 
 class Placement:
@@ -20,6 +37,26 @@ class Placement:
         self.inferred = topology.inferred
         self._zones: dict[int, str | Unknown] = {}
         self._ues: dict[int, Tristate] = {}
+        self._ends: dict[tuple[int, int], Ends] = {}
+
+    def ends(self, src: int, dst: int) -> Ends:
+        """Everything that two addresses are to each other, worked out once."""
+        known = self._ends.get((src, dst))
+        if known is None:
+            if len(self._ends) >= _REMEMBERED:
+                self._ends.clear()
+            known = self._ends[src, dst] = Ends(
+                self.node(src),
+                self.node(dst),
+                self.zone(src),
+                self.zone(dst),
+                self.zones(src, dst),
+                self.access(src, dst),
+                self.is_ue(src),
+                self.trusted(src, dst),
+                self.inter_domain(src, dst),
+            )
+        return known
 
     def node(self, ip: int) -> str:
         """Stable name of what stands at an address: its node name, else the address."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SAMPLE = 24  # payloads kept of a stream while it is open
+SAMPLE = 12  # payloads kept of a stream while it is open
 _ENOUGH = 1_500  # bytes that make the test of uniformity meaningful
 
 

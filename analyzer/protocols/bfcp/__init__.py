@@ -1,0 +1,1 @@
+"""BFCP (RFC 8855), version 1 on streams and version 2 in datagrams."""

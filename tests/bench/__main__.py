@@ -1,0 +1,109 @@
+"""make bench: the whole process against tshark in the same run, as ratios of CPU seconds; memory and its flatness.
+
+    python -m tests.bench [--quick]
+
+Every figure is the median of five runs (--quick: one) of whole processes, measured by the operating system
+(user + system time, peak resident set). Nothing here passes or fails: it prints.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.generate import generate
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / ".bench"
+CALLS = 2_000
+MEDIASEC = [sys.executable, "-c", "from analyzer.cli.main import run; run()"]
+DPKT = "import sys, dpkt\nn = 0\nfor _, data in dpkt.pcap.Reader(open(sys.argv[1], 'rb')):\n    e = dpkt.ethernet.Ethernet(data)\n    n += 1\nprint(n)"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """One command: CPU seconds and peak resident set in MB, medians."""
+
+    cpu_s: float
+    rss_mb: float
+
+
+def _once(command: list[str]) -> Cost:
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, env=environment)
+    _, _, usage = os.wait4(process.pid, 0)
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def measure(command: list[str], runs: int) -> Cost:
+    """Medians of several runs after one warm-up."""
+    if runs > 1:
+        _once(command)
+    costs = [_once(command) for _ in range(runs)]
+    return Cost(statistics.median(c.cpu_s for c in costs), statistics.median(c.rss_mb for c in costs))
+
+
+def _capture(calls: int) -> Path:
+    path = FOLDER / f"calls-{calls}.pcap"
+    if not path.is_file():
+        print(f"writing {path.name} ...", flush=True)
+        partial = path.with_suffix(".partial")
+        generate(partial, calls)
+        partial.rename(path)
+    return path
+
+
+def _line(name: str, cost: Cost, frames: int, base: Cost | None) -> None:
+    ratio = f"{base.cpu_s / cost.cpu_s:6.1f}x" if base else "     -"
+    print(f"{name:<44}{cost.cpu_s:8.2f}{frames / cost.cpu_s / 1e6:9.2f}{cost.rss_mb:9.0f}{ratio:>9}", flush=True)
+
+
+def _help_seconds() -> float:
+    times = []
+    for _ in range(5):
+        before = time.perf_counter()
+        _once([*MEDIASEC, "--help"])
+        times.append(time.perf_counter() - before)
+    return statistics.median(times)
+
+
+def main() -> None:
+    """Prints the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one run each, no long capture")
+    quick = parser.parse_args().quick
+    runs = 1 if quick else 5
+    FOLDER.mkdir(exist_ok=True)
+    capture = _capture(CALLS)
+    frames = CALLS * (7 + 2 * 250)
+    print(f"{capture.name}: {frames} frames, {capture.stat().st_size / 1e6:.0f} MB; CPU seconds, medians of {runs}\n")
+    print(f"{'':<44}{'CPU s':>8}{'M/s':>9}{'MB':>9}{'tshark/':>9}")
+    base = None
+    if shutil.which("tshark"):
+        base = measure(["tshark", "-q", "-r", str(capture), "-z", "rtp,streams"], runs)
+        _line("tshark -q -z rtp,streams", base, frames, None)
+    else:
+        print("tshark is not installed: no ratio")
+    ours = measure([*MEDIASEC, "analyze", str(capture), "--format", "json", "-q"], runs)
+    _line("mediasec analyze --format json", ours, frames, base)
+    _line("dpkt reader and Ethernet/IP/UDP", measure([sys.executable, "-c", DPKT, str(capture)], 1), frames, base)
+    if not quick:
+        long = _capture(CALLS * 5)
+        cost = measure([*MEDIASEC, "analyze", str(long), "--format", "json", "-q"], 1)
+        _line("mediasec analyze, five times the calls", cost, frames * 5, None)
+        print(f"\npeak memory: {ours.rss_mb:.0f} MB, {cost.rss_mb:.0f} MB for five times the calls")
+        print(f"bound: 150 MB plus 4 KB a call = {150 + CALLS * 4 / 1024:.0f} MB, {150 + CALLS * 20 / 1024:.0f} MB")
+    print(f"\nmediasec --help: {_help_seconds():.2f} s")
+    from tests.bench import sip_speed
+
+    print("\nSIP to typed messages:")
+    sip_speed.main()
+
+
+if __name__ == "__main__":
+    main()
