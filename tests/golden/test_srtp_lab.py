@@ -1,15 +1,25 @@
 """SRTP of the lab under the keys in its own signalling, held against FACTS.txt of the captures."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 from analyzer.app.offline import analyze
+from analyzer.app.prepare import prepare
 from analyzer.app.settings import Settings
+from analyzer.capture.batch import FrameBatch
+from analyzer.capture.merge import merge
+from analyzer.capture.reader import open_capture
+from analyzer.capture.sources import SourceTable
+from analyzer.core.limits import Limits
+from analyzer.pipeline.assemble import assemble
+from analyzer.pipeline.engine import Engine
 from analyzer.report.model import Report
 from tests.conftest import SHARED
 
@@ -116,3 +126,85 @@ def test_rules_still_pass(shared: Path, rule: str) -> None:
     assert shared
     counts = next(row for row in report("e2ae-all.pcapng").rules if row.id == rule)
     assert (counts.passed > 0, counts.fail) == (True, 0)
+
+
+def _fed(name: str, size: int, limits: Limits, tamper: Callable[[FrameBatch], None] | None = None) -> Report:
+    """The report of a capture fed in batches of `size` frames, each over a buffer that is overwritten afterwards."""
+    keys = LAB / (name.removesuffix(".pcapng") + ".tls-keylog.txt")
+    setup = prepare(Settings(keys=(keys,) if keys.is_file() else ()), Quiet(), limits)
+    setup.contain = False
+    sources = SourceTable()
+    reader = open_capture(str(LAB / name), 0, sources, limits)
+    engine = Engine(sources, setup)
+    for whole in merge([reader]):
+        if tamper is not None:
+            whole.buffer = whole.buffer.copy()
+            tamper(whole)
+        for first in range(0, len(whole), size):
+            batch = replace(whole.rows(first, first + size), buffer=whole.buffer.copy())
+            engine.feed(batch)
+            batch.buffer[:] = 0xFF
+    engine.finish()
+    reader.close()
+    return assemble(engine, [reader.info])
+
+
+@pytest.mark.parametrize("wait", [Limits().key_wait_packets, 3])
+def test_batch_edge_is_invisible(shared: Path, wait: int) -> None:
+    """One frame a batch, seven, or all: the same streams, hops, keys and verdicts, also where packets wait for keys."""
+    assert shared
+    limits = Limits(key_wait_packets=wait)
+    one, seven, every = (_fed("e2ae-sdes.pcapng", size, limits) for size in (1, 7, 1 << 20))
+    for other in (seven, every):
+        assert list(one.streams) == list(other.streams)
+        assert list(one.hops) == list(other.hops)
+        assert (one.keys, one.findings, one.rules) == (other.keys, other.findings, other.rules)
+
+
+def _late_answer(batch: FrameBatch) -> None:
+    """Moves the frames whose SDP says where the called end receives behind 40 frames of media a vantage point."""
+    spans = list(zip(batch.start.tolist(), batch.captured.tolist(), strict=True))
+    frames = [batch.buffer[start : start + size].tobytes() for start, size in spans]
+    answers = [at for at, frame in enumerate(frames) if b"m=audio 20020 " in frame]
+    media = [at for at, frame in enumerate(frames) if b"\x44\x21\x1a\x15" in frame[40:62]]
+    rest = [at for at in range(len(frames)) if at not in answers]
+    behind = rest.index(media[3 * 40]) + 1
+    order = np.array(rest[:behind] + answers + rest[behind:])
+    for name in ("start", "captured", "wire", "source", "frame", "offset"):
+        column = getattr(batch, name)
+        column[:] = column[order]
+
+
+@pytest.mark.parametrize(("wait", "distinct", "failure"), [(256, 152, None), (20, 152 - 20, "key_late")])
+def test_media_before_its_key(shared: Path, wait: int, distinct: int, failure: str | None) -> None:
+    """Forty packets come before the answer with their key: they wait for it; what a bound of 20 sends away is late,
+    and not forged. The same for any batch."""
+    assert shared
+    rows = []
+    for size in (1, 7, 1 << 20):
+        found = _fed("e2e-sdes-clear-sip.pcapng", size, Limits(key_wait_packets=wait), _late_answer)
+        rows.append(next(s for s in found.streams if s.ssrc == "0x44211a15"))
+    assert rows[0] == rows[1] == rows[2]
+    assert (rows[0].auth_failed, rows[0].failure) == (0, failure)
+    assert rows[0].authenticated in range(distinct - 2, distinct + 3 if failure else distinct + 1)
+
+
+def test_changed_packets_fail(shared: Path) -> None:
+    """Every tag of one stream broken: refused packet by packet with a reason, and the hop is not verified."""
+    assert shared
+
+    def tamper(batch: FrameBatch) -> None:
+        for start, size in zip(batch.start.tolist(), batch.captured.tolist(), strict=True):
+            frame = batch.buffer[start : start + size]
+            ssrc = frame[-172 - 10 :][8:12].tobytes()  # a header, 20 ms of G.711, a tag of 80 bits
+            if frame[26:30].tobytes() == bytes((10, 1, 0, 2)) and ssrc == bytes.fromhex("ec1c36e5"):
+                frame[-1] ^= 1
+
+    found = _fed("e2ae-sdes.pcapng", 1 << 20, Limits(), tamper)
+    rows = {(s.ssrc, s.src): s for s in found.streams}
+    broken = rows["0xec1c36e5", "10.1.0.2:20000"]
+    assert (broken.authenticated, broken.auth_failed, broken.decrypted, broken.key) == (0, 201, 0, None)
+    assert broken.failure == "roc_not_found"
+    assert rows["0x58c2745b", "10.1.0.1:30000"].authenticated == 201
+    hops = [hop for hop in found.hops if hop.plane == "media" and hop.state != "clear"]
+    assert sum(hop.evidence == "keyed_verified" for hop in hops) == 1
