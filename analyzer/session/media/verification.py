@@ -6,6 +6,7 @@ by extended sequence number. A packet whose key is not known yet waits for it, w
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.fast import FastStream
 from analyzer.crypto.srtp.reasons import Reason
-from analyzer.net.packets import PacketBatch
+from analyzer.net.packets import U8, PacketBatch
 from analyzer.session.media.columns import Groups
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media_keys import MediaKey, MediaKeys
@@ -24,6 +25,7 @@ from analyzer.session.media_keys import MediaKey, MediaKeys
 I64 = npt.NDArray[np.int64]
 KEY_LATE = "key_late"
 _END = 1 << 62
+_DENSE = 512  # bytes of buffer a packet up to which a copy of all pays
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +73,19 @@ class _View:
             opened.add(extended, extended)
         reopened.clear()
 
-    def open(self, numbers: I64, packets: list[bytes], opened: Ranges, refused: Ranges) -> None:
+    def open(self, numbers: Sequence[int], packets: list[bytes], opened: Ranges, refused: Ranges) -> None:
         stream = self.stream.stream
         first, before = stream.given, stream.counts.failed
         results = self.stream.unprotect_many(packets)
         if stream.counts.failed == before and not stream.reopened:
-            for low, high in _runs(numbers):
-                opened.add(low, high)
+            if isinstance(numbers, range):
+                opened.add(numbers[0], numbers[-1])
+            else:
+                for extended in numbers:
+                    opened.add(extended, extended)
             return
         self._reopened(opened)
-        for at, (extended, result) in enumerate(zip(numbers.tolist(), results, strict=True)):
+        for at, (extended, result) in enumerate(zip(numbers, results, strict=True)):
             if not isinstance(result, Reason) or result is Reason.INDEX_REUSED:
                 opened.add(extended, extended)
             else:
@@ -100,13 +105,6 @@ class _View:
         for number, (_, reason) in self.stream.stream.waiting.items():
             if reason is not Reason.NO_KEY:
                 refused.add(self._numbers[number], self._numbers[number])
-
-
-def _runs(numbers: I64) -> list[tuple[int, int]]:
-    breaks = np.flatnonzero(np.diff(numbers) != 1)
-    lows = numbers[np.concatenate(([0], breaks + 1))].tolist()
-    highs = numbers[np.concatenate((breaks, [len(numbers) - 1]))].tolist()
-    return [(low, high) if low <= high else (high, low) for low, high in zip(lows, highs, strict=True)]
 
 
 class _Stream:
@@ -159,13 +157,12 @@ class _Stream:
         return str(Reason.TRUNCATED) if cut else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Noted:
+class _Noted(NamedTuple):
     """Rows of one stream at one vantage point that are not verified yet."""
 
     packets: PacketBatch
     groups: Groups
-    index: int
+    at: int
     base: int
     vantage: int
     position: int  # of the batch's first row
@@ -180,6 +177,7 @@ class Verifier:
         self._streams: dict[int, _Stream] = {}
         self._noted: dict[int, list[_Noted]] = {}
         self._endpoints: dict[int, Endpoints] = {}
+        self._copied: tuple[U8, bytes] | None = None
         self.batch_position = 0
 
     def note(
@@ -196,6 +194,7 @@ class Verifier:
             self._flush(ordinal)
         self._noted.clear()
         self._endpoints.clear()
+        self._copied = None
 
     def close(self, ordinal: int, endpoints: Endpoints, sighted: int) -> Verification | None:
         """A stream has ended: what its keys say of it. `sighted` counts its packets at all vantage points."""
@@ -225,20 +224,21 @@ class Verifier:
 
     def _group(self, stream: _Stream, item: _Noted) -> None:
         src, dst = stream.endpoints.src, stream.endpoints.dst
-        rows = item.groups.rows(item.index)
-        positions = rows + item.position
-        numbers = item.base + item.groups.relative(item.index)
+        rows = item.groups.rows(item.at)
+        numbers: Sequence[int] = range(item.base, item.base + len(rows))
+        if not item.groups.contiguous[item.at]:
+            numbers = (item.base + item.groups.relative(item.at)).tolist()
         view = stream.views.get(item.vantage)
         edges, later = [0], False
         if view is None or view.version != self._keys.version:
-            cuts = self._keys.changes(src, dst, int(positions[0]))
-            edges += np.searchsorted(positions, cuts).tolist()
-            later = bool(cuts) and cuts[-1] > int(positions[-1])
+            cuts = self._keys.changes(src, dst, item.position + int(rows[0]))
+            edges += np.searchsorted(rows, [cut - item.position for cut in cuts]).tolist()
+            later = bool(cuts) and cuts[-1] > item.position + int(rows[-1])
         for start, end in zip(edges, [*edges[1:], len(rows)], strict=True):
             if start == end:
                 continue
             if view is None or view.version != self._keys.version:
-                keys = self._keys.keys(src, dst, int(positions[start]))
+                keys = self._keys.keys(src, dst, item.position + int(rows[start]))
                 if keys is None and view is None:
                     continue
                 if view is None:
@@ -248,15 +248,21 @@ class Verifier:
         if view is not None and not later:
             view.version = self._keys.version
 
-    @staticmethod
-    def _open(stream: _Stream, view: _View, packets: PacketBatch, rows: I64, numbers: I64) -> None:
+    def _open(self, stream: _Stream, view: _View, packets: PacketBatch, rows: I64, numbers: Sequence[int]) -> None:
         whole = packets.missing[rows] == 0
         if not whole.all():
             view.cut += len(rows) - int(whole.sum())
-            rows, numbers = rows[whole], numbers[whole]
+            rows, numbers = rows[whole], [n for n, kept in zip(numbers, whole.tolist(), strict=True) if kept]
         if len(rows):
-            memory = packets.buffer.data
-            starts = packets.payload_start[rows].tolist()
-            ends = (packets.payload_start[rows] + packets.payload_length[rows]).tolist()
-            contents = [bytes(memory[start:end]) for start, end in zip(starts, ends, strict=True)]
-            view.open(numbers, contents, stream.opened, stream.refused)
+            memory = self._contents(packets)
+            starts, lengths = packets.payload_start[rows], packets.payload_length[rows]
+            spans = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
+            view.open(numbers, [bytes(memory[start:end]) for start, end in spans], stream.opened, stream.refused)
+
+    def _contents(self, packets: PacketBatch) -> bytes | memoryview:
+        """The batch's buffer; where many packets are to be taken out of it, as bytes, which are sliced faster."""
+        if len(packets) * _DENSE < packets.buffer.size:
+            return packets.buffer.data
+        if self._copied is None or self._copied[0] is not packets.buffer:
+            self._copied = (packets.buffer, packets.buffer.tobytes())
+        return self._copied[1]
