@@ -208,3 +208,22 @@ def test_changed_packets_fail(shared: Path) -> None:
     assert rows["0x58c2745b", "10.1.0.1:30000"].authenticated == 201
     hops = [hop for hop in found.hops if hop.plane == "media" and hop.state != "clear"]
     assert sum(hop.evidence == "keyed_verified" for hop in hops) == 1
+
+
+def test_a_wrong_key_is_a_failure(shared: Path) -> None:
+    """The called end's key altered wherever SDP carries it: its packets fail, with a reason, and the others verify."""
+    assert shared
+
+    def tamper(batch: FrameBatch) -> None:
+        for start, size in zip(batch.start.tolist(), batch.captured.tolist(), strict=True):
+            frame = batch.buffer[start : start + size]
+            content = frame.tobytes()
+            at = content.find(b"inline:")
+            if b"m=audio 20020 " in content and at > 0:
+                frame[at + 7] = ord("A") if content[at + 7 : at + 8] != b"A" else ord("B")
+
+    rows = {s.ssrc: s for s in _fed("e2e-sdes-clear-sip.pcapng", 1 << 20, Limits(), tamper).streams}
+    wrong, right = rows["0x44211a15"], rows["0x6999520b"]
+    assert (wrong.authenticated, wrong.auth_failed, wrong.decrypted, wrong.key) == (0, 152, 0, None)
+    assert (wrong.suite, wrong.failure) == ("AES_CM_128_HMAC_SHA1_80", "roc_not_found")
+    assert (right.authenticated, right.failure) == (152, None)
