@@ -2,10 +2,13 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.veth import Namespace, namespace
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("MEDIASEC_SHARED", ROOT.parent / "shared"))
@@ -31,3 +34,12 @@ def shared() -> Path:
     if not (SHARED / "captures").is_dir():
         pytest.skip("../shared/captures is not here")
     return SHARED / "captures"
+
+
+@pytest.fixture(scope="session")
+def veth() -> Iterator[Namespace]:
+    """Two connected interfaces in a namespace of their own."""
+    with namespace() as made:
+        if isinstance(made, str):
+            pytest.skip(made)
+        yield made

@@ -23,6 +23,7 @@ from analyzer.pipeline.closing import ClosedCall
 from analyzer.pipeline.engine import Engine
 from analyzer.report.exit_codes import RunFacts
 from analyzer.report.model import Report
+from analyzer.session.keyring import Keyring
 
 STDIN = "-"
 
@@ -37,7 +38,8 @@ class Run:
     engine: Engine | None = None
 
 
-def _limits(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> Limits:
+    """The bounds of a run."""
     limits = Limits()
     return limits if settings.linger_ns is None else replace(limits, linger_ns=settings.linger_ns)
 
@@ -59,7 +61,7 @@ def _open(
     return readers, problems
 
 
-def _within(batch: FrameBatch, settings: Settings) -> FrameBatch:
+def within(batch: FrameBatch, settings: Settings) -> FrameBatch:
     """The frames of a batch inside --from and --to."""
     keep = np.ones(len(batch), np.bool_)
     if settings.from_ns is not None:
@@ -81,10 +83,18 @@ def _batches(readers: Sequence[CaptureReader], observer: Observer) -> Iterator[F
         yield batch
 
 
+def _take_secrets(readers: Sequence[CaptureReader], taken: list[int], keyring: Keyring) -> None:
+    """Hands on the decryption secrets that have been read since; `taken` counts those of each capture."""
+    for number, reader in enumerate(readers):
+        for kind, secret in reader.secrets[taken[number] :]:
+            keyring.add_capture_secret(kind, secret, reader.info.path)
+        taken[number] = len(reader.secrets)
+
+
 def analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall], None] | None = None) -> Run:
     """Analyses captures. WrongUse before anything is read if rules, topology or keys are wrong. `watch` sees each
     call as it closes."""
-    limits = _limits(settings)
+    limits = limits_of(settings)
     setup = prepare(settings, observer, limits)
     paths, missing = expand(settings.captures)
     sources = SourceTable()
@@ -96,14 +106,13 @@ def analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall]
     observer.started(sum(Path(path).stat().st_size for path in paths if path != STDIN and Path(path).is_file()))
     engine = Engine(sources, setup)
     engine.closer.watch = watch
-    for reader in readers:
-        for kind, secret in reader.secrets:
-            setup.keyring.add_capture_secret(kind, secret, reader.info.path)
+    taken = [0] * len(readers)
     gc.set_threshold(200_000, 20, 100)  # the engine's tables hold many objects and no cycles
     interrupted = False
     try:
         for batch in _batches(readers, observer):
-            engine.feed(_within(batch, settings))
+            _take_secrets(readers, taken, setup.keyring)
+            engine.feed(within(batch, settings))
             for reader in readers:
                 engine.ledger.extend(reader.take_anomalies())
     except KeyboardInterrupt:

@@ -53,10 +53,10 @@ class ByteSource:
     """Sequential bytes of one capture after decompression.
 
     `read` gives at most what is asked for and b"" at the end. A broken or over-large compressed stream ends early
-    with its reason in `problem`.
+    with its reason in `problem`. With `prompt` it gives what is there rather than wait for more: a stream that grows.
     """
 
-    def __init__(self, raw: BinaryIO, limits: Limits) -> None:
+    def __init__(self, raw: BinaryIO, limits: Limits, prompt: bool = False) -> None:
         self._hashed = _Hashed(raw)
         self._buffered = io.BufferedReader(self._hashed, 1 << 20)
         self._limits = limits
@@ -65,6 +65,7 @@ class ByteSource:
         head = self._buffered.peek(6)[:6]
         self.compression = next((name for magic, name in MAGICS.items() if head.startswith(magic)), "")
         self._stream = self._open()
+        self._read = self._stream.read1 if prompt else self._stream.read
 
     def _open(self) -> io.BufferedIOBase:
         match self.compression:
@@ -85,7 +86,7 @@ class ByteSource:
         if self.problem:
             return b""
         try:
-            data = self._stream.read(size)
+            data = self._read(size)
         except _BROKEN as error:
             self.problem = f"the {self.compression or 'file'} stream is broken ({type(error).__name__})"
             return b""

@@ -52,10 +52,11 @@ def merge(readers: Sequence[CaptureReader]) -> Iterator[FrameBatch]:
     while alive := [head for head in heads if head.batch is not None]:
         limit = min(int(head.keys[-1]) for head in alive)
         parts = [part for head in alive if (part := head.split(limit)) is not None]
-        yield _interleave(parts)
+        yield interleave(parts)
 
 
-def _interleave(parts: list[tuple[FrameBatch, I64]]) -> FrameBatch:
+def interleave(parts: list[tuple[FrameBatch, I64]]) -> FrameBatch:
+    """Frames of several captures by their keys, never-falling times; equal keys in the order of `parts`."""
     if len(parts) == 1:
         return parts[0][0]
     batches = [batch for batch, _ in parts]

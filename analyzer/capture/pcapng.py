@@ -1,7 +1,7 @@
 """pcapng: sections, interfaces, their clocks and names, packets in three kinds of block, secrets, statistics.
 
-Unknown blocks are skipped. A block whose two lengths differ is named and read by its first. A length that cannot be
-true ends the reading.
+Unknown blocks are skipped; those that Wireshark numbers as frames keep their number. A block whose two lengths differ
+is named and read by its first. A length that cannot be true ends the reading.
 """
 
 import struct
@@ -22,6 +22,8 @@ NO_INTERFACE = define(
 )
 
 SHB, IDB, OLD_PACKET, SPB, ISB, EPB, DSB = 0x0A0D0D0A, 1, 2, 3, 5, 6, 10
+NUMBERED = frozenset((9, 0xBAD, 0x40000BAD))  # systemd journal, custom blocks: frames of Wireshark's without a packet
+NO_PACKET = -1  # the link type of a frame that is counted and cannot be read
 _MAX_SECRETS = 1_024
 _INT64 = (1 << 63) - 1
 
@@ -59,6 +61,7 @@ class PcapngFormat:
         self._offset = 0
         self._base = 0  # where data[0] lies in the file
         self._last_ns = 0
+        self._unreadable: int | None = None
         self._anomalies: list[Anomaly] = []
         self.broken = ""
         self.secrets: list[tuple[int, bytes]] = []
@@ -103,7 +106,7 @@ class PcapngFormat:
     def _packet(self, out: _Rows, number: int, ticks: int, start: int, captured: int, wire: int) -> None:
         if number >= len(self._interfaces):
             self._anomalies.append(Anomaly(NO_INTERFACE, (), f"interface {number}"))
-            self._frames_skipped(out)
+            self._no_packet(out)
             return
         interface = self._interfaces[number]
         ts_ns = ticks * interface.ticks_numerator // interface.ticks_denominator + interface.offset_ns
@@ -114,19 +117,25 @@ class PcapngFormat:
         out.ts_ns.append(self._last_ns)
         out.source.append(interface.source)
 
-    def _frames_skipped(self, out: _Rows) -> None:
-        """A frame without an interface still has its number in Wireshark: it is delivered as an unknown link type."""
-        source = Source(self._info.index, len(self._interfaces), "", -1, 0, self._info.vantage or self._info.path)
+    def _no_packet(self, out: _Rows) -> None:
+        """What has a frame number in Wireshark but no packet is delivered as a frame of an unknown link type."""
+        if self._unreadable is None:
+            vantage = self._info.vantage or self._info.path
+            self._unreadable = self._sources.add(
+                Source(self._info.index, len(self._interfaces), "", NO_PACKET, 0, vantage)
+            )
         out.start.append(0)
         out.captured.append(0)
         out.wire.append(0)
         out.ts_ns.append(self._last_ns)
-        out.source.append(self._sources.add(source))
+        out.source.append(self._unreadable)
 
     def _block(self, out: _Rows, kind: int, data: bytes, at: int, length: int) -> None:
         body = bytes(data[at + 8 : at + length - 4])
         if kind == SHB:
             self._interfaces = []
+        elif kind in NUMBERED:
+            self._no_packet(out)
         elif kind == IDB and len(body) >= 8:
             self._interface(body)
         elif kind == SPB and len(body) >= 4 and self._interfaces:

@@ -20,6 +20,7 @@ TRUNCATED = define("capture.truncated", Severity.LOW, "The capture ends in the m
 BROKEN = define("capture.broken", Severity.MEDIUM, "The capture is damaged; what follows was not read", "", "capture")
 
 _BLOCK = 8 * 1024 * 1024
+_HEAD = 24  # bytes that tell the format
 _PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
 
 
@@ -45,13 +46,22 @@ class CaptureReader:
     """One open capture."""
 
     def __init__(
-        self, raw: BinaryIO, path: str, index: int, sources: SourceTable, limits: Limits, vantage: str
+        self,
+        raw: BinaryIO,
+        path: str,
+        index: int,
+        sources: SourceTable,
+        limits: Limits,
+        vantage: str,
+        prompt: bool = False,
     ) -> None:
         self.info = CaptureInfo(index, path, vantage=vantage)
-        self._bytes = ByteSource(raw, limits)
+        self._bytes = ByteSource(raw, limits, prompt)
         self._limits = limits
         self._anomalies: list[Anomaly] = []
         self._data = self._bytes.read(_BLOCK)
+        while 0 < len(self._data) < _HEAD and (more := self._bytes.read(_BLOCK)):
+            self._data += more
         self._at = 0
         self._closed = False
         self._format = self._recognise(path, sources)
@@ -59,7 +69,7 @@ class CaptureReader:
         self.info.format = self._format.name + compression
 
     def _recognise(self, path: str, sources: SourceTable) -> Format:
-        head = self._data[:24]
+        head = self._data[:_HEAD]
         if not head:
             raise CaptureProblem(path, self._bytes.problem or "is empty")
         if head.startswith(_PCAPNG_MAGIC):
@@ -95,9 +105,11 @@ class CaptureReader:
 
     def _note(self, batch: FrameBatch) -> None:
         info = self.info
-        low, high = int(batch.ts_ns.min()), int(batch.ts_ns.max())
-        info.first_ns = low if info.first_ns is None else min(info.first_ns, low)
-        info.last_ns = high if info.last_ns is None else max(info.last_ns, high)
+        times = batch.ts_ns[batch.captured > 0]  # a record without a packet need not have a time
+        if len(times):
+            low, high = int(times.min()), int(times.max())
+            info.first_ns = low if info.first_ns is None else min(info.first_ns, low)
+            info.last_ns = high if info.last_ns is None else max(info.last_ns, high)
         info.frames += len(batch)
 
     def _fill(self) -> bool:
@@ -137,7 +149,11 @@ def open_capture(
     *,
     stream: BinaryIO | None = None,
     vantage: str = "",
+    prompt: bool = False,
 ) -> CaptureReader:
-    """Opens a capture, or one that comes as `stream`. CaptureProblem if there is nothing to read."""
+    """Opens a capture, or one that comes as `stream`. CaptureProblem if there is nothing to read.
+
+    `prompt`: the stream is being written while it is read, and frames are wanted as they come.
+    """
     raw = stream if stream is not None else open_file(str(path))
-    return CaptureReader(raw, str(path), index, sources, limits, vantage)
+    return CaptureReader(raw, str(path), index, sources, limits, vantage, prompt)

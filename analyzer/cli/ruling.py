@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from analyzer.cli import options as opt
-from analyzer.cli.run_one import give_up, run, settings_of
+from analyzer.cli.run_one import give_up, run, settings_of, width
 
 rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Rule packs: list, lint, test, explain.")
 topology_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The topology file.")
@@ -79,11 +79,26 @@ def explain(
     if not found:
         give_up([f"no rule is called {rule}"])
     for each in found:
-        for key, value in explained(each).items():
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-            if text and text != "[]":
-                print(f"{key:>10}: {text}")
-        print()
+        print("\n".join(_explained(explained(each), width())), end="\n\n")
+
+
+def _explained(values: dict[str, Any], columns: int) -> list[str]:
+    """Headings and their texts, wrapped at the width of the terminal."""
+    import textwrap
+
+    lines: list[str] = []
+    for key, value in values.items():
+        if key == "refs":
+            value = "; ".join(" ".join(ref).rstrip() for ref in value)
+        elif key == "tests":
+            value = ", ".join(f"{test['name']} ({test['expect']})" for test in value)
+        elif isinstance(value, list | tuple):
+            value = ", ".join(map(str, value))
+        if value:
+            first, rest = f"{key:>10}: ", " " * 12
+            lines += textwrap.wrap(str(value), max(columns, 40), initial_indent=first, subsequent_indent=rest,
+                                   break_long_words=False, break_on_hyphens=False)  # fmt: skip
+    return lines
 
 
 @rules_app.command()

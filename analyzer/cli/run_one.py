@@ -49,7 +49,7 @@ def vantages(values: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple((name, pattern) for name, _, pattern in pairs)
 
 
-class _Progress:
+class Progress:
     """A bar on a terminal, nothing elsewhere."""
 
     def __init__(self, quiet: bool) -> None:
@@ -85,7 +85,7 @@ def run(settings: "Settings", quiet: bool, watch: Callable[[Any], None] | None =
     from analyzer.app.offline import analyze
     from analyzer.app.settings import WrongUse
 
-    progress = _Progress(quiet)
+    progress = Progress(quiet)
     observer: Observer = progress
     try:
         outcome = analyze(settings, observer, watch)

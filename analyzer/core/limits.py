@@ -14,6 +14,8 @@ class Limits:
     expanded_bytes: int = 64 * 1024**3  # of one compressed capture
     expansion_ratio: int = 2_000  # expanded bytes per compressed byte, beyond 64 MiB
     block_bytes: int = 16 * 1024**2  # of one pcapng block
+    ring_bytes: int = 32 * 1024**2  # shared with the kernel, for each live interface
+    ring_block_bytes: int = 1024**2  # of it handed over at once; holds the largest packet
     # net
     decode_depth: int = 8  # tunnels and encapsulations stacked in one frame
     vantages: int = 1_024  # interfaces of "any" captures told apart
@@ -40,6 +42,7 @@ class Limits:
     bfcp_attributes: int = 1_024  # of one message, nested ones counted
     bfcp_fragmented: int = 256  # messages whose fragments are not all here
     turn_channels: int = 65_536  # bindings of TURN channels to peers, all flows together
+    dtls_handshakes: int = 2_048  # under way at once
     # session
     dialogs: int = 100_000
     calls: int = 50_000

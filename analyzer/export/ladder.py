@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analyzer.core.text import ELLIPSIS
-from analyzer.export.tables import protection
+from analyzer.export.tables import SILENT, protection, words
 from analyzer.report.border import clean, scrub
 from analyzer.report.model import Hop
 
 LadderKind = Literal["request", "response", "media", "other"]
-_MARGIN = 24  # time and frame
+_MARGIN = 17  # time and frame: "+12.345678 #12345"
+_EDGE = 5  # half a node's name, left of the first rail and right of the last
 _COLUMN = 18  # the narrowest column that holds a method and an arrow
 
 
@@ -34,19 +35,32 @@ def ladder(
     Where the columns do not fit in `width` they keep their least width and the lines are longer.
     """
     order = list(dict.fromkeys([*nodes, *(node for e in events for node in (e.from_node, e.to_node))]))
-    step = max(_COLUMN, (width - _MARGIN) // max(1, len(order)))
-    at = {node: index * step + step // 2 for index, node in enumerate(order)}
-    lines = [" " * _MARGIN + "".join(_cut(node, step - 2).center(step) for node in order).rstrip()] if order else []
     start = events[0].ts_ns if events else 0
-    rails = _rails(len(order), step)
-    for event in events:
-        margin = f"{(event.ts_ns - start) / 1e9:+11.6f} #{event.frame}"
-        lines.append(f"{margin:<{_MARGIN}}" + _arrow(event, rails, at[event.from_node], at[event.to_node]))
+    margins = [f"{(event.ts_ns - start) / 1e9:+11.6f} #{event.frame} " for event in events]
+    margin = max([_MARGIN, *map(len, margins)])
+    step = max(_COLUMN, (width - margin - 2 * _EDGE) // max(1, len(order) - 1)) if len(order) > 1 else _COLUMN
+    at = {node: _EDGE + index * step for index, node in enumerate(order)}
+    lines = [" " * margin + _heads(at, step)] if order else []
+    rails = _rails(at)
+    for event, when in zip(events, margins, strict=True):
+        lines.append(when.ljust(margin) + _arrow(event, rails, at[event.from_node], at[event.to_node]))
     return [*lines, *_protection_lines(hops)]
 
 
-def _rails(count: int, step: int) -> str:
-    return "".join("|".rjust(step // 2 + 1).ljust(step) for _ in range(count)).rstrip()
+def _heads(at: dict[str, int], step: int) -> str:
+    """The names of the nodes, each over its rail."""
+    line = ""
+    for node, position in at.items():
+        name = _cut(node, step - 2)
+        line = line.ljust(max(len(line) + bool(line), position - len(name) // 2)) + name
+    return line
+
+
+def _rails(at: dict[str, int]) -> str:
+    line = ""
+    for position in at.values():
+        line = line.ljust(position) + "|"
+    return line
 
 
 def _arrow(event: LadderEvent, rails: str, source: int, target: int) -> str:
@@ -55,7 +69,7 @@ def _arrow(event: LadderEvent, rails: str, source: int, target: int) -> str:
     left, right = sorted((source, target))
     stroke = "=" if event.kind == "media" else "-"
     room = right - left - 1
-    body = f" {_cut(event.label, room - 6)} ".center(room - 1, stroke)
+    body = f" {_cut(event.label, room - 4)} ".center(room - 1, stroke)
     body = body + ">" if target > source else "<" + body
     return rails[: left + 1] + body + rails[right:]
 
@@ -74,9 +88,9 @@ def _protection_lines(hops: Iterable[Hop]) -> list[str]:
             f"{hop.medium}: {hop.from_addr} > {hop.to_addr}",
             word.upper(),
             f"{hop.state} over {hop.transport or '?'}",
-            f"keys {hop.key_exchange}",
-            f"scope {hop.scope}",
-            f"grounds {hop.evidence}",
+            "" if hop.key_exchange in SILENT else f"keys {hop.key_exchange}",
+            "" if hop.scope in SILENT else f"scope {hop.scope}",
+            f"grounds: {words(hop.evidence)}",
         )
-        lines.append("  " + scrub(clean("  ".join(parts))))
+        lines.append("  " + scrub(clean("  ".join(part for part in parts if part))))
     return ["", "Protection, hop by hop:", *lines] if lines else []

@@ -17,7 +17,7 @@ class ExportOptions:
     width: int = 100  # columns of a table
     calls: int = 50  # calls whose hops a table shows; the rest is counted
     findings: int = 200  # findings a table shows in full; the rest is counted
-    all_verdicts: bool = False  # SARIF and JUnit: open findings too, not fails alone
+    all_verdicts: bool = False  # SARIF and JUnit: open findings too; table: idle rules too
 
 
 Exporter: TypeAlias = Callable[[Report, BinaryIO, ExportOptions], None]

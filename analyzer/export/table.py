@@ -3,16 +3,31 @@
 import io
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import groupby
 from typing import BinaryIO
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from analyzer.export.options import ExportOptions, ordered
-from analyzer.export.tables import BAD, DIM, GOOD, SEVERITY_STYLE, WARN, calls_table, grid, hops_table, text
+from analyzer.export.tables import (
+    BAD,
+    DIM,
+    GOOD,
+    SEVERITY_STYLE,
+    WARN,
+    calls_table,
+    counted,
+    fit,
+    grid,
+    hops_table,
+    short_path,
+    text,
+)
 from analyzer.report.model import Finding, Hop, Report
-from analyzer.report.words import SEVERITIES
+from analyzer.report.words import SEVERITIES, SeverityLabel
 
 CITES_SHOWN = 5
 
@@ -39,7 +54,7 @@ def render(items: Iterator[RenderableType], options: ExportOptions) -> str:
     out = io.StringIO()
     shown = console(out, options)
     for item in items:
-        shown.print(item)
+        shown.print(fit(item, shown) if isinstance(item, Table) else item)
     lines = out.getvalue().split("\n")
     return "\n".join(lines if options.color else [line.rstrip() for line in lines])
 
@@ -86,8 +101,8 @@ def _summary(report: Report) -> Iterator[RenderableType]:
     ]
     yield Text("Findings: ").append_text(Text(", ").join(by_severity))
     yield text(
-        f"Traffic:  {report.summary.calls} calls, {report.summary.conferences} conferences, "
-        f"{report.sip.messages} SIP messages, {len(report.streams)} media streams"
+        f"Traffic:  {counted(report.summary.calls, 'call')}, {counted(report.summary.conferences, 'conference')}, "
+        f"{counted(report.sip.messages, 'SIP message')}, {counted(len(report.streams), 'media stream')}"
     )
 
 
@@ -97,7 +112,7 @@ def _captures(report: Report, options: ExportOptions) -> Iterator[RenderableType
         undecoded = ", ".join(f"{n} {reason}" for reason, n in sorted(row.undecoded.items()))
         table.add_row(
             text(row.id),
-            text(row.path + (" (cut short)" if row.truncated else "")),
+            text(short_path(row.path) + (" (cut short)" if row.truncated else "")),
             text(row.vantage),
             text(row.frames),
             text("?" if row.dropped is None else row.dropped),
@@ -137,13 +152,30 @@ def _findings(report: Report, options: ExportOptions) -> Iterator[RenderableType
     yield _heading(f"Findings: {len(found)}")
     severity = None
     totals = Counter(finding.severity for finding in found)
-    for finding in found[: options.findings]:
-        if finding.severity != severity:
-            severity = finding.severity
+    for (_, rule, title, fix, references, caveats), group in groupby(found[: options.findings], _kind):
+        same = list(group)
+        if same[0].severity != severity:
+            severity = same[0].severity
             yield text(f"{severity.upper()} ({totals[severity]})", SEVERITY_STYLE[severity])
-        yield from _finding(finding)
+        yield Padding(text(f"FAIL {rule}", SEVERITY_STYLE[severity]).append_text(text(f"  {title}")), (0, 0, 0, 2))
+        for finding in same:
+            yield from _finding(finding)
+        if caveats:
+            yield _indented(text(f"caveats: {', '.join(caveats)}", DIM))
+        if fix:
+            yield _indented(text(f"fix: {fix}"))
+        if references:
+            yield _indented(text(f"see: {'; '.join(references)}", DIM))
     if len(found) > options.findings:
         yield text(f"{len(found) - options.findings} more findings are not shown; the JSON report has them.")
+
+
+def _kind(finding: Finding) -> tuple[SeverityLabel, str, str, str, tuple[str, ...], tuple[str, ...]]:
+    """What findings of one rule have in common, said once for all of them."""
+    return (
+        finding.severity, finding.rule, finding.title, finding.fix,
+        tuple(finding.references), tuple(finding.caveats),
+    )  # fmt: skip
 
 
 def _finding(finding: Finding) -> Iterator[RenderableType]:
@@ -153,25 +185,17 @@ def _finding(finding: Finding) -> Iterator[RenderableType]:
             f" [{finding.baseline}]" if finding.baseline else "",
         )
     )
-    yield Padding(
-        text(f"FAIL {finding.rule}", SEVERITY_STYLE[finding.severity]).append_text(text(f"  {finding.title}{marks}")),
-        (0, 0, 0, 2),
-    )
-    yield _indented(text(finding.message))
-    if finding.where:
-        yield _indented(text("where: " + ", ".join(f"{k} {v}" for k, v in sorted(finding.where.items())), DIM))
-    if finding.evidence:
-        frames = ", ".join(f"{c.capture} frame {c.frame}" for c in finding.evidence[:CITES_SHOWN])
-        more = len(finding.evidence) - CITES_SHOWN
-        yield _indented(text(f"seen in: {frames}{f' and {more} more' if more > 0 else ''}", DIM))
-    if finding.wireshark:
-        yield _indented(text(f"filter: {finding.wireshark}", DIM))
-    if finding.caveats:
-        yield _indented(text(f"caveats: {', '.join(finding.caveats)}", DIM))
-    if finding.fix:
-        yield _indented(text(f"fix: {finding.fix}"))
-    if finding.references:
-        yield _indented(text(f"see: {'; '.join(finding.references)}", DIM))
+    yield _indented(text(f"- {finding.message}{marks}"))
+    where = ", ".join(f"{k} {v}" for k, v in sorted(finding.where.items()))
+    frames = ", ".join(f"{c.capture} frame {c.frame}" for c in finding.evidence[:CITES_SHOWN])
+    more = len(finding.evidence) - CITES_SHOWN
+    for label, shown in (
+        ("where", where),
+        ("seen in", f"{frames}{f' and {more} more' if more > 0 else ''}"),
+        ("filter", finding.wireshark),
+    ):
+        if shown:
+            yield Padding(text(f"{label}: {shown}", DIM), (0, 0, 0, 6))
 
 
 def _open(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
@@ -195,8 +219,11 @@ def _notes(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
     if not report.notes:
         return
     yield _heading(f"Notes: {len(report.notes)}")
-    for note in sorted(report.notes, key=lambda row: (row.rule, row.id))[: options.findings]:
-        yield Padding(text(f"NOTE {note.rule}").append_text(text(f"  {note.title}: {note.message}")), (0, 0, 0, 2))
+    shown = sorted(report.notes, key=lambda row: (row.rule, row.id))[: options.findings]
+    for (rule, title), same in groupby(shown, lambda note: (note.rule, note.title)):
+        yield Padding(text(f"NOTE {rule}  not so: {title}"), (0, 0, 0, 2))
+        for note in same:
+            yield _indented(text(f"- {note.message}"))
     if len(report.notes) > options.findings:
         yield text(f"{len(report.notes) - options.findings} more notes are not shown; the JSON report has them.")
 
@@ -206,7 +233,10 @@ def _rules(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
         return
     yield _heading("Rules")
     table = grid(("rule", "severity", "pass", "fail", "open", "n/a", "must hold"), options.terminal)
+    idle = [row.id for row in report.rules if not (row.passed or row.fail or row.open)]
     for row in sorted(report.rules, key=lambda rule: rule.id):
+        if row.id in idle and not options.all_verdicts:
+            continue
         table.add_row(
             text(row.id),
             text(row.severity),
@@ -216,7 +246,10 @@ def _rules(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
             text(row.not_applicable, DIM),
             text(row.title),
         )
-    yield table
+    if table.row_count:
+        yield table
+    if idle and not options.all_verdicts:
+        yield text(f"{counted(len(idle), 'rule')} had nothing to judge (--verbose lists them)")
 
 
 def _anomalies(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
@@ -241,7 +274,7 @@ def _keys(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
         table.add_row(
             text(row.id),
             text(row.kind),
-            text(row.source),
+            text(short_path(row.source)),
             text(opened, WARN if row.unused else ""),
             text(row.problem or "-"),
         )

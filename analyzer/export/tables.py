@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from rich import box
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +16,8 @@ GOOD, WARN, BAD, DIM = "green", "yellow", "red", "dim"
 SEVERITY_STYLE: dict[SeverityLabel, str] = {
     "critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "info": "dim",
 }  # fmt: skip
+SILENT = frozenset({"none", "unknown"})  # words that say nothing, left out beside those that do
+_LEAST = 4  # columns of text, however narrow the terminal
 _PROTECTION = {
     ("yes", "yes"): ("protected", GOOD),
     ("yes", "no"): ("encrypted, not authenticated", WARN),
@@ -34,6 +38,25 @@ def protection(hop: Hop) -> tuple[str, str]:
     return _PROTECTION.get((hop.confidentiality, hop.integrity), ("unknown", WARN))
 
 
+def words(value: str) -> str:
+    """A word list's entry as words: `negotiated_and_structural` breaks between words, not inside one."""
+    return value.replace("_", " ")
+
+
+def counted(number: int, noun: str) -> str:
+    """The number and its noun: `1 call`, `2 calls`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def short_path(path: str, room: int = 40) -> str:
+    """The end of a path; the report has the whole."""
+    parts = path.split("/")
+    kept = [parts.pop()]
+    while parts and len("/".join([parts[-1], *kept])) + 4 <= room:
+        kept.insert(0, parts.pop())
+    return "/".join(["...", *kept]) if parts else path
+
+
 def grid(heads: Sequence[str], terminal: bool, title: str = "") -> Table:
     """An empty table: a rule under the head on a terminal, bare columns in a pipe."""
     table = Table(
@@ -41,11 +64,33 @@ def grid(heads: Sequence[str], terminal: bool, title: str = "") -> Table:
         title=text(title, "bold") if title else None,
         title_justify="left",
         header_style="bold",
+        show_edge=False,
         pad_edge=False,
-        padding=(0, 1, 0, 0),
+        padding=(0, 1, 0, 0) if not terminal else 0,
     )
     for head in heads:
         table.add_column(text(head if terminal else head.upper()), overflow="fold")
+    return table
+
+
+def fit(table: Table, console: Console) -> Table:
+    """The table with the widths of its columns set so that words are broken only where nothing else is left."""
+    options = console.options
+    columns = table.columns
+    room = options.max_width - len(columns)
+    sizes = [[Measurement.get(console, options, cell) for cell in (column.header, *column.cells)] for column in columns]
+    least = [max(size.minimum for size in column) for column in sizes]
+    most = [max(size.maximum for size in column) for column in sizes]
+    widths = list(least)
+    while sum(widths) > room and max(widths) > _LEAST:
+        widths[widths.index(max(widths))] -= 1
+    spare = max(0, room - sum(widths))
+    for full, index in sorted((most[i] - widths[i], i) for i in range(len(columns))):  # small wishes first
+        given = min(max(0, full), spare)
+        widths[index] += given
+        spare -= given
+    for column, width in zip(columns, widths, strict=True):
+        column.width = width
     return table
 
 
@@ -61,8 +106,27 @@ def _ends(hop: Hop) -> Text:
     return text(f"{hop.from_addr} > {hop.to_addr}").append("\n").append_text(text(zones, DIM))
 
 
-def _seen(sightings: Sequence[Sighting]) -> str:
-    return ", ".join(f"{s.capture}:{s.first}-{s.last}" for s in sightings) or "not seen"
+def _seen(sightings: Sequence[Sighting], several: bool) -> list[Text]:
+    """First and last frame at each vantage point; with the capture where there are several."""
+    seen = [text((f"{s.capture}:" if several else "") + f"{s.first}-{s.last}") for s in sightings]
+    return seen or [text("not seen")]
+
+
+def _agreement(hop: Hop) -> list[Text]:
+    """What was agreed and what was seen, the transport said once."""
+    agreed = hop.negotiated or ""
+    if not agreed:
+        lines = [text(hop.transport)]
+    elif hop.transport and agreed.split(" ")[0] == hop.transport:
+        lines = [text(f"agreed {hop.transport}"), text(agreed.partition(" ")[2], DIM)]
+    else:
+        lines = [text(hop.transport), text(f"agreed {agreed}", DIM)]
+    return [*lines, text(f"seen {hop.observed}" if hop.observed else "", DIM)]
+
+
+def _scope(hop: Hop) -> str:
+    detail = "" if hop.scope_detail in (hop.scope, "none") else f" ({words(hop.scope_detail)})"
+    return "" if hop.scope in SILENT and not detail else f"scope {hop.scope}{detail}"
 
 
 def _lines(*parts: Text) -> Text:
@@ -94,20 +158,22 @@ def calls_table(calls: Iterable[Call], terminal: bool = False) -> Table:
 
 def hops_table(hops: Iterable[Hop], terminal: bool = False, title: str = "") -> Table:
     """One row a hop: what was agreed against what was seen, the protection in a word and colour, and why."""
-    table = grid(("hop", "medium", "from > to", "transport", "protection", "grounds", "frames"), terminal, title)
+    hops = list(hops)
+    several = len({sighting.capture for hop in hops for sighting in hop.sightings}) > 1
+    table = grid(("hop", "from > to", "transport", "protection", "grounds", "frames"), terminal, title)
     for hop in hops:
         word, style = protection(hop)
-        agreed = f"agreed {hop.negotiated}" if hop.negotiated else ""
-        observed = f"seen {hop.observed}" if hop.observed else ""
-        scope = hop.scope if hop.scope_detail in (hop.scope, "none") else f"{hop.scope} ({hop.scope_detail})"
+        keys = "" if hop.key_exchange in SILENT else f"keys {hop.key_exchange}"
         table.add_row(
-            text(hop.id),
-            text(hop.medium),
+            _lines(text(hop.id), text(hop.medium)),
             _ends(hop),
-            _lines(text(hop.transport), text(agreed, DIM), text(observed, DIM)),
-            _lines(text(word.upper(), style), text(hop.state), text(f"keys: {hop.key_exchange}", DIM)),
-            _lines(text(hop.evidence), text(f"scope: {scope}", DIM)),
-            _lines(text(_seen(hop.sightings)), text(f"{hop.packets} packets", DIM)),
+            _lines(*_agreement(hop)),
+            _lines(text(word.upper(), style), text(hop.state), text(keys, DIM)),
+            _lines(text(words(hop.evidence)), text(_scope(hop), DIM)),
+            _lines(
+                *_seen(hop.sightings, several),
+                text(counted(hop.packets, "message" if hop.plane == "signalling" else "packet"), DIM),
+            ),
         )
     return table
 
@@ -125,7 +191,7 @@ def streams_table(streams: Iterable[Stream], terminal: bool = False) -> Table:
         table.add_row(
             text(stream.id),
             text(stream.ssrc),
-            _lines(text(f"{stream.src} >"), text(stream.dst)),
+            _lines(text(stream.src), text(f"> {stream.dst}")),
             _lines(text(stream.packets), text(jitter, DIM)),
             text(_count(stream.lost)),
             _lines(text(stream.protection), text(stream.suite or "", DIM), text(stream.key or "", DIM)),

@@ -24,7 +24,7 @@ _BRIDGED = 14
 def strip_link(c: Columns, link: int, ledger: Ledger) -> bool:
     """Steps over the link layer; `kind` becomes the EtherType, or ANY_IP where the IP version must tell."""
     if link not in LINK_BYTES:
-        ledger.drop(c, np.ones(len(c["row"]), np.bool_), f"link_type_{link}")
+        ledger.drop(c, np.ones(len(c["row"]), np.bool_), f"link_type_{link}" if link >= 0 else "no_packet")
         return False
     size = LINK_BYTES[link]
     ledger.drop(c, c["end"] - c["at"] < max(size, 1), "short")

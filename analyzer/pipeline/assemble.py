@@ -12,6 +12,7 @@ from analyzer.report.evidence import Need as ReportNeed
 from analyzer.report.model import (
     AnomalyRow,
     CaptureRow,
+    ClauseRow,
     Coverage,
     Finding,
     Note,
@@ -63,6 +64,7 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
             for e in engine.ledger.entries()
         ),
         rules=_rules(engine),
+        clauses=_clauses(engine),
         notes=tuple(sorted(noted, key=lambda note: (note.rule, note.id))),
         findings=tuple(findings),
     )
@@ -207,6 +209,21 @@ def _rules(engine: Engine) -> tuple[RuleRow, ...]:
                 counts[Verdict.NOT_APPLICABLE],
             )
         )
+    return tuple(rows)
+
+
+def _clauses(engine: Engine) -> tuple[ClauseRow, ...]:
+    """Every clause that a rule refers to, with the worst verdict of its rules."""
+    named: dict[tuple[str, str], list[str]] = {}
+    for rule in engine.setup.rules.rules:
+        for document, clause in rule.refs:
+            if clause:
+                named.setdefault((document, clause), []).append(rule.id)
+    rows = []
+    for (document, clause), ids in sorted(named.items()):
+        reached = {verdict for rule in ids for verdict, count in engine.judge.tallies[rule].counts.items() if count}
+        worst = next((v for v in (Verdict.FAIL, Verdict.OPEN, Verdict.PASS) if v in reached), Verdict.NOT_APPLICABLE)
+        rows.append(ClauseRow(document, clause, worst.value, tuple(ids)))
     return tuple(rows)
 
 

@@ -87,7 +87,11 @@ class Closer:
             self._calls += 1
             call_id = f"call-{self._calls}"
             sources = MediaSources(
-                self._streams.take, self._connections.listening, self._signalling.registrations, placement
+                self._streams.take,
+                self._connections.listening,
+                self._signalling.registrations,
+                placement,
+                self._streams.zrtp.between,
             )
             media = media_hops(call, sources)
             facts += media.hops

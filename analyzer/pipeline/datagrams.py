@@ -1,35 +1,93 @@
-"""Datagrams that are not media: SIP over UDP and SCTP, told by their first bytes (RFC 7983 and the probes)."""
+"""Datagrams that are not media, told by their first bytes (RFC 7983 7) and the probes.
+
+What TURN relays comes out between the client and its peer, and is read like a datagram of its own.
+"""
+
+from collections.abc import Callable
 
 from analyzer.core.addresses import Endpoints
+from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
+from analyzer.core.severity import Severity
+from analyzer.pipeline.associations import DtlsAssociations
+from analyzer.pipeline.datagram import Datagram
+from analyzer.pipeline.ledger import Ledger
 from analyzer.pipeline.sctp import user_messages
 from analyzer.pipeline.sip_events import SipEvents
+from analyzer.protocols.dtls.records import probe as probe_dtls
 from analyzer.protocols.sip.parser import parse_datagram
 from analyzer.protocols.sip.probe import probe as probe_sip
+from analyzer.protocols.stun.message import ChannelData, StunMessage
+from analyzer.protocols.stun.parser import CUT
+from analyzer.protocols.stun.parser import parse as parse_stun
+from analyzer.protocols.stun.probe import probe as probe_stun
+from analyzer.protocols.stun.turn import TurnTable
+from analyzer.protocols.zrtp.probe import probe as probe_zrtp
 from analyzer.session.carrier import Carrier
-from analyzer.session.connections import ConnectionTable
+from analyzer.session.connections import Connection, ConnectionTable
+from analyzer.session.media.zrtp import ZrtpFlows
+
+RTP_FIRST, RTP_LAST = 128, 191  # RFC 7983 7: first bytes of RTP and RTCP
+NESTED = define("turn.nesting_limit", Severity.MEDIUM, "TURN inside TURN, deeper than is unwrapped")
+_CHANNEL_HEADER = 4
+_WITH_VERSION = 60  # what the DTLS probe says of a record that names its version
+
+Relay = Callable[[Datagram], None]
 
 
 class DatagramHandler:
-    """Everything on UDP and SCTP that is no RTP."""
+    """Everything on UDP and SCTP that is no RTP. `relay` takes what may be RTP or RTCP out of TURN."""
 
-    def __init__(self, limits: Limits, sip: SipEvents, connections: ConnectionTable) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        ledger: Ledger,
+        sip: SipEvents,
+        connections: ConnectionTable,
+        zrtp: ZrtpFlows,
+        relay: Relay,
+    ) -> None:
         self._limits = limits
+        self._ledger = ledger
         self._sip = sip
         self._connections = connections
+        self._zrtp = zrtp
+        self._relay = relay
+        self._turn = TurnTable(limits)
+        self.dtls = DtlsAssociations(limits, ledger)
 
-    def datagram(self, vantage: int, endpoints: Endpoints, payload: bytes, ip_id: int, cites: tuple[Cite, ...]) -> None:
-        """Takes one UDP payload. `cites` are the frames of its fragments."""
-        if not payload or payload[0] < 32 or payload[0] > 126:
-            return
-        if probe_sip(payload) <= 0:
-            return
-        connection = self._connections.touch(endpoints, vantage, cites[-1], len(payload))
-        connection.protocol = "sip"
-        self._sip.take(
-            parse_datagram(payload, cites, self._limits), Carrier(vantage, endpoints, "udp", "", ip_id), cites
-        )
+    def datagram(self, datagram: Datagram) -> None:
+        """Takes one UDP payload."""
+        payload = datagram.payload
+        first = payload[0] if payload else -1
+        if (first in b"\r\n" if 0 <= first < 32 else 32 < first < 127) and probe_sip(payload) > 0:
+            self._take_sip(datagram)
+        elif 0 <= first <= 3 or 64 <= first <= 79:
+            self._take_stun(datagram)
+        elif 16 <= first <= 19:
+            if probe_zrtp(payload) > 0:
+                self._ledger.extend(self._zrtp.seen(datagram.endpoints, datagram.cites))
+        elif 20 <= first <= 63:
+            self._take_dtls(datagram)
+
+    def tick(self, now_ns: int) -> None:
+        """Lets go of what has been idle."""
+        self.dtls.tick(now_ns)
+
+    def finish(self) -> None:
+        """The capture has ended."""
+        self.dtls.finish()
+
+    def _touch(self, datagram: Datagram) -> Connection:
+        size = len(datagram.payload) + datagram.missing
+        return self._connections.touch(datagram.endpoints, datagram.vantage, datagram.cites[-1], size)
+
+    def _take_sip(self, datagram: Datagram) -> None:
+        self._touch(datagram).protocol = "sip"
+        events = parse_datagram(datagram.payload, datagram.cites, self._limits)
+        carrier = Carrier(datagram.vantage, datagram.endpoints, "udp", "", datagram.ip_id)
+        self._sip.take(events, carrier, datagram.cites)
 
     def sctp(self, vantage: int, endpoints: Endpoints, packet: bytes, cite: Cite) -> None:
         """Takes one SCTP packet."""
@@ -37,3 +95,64 @@ class DatagramHandler:
             if probe_sip(message) > 0:
                 events = parse_datagram(message, (cite,), self._limits)
                 self._sip.take(events, Carrier(vantage, endpoints, "sctp"), (cite,))
+
+    def _take_dtls(self, datagram: Datagram) -> None:
+        """DTLS. The shape of 1.3 ciphertext alone proves nothing: it counts where a handshake was seen."""
+        score = probe_dtls(datagram.payload)
+        known = self._connections.find(datagram.endpoints)
+        if score < _WITH_VERSION and (score < 0 or known is None or known.protocol != "dtls"):
+            return
+        connection = self._touch(datagram)
+        if connection.protocol in ("", "stun"):
+            connection.protocol = "dtls"
+        self.dtls.datagram(datagram, connection)
+
+    # -- STUN and TURN -------------------------------------------------------------------------------------------
+
+    def _take_stun(self, datagram: Datagram) -> None:
+        """STUN. Channel data has no mark of its own: it counts where STUN was seen."""
+        payload = datagram.payload
+        channel_data = payload[0] >= 64
+        if channel_data:
+            payload += bytes(datagram.missing)
+            known = self._connections.find(datagram.endpoints)
+            if known is None or known.protocol not in ("stun", "dtls"):
+                return
+        if probe_stun(payload) <= 0:
+            return
+        connection = self._touch(datagram)
+        connection.protocol = connection.protocol or "stun"
+        message = parse_stun(payload, datagram.cites)
+        if isinstance(message, Anomaly):
+            if not (datagram.missing and message.kind is CUT):
+                self._ledger.add(message)
+            return
+        if isinstance(message, StunMessage):
+            self._ledger.extend(message.anomalies)
+        self._unwrap(datagram, message)
+
+    def _unwrap(self, datagram: Datagram, message: StunMessage | ChannelData) -> None:
+        relayed = self._turn.unwrap(datagram.endpoints, message)
+        self._ledger.extend(self._turn.drain())
+        if relayed is None:
+            return
+        if datagram.depth >= self._limits.decode_depth:
+            self._ledger.add(Anomaly(NESTED, datagram.cites, f"{datagram.depth} levels"))
+            return
+        endpoints, data = relayed
+        captured = data
+        if isinstance(message, ChannelData):
+            captured = data[: max(len(datagram.payload) - _CHANNEL_HEADER, 0)]
+        inner = Datagram(
+            datagram.vantage,
+            endpoints,
+            captured,
+            len(data) - len(captured),
+            datagram.ip_id,
+            datagram.cites,
+            datagram.depth + 1,
+        )
+        if len(captured) >= 8 and RTP_FIRST <= captured[0] <= RTP_LAST:
+            self._relay(inner)
+        else:
+            self.datagram(inner)

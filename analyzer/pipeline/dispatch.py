@@ -97,7 +97,9 @@ class StreamDispatcher:
 
     def gap(self, vantage: int, endpoints: Endpoints, gap: Gap) -> Iterable[Parsed]:
         """Bytes are missing in a direction."""
-        direction = self._directions.setdefault((vantage, endpoints), _Direction())
+        direction = self._directions.get((vantage, endpoints))
+        if direction is None:
+            return
         if direction.parser is not None:
             yield Parsed(direction.protocol, direction.parser.gap(gap))
         else:

@@ -22,9 +22,11 @@ from analyzer.core.text import safe
 from analyzer.net.decode import Decoder
 from analyzer.net.packets import SCTP, TCP, UDP, PacketBatch
 from analyzer.pipeline.closing import Closer
-from analyzer.pipeline.datagrams import DatagramHandler
+from analyzer.pipeline.datagram import Datagram
+from analyzer.pipeline.datagrams import RTP_FIRST, RTP_LAST, DatagramHandler
 from analyzer.pipeline.judge import Gathered, Judge
 from analyzer.pipeline.ledger import FAULT, Ledger
+from analyzer.pipeline.media_rows import MediaRows
 from analyzer.pipeline.sip_events import SipEvents
 from analyzer.pipeline.streams import StreamHandler
 from analyzer.report.redact import Redactor
@@ -40,7 +42,6 @@ from analyzer.session.topology import Topology
 
 I64 = npt.NDArray[np.int64]
 PERIOD_NS = 10 * SECOND_NS
-_RTP_FIRST, _RTP_LAST = 128, 191  # RFC 7983 7
 
 
 @dataclass(slots=True)
@@ -74,12 +75,16 @@ class Engine:
         self.closer = Closer(
             sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections
         )
-        sip = SipEvents(self.signalling, self.ledger, self._close)
+        sip = SipEvents(limits, self.signalling, self.ledger, self._close)
         self.tcp = StreamHandler(limits, self.ledger, sip, self.connections, setup.keyring)
-        self._datagrams = DatagramHandler(limits, sip, self.connections)
+        self._media = MediaRows(self.streams)
+        self.datagrams = DatagramHandler(
+            limits, self.ledger, sip, self.connections, self.streams.zrtp, self._media.relay
+        )
         self._placed = Placement(setup.topology or Topology())
         self._now_ns = 0
         self.decoded = 0
+        self._frames = 0
 
     # -- time ----------------------------------------------------------------------------------------------------
 
@@ -91,6 +96,7 @@ class Engine:
 
     def _housekeep(self, now_ns: int) -> None:
         self.tcp.tick(now_ns)
+        self.datagrams.tick(now_ns)
         for call in self.signalling.calls.due(now_ns):
             active = self._media_activity(call)
             if call.ended_ns is None and active > call.last_ns and active + self.setup.limits.linger_ns > now_ns:
@@ -122,6 +128,9 @@ class Engine:
         return frozenset(i for i, name in enumerate(self.decoder.vantages) if name in taps or Path(name).name in taps)
 
     def _close(self, call: CallState) -> None:
+        self._media.catch_up()
+        if call.ended_ns is None:  # its media went on behind its last message
+            call.last_ns = max(call.last_ns, self._media_activity(call))
         try:
             self.closer.close(call, self._placement(), self._post_decrypt())
         except Exception as fault:  # noqa: BLE001  # the one seam where a fault of ours is contained
@@ -143,8 +152,9 @@ class Engine:
         packets = self.decoder.decode(batch)
         self.ledger.extend(self.decoder.take_anomalies())
         count = len(packets)
-        before = self.verifier.batch_position = self.decoded
-        self.decoded += count
+        before = self.verifier.batch_position = self._frames
+        self._frames += len(batch)
+        self.decoded += count + sum(map(len, packets.extra_cites.values()))
         if not count:
             return
         clock = np.maximum(np.maximum.accumulate(packets.ts_ns), self._now_ns)
@@ -156,7 +166,7 @@ class Engine:
                 self._rows(packets, start, edge)
                 self._now_ns = int(clock[edge - 1])
             if edge < count:
-                self.signalling.keys.position = before + edge
+                self.signalling.keys.position = before + int(packets.row[edge])
                 self.tick(int(clock[edge]))
             start = edge
 
@@ -164,15 +174,12 @@ class Engine:
         protocol = packets.protocol[start:end]
         length = packets.payload_length[start:end]
         first = packets.buffer[np.where(length > 0, packets.payload_start[start:end], 0)]
-        media = (protocol == UDP) & (length >= 8) & (first >= _RTP_FIRST) & (first <= _RTP_LAST)
-        candidates = np.flatnonzero(media).astype(np.int64) + start
-        if len(candidates):
-            taken = self.streams.feed(packets, candidates)
-            media[:] = False
-            media[taken - start] = True
+        media = (protocol == UDP) & (length >= 8) & (first >= RTP_FIRST) & (first <= RTP_LAST)
+        self._media.begin(packets, np.flatnonzero(media).astype(np.int64) + start)
         rest = np.flatnonzero(~media).astype(np.int64) + start
         if len(rest):
             self._scalar(packets, rest)
+        self._media.end()
         self.verifier.flush()
 
     def _scalar(self, packets: PacketBatch, rows: I64) -> None:
@@ -185,7 +192,7 @@ class Engine:
             packets.seq, packets.ack, packets.flags,
         )  # fmt: skip
         extra = packets.extra_cites
-        keys, base = self.signalling.keys, self.verifier.batch_position
+        keys, position = self.signalling.keys, packets.row.astype(np.int64) + self.verifier.batch_position
         for (
             row,
             protocol,
@@ -205,8 +212,9 @@ class Engine:
             ack,
             flags,
         ) in zip(rows.tolist(), *(column[rows].tolist() for column in columns), strict=True):
+            self._media.row = row
             cite = Cite(*cited)
-            keys.position = base + row
+            keys.position = int(position[row])
             endpoints = Endpoints(Address(shi << 64 | slo, sport), Address(dhi << 64 | dlo, dport), protocol)
             try:
                 if protocol == TCP:
@@ -214,9 +222,10 @@ class Engine:
                     self.tcp.segment(vantage, endpoints, seq, ack, flags, payload, missing, cite)
                 elif protocol == UDP:
                     cites = (*extra.get(row, ()), cite)
-                    self._datagrams.datagram(vantage, endpoints, buffer[at : at + size].tobytes(), ip_id, cites)
+                    payload = buffer[at : at + size].tobytes()
+                    self.datagrams.datagram(Datagram(vantage, endpoints, payload, missing, ip_id, cites))
                 elif protocol == SCTP:
-                    self._datagrams.sctp(vantage, endpoints, buffer[at : at + size].tobytes(), cite)
+                    self.datagrams.sctp(vantage, endpoints, buffer[at : at + size].tobytes(), cite)
             except Exception as fault:  # noqa: BLE001  # the other side of the containment seam
                 self._contain(fault, (cite,))
 
@@ -225,6 +234,7 @@ class Engine:
         self.decoder.finish()
         self.ledger.extend(self.decoder.take_anomalies())
         self.tcp.finish()
+        self.datagrams.finish()
         for call in self.signalling.calls.drain():
             self._close(call)
         self.closer.orphans(self.streams.finish())

@@ -4,8 +4,11 @@ One defect is one finding, however often it occurs: occurrences share an id (the
 first gives the message, later ones add evidence up to a bound.
 """
 
+import dataclasses
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TypeVar
 
 from analyzer.core.anomalies import Anomaly
@@ -15,6 +18,7 @@ from analyzer.core.severity import Verdict
 from analyzer.core.unknown import Need
 from analyzer.pipeline.ledger import Ledger
 from analyzer.rules.evaluate import RULE_ERROR, Outcome, Rule, RuleSet
+from analyzer.session.model import ENTITIES, field_name
 
 _EVIDENCE = 20
 _NEEDS = 8
@@ -44,16 +48,43 @@ class Gathered:
 
 
 Key = TypeVar("Key")
+_SETTLED = (Verdict.PASS, Verdict.NOT_APPLICABLE)
+_REMEMBERED = 4_096  # combinations of field values a rule's verdict is remembered for
+
+
+class _Settled:
+    """A rule with the verdicts it reached by the values it read: equal values, equal verdict.
+
+    Only verdicts that leave nothing but a count are remembered.
+    """
+
+    __slots__ = ("known", "read", "rule", "tally")
+
+    def __init__(self, rule: Rule, tally: Tally) -> None:
+        self.rule = rule
+        self.tally = tally
+        self.known: dict[object, Verdict] = {}
+        names = {field_name(field): field.name for field in dataclasses.fields(ENTITIES[rule.kind])}
+        read = dict.fromkeys(names[path.split(".")[1]] for path in rule.reads())
+        self.read: Callable[[object], object] = attrgetter(*read) if read else lambda _entity: None
+
+    def remember(self, key: object, verdict: Verdict) -> None:
+        """Keeps a verdict, within the bound."""
+        if len(self.known) < _REMEMBERED:
+            self.known[key] = verdict
 
 
 class Judge:
     """Applies a rule set. Findings beyond `Limits.findings` are counted, not kept."""
 
     def __init__(self, rules: RuleSet, limits: Limits, ledger: Ledger) -> None:
-        self._rules = rules
         self._limits = limits
         self._ledger = ledger
         self.tallies: dict[str, Tally] = {rule.id: Tally() for rule in rules.rules}
+        self._by_kind = {
+            kind: tuple(_Settled(rule, self.tallies[rule.id]) for rule in of_kind)
+            for kind, of_kind in rules.by_kind.items()
+        }
         self.findings: OrderedDict[tuple[str, str], Gathered] = OrderedDict()
         self.notes: OrderedDict[str, Gathered] = OrderedDict()
         self.dropped = 0
@@ -61,8 +92,16 @@ class Judge:
 
     def judge(self, kind: str, entity: object, where: dict[str, str]) -> None:
         """Judges one entity by every rule of its kind."""
-        for rule in self._rules.for_kind(kind):
+        for settled in self._by_kind.get(kind, ()):
+            rule = settled.rule
+            key = settled.read(entity)
+            known = settled.known.get(key)
+            if known is not None:
+                settled.tally.counts[known] += 1
+                continue
             outcome = rule.judge(entity)
+            if not outcome.reason and outcome.verdict in _SETTLED:
+                settled.remember(key, outcome.verdict)
             if outcome.reason.startswith("rule_error"):
                 self._ledger.add(Anomaly(RULE_ERROR, outcome.evidence, f"{rule.id}: {outcome.reason}"))
             tally = self.tallies[rule.id]

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable
 
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
+from analyzer.core.limits import Limits
 from analyzer.pipeline.ledger import Ledger
+from analyzer.protocols.sip.checks import check
 from analyzer.protocols.sip.message import Message
 from analyzer.session.carrier import Carrier
 from analyzer.session.legs import CallState
@@ -16,13 +18,14 @@ CloseCall = Callable[[CallState], None]
 class SipEvents:
     """Takes parser events with what carried them."""
 
-    def __init__(self, signalling: Signalling, ledger: Ledger, close: CloseCall) -> None:
+    def __init__(self, limits: Limits, signalling: Signalling, ledger: Ledger, close: CloseCall) -> None:
+        self._limits = limits
         self._signalling = signalling
         self._ledger = ledger
         self._close = close
 
     def take(self, events: Iterable[object], carrier: Carrier, cites: tuple[Cite, ...] = ()) -> int:
-        """Files messages and anomalies; says how many messages there were."""
+        """Files messages and anomalies; says how many messages there were. Values are checked in whole first copies."""
         messages = 0
         for event in events:
             if isinstance(event, Message):
@@ -31,6 +34,8 @@ class SipEvents:
                 if filed.record is not None:
                     for anomaly in event.anomalies:
                         self._ledger.add(anomaly, event.cites)
+                    if event.complete and not filed.record.retransmission:
+                        self._ledger.extend(check(event, self._limits))
                 self._ledger.extend(filed.anomalies)
                 for call in filed.evicted:
                     self._close(call)

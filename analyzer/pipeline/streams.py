@@ -1,4 +1,4 @@
-"""TCP connections: reassembled, their protocol found, TLS opened where a secret is known, messages handed on."""
+"""TCP connections: reassembled, their protocol found, TLS and WebSocket opened, messages handed on."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +12,16 @@ from analyzer.formats.tls_suites import suite_name
 from analyzer.pipeline.dispatch import Parsed, StreamDispatcher, StreamProtocol
 from analyzer.pipeline.ledger import Ledger
 from analyzer.pipeline.sip_events import SipEvents
+from analyzer.protocols.sip.parser import parse_datagram
 from analyzer.protocols.sip.probe import probe as probe_sip
 from analyzer.protocols.sip.stream import SipStream
 from analyzer.protocols.tls.records import HANDSHAKE, Record, RecordStream
 from analyzer.protocols.tls.records import probe as probe_tls
+from analyzer.protocols.websocket.frames import read_header, unmask
+from analyzer.protocols.websocket.handshake import starts
+from analyzer.protocols.websocket.message import Upgrade, WebSocketMessage
+from analyzer.protocols.websocket.parser import WebSocketStream
+from analyzer.protocols.websocket.probe import probe as probe_websocket
 from analyzer.session.carrier import Carrier
 from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.keyring import Keyring
@@ -23,7 +29,21 @@ from analyzer.session.tls import Plaintext, Side, TlsConnection
 from analyzer.transport.cited import Chunk, Closed, Gap
 from analyzer.transport.tcp import TcpEvent, TcpReassembler
 
-TCP = 6
+
+def _websocket(data: bytes) -> int:
+    """The WebSocket probe, asked again at each segment of an unknown stream: in its middle, only SIP in a frame counts.
+
+    Two frames in a row are no proof there: Diameter, for one, looks like a run of empty ones.
+    """
+    score = probe_websocket(data)
+    if score < 0 or starts(data) is not False:
+        return score
+    header = read_header(data, 0)
+    if header is None:
+        return 0
+    payload = data[header.size : header.size + header.length]
+    inside = probe_sip(unmask(payload, header.mask))
+    return inside if inside or len(payload) < header.length else -1
 
 
 @dataclass(slots=True)
@@ -49,8 +69,9 @@ class StreamHandler:
         self._tcp = TcpReassembler(limits)
         sip_protocol = StreamProtocol("sip", probe_sip, lambda: SipStream(limits))
         tls_protocol = StreamProtocol("tls", probe_tls, lambda: RecordStream(limits))
-        self._outer = StreamDispatcher((sip_protocol, tls_protocol), limits)
-        self._inner = StreamDispatcher((sip_protocol,), limits)
+        websocket_protocol = StreamProtocol("websocket", _websocket, lambda: WebSocketStream(limits))
+        self._outer = StreamDispatcher((sip_protocol, tls_protocol, websocket_protocol), limits)
+        self._inner = StreamDispatcher((sip_protocol, websocket_protocol), limits)
         self._tls: dict[tuple[int, Endpoints], _Tls] = {}
         self.gaps = 0
 
@@ -92,6 +113,8 @@ class StreamHandler:
                 tls = self._tls.get(_key(vantage, endpoints))
                 if tls is not None and endpoints in tls.sides:
                     tls.state.lost_bytes(tls.sides[endpoints])
+                    lost = Gap(None, event.cite)
+                    self._plain_parsed(vantage, endpoints, self._inner.gap(vantage, endpoints, lost))
             elif isinstance(event, Closed):
                 self._parsed(vantage, endpoints, self._outer.close(vantage, endpoints))
                 self._plain_parsed(vantage, endpoints, self._inner.close(vantage, endpoints))
@@ -107,6 +130,8 @@ class StreamHandler:
                 connection.protocol = item.protocol
             if item.protocol == "sip":
                 self._sip.take(item.events, Carrier(vantage, endpoints, "tcp"))
+            elif item.protocol == "websocket":
+                self._websocket(Carrier(vantage, endpoints, "ws"), item.events, self._outer, connection)
             elif item.protocol == "tls":
                 for event in item.events:
                     if isinstance(event, Record):
@@ -142,6 +167,28 @@ class StreamHandler:
         for item in parsed:
             if item.protocol == "sip":
                 self._sip.take(item.events, Carrier(vantage, endpoints, "tls"))
+            elif item.protocol == "websocket":
+                connection = self._connections.find(endpoints)
+                self._websocket(Carrier(vantage, endpoints, "wss"), item.events, self._inner, connection)
+
+    # -- WebSocket (RFC 7118) ------------------------------------------------------------------------------------
+
+    def _websocket(
+        self, carrier: Carrier, events: Iterable[object], dispatcher: StreamDispatcher, connection: Connection | None
+    ) -> None:
+        for event in events:
+            if isinstance(event, WebSocketMessage):
+                if event.control or probe_sip(event.data) <= 0:
+                    continue
+                self._sip.take(parse_datagram(event.data, event.cites, self._limits), carrier, event.cites)
+                if connection is not None:
+                    connection.inner = "sip"
+            elif isinstance(event, Upgrade):
+                other = dispatcher.parser_of(carrier.vantage, carrier.endpoints.reverse)
+                if not event.request and isinstance(other, WebSocketStream):
+                    other.negotiated(event.deflate, event.no_context_takeover)
+            elif isinstance(event, Anomaly):
+                self._ledger.add(event)
 
 
 def _key(vantage: int, endpoints: Endpoints) -> tuple[int, Endpoints]:

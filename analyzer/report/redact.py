@@ -125,7 +125,8 @@ class Redactor:
             handled = tuple([self._field(item, how) for item in value])
             return value if all(map(operator.is_, handled, value)) else handled
         if isinstance(value, Mapping):
-            return {clean(k): self._field(v, how) for k, v in value.items()}
+            shown = {clean(k): self._field(v, how) for k, v in value.items()}
+            return value if shown == value else shown
         if isinstance(value, Sequence):
             return tuple(self._field(item, how) for item in value)
         return self.row(value) if dataclasses.is_dataclass(value) else value

@@ -133,6 +133,10 @@ class Rule:
                 return (Verdict.PASS if value else Verdict.FAIL), "", (), ()
         return Verdict.OPEN, reason, tuple(parts), needs
 
+    def reads(self) -> tuple[str, ...]:
+        """Paths of every field that its verdict depends on."""
+        return tuple(dict.fromkeys(path for _, part, _ in self._steps for path, _ in part.reads))
+
     def _in_order(self) -> tuple[tuple[Step, Compiled, str], ...]:
         steps: list[tuple[Step, Compiled, str]] = []
         if self.when is not None:

@@ -144,11 +144,15 @@ def docs(rules: RuleSet) -> dict[str, str]:
     index = ["# Rules", "", "| rule | severity | title |", "| --- | --- | --- |"]
     pages: dict[str, str] = {}
     for rule in rules.rules:
-        index.append(f"| [{rule.id}]({rule.id}.md) | {rule.severity.label} | {rule.title} |")
+        index.append(f"| [{rule.id}]({rule.id}.md) | {'note' if rule.note else rule.severity.label} | {rule.title} |")
         refs = "; ".join(f"{doc} {clause}".rstrip() for doc, clause in rule.refs)
+        unless = "".join(f"\nunless: {made.source}  ({because})" for made, because in rule.unless)
+        when = f"when: {rule.when.source}" if rule.when else ""
+        judged = f"each: {rule.kind}\n{when}{unless}\nassert: {rule.condition.source}"
+        kind = "note" if rule.note else rule.severity.label
         pages[f"{rule.id}.md"] = "\n\n".join(
-            [f"# {rule.id}: {rule.title}", rule.about, f"Why: {rule.why}", f"Fix: {rule.fix}", f"References: {refs}",
-             f"```\n{rule.condition.source}\n```", ""]
+            [f"# {rule.id}: {rule.title}", rule.about, f"Severity: {kind}. Pack: {rule.pack}.", f"Why: {rule.why}",
+             f"Fix: {rule.fix}", f"References: {refs}", f"```\n{judged}\n```", ""]
         )  # fmt: skip
     return {"index.md": "\n".join([*index, ""]), **pages}
 

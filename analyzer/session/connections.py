@@ -32,9 +32,13 @@ class Connection:
     failure: str = ""  # why it stays closed
     first_ns: int = 0
     last_ns: int = 0
-    packets: int = 0
-    payload_bytes: int = 0
+    payload_bytes: int = 0  # all sightings together
     sightings: dict[int, tuple[Cite, Cite, int]] = field(default_factory=dict)  # vantage -> first, last, packets
+
+    @property
+    def packets(self) -> int:
+        """Packets that carried bytes, opened or closed it, each once: as many as the vantage point that saw most."""
+        return max((count for _, _, count in self.sightings.values()), default=0)
 
     def certificate_hashes(self) -> tuple[str, ...]:
         """SHA-256 of each certificate seen, hexadecimal."""
@@ -44,7 +48,6 @@ class Connection:
         """Counts a packet of it at a vantage point."""
         known = self.sightings.get(vantage)
         self.sightings[vantage] = (known[0], cite, known[2] + 1) if known else (cite, cite, 1)
-        self.packets += 1
         self.payload_bytes += size
         self.last_ns = max(self.last_ns, cite.ts_ns)
 

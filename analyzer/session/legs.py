@@ -186,7 +186,11 @@ def _negotiate(leg: LegState, message: MessageRecord) -> None:
     refused = message.status is not None and message.status >= 300
     if message.sdp is None and not refused:
         return
-    from_initiator = message.carrier.endpoints.src.ip == leg.initiator
+    ends = message.carrier.endpoints
+    if ends.src.ip != ends.dst.ip:
+        from_initiator = ends.src.ip == leg.initiator
+    else:  # both ends on one host: the tags tell them apart
+        from_initiator = message.request == (message.from_tag == leg.first.from_tag)
     fact = SdpMessage(
         message.method, message.status, from_initiator, message.cseq,
         message.reliable, message.sdp, message.cites, message.ts_ns,

@@ -16,7 +16,8 @@ from analyzer.session.connections import Connection
 from analyzer.session.descriptions import medium_name
 from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState, LegState
-from analyzer.session.media.evidence import MediaEvidence, classify, codec_of
+from analyzer.session.media.evidence import MediaEvidence, codec_of
+from analyzer.session.media.keyed import evidence_of, keyed, verified_of
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
 from analyzer.session.model.media import MediaHop
@@ -35,8 +36,9 @@ from analyzer.session.stream_protection import connection_protection
 
 TakeStreams = Callable[[Address, int, int], list[StreamRecord]]
 FindConnections = Callable[[Address, int], list[Connection]]
+Between = Callable[[Address, Address], bool]
 _EARLY_NS = 1_000_000_000  # media may reach the tap this long before the message that announced it
-_VERIFIED_SHARE = 0.99
+_OPEN_END = 1 << 63  # a call whose end was not seen has all the media that still comes
 _WEAK_TO_STRONG: tuple[Observed, ...] = ("rtp", "unknown", "srtp", "zrtp", "none")
 
 
@@ -78,6 +80,7 @@ class MediaSources:
     connections: FindConnections
     registrations: Registrations
     placement: Placement
+    zrtp: Between
 
 
 def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
@@ -116,14 +119,16 @@ def _candidates(call: CallState) -> list[_Candidate]:
 
 
 def _negotiations(leg: LegState) -> list[Negotiation]:
-    """Every negotiation of a leg: of each settled exchange, of those under way where none is settled."""
-    found: list[Negotiation] = []
+    """Every negotiation of a leg: of each settled exchange, of those under way where none is settled.
+
+    An offer that one dialog of the leg refused or left without answer is no negotiation if another one answered.
+    """
     dialogs = [dialog for tag, dialog in leg.offer_answer.items() if tag or len(leg.offer_answer) == 1]
-    for dialog in dialogs:
-        exchanges = dialog.exchanges or ([dialog.exchange] if dialog.exchange else [])
-        for exchange in exchanges:
-            found += negotiations(exchange)
-    return found
+    exchanges = [
+        exchange for d in dialogs for exchange in (d.exchanges or ([d.exchange] if d.exchange is not None else []))
+    ]
+    answered = [exchange for exchange in exchanges if exchange.answer is not None]
+    return [negotiation for exchange in answered or exchanges for negotiation in negotiations(exchange)]
 
 
 # -- RTP -----------------------------------------------------------------------------------------------------------
@@ -145,15 +150,15 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     for negotiation in candidate.negotiations:
         rtpmap |= negotiation.offer.rtpmap | (negotiation.answer.rtpmap if negotiation.answer else {})
     agreed = _agreed(last)
-    records = [_keyed(record, agreed) for record in _records(call, candidate, sources.take)]
-    evidences = [_evidence(record, rtpmap) for record in records]
+    records = [keyed(record, agreed) for record in _records(call, candidate, sources.take)]
+    evidences = [_with_zrtp(record, evidence_of(record, rtpmap), agreed, sources.zrtp) for record in records]
     observed: Observed = min((e.observed for e in evidences), key=_WEAK_TO_STRONG.index, default="none")
     lines = [line for line in chosen_crypto(last) if line is not None]
     facts = Facts(
         agreed=agreed,
         keying=keying(last),
         observed=observed,
-        verified=_verified(records),
+        verified=verified_of(records),
         unencrypted=any(line.unencrypted_srtp for line in lines),
         unauthenticated=any(line.unauthenticated_srtp for line in lines),
     )
@@ -171,33 +176,23 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
 
 
 def _stream_state(facts: Facts, record: StreamRecord, evidence: MediaEvidence) -> HopState | Unknown:
-    return decide(replace(facts, observed=evidence.observed, verified=_verified([record]))).state
+    return decide(replace(facts, observed=evidence.observed, verified=verified_of([record]))).state
 
 
-def _keyed(record: StreamRecord, agreed: Agreed) -> StreamRecord:
-    """The record, without the trial of keys that were declined and opened nothing."""
-    found = record.verification
-    if found is None or found.decrypted or agreed not in ("clear", "opportunistic"):
-        return record
-    return replace(record, verification=None)
+def _with_zrtp(record: StreamRecord, evidence: MediaEvidence, agreed: Agreed, zrtp: Between) -> MediaEvidence:
+    """ZRTP explains ciphertext that was not agreed otherwise, and leaves open what cannot be told from ciphertext."""
+    ends = record.endpoints
+    if agreed == "secure" or evidence.observed not in ("srtp", "unknown") or not zrtp(ends.src, ends.dst):
+        return evidence
+    return replace(evidence, observed="zrtp", grounds=(*evidence.grounds, "ZRTP was spoken between the addresses"))
 
 
-def _evidence(record: StreamRecord, rtpmap: dict[int, Codec]) -> MediaEvidence:
-    """What a stream is: tags that verify outweigh its shape."""
-    if _verified([record]) and record.verification is not None:
-        return MediaEvidence("srtp", (f"{record.verification.authenticated} authentication tags verify",))
-    return classify(record, rtpmap)
-
-
-def _verified(records: list[StreamRecord]) -> bool | None:
-    """True if the tags of 99 % of every stream's packets verify, False if those of one with keys all fail."""
-    shares = []
-    for record in records:
-        found = record.verification
-        if found is not None and found.failed and not found.decrypted:
-            return False
-        shares.append(found.authenticated / record.packets if found is not None and record.packets else 0.0)
-    return True if shares and min(shares) >= _VERIFIED_SHARE else None
+def _zrtp_spoken(candidate: _Candidate, packets: list[StreamRecord] | list[Connection], zrtp: Between) -> bool:
+    """Whether ZRTP passed between the negotiated addresses, or where the streams really ran."""
+    pairs = [(item.endpoints.src, item.endpoints.dst) for item in packets if isinstance(item, StreamRecord)]
+    if candidate.offer_address is not None and candidate.answer_address is not None:
+        pairs.append((candidate.offer_address, candidate.answer_address))
+    return any(zrtp(a, b) for a, b in pairs)
 
 
 def _clock(record: StreamRecord, rtpmap: dict[int, Codec]) -> int | None:
@@ -207,7 +202,7 @@ def _clock(record: StreamRecord, rtpmap: dict[int, Codec]) -> int | None:
 
 def _records(call: CallState, candidate: _Candidate, take: TakeStreams) -> list[StreamRecord]:
     """Streams towards either address, from the other where there are any (else NAT moved their source)."""
-    first_ns, last_ns = call.first_ns - _EARLY_NS, max(call.last_ns, call.ended_ns or 0)
+    first_ns, last_ns = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
     found: list[StreamRecord] = []
     ends = (candidate.offer_address, candidate.answer_address)
     for target, source in (ends, ends[::-1]):
@@ -216,6 +211,13 @@ def _records(call: CallState, candidate: _Candidate, take: TakeStreams) -> list[
         towards = take(target, first_ns, last_ns)
         exact = [r for r in towards if source is not None and r.endpoints.src.ip == source.ip]
         found += exact or towards
+    seen = {record.ordinal for record in found}
+    for sent in tuple(found):  # symmetric RTP: the answer goes where packets came from (RFC 4961)
+        if sent.endpoints.src not in ends:
+            back = take(sent.endpoints.src, first_ns, last_ns)
+            fresh = [r for r in back if r.endpoints.src == sent.endpoints.dst and r.ordinal not in seen]
+            seen.update(record.ordinal for record in fresh)
+            found += fresh
     return sorted(found, key=lambda record: record.ordinal)
 
 
@@ -357,7 +359,7 @@ def _entity(
         termination=termination,
         packets=counted,
         unexpected_srtp=_unexpected(facts),
-        zrtp=facts.observed == "zrtp",
+        zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),
         mediasec=sources.registrations.mediasec(ue, medium),
         policy=_policy(placement, medium),
         offer=exchange.offer.cites,

@@ -2,7 +2,7 @@
 
 A key protects what the end that describes it sends. So a stream's keys are those described at its source address in
 a medium that its destination belongs to; where NAT or an asymmetric port hides the source, those of the other
-descriptions of the destination's medium. Each description takes effect at the position, in decoded packets, at which
+descriptions of the destination's medium. Each description takes effect at the position, in frames, at which
 its message was complete: what is asked about an earlier position does not see it, however packets are batched.
 """
 
@@ -56,7 +56,7 @@ _Place = tuple[str, int]  # Call-ID and position of the m-line
 class MediaKeys:
     """Keys by the addresses that their descriptions name.
 
-    `position` is how many packets have been decoded before the one that is being read; `version` changes with what
+    `position` is how many frames came before the one that is being read; `version` changes with what
     is known; `evicted` counts descriptions that bounds did not admit.
     """
 

@@ -95,7 +95,7 @@ class Signalling:
             counts.requests[message.method] += 1
         else:
             counts.responses[str(message.status)] += 1
-        if len(counts.call_ids) < _CALL_IDS:
+        if message.call_id and len(counts.call_ids) < _CALL_IDS:
             counts.call_ids.add(hashlib.blake2b(message.call_id.encode("utf-8", "replace"), digest_size=8).digest())
 
     def _sdp(self, message: Message) -> tuple[Session | None, Sequence[Anomaly]]:

@@ -15,7 +15,7 @@ _SECURE = frozenset({"tls", "dtls"})
 
 def connection_protection(medium: str, connections: list[Connection], last: Negotiation) -> Protection:
     """The weakest of a medium's connections, held against the negotiation."""
-    seen = [connection for connection in connections if connection.protocol]
+    seen = [connection for connection in connections if connection.protocol not in ("", "stun")]
     if not seen:
         missing = Unknown.of("media", "the connection of this medium, from a vantage point on this hop")
         return Protection(missing, missing, missing, "negotiated_only" if last.answer else "none")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
+from analyzer.protocols.sdp.parser import parse as parse_sdp
 from analyzer.protocols.sip.message import Message
 from analyzer.protocols.sip.parser import parse_datagram
 from analyzer.protocols.sip.stream import SipStream
@@ -81,6 +82,16 @@ def datagrams(payloads: list[bytes], read: bool) -> None:
             typed(found)
 
 
+def described(payloads: list[bytes]) -> None:
+    """Reads each payload as UDP does, what correlation reads of it, and its session description."""
+    for payload in payloads:
+        (found,) = parse_datagram(payload, (CITE,), LIMITS)
+        assert isinstance(found, Message)
+        typed(found)
+        if found.content_type == "application/sdp":
+            parse_sdp(found.body, found.cites, LIMITS)
+
+
 def stream(payloads: list[bytes]) -> None:
     """Reads the payloads as one TCP stream in full-sized segments."""
     data, reader, found = b"".join(payloads), SipStream(LIMITS), 0
@@ -97,6 +108,7 @@ def main() -> None:
     mix = list(MIX.values()) * 50
     print(f"mix, datagrams          {rate(len(mix), lambda: datagrams(mix, False)):10,.0f}/s")
     print(f"mix, correlation read   {rate(len(mix), lambda: datagrams(mix, True)):10,.0f}/s")
+    print(f"mix, SIP with SDP typed {rate(len(mix), lambda: described(mix)):9,.0f}/s")
     print(f"mix, stream             {rate(len(mix), lambda: stream(mix)):10,.0f}/s")
 
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from analyzer.export.ladder import LadderEvent, ladder
 from analyzer.export.options import ExportOptions
 from analyzer.export.registry import EXPORTERS
+from analyzer.export.tables import short_path
 from analyzer.report.model import Report
 from tests import factories
 
@@ -105,3 +106,39 @@ def test_the_ladder_points_the_right_way() -> None:
     assert "|<-" in lines[2]
     assert all(line.isprintable() for line in lines)
     assert any("PROTECTED" in line for line in lines)
+
+
+def test_a_table_breaks_words_only_where_nothing_else_is_left() -> None:
+    report = factories.report()
+    narrow = written("table", report, ExportOptions(width=80))
+    for hop in report.hops:
+        for word in [hop.from_addr, hop.to_addr, *hop.evidence.split("_"), *(hop.negotiated or "").split(" ")]:
+            assert word in narrow
+
+
+def test_what_findings_of_a_rule_share_is_said_once() -> None:
+    two = [factories.finding(id=ident, message=f"hop {ident}", fix="Turn it on.") for ident in ("a", "b")]
+    text = written("table", factories.report(findings=tuple(two)))
+    assert [text.count(part) for part in ("hop a", "hop b", "Turn it on.", f"FAIL {two[0].rule}")] == [1, 1, 1, 1]
+
+
+def test_a_long_path_keeps_its_end() -> None:
+    assert short_path("samples/a.pcap") == "samples/a.pcap"
+    assert short_path("/one/two/three/four.pcap", 20) == ".../three/four.pcap"
+    assert short_path("/one/" + "x" * 60) == ".../" + "x" * 60
+
+
+def test_a_ladder_uses_the_width_it_has() -> None:
+    event = LadderEvent(0, "ue1", "mrf", "INVITE (audio, message, application)", 1)
+    assert any(event.label in line for line in ladder([event], width=80))
+    lines = ladder([event, LadderEvent(1, "mrf", "x", "ACK", 2)], width=80)
+    assert max(map(len, lines)) <= 80
+    assert [lines[0].index(name) for name in ("mrf", "x")] == [
+        at - len(n) // 2 for at, n in _rails(lines[1], "mrf", "x")
+    ]
+
+
+def _rails(line: str, *names: str) -> list[tuple[int, str]]:
+    """Where the second and third rail of a line stand, with the names that belong to them."""
+    at = [index for index, char in enumerate(line) if char == "|"]
+    return list(zip(at[-len(names) :], names, strict=True))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain
 
 from analyzer.core.addresses import parse_ip
@@ -26,6 +27,7 @@ _DATE = re.compile(
 )
 _CONTROL = re.compile(r"(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # a quoted pair may hold any of them
 _COOKIE = "z9hG4bK"
+_REMEMBERED = 8_192  # header values
 
 
 def check(message: Message, limits: Limits = Limits()) -> tuple[Anomaly, ...]:  # noqa: B008  (Limits is frozen)
@@ -40,21 +42,31 @@ def _problems(message: Message) -> Iterator[Problem]:
     if _CONTROL.search(f"{message.method}{message.request_uri}{message.reason}"):
         yield kinds.CONTROL, "start line"
     for name, _, value in message.headers:
-        if not value.isascii() and any("\udc80" <= char <= "\udcff" for char in value):
-            yield kinds.UTF8, name
-        if not value.isprintable() and _CONTROL.search(value):
-            yield kinds.CONTROL, name
-        if name == "via":
-            yield from _via(value)
-        elif name in ADDRESSES:
-            for part in (value,) if name in _ONE_ADDRESS else split(value, keep_empty=True):
-                yield from _address(name, part)
-        elif name == "date" and not _DATE.fullmatch(value):
-            yield kinds.DATE, value
-        elif name in _SECONDS:
-            yield from _seconds(name, value)
-        elif name == "warning" and decimal(value.split(" ", 1)[0], 3) is None:
-            yield kinds.NUMBER, f"{name}: {value}"
+        yield from _header(name, value)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _header(name: str, value: str) -> tuple[Problem, ...]:
+    """What one header does wrong. Messages of a dialog repeat most of theirs, so answers are remembered."""
+    return tuple(_header_problems(name, value))
+
+
+def _header_problems(name: str, value: str) -> Iterator[Problem]:
+    if not value.isascii() and any("\udc80" <= char <= "\udcff" for char in value):
+        yield kinds.UTF8, name
+    if not value.isprintable() and _CONTROL.search(value):
+        yield kinds.CONTROL, name
+    if name == "via":
+        yield from _via(value)
+    elif name in ADDRESSES:
+        for part in (value,) if name in _ONE_ADDRESS else split(value, keep_empty=True):
+            yield from _address(name, part)
+    elif name == "date" and not _DATE.fullmatch(value):
+        yield kinds.DATE, value
+    elif name in _SECONDS:
+        yield from _seconds(name, value)
+    elif name == "warning" and decimal(value.split(" ", 1)[0], 3) is None:
+        yield kinds.NUMBER, f"{name}: {value}"
 
 
 def _body(message: Message, limits: Limits) -> Iterator[Problem]:

@@ -33,6 +33,10 @@ class ClosedStreams:
         self._taken.update(record.ordinal for record in found)
         return found
 
+    def last_activity(self, address: Address) -> int:
+        """Time of the latest packet towards an address, 0 if none."""
+        return max((self._records[ordinal].last_ns for ordinal in self._to.get(address, ())), default=0)
+
     def _drop(self, ordinal: int) -> StreamRecord | None:
         record = self._records.pop(ordinal)
         ordinals = self._to[record.endpoints.dst]

@@ -18,11 +18,10 @@ _WEIGHT = 15 / 16
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """Which rows are RTP, which RTCP; `taken` are both, in order."""
+    """Which rows are RTP, which RTCP."""
 
     rtp: I64
     rtcp: I64
-    taken: I64
 
 
 def recognise(packets: PacketBatch, rows: I64) -> Recognised:
@@ -40,7 +39,7 @@ def recognise(packets: PacketBatch, rows: I64) -> Recognised:
     if extended.any():
         at = np.flatnonzero(extended)
         is_rtp[at] = _extension_fits(packets, start[at], length[at], first[at])
-    return Recognised(kept[is_rtp], kept[is_rtcp], kept[is_rtp | is_rtcp])
+    return Recognised(kept[is_rtp], kept[is_rtcp])
 
 
 def _extension_fits(

@@ -23,6 +23,7 @@ from analyzer.session.media.ranges import Ranges
 from analyzer.session.media.record import RtcpRecord, StreamRecord, View
 from analyzer.session.media.statistics import SAMPLE, summarise
 from analyzer.session.media.verification import Verification, Verifier
+from analyzer.session.media.zrtp import ZrtpFlows
 
 I64 = npt.NDArray[np.int64]
 DROPOUT = 3_000  # RFC 3550 A.1 MAX_DROPOUT: a wider gap is a restart
@@ -88,17 +89,17 @@ class StreamTable:
         self._rtcp: OrderedDict[tuple[Address, Address], _Rtcp] = OrderedDict()
         self._ordinal = 0
         self.evicted = 0
+        self.zrtp = ZrtpFlows(limits)
 
     def __len__(self) -> int:
         return len(self._streams)
 
-    def feed(self, packets: PacketBatch, rows: I64) -> I64:
-        """Takes UDP rows whose first payload byte says RTP or RTCP; gives the rows that are either."""
+    def feed(self, packets: PacketBatch, rows: I64) -> None:
+        """Takes UDP rows whose first payload byte may be that of RTP or RTCP; what is neither is passed over."""
         found = recognise(packets, rows)
         self._feed_rtp(packets, found.rtp)
         for row in found.rtcp.tolist():
             self._feed_rtcp(packets, row)
-        return found.taken
 
     # -- RTP -----------------------------------------------------------------------------------------------------
 
@@ -135,6 +136,7 @@ class StreamTable:
         vantage = groups.vantage[index]
         view = stream.views.get(vantage)
         seq, ts, arrival = groups.first_seq[index], groups.first_ts[index], groups.first_ns[index]
+        mirrored = False
         if view is None:
             base = self._base(stream, seq)
             cite = _cite(packets, first)
@@ -144,24 +146,28 @@ class StreamTable:
             step = _signed16(seq - view.last_seq)
             base = view.last_ext + step
             view.reordered += step < 0
+            mirrored = step == 0 and self._mirrored(packets, first, view)
             self._jitter_step(view, ts, arrival)
         view.packets += count
         if count > 1:
             decay = _DECAY ** (count - 1)
             view.jitter = [old * decay + new for old, new in zip(view.jitter, groups.jitter[index], strict=True)]
+        view.mirrored += mirrored
         if groups.contiguous[index]:
             last_ext = base + count - 1
             new = view.ranges.add(base, last_ext)
-            if new < count:
-                self._repeated(view, count - new, count == 1 and self._mirrored(packets, first, view))
+            view.duplicates += count - new - mirrored
         else:
             last_ext = self._irregular(packets, groups, index, base, view)
+            view.duplicates -= mirrored  # its number was known, as that of any repeat
         view.last_ext = last_ext
         view.last_seq, view.last_ts = groups.last_seq[index], groups.last_ts[index]
         view.last_ns, view.last_ip_id = groups.last_ns[index], int(packets.ip_id[last])
         view.last = _cite(packets, last)
         stream.last_ns = max(stream.last_ns, view.last_ns)
-        self._content(packets, groups, index, stream)
+        self._content(groups, index, stream)
+        if vantage == next(iter(stream.views)) and len(stream.sample) < SAMPLE:  # one view: batches do not show
+            groups.sample(packets, index, stream.sample)
         if self._verifier is not None:
             self._verifier.note(stream.ordinal, stream.endpoints, packets, groups, index, base)
 
@@ -178,13 +184,6 @@ class StreamTable:
         for at, clock in enumerate(CLOCKS):
             change = abs(arrival - view.last_ns - media * 1_000_000_000 / clock)
             view.jitter[at] += (change - view.jitter[at]) / 16
-
-    @staticmethod
-    def _repeated(view: _View, count: int, mirrored: bool) -> None:
-        if mirrored:
-            view.mirrored += count
-        else:
-            view.duplicates += count
 
     @staticmethod
     def _mirrored(packets: PacketBatch, row: int, view: _View) -> bool:
@@ -204,9 +203,10 @@ class StreamTable:
                 continue
             view.reordered += number < run_high and number != extended[at - 1]
             if number == extended[at - 1]:
-                near = int(packets.ts_ns[rows[at]]) - int(packets.ts_ns[rows[at - 1]]) < _MIRROR_NS
-                same = int(packets.ip_id[rows[at]]) == int(packets.ip_id[rows[at - 1]])
-                self._repeated(view, 1, near and same)
+                near = abs(int(packets.ts_ns[rows[at]]) - int(packets.ts_ns[rows[at - 1]])) < _MIRROR_NS
+                mirrored = near and int(packets.ip_id[rows[at]]) == int(packets.ip_id[rows[at - 1]])
+                view.mirrored += mirrored
+                view.duplicates += not mirrored
                 continue
             pending.append((run_low, run_high))
             run_low = run_high = number
@@ -217,7 +217,7 @@ class StreamTable:
                 view.duplicates += high - low + 1 - new
         return int(extended[-1])
 
-    def _content(self, packets: PacketBatch, groups: Groups, index: int, stream: _Stream) -> None:
+    def _content(self, groups: Groups, index: int, stream: _Stream) -> None:
         if groups.one_type[index]:
             stream.payload_types[groups.first_type[index]] += groups.count[index]
         else:
@@ -228,8 +228,6 @@ class StreamTable:
             for size, count in Counter(groups.sizes(index).tolist()).items():
                 self._size(stream, size, count)
         stream.markers += groups.markers[index]
-        if len(stream.sample) < SAMPLE:
-            groups.sample(packets, index, stream.sample)
 
     @staticmethod
     def _size(stream: _Stream, size: int, count: int) -> None:
@@ -298,8 +296,9 @@ class StreamTable:
         return self._closed.take(address, first_ns, last_ns)
 
     def last_activity(self, address: Address) -> int:
-        """Time of the latest packet towards an address among open streams, 0 if none."""
-        return max((self._streams[key].last_ns for key in self._to.get(address, ())), default=0)
+        """Time of the latest packet towards an address in streams that are open or were let go lately, 0 if none."""
+        open_ns = max((self._streams[key].last_ns for key in self._to.get(address, ())), default=0)
+        return max(open_ns, self._closed.last_activity(address))
 
 
 def endpoints_of(packets: PacketBatch, row: int) -> Endpoints:

@@ -165,7 +165,7 @@ class _Noted(NamedTuple):
     at: int
     base: int
     vantage: int
-    position: int  # of the batch's first row
+    position: int  # frames before the batch
 
 
 class Verifier:
@@ -231,14 +231,15 @@ class Verifier:
         view = stream.views.get(item.vantage)
         edges, later = [0], False
         if view is None or view.version != self._keys.version:
-            cuts = self._keys.changes(src, dst, item.position + int(rows[0]))
-            edges += np.searchsorted(rows, [cut - item.position for cut in cuts]).tolist()
-            later = bool(cuts) and cuts[-1] > item.position + int(rows[-1])
+            positions = item.packets.row[rows].astype(np.int64) + item.position
+            cuts = self._keys.changes(src, dst, int(positions[0]))
+            edges += np.searchsorted(positions, cuts).tolist()
+            later = bool(cuts) and cuts[-1] > int(positions[-1])
         for start, end in zip(edges, [*edges[1:], len(rows)], strict=True):
             if start == end:
                 continue
             if view is None or view.version != self._keys.version:
-                keys = self._keys.keys(src, dst, item.position + int(rows[start]))
+                keys = self._keys.keys(src, dst, item.position + int(item.packets.row[rows[start]]))
                 if keys is None and view is None:
                     continue
                 if view is None:

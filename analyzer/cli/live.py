@@ -1,0 +1,122 @@
+"""mediasec live: the same analysis on an interface."""
+
+import io
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from analyzer.cli import options as opt
+from analyzer.cli.analyzing import _LEVELS as LEVELS
+from analyzer.cli.analyzing import _finish as end_with
+from analyzer.cli.analyzing import _write as write_report
+from analyzer.cli.run_one import UNREADABLE, Progress, give_up, say, settings_of, time_ns, vantages
+
+if TYPE_CHECKING:
+    from analyzer.app.live import LiveSettings
+    from analyzer.app.offline import Run
+    from analyzer.app.settings import Settings
+
+Interface = Annotated[
+    list[str],
+    typer.Option("-i", "--interface", help="Interface; repeatable. -: a pcap or pcapng stream on standard input."),
+]
+Filter = Annotated[str | None, typer.Option("-f", "--filter", help="Capture filter (BPF, as tcpdump takes it).")]
+Record = Annotated[
+    Path | None,
+    typer.Option("-w", "--write", help="Keep the frames: a new pcapng file, or a folder for one file an interface."),
+]
+
+
+def _watch(
+    settings: "Settings", live: "LiveSettings", quiet: bool, verbose: bool, lines_apart: bool
+) -> "tuple[Run, list[str]]":
+    """Runs; findings as lines on standard output, or on standard error if a format goes to standard output."""
+    from analyzer.app.live import is_detail, watch
+    from analyzer.app.settings import WrongUse
+
+    failed: list[str] = []
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a locale that lacks a character must not end the run
+
+    def decided(gathered: Any, line: str) -> None:
+        if is_detail(gathered) and not verbose:
+            return
+        if lines_apart:
+            if not quiet:
+                say(line)
+        elif not failed:
+            try:
+                print(line, flush=True)
+            except OSError as error:
+                failed.append(f"standard output: cannot be written ({error.strerror})")
+
+    try:
+        outcome = watch(settings, live, Progress(quiet), decided)
+    except WrongUse as wrong:
+        give_up(wrong.problems)
+    if outcome.report is None:
+        give_up(outcome.problems, UNREADABLE)
+    return outcome, outcome.problems + failed
+
+
+def live(
+    interface: Interface,
+    capture_filter: Filter = None,
+    write: Record = None,
+    keys: opt.Keys = [],  # noqa: B006  # typer copies defaults
+    topology: opt.Topology = None,
+    rules: opt.Rules = [],  # noqa: B006  # as above
+    profile: opt.Profile = None,
+    rule: opt.OnlyRule = [],  # noqa: B006  # as above
+    skip_rule: opt.SkipRule = [],  # noqa: B006  # as above
+    format: opt.Format = [],  # noqa: B006  # as above
+    fail_on: opt.FailOn = "high",
+    fail_on_open: opt.FailOnOpen = False,
+    strict: opt.Strict = False,
+    from_time: opt.From = None,
+    to_time: opt.To = None,
+    call: opt.CallId = None,
+    linger: opt.Linger = 30.0,
+    vantage: opt.Vantage = [],  # noqa: B006  # as above
+    reveal: opt.Reveal = None,
+    no_color: opt.NoColor = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+) -> None:
+    """Analyse interfaces while traffic passes: findings as they are decided, the report when Ctrl-C ends it.
+
+    Exit codes are those of analyze; the first Ctrl-C (or SIGTERM) is the normal end, the second gives 130.
+    """
+    from analyzer.app.live import LiveSettings
+    from analyzer.app.outputs import parse_formats
+    from analyzer.app.select import find_call, only_call
+    from analyzer.app.settings import WrongUse
+    from analyzer.export.registry import EXPORTERS
+
+    if fail_on not in LEVELS:
+        give_up([f"--fail-on: '{fail_on}' is not one of {', '.join(LEVELS)}"])
+    if reveal not in (None, "identities"):
+        give_up([f"--reveal: '{reveal}' is not 'identities'"])
+    try:
+        outputs = parse_formats(format, set(EXPORTERS), "table")
+    except WrongUse as wrong:
+        give_up(wrong.problems)
+    settings = settings_of(
+        [], keys, topology, rules=tuple(rules), profile=profile, only_rules=tuple(rule),
+        skip_rules=tuple(skip_rule), from_ns=time_ns("--from", from_time), to_ns=time_ns("--to", to_time),
+        linger_ns=int(linger * 1e9), vantages=vantages(vantage), reveal_identities=reveal == "identities",
+    )  # fmt: skip
+    apart = any(output.path is None and output.name != "table" for output in outputs)
+    asked = LiveSettings(tuple(interface), capture_filter, write)
+    outcome, failed = _watch(settings, asked, quiet, verbose, apart)
+    report = outcome.report
+    assert report is not None
+    if call is not None:
+        found = find_call(report, call)
+        if found is None:
+            give_up([f"--call: no call is called {call}"])
+        report = only_call(report, found)
+    problems = write_report(report, outputs, no_color, verbose)
+    end_with(report, outcome.facts, failed + problems, fail_on, fail_on_open, strict)

@@ -1,0 +1,23 @@
+"""One UDP payload on its way through the pipeline."""
+
+from dataclasses import dataclass
+
+from analyzer.core.addresses import Endpoints
+from analyzer.core.cites import Cite
+
+
+@dataclass(frozen=True, slots=True)
+class Datagram:
+    """A UDP payload, as captured or as a relay carried it.
+
+    `missing` bytes behind `payload` were cut off by the snap length. `cites` are the frames of its fragments, one at
+    least. `ip_id` is that of the packet on the wire. `depth` counts the relays it was taken out of.
+    """
+
+    vantage: int
+    endpoints: Endpoints
+    payload: bytes
+    missing: int
+    ip_id: int
+    cites: tuple[Cite, ...]
+    depth: int = 0
