@@ -58,7 +58,7 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
         hops=Rows(Hop, closer.hops),
         streams=Rows(Stream, closer.stream_rows),
         tls=tuple(redactor.row(row) for row in _tls(engine.connections.all())),
-        keys=_keys(engine),
+        keys=_keys(engine, places),
         anomalies=tuple(
             AnomalyRow(e.kind.code, e.kind.severity.label, e.count, tuple(places.cite(c) for c in e.cites))  # type: ignore[arg-type]  # a label
             for e in engine.ledger.entries()
@@ -98,7 +98,12 @@ def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes:
         said.append(f"{len(closed)} TLS connections stay closed: what is inside them is not in this report.")
     if engine.judge.dropped:
         said.append(f"{engine.judge.dropped} findings beyond the bound are counted, not listed.")
-    evicted = engine.signalling.calls.evicted + engine.streams.evicted + engine.connections.evicted
+    evicted = (
+        engine.signalling.calls.evicted
+        + engine.streams.evicted
+        + engine.connections.evicted
+        + engine.signalling.keys.evicted
+    )
     return Coverage(
         decoded=engine.decoded,
         undecoded=sum(sum(reasons.values()) for reasons in undecoded.values()),
@@ -172,12 +177,19 @@ def _tls(connections: Sequence[Connection]) -> list[TlsConnection]:
     return rows
 
 
-def _keys(engine: Engine) -> tuple[Key, ...]:
-    return tuple(
+def _keys(engine: Engine, places: Places) -> tuple[Key, ...]:
+    """The keys of the signalling, by ordinal, then what was given. The frame is the one that completes the message."""
+    found = sorted(engine.closer.sdes.items(), key=lambda item: int(item[0].rpartition("-")[2]))
+    sdes = []
+    for name, key in found:
+        last = max(key.cites, key=lambda cite: (cite.ts_ns, cite.frame))
+        source = f"SDP, frame {last.frame} of {places.cite(last).capture}"
+        sdes.append(Key(name, "sdes", source, key.opened, False))
+    return tuple(sdes) + tuple(
         engine.redactor.row(
             Key(f"key-{number}", source.kind, source.name, len(source.used), not source.used, source.problem or None)
         )
-        for number, source in enumerate(engine.setup.keyring.sources, 1)
+        for number, source in enumerate(engine.setup.keyring.sources, len(sdes) + 1)
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from analyzer.capture.batch import Source
+from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.rows import Places, call_row, hop_row, stream_row
@@ -34,6 +35,20 @@ class ClosedCall:
     placement: Placement
 
 
+@dataclass(slots=True)
+class SdesKey:
+    """A master key from SDP that opened packets."""
+
+    cites: tuple[Cite, ...]
+    opened: int = 0
+
+
+def _lines(call: CallState) -> int:
+    """The most m-lines that a description of the call has."""
+    descriptions = (message.sdp for leg in call.legs.values() for message in leg.messages)
+    return max((len(sdp.media) for sdp in descriptions if sdp is not None), default=0)
+
+
 class Closer:
     """Turns closed calls and orphaned streams into verdicts and encoded rows."""
 
@@ -61,6 +76,7 @@ class Closer:
         self.calls: list[bytes] = []
         self.hops: list[bytes] = []
         self.stream_rows: list[bytes] = []
+        self.sdes: dict[str, SdesKey] = {}  # by the name the report has for it
 
     def close(self, call: CallState, placement: Placement, post_decrypt: frozenset[int]) -> None:
         """Judges a call and writes its rows."""
@@ -90,6 +106,7 @@ class Closer:
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
             self._write_stream(stream.record, stream)
+        self._signalling.keys.forget(call.call_id, _lines(call))
         if self.watch is not None:
             self.watch(ClosedCall(call_id, call, named, placement))
 
@@ -155,11 +172,21 @@ class Closer:
             if plausible(record):
                 evidence = classify(record, {})
                 state = {"rtp": "clear", "srtp": "srtp_unknown_keying"}.get(evidence.observed, "unknown")
+                if record.verification is not None and record.verification.authenticated:
+                    state = "srtp_sdes"
                 self._write_stream(record, ClaimedStream(record, evidence, state, None))  # type: ignore[arg-type]  # a hop state
+
+    def _count_key(self, record: StreamRecord) -> None:
+        verified = record.verification
+        if verified is None or verified.key is None:
+            return
+        used = self.sdes.setdefault(self._redactor.key(verified.key), SdesKey(verified.cites))
+        used.opened += verified.decrypted
 
     def _write_stream(self, record: StreamRecord, claimed: ClaimedStream) -> None:
         if record.ordinal in self._written:
             return
         self._written.add(record.ordinal)
-        row = stream_row(record, f"stream-{record.ordinal}", claimed, self._places)
+        self._count_key(claimed.record)
+        row = stream_row(claimed.record, f"stream-{record.ordinal}", claimed, self._places, self._redactor.key)
         self.stream_rows.append(encode_row(row))

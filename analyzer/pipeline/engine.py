@@ -35,6 +35,7 @@ from analyzer.session.connections import ConnectionTable
 from analyzer.session.keyring import Keyring
 from analyzer.session.legs import CallState
 from analyzer.session.media.table import StreamTable
+from analyzer.session.media.verification import Verifier
 from analyzer.session.placement import Placement
 from analyzer.session.signalling import Signalling
 from analyzer.session.topology import Topology
@@ -65,9 +66,10 @@ class Engine:
         self.sources = sources
         self.ledger = Ledger(limits)
         self.decoder = Decoder(sources, limits)
-        self.streams = StreamTable(limits)
         self.connections = ConnectionTable(limits)
         self.signalling = Signalling(limits)
+        self.verifier = Verifier(self.signalling.keys, limits)
+        self.streams = StreamTable(limits, self.verifier)
         self.judge = Judge(setup.rules, limits, self.ledger)
         self.redactor = Redactor(setup.reveal_identities)
         self.closer = Closer(
@@ -82,6 +84,7 @@ class Engine:
         self._placed = Placement(setup.topology or Topology())
         self._now_ns = 0
         self.decoded = 0
+        self._frames = 0
 
     # -- time ----------------------------------------------------------------------------------------------------
 
@@ -149,6 +152,8 @@ class Engine:
         packets = self.decoder.decode(batch)
         self.ledger.extend(self.decoder.take_anomalies())
         count = len(packets)
+        before = self.verifier.batch_position = self._frames
+        self._frames += len(batch)
         self.decoded += count + sum(map(len, packets.extra_cites.values()))
         if not count:
             return
@@ -161,6 +166,7 @@ class Engine:
                 self._rows(packets, start, edge)
                 self._now_ns = int(clock[edge - 1])
             if edge < count:
+                self.signalling.keys.position = before + int(packets.row[edge])
                 self.tick(int(clock[edge]))
             start = edge
 
@@ -174,6 +180,7 @@ class Engine:
         if len(rest):
             self._scalar(packets, rest)
         self._media.end()
+        self.verifier.flush()
 
     def _scalar(self, packets: PacketBatch, rows: I64) -> None:
         """Rows that are handled one by one: signalling, connections."""
@@ -185,6 +192,7 @@ class Engine:
             packets.seq, packets.ack, packets.flags,
         )  # fmt: skip
         extra = packets.extra_cites
+        keys, position = self.signalling.keys, packets.row.astype(np.int64) + self.verifier.batch_position
         for (
             row,
             protocol,
@@ -206,6 +214,7 @@ class Engine:
         ) in zip(rows.tolist(), *(column[rows].tolist() for column in columns), strict=True):
             self._media.row = row
             cite = Cite(*cited)
+            keys.position = int(position[row])
             endpoints = Endpoints(Address(shi << 64 | slo, sport), Address(dhi << 64 | dlo, dport), protocol)
             try:
                 if protocol == TCP:

@@ -1,10 +1,11 @@
 """What the session layer found, as rows of the report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from analyzer.capture.batch import Source
 from analyzer.core.cites import Cite
+from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
 from analyzer.report.evidence import Cite as ReportCite
 from analyzer.report.evidence import Sighting
@@ -151,10 +152,17 @@ def _state(word: str) -> HopState:
     return word  # type: ignore[return-value]  # states come from entities, whose fields are checked
 
 
-def stream_row(record: StreamRecord, stream_id: str, claimed: ClaimedStream | None, places: Places) -> Stream:
-    """A media stream; `claimed` says what its hop found it to be."""
+def stream_row(
+    record: StreamRecord,
+    stream_id: str,
+    claimed: ClaimedStream | None,
+    places: Places,
+    name_key: Callable[[Secret], str],
+) -> Stream:
+    """A media stream; `claimed` says what its hop found it to be, `name_key` what the report calls a key."""
     jitter = record.jitter_ns.get(claimed.clock) if claimed and claimed.clock else None
     protection = _tri(claimed.state) if claimed else "unknown"
+    verified = record.verification
     return Stream(
         id=stream_id,
         ssrc=f"0x{record.ssrc:08x}",
@@ -167,4 +175,10 @@ def stream_row(record: StreamRecord, stream_id: str, claimed: ClaimedStream | No
         duplicates=record.duplicates,
         jitter_ms=round(jitter / 1e6, 2) if jitter is not None else None,
         protection=_state(protection),
+        suite=verified.suite if verified else None,
+        key=name_key(verified.key) if verified and verified.key is not None else None,
+        authenticated=verified.authenticated if verified else None,
+        auth_failed=verified.failed if verified else None,
+        decrypted=verified.decrypted if verified else 0,
+        failure=verified.failure if verified else None,
     )

@@ -16,7 +16,8 @@ from analyzer.session.connections import Connection
 from analyzer.session.descriptions import medium_name
 from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState, LegState
-from analyzer.session.media.evidence import MediaEvidence, classify, codec_of
+from analyzer.session.media.evidence import MediaEvidence, codec_of
+from analyzer.session.media.keyed import evidence_of, keyed, verified_of
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
 from analyzer.session.model.media import MediaHop
@@ -148,21 +149,22 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     rtpmap: dict[int, Codec] = {}
     for negotiation in candidate.negotiations:
         rtpmap |= negotiation.offer.rtpmap | (negotiation.answer.rtpmap if negotiation.answer else {})
-    records = _records(call, candidate, sources.take)
     agreed = _agreed(last)
-    evidences = [_with_zrtp(record, classify(record, rtpmap), agreed, sources.zrtp) for record in records]
+    records = [keyed(record, agreed) for record in _records(call, candidate, sources.take)]
+    evidences = [_with_zrtp(record, evidence_of(record, rtpmap), agreed, sources.zrtp) for record in records]
     observed: Observed = min((e.observed for e in evidences), key=_WEAK_TO_STRONG.index, default="none")
     lines = [line for line in chosen_crypto(last) if line is not None]
     facts = Facts(
         agreed=agreed,
         keying=keying(last),
         observed=observed,
+        verified=verified_of(records),
         unencrypted=any(line.unencrypted_srtp for line in lines),
         unauthenticated=any(line.unauthenticated_srtp for line in lines),
     )
     protection = decide(facts)
     streams = [
-        ClaimedStream(record, evidence, _stream_state(facts, evidence), _clock(record, rtpmap))
+        ClaimedStream(record, evidence, _stream_state(facts, record, evidence), _clock(record, rtpmap))
         for record, evidence in zip(records, evidences, strict=True)
     ]
     grounds = tuple(dict.fromkeys(ground for evidence in evidences for ground in evidence.grounds))
@@ -171,6 +173,10 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     return HopFact(
         entity, tuple(leg.ordinal for leg in candidate.legs), _seen(records), negotiated, observed, grounds
     ), streams
+
+
+def _stream_state(facts: Facts, record: StreamRecord, evidence: MediaEvidence) -> HopState | Unknown:
+    return decide(replace(facts, observed=evidence.observed, verified=verified_of([record]))).state
 
 
 def _with_zrtp(record: StreamRecord, evidence: MediaEvidence, agreed: Agreed, zrtp: Between) -> MediaEvidence:
@@ -187,11 +193,6 @@ def _zrtp_spoken(candidate: _Candidate, packets: list[StreamRecord] | list[Conne
     if candidate.offer_address is not None and candidate.answer_address is not None:
         pairs.append((candidate.offer_address, candidate.answer_address))
     return any(zrtp(a, b) for a, b in pairs)
-
-
-def _stream_state(facts: Facts, evidence: MediaEvidence) -> HopState | Unknown:
-    own = Facts(facts.agreed, facts.keying, evidence.observed, facts.verified, facts.unencrypted, facts.unauthenticated)
-    return decide(own).state
 
 
 def _clock(record: StreamRecord, rtpmap: dict[int, Codec]) -> int | None:

@@ -47,10 +47,10 @@ class Protection:
 
 def decide(facts: Facts) -> Protection:
     """The row of the table that the facts select."""
-    if facts.observed == "rtp":
-        return _clear(facts)
     if facts.verified:
         return _secured(facts, "keyed_verified")
+    if facts.observed == "rtp":
+        return _clear(facts)
     if facts.observed == "zrtp":
         return Protection("zrtp", _need_key(), _need_key(), "structural_only")
     if facts.observed == "srtp":

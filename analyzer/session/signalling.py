@@ -15,6 +15,7 @@ from analyzer.protocols.sip.message import Message
 from analyzer.session.carrier import Carrier
 from analyzer.session.inference import Facts, Observations
 from analyzer.session.legs import CallState, CallTable
+from analyzer.session.media_keys import MediaKeys
 from analyzer.session.records import MessageRecord, record
 from analyzer.session.registrations import Registrations
 from analyzer.session.sightings import SightingTable
@@ -54,6 +55,7 @@ class Signalling:
         self._limits = limits
         self._sightings = SightingTable(limits)
         self.calls = CallTable(limits)
+        self.keys = MediaKeys(limits)
         self.counts = SipCounts()
         self.registrations = Registrations()
         self.observations = Observations()
@@ -80,6 +82,8 @@ class Signalling:
         filed.retransmission = occurrence == "retransmission"
         holder.append(filed)
         self._observe(message, carrier)
+        if sdp is not None and not filed.retransmission:
+            self.keys.describe(filed.call_id, sdp, filed.cites)
         call, _, evicted = self.calls.add(filed)
         return Filed(filed, call, evicted, anomalies)
 

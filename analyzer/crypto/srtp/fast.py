@@ -44,7 +44,6 @@ class FastStream:
         if whole is not None and not all(whole):
             return self.stream.unprotect_many(items, whole)
         out: list[bytes | Reason] = []
-        pending: list[int] = []
         at = 0
         while at < len(items):
             if self._opener is not None:
@@ -59,11 +58,18 @@ class FastStream:
             new = self.counts.distinct
             out.append(self.stream.unprotect(items[at]))
             relocked = self.stream.relocked
-            self.stream.retry(items, out, pending, at)
+            self.stream.retry(items[at], out, at)
             if isinstance(out[at], bytes):
                 self._follow(items[at], relocked, self.counts.distinct > new)
             at += 1
+        self.stream.given += len(items)
         return out
+
+    def learn(self, context: SrtpContext) -> None:
+        """See `SrtpStream.learn`."""
+        self.stream.learn(context)
+        if self._opener is None and not self._starts and libsrtp.serves(context):
+            self._opener = self._start(len(self.stream.contexts) - 1)
 
     def _follow(self, packet: bytes, relocked: bool, new: bool) -> None:
         """After a packet only the engine opened: whether libsrtp is to start again where the engine is."""

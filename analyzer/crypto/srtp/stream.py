@@ -15,7 +15,7 @@ from analyzer.crypto.srtp.rollover import Rollover
 
 _SEARCH_UNLOCKED = frozenset((1, 8, 64))  # at which failures in a row the roll-over counter is searched
 _SEARCH_LOCKED = frozenset((4, 16, 64))
-_RETRIED = 256  # packets before a lock that are tried again
+_AGAIN = frozenset((Reason.TAG_FAILED, Reason.ROC_NOT_FOUND, Reason.MKI_UNKNOWN, Reason.NO_KEY))
 
 
 class PacketColumns(NamedTuple):
@@ -162,6 +162,12 @@ class SrtpStream:
         self.rtcp_counts = Counts()
         self.position: int | None = None
         self.relocked = False
+        self.given = 0
+        """Packets of the calls of `unprotect_many` that are over: what the numbers of the next one start at."""
+        self.waiting: dict[int, tuple[bytes, Reason]] = {}
+        """Refused packets by number, until another key or counter is known; at most `Limits.key_wait_packets`."""
+        self.reopened: list[int] = []
+        """Numbers of packets that were refused in an earlier call and have been opened since."""
         self._keys = [_Key(context, limits.srtp_window) for context in self.contexts]
         self._order = sorted(range(len(self._keys)), key=lambda at: self.contexts[at].rtp_tag == 0)
         self._rtcp_order = list(range(len(self._keys)))
@@ -184,30 +190,50 @@ class SrtpStream:
         """One result a packet, in order. Packets refused before a key or counter was found are tried again after."""
         items = packet_list(packets)
         out: list[bytes | Reason] = []
-        pending: list[int] = []
         for at, packet in enumerate(items):
-            result = self.unprotect(packet, whole is None or bool(whole[at]))
-            out.append(result)
-            self.retry(items, out, pending, at)
+            out.append(self.unprotect(packet, whole is None or bool(whole[at])))
+            self.retry(packet, out, at)
+        self.given += len(items)
         return out
 
-    def retry(self, items: Sequence[bytes], out: list[bytes | Reason], pending: list[int], at: int) -> None:
-        """After packet `at`: keeps it in `pending` if it was refused, or, if it changed what is known, tries those."""
+    def retry(self, packet: bytes, out: list[bytes | Reason], at: int) -> None:
+        """After packet `at` of a call: keeps it if refused, or, if it changed what is known, tries those kept."""
         result = out[at]
         if isinstance(result, Reason) and result is not Reason.INDEX_REUSED:
-            if result in (Reason.TAG_FAILED, Reason.ROC_NOT_FOUND) and len(pending) < _RETRIED:
-                pending.append(at)
+            if result in _AGAIN and len(self.waiting) < self.limits.key_wait_packets:
+                self.waiting[self.given + at] = (packet, result)
             return
         if self.relocked:
             position = self.position
-            for earlier in pending:
-                refused = out[earlier]
-                opened = self._open(items[earlier], search=False)
-                if isinstance(refused, Reason) and (isinstance(opened, bytes) or opened is Reason.INDEX_REUSED):
-                    self.counts.forgive(refused)
-                    out[earlier] = opened
+            self._try_waiting(out, search=False)
             self.position, self.relocked = position, False
-            pending.clear()
+            self.waiting.clear()
+
+    def learn(self, context: SrtpContext) -> None:
+        """Adds a master key that was not known before. Packets that wait for one are tried with it."""
+        self.contexts += (context,)
+        at = len(self._keys)
+        self._keys.append(_Key(context, self.limits.srtp_window))
+        self._order = sorted([*self._order, at], key=lambda each: self.contexts[each].rtp_tag == 0)
+        self._rtcp_order.append(at)
+        self._try_waiting([], search=True)
+        self.relocked = False
+
+    def _try_waiting(self, out: list[bytes | Reason], search: bool) -> None:
+        """Tries the waiting packets. What opens replaces its result in `out`, or is named in `reopened`."""
+        for number, (packet, refused) in list(self.waiting.items()):
+            opened = self._open(packet, search)
+            if isinstance(opened, Reason) and opened is not Reason.INDEX_REUSED:
+                if opened is not refused and search:
+                    self.counts.forgive(refused)
+                    self.waiting[number] = (packet, self.counts.refuse(opened))
+                continue
+            self.counts.forgive(refused)
+            del self.waiting[number]
+            if number >= self.given and out:
+                out[number - self.given] = opened
+            else:
+                self.reopened.append(number)
 
     def unprotect_rtcp(self, packet: bytes, whole: bool = True) -> bytes | Reason:
         """The plain RTCP packet of this SSRC's SRTCP packet."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.session.media.statistics import PayloadStatistics
+from analyzer.session.media.verification import Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class StreamRecord:
 
     `packets` are distinct ones, over all vantage points; `lost`, `duplicates`, `mirrored` (copies of a mirror port)
     and `reordered` are those of the best view. `jitter_ns` is RFC 3550's estimate by clock rate. `sizes` counts RTP
-    payload lengths in bytes on the wire.
+    payload lengths in bytes on the wire. `verification` is None where no key in the signalling concerns the stream.
     """
 
     ordinal: int
@@ -41,6 +42,7 @@ class StreamRecord:
     sizes: dict[int, int]
     markers: int
     statistics: PayloadStatistics
+    verification: Verification | None = None
 
     @property
     def first(self) -> Cite:

@@ -22,6 +22,7 @@ from analyzer.session.media.columns import CLOCKS, Groups, group_rtp, recognise
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media.record import RtcpRecord, StreamRecord, View
 from analyzer.session.media.statistics import SAMPLE, summarise
+from analyzer.session.media.verification import Verification, Verifier
 from analyzer.session.media.zrtp import ZrtpFlows
 
 I64 = npt.NDArray[np.int64]
@@ -79,8 +80,9 @@ Key = tuple[Endpoints, int]
 class StreamTable:
     """Open streams by (endpoints, SSRC). `feed` in row order, `tick` with time, `finish` at the end."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, verifier: Verifier | None = None) -> None:
         self._limits = limits
+        self._verifier = verifier
         self._streams: OrderedDict[Key, _Stream] = OrderedDict()
         self._to: dict[Address, dict[Key, None]] = {}
         self._closed = ClosedStreams(limits)
@@ -166,6 +168,8 @@ class StreamTable:
         self._content(groups, index, stream)
         if vantage == next(iter(stream.views)) and len(stream.sample) < SAMPLE:  # one view: batches do not show
             groups.sample(packets, index, stream.sample)
+        if self._verifier is not None:
+            self._verifier.note(stream.ordinal, stream.endpoints, packets, groups, index, base)
 
     @staticmethod
     def _base(stream: _Stream, seq: int) -> int:
@@ -266,7 +270,11 @@ class StreamTable:
         del keys[key]
         if not keys:
             del self._to[key[0].dst]
-        self._closed.add(_record(stream))
+        verified = None
+        if self._verifier is not None:
+            sighted = sum(view.packets for view in stream.views.values())
+            verified = self._verifier.close(stream.ordinal, stream.endpoints, sighted)
+        self._closed.add(_record(stream, verified))
 
     def tick(self, now_ns: int) -> list[StreamRecord]:
         """Closes streams that have been idle; gives those that were let go and that no call has taken."""
@@ -318,7 +326,7 @@ def _signed32(value: int) -> int:
     return (value + 0x80000000 & 0xFFFFFFFF) - 0x80000000
 
 
-def _record(stream: _Stream) -> StreamRecord:
+def _record(stream: _Stream, verified: Verification | None) -> StreamRecord:
     views = list(stream.views.values())
     best = max(views, key=lambda view: view.ranges.count)
     union = best.ranges
@@ -345,4 +353,5 @@ def _record(stream: _Stream) -> StreamRecord:
         sizes=dict(sorted(stream.sizes.items())),
         markers=stream.markers,
         statistics=summarise(stream.sample, main),
+        verification=verified,
     )

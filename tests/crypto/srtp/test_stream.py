@@ -1,8 +1,11 @@
 """What a capture of a call does to a stream: late starts, wraps, new keys, late and repeated packets."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
@@ -256,3 +259,58 @@ def test_an_old_packet_with_other_bytes_after_a_gap(kind):
     _, other = packets(sender, [later], mark=1)
     stream = kind([context], LIMITS)
     assert stream.unprotect_many([*protected, *other, *other]) == [*plain, Reason.INDEX_REUSED, Reason.INDEX_REUSED]
+
+
+@KINDS
+def test_packets_wait_for_a_key_that_comes_late(kind):
+    """Without a key a packet is refused as such; the key opens what waits, and later packets as ever."""
+    sender, context = pair(AES_CM_128_HMAC_SHA1_80, 1)
+    plain, protected = packets(sender, list(range(40)))
+    stream = kind((), replace(LIMITS, key_wait_packets=15))
+    assert stream.unprotect_many(protected[:20]) == [Reason.NO_KEY] * 20
+    stream.learn(context)
+    inner = getattr(stream, "stream", stream)
+    assert inner.reopened == list(range(15))
+    assert (stream.counts.distinct, stream.counts.reasons) == (15, {Reason.NO_KEY: 5})
+    assert stream.unprotect_many(protected[20:]) == plain[20:]
+    assert stream.counts.distinct == 35
+
+
+@KINDS
+def test_a_wrong_key_first_and_the_right_one_after(kind):
+    """Packets refused under one key are opened by the next one."""
+    sender, context = pair(AES_CM_128_HMAC_SHA1_80, 1)
+    _, wrong = pair(AES_CM_128_HMAC_SHA1_80, 2)
+    plain, protected = packets(sender, list(range(40)))
+    stream = kind([wrong], LIMITS)
+    assert set(stream.unprotect_many(protected[:20])) == {Reason.ROC_NOT_FOUND}
+    stream.learn(context)
+    assert stream.unprotect_many(protected[20:]) == plain[20:]
+    assert (stream.counts.distinct, stream.counts.failed, stream.counts.reasons) == (40, 0, {})
+
+
+@KINDS
+@given(
+    cuts=st.lists(st.integers(1, 59), max_size=6, unique=True),
+    learned=st.tuples(st.integers(0, 60), st.integers(0, 60)),
+    changed=st.sets(st.integers(0, 59), max_size=8),
+    wait=st.sampled_from([0, 3, 256]),
+)
+def test_how_packets_are_split_into_calls_does_not_show(kind, cuts, learned, changed, wait):
+    """Two keys learned at any packet, some packets broken: counts are those of one packet a call."""
+    limits = replace(LIMITS, key_wait_packets=wait)
+    (first, one), (second, two) = pair(AES_CM_128_HMAC_SHA1_80, 1), pair(AES_CM_128_HMAC_SHA1_32, 2)
+    items = packets(first, list(range(30)))[1] + packets(second, list(range(30, 60)))[1]
+    items = [item[:-1] + bytes((item[-1] ^ (at in changed),)) for at, item in enumerate(items)]
+
+    def fed(edges: list[int]):
+        stream = kind((), limits)
+        for start, end in pairwise(sorted({0, 60, *edges, *learned})):
+            for position, context in zip(learned, (one, two), strict=True):
+                if position == start:
+                    stream.learn(context)
+            stream.unprotect_many(items[start:end])
+        inner = getattr(stream, "stream", stream)
+        return stream.counts, sorted(inner.waiting)
+
+    assert fed(cuts) == fed(list(range(60)))

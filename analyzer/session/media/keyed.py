@@ -1,0 +1,36 @@
+"""What the verification of streams says of their hop."""
+
+from dataclasses import replace
+
+from analyzer.protocols.sdp.session import Codec
+from analyzer.session.media.evidence import MediaEvidence, classify
+from analyzer.session.media.record import StreamRecord
+from analyzer.session.media_state import Agreed
+
+VERIFIED_SHARE = 0.99
+
+
+def keyed(record: StreamRecord, agreed: Agreed) -> StreamRecord:
+    """The record, without the trial of keys that were declined and opened nothing."""
+    found = record.verification
+    if found is None or found.decrypted or agreed not in ("clear", "opportunistic"):
+        return record
+    return replace(record, verification=None)
+
+
+def verified_of(records: list[StreamRecord]) -> bool | None:
+    """True if the tags of 99 % of every stream's packets verify, False if those of one with keys all fail."""
+    shares = []
+    for record in records:
+        found = record.verification
+        if found is not None and found.failed and not found.decrypted:
+            return False
+        shares.append(found.authenticated / record.packets if found is not None and record.packets else 0.0)
+    return True if shares and min(shares) >= VERIFIED_SHARE else None
+
+
+def evidence_of(record: StreamRecord, rtpmap: dict[int, Codec]) -> MediaEvidence:
+    """What a stream is: tags that verify outweigh its shape."""
+    if record.verification is not None and verified_of([record]):
+        return MediaEvidence("srtp", (f"{record.verification.authenticated} authentication tags verify",))
+    return classify(record, rtpmap)

@@ -1,0 +1,269 @@
+"""Streams whose master keys are known: each packet's authentication tag checked, the payload opened (RFC 3711 3.3).
+
+Each vantage point of a stream is opened by itself, so that a second sighting is no replay; packets are counted once,
+by extended sequence number. A packet whose key is not known yet waits for it, within a bound.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.core.addresses import Endpoints
+from analyzer.core.cites import Cite
+from analyzer.core.limits import Limits
+from analyzer.core.secrets import Secret
+from analyzer.crypto.srtp.fast import FastStream
+from analyzer.crypto.srtp.reasons import Reason
+from analyzer.net.packets import U8, PacketBatch
+from analyzer.session.media.columns import Groups
+from analyzer.session.media.ranges import Ranges
+from analyzer.session.media_keys import MediaKey, MediaKeys
+
+I64 = npt.NDArray[np.int64]
+KEY_LATE = "key_late"
+_END = 1 << 62
+_DENSE = 512  # bytes of buffer a packet up to which a copy of all pays
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What the keys in the signalling say of a stream.
+
+    `suite` as RFC 4568 and its successors name it; `key` is the one that opened the stream's packets last, None where
+    none did, and `cites` the message it stands in. `authenticated`, `failed` and `decrypted` are distinct packets: the
+    tag verified, it verified with no key, the payload was opened. `failure` is a reason of `crypto.srtp`, or
+    `key_late`: more packets came before their key than are kept.
+    """
+
+    suite: str
+    key: Secret | None
+    cites: tuple[Cite, ...]
+    authenticated: int
+    failed: int
+    decrypted: int
+    failure: str | None
+
+
+class _View:
+    """A stream at one vantage point."""
+
+    __slots__ = ("_numbers", "cut", "keys", "stream", "version")
+
+    def __init__(self, limits: Limits) -> None:
+        self.stream = FastStream((), limits)
+        self.keys: list[MediaKey] = []
+        self.version = -1
+        self.cut = 0
+        self._numbers: dict[int, int] = {}  # of waiting packets: their place in the stream -> extended sequence number
+
+    def learn(self, keys: Sequence[MediaKey], bound: int, opened: Ranges) -> None:
+        for key in keys:
+            if len(self.keys) < bound and all(key.identity != known.identity for known in self.keys):
+                self.keys.append(key)
+                self.stream.learn(key.context)
+                self._reopened(opened)
+
+    def _reopened(self, opened: Ranges) -> None:
+        reopened = self.stream.stream.reopened
+        for number in reopened:
+            extended = self._numbers.pop(number)
+            opened.add(extended, extended)
+        reopened.clear()
+
+    def open(self, numbers: Sequence[int], packets: list[bytes], opened: Ranges, refused: Ranges) -> None:
+        stream = self.stream.stream
+        first, before = stream.given, stream.counts.failed
+        results = self.stream.unprotect_many(packets)
+        if stream.counts.failed == before and not stream.reopened:
+            if isinstance(numbers, range):
+                opened.add(numbers[0], numbers[-1])
+            else:
+                for extended in numbers:
+                    opened.add(extended, extended)
+            return
+        self._reopened(opened)
+        for at, (extended, result) in enumerate(zip(numbers, results, strict=True)):
+            if not isinstance(result, Reason) or result is Reason.INDEX_REUSED:
+                opened.add(extended, extended)
+            else:
+                self._numbers[first + at] = extended
+        self._settle(refused)
+
+    def _settle(self, refused: Ranges) -> None:
+        """Counts as refused what waits no longer, unless it never had a key to be tried with."""
+        waiting = self.stream.stream.waiting
+        for number in [number for number in self._numbers if number not in waiting]:
+            extended = self._numbers.pop(number)
+            if self.keys:
+                refused.add(extended, extended)
+
+    def finish(self, refused: Ranges) -> None:
+        self._settle(refused)
+        for number, (_, reason) in self.stream.stream.waiting.items():
+            if reason is not Reason.NO_KEY:
+                refused.add(self._numbers[number], self._numbers[number])
+
+
+class _Stream:
+    """A stream with keys, or one that waits for them."""
+
+    def __init__(self, endpoints: Endpoints, limits: Limits) -> None:
+        self.endpoints = endpoints
+        self.opened = Ranges(limits.sequence_ranges)
+        self.refused = Ranges(limits.sequence_ranges)
+        self.views: dict[int, _View] = {}
+
+    def result(self, sighted: int) -> Verification | None:
+        for view in self.views.values():
+            view.finish(self.refused)
+        streams = [view.stream.stream for view in self.views.values()]
+        keys = [key for view in self.views.values() for key in view.keys]
+        if not keys:
+            return None
+        position = next((s.position for s in streams if s.position is not None), None)
+        last = next(v for v in self.views.values() if v.keys).keys[0]
+        if position is not None:
+            last = next(v for v in self.views.values() if v.stream.stream.position is not None).keys[position]
+        unverified = sum(s.counts.unverified for s in streams)
+        proven = (
+            self.opened.count if not unverified else min(self.opened.count, sum(s.counts.distinct for s in streams))
+        )
+        return Verification(
+            suite=last.context.suite.name,
+            key=last.material if self.opened.count else None,
+            cites=last.cites,
+            authenticated=proven,
+            failed=self.refused.count,
+            decrypted=self.opened.count,
+            failure=self._failure(sighted),
+        )
+
+    def _failure(self, sighted: int) -> str | None:
+        counts = [view.stream.counts for view in self.views.values()]
+        reasons: dict[str, int] = {}
+        for each in counts:
+            for reason, count in each.reasons.items():
+                reasons[reason] = reasons.get(reason, 0) + count
+        early = reasons.pop(Reason.NO_KEY, 0)
+        cut = sum(view.cut for view in self.views.values())
+        tried = sum(view.stream.stream.given for view in self.views.values())
+        if reasons:
+            return str(max(sorted(reasons), key=reasons.__getitem__))
+        if early or tried + cut < sighted:
+            return KEY_LATE
+        return str(Reason.TRUNCATED) if cut else None
+
+
+class _Noted(NamedTuple):
+    """Rows of one stream at one vantage point that are not verified yet."""
+
+    packets: PacketBatch
+    groups: Groups
+    at: int
+    base: int
+    vantage: int
+    position: int  # frames before the batch
+
+
+class Verifier:
+    """Opens what the stream table has seen, after the signalling among the same rows has been read."""
+
+    def __init__(self, keys: MediaKeys, limits: Limits) -> None:
+        self._keys = keys
+        self._limits = limits
+        self._streams: dict[int, _Stream] = {}
+        self._noted: dict[int, list[_Noted]] = {}
+        self._endpoints: dict[int, Endpoints] = {}
+        self._copied: tuple[U8, bytes] | None = None
+        self.batch_position = 0
+
+    def note(
+        self, ordinal: int, endpoints: Endpoints, packets: PacketBatch, groups: Groups, index: int, base: int
+    ) -> None:
+        """Remembers a group of rows until `flush`; `base` is the extended sequence number of its first."""
+        noted = _Noted(packets, groups, index, base, groups.vantage[index], self.batch_position)
+        self._noted.setdefault(ordinal, []).append(noted)
+        self._endpoints[ordinal] = endpoints
+
+    def flush(self) -> None:
+        """Opens what was noted. The batch's buffer may be reused after this."""
+        for ordinal in self._noted:
+            self._flush(ordinal)
+        self._noted.clear()
+        self._endpoints.clear()
+        self._copied = None
+
+    def close(self, ordinal: int, endpoints: Endpoints, sighted: int) -> Verification | None:
+        """A stream has ended: what its keys say of it. `sighted` counts its packets at all vantage points."""
+        self._flush(ordinal)
+        self._noted.pop(ordinal, None)
+        stream = self._streams.pop(ordinal, None)
+        if stream is None:
+            return None
+        keys = self._keys.keys(endpoints.src, endpoints.dst, _END) or ()
+        for view in stream.views.values():
+            view.learn(keys, self._limits.srtp_keys, stream.opened)
+        return stream.result(sighted)
+
+    def _flush(self, ordinal: int) -> None:
+        noted = self._noted.get(ordinal)
+        if not noted:
+            return
+        endpoints = self._endpoints[ordinal]
+        if not self._keys.concerns(endpoints.src, endpoints.dst):
+            return
+        stream = self._streams.get(ordinal) or _Stream(endpoints, self._limits)
+        for item in noted:
+            self._group(stream, item)
+        noted.clear()
+        if stream.views:
+            self._streams[ordinal] = stream
+
+    def _group(self, stream: _Stream, item: _Noted) -> None:
+        src, dst = stream.endpoints.src, stream.endpoints.dst
+        rows = item.groups.rows(item.at)
+        numbers: Sequence[int] = range(item.base, item.base + len(rows))
+        if not item.groups.contiguous[item.at]:
+            numbers = (item.base + item.groups.relative(item.at)).tolist()
+        view = stream.views.get(item.vantage)
+        edges, later = [0], False
+        if view is None or view.version != self._keys.version:
+            positions = item.packets.row[rows].astype(np.int64) + item.position
+            cuts = self._keys.changes(src, dst, int(positions[0]))
+            edges += np.searchsorted(positions, cuts).tolist()
+            later = bool(cuts) and cuts[-1] > int(positions[-1])
+        for start, end in zip(edges, [*edges[1:], len(rows)], strict=True):
+            if start == end:
+                continue
+            if view is None or view.version != self._keys.version:
+                keys = self._keys.keys(src, dst, item.position + int(item.packets.row[rows[start]]))
+                if keys is None and view is None:
+                    continue
+                if view is None:
+                    view = stream.views[item.vantage] = _View(self._limits)
+                view.learn(keys or (), self._limits.srtp_keys, stream.opened)
+            self._open(stream, view, item.packets, rows[start:end], numbers[start:end])
+        if view is not None and not later:
+            view.version = self._keys.version
+
+    def _open(self, stream: _Stream, view: _View, packets: PacketBatch, rows: I64, numbers: Sequence[int]) -> None:
+        whole = packets.missing[rows] == 0
+        if not whole.all():
+            view.cut += len(rows) - int(whole.sum())
+            rows, numbers = rows[whole], [n for n, kept in zip(numbers, whole.tolist(), strict=True) if kept]
+        if len(rows):
+            memory = self._contents(packets)
+            starts, lengths = packets.payload_start[rows], packets.payload_length[rows]
+            spans = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
+            view.open(numbers, [bytes(memory[start:end]) for start, end in spans], stream.opened, stream.refused)
+
+    def _contents(self, packets: PacketBatch) -> bytes | memoryview:
+        """The batch's buffer; where many packets are to be taken out of it, as bytes, which are sliced faster."""
+        if len(packets) * _DENSE < packets.buffer.size:
+            return packets.buffer.data
+        if self._copied is None or self._copied[0] is not packets.buffer:
+            self._copied = (packets.buffer, packets.buffer.tobytes())
+        return self._copied[1]

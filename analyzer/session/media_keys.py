@@ -1,0 +1,186 @@
+"""SRTP master keys that stand in SDP (RFC 4568), and which of them may protect a stream.
+
+A key protects what the end that describes it sends. So a stream's keys are those described at its source address in
+a medium that its destination belongs to; where NAT or an asymmetric port hides the source, those of the other
+descriptions of the destination's medium. Each description takes effect at the position, in frames, at which
+its message was complete: what is asked about an earlier position does not see it, however packets are batched.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from analyzer.core.addresses import Address
+from analyzer.core.cites import Cite
+from analyzer.core.limits import Limits
+from analyzer.core.secrets import Secret
+from analyzer.crypto.srtp.engine import SrtpContext, split_material
+from analyzer.crypto.srtp.suites import suite_named
+from analyzer.protocols.sdp.session import Crypto, InlineKey, Session
+from analyzer.session.offer_answer import rtp_address
+
+Identity = tuple[str, Secret, bytes, int, bool, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaKey:
+    """One master key with what decides how packets are protected under it, and the message that named it."""
+
+    context: SrtpContext
+    identity: Identity
+    material: Secret
+    cites: tuple[Cite, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Description:
+    """An m-line with an address; `keys` is empty where keys were declined or cannot be used."""
+
+    position: int
+    address: Address
+    keys: tuple[MediaKey, ...]
+
+
+@dataclass(slots=True)
+class _Medium:
+    """Every description of one m-line of one call."""
+
+    descriptions: list[_Description] = field(default_factory=list)
+
+    def at(self, address: Address, position: int) -> list[_Description]:
+        return [d for d in self.descriptions if d.address == address and d.position <= position]
+
+
+_Place = tuple[str, int]  # Call-ID and position of the m-line
+
+
+class MediaKeys:
+    """Keys by the addresses that their descriptions name.
+
+    `position` is how many frames came before the one that is being read; `version` changes with what
+    is known; `evicted` counts descriptions that bounds did not admit.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._media: OrderedDict[_Place, _Medium] = OrderedDict()
+        self._at: dict[Address, dict[_Place, None]] = {}
+        self.position = 0
+        self.version = 0
+        self.evicted = 0
+
+    def describe(self, call_id: str, session: Session, cites: tuple[Cite, ...]) -> None:
+        """Takes a description at `position`."""
+        for media in session.media:
+            place = (call_id, media.index)
+            address = rtp_address(media)
+            if address is None or not media.is_rtp or not (media.crypto or place in self._media):
+                continue
+            keys = tuple(key for line in media.crypto for key in media_keys(line, cites))
+            self._file(place, _Description(self.position, address, keys))
+
+    def _file(self, place: _Place, description: _Description) -> None:
+        medium = self._media.get(place)
+        if medium is None:
+            if len(self._media) >= self._limits.keyed_media:
+                self._drop(next(iter(self._media)))
+                self.evicted += 1
+            medium = self._media[place] = _Medium()
+        identities = {key.identity for key in description.keys}
+        for known in medium.descriptions:
+            if known.address == description.address and {key.identity for key in known.keys} == identities:
+                return
+        if len(medium.descriptions) >= self._limits.descriptions_per_medium:
+            self.evicted += 1
+            return
+        medium.descriptions.append(description)
+        self._at.setdefault(description.address, {})[place] = None
+        self.version += 1
+
+    def forget(self, call_id: str, media: int) -> None:
+        """Lets the first `media` m-lines of a call go."""
+        for index in range(media):
+            if (call_id, index) in self._media:
+                self._drop((call_id, index))
+
+    def _drop(self, place: _Place) -> None:
+        for description in self._media.pop(place).descriptions:
+            places = self._at.get(description.address)
+            if places is not None:
+                places.pop(place, None)
+                if not places:
+                    del self._at[description.address]
+        self.version += 1
+
+    def concerns(self, src: Address, dst: Address) -> bool:
+        """Whether either address belongs to a medium with keys."""
+        return src in self._at or dst in self._at
+
+    def changes(self, src: Address, dst: Address, after: int) -> list[int]:
+        """The positions behind `after` at which more becomes known about either address, ascending."""
+        places = {**self._at.get(src, {}), **self._at.get(dst, {})}
+        return sorted({d.position for place in places for d in self._media[place].descriptions if d.position > after})
+
+    def keys(self, src: Address, dst: Address, position: int) -> list[MediaKey] | None:
+        """The keys that may protect packets between two addresses, as known at a position; None where the addresses
+        belong to no medium with keys, or to one whose keys were declined."""
+        sources, targets = self._at.get(src, {}), self._at.get(dst, {})
+        both: list[_Description] = []
+        declined = False
+        for place in sources:
+            if place in targets:
+                medium = self._media[place]
+                ours, theirs = medium.at(src, position), medium.at(dst, position)
+                if ours and theirs and any(d.keys for d in theirs):
+                    both += ours
+                elif ours and theirs:
+                    declined = True
+        if both or declined:
+            return self._merged(both) if both else None
+        own = [d for place in sources for d in self._media[place].at(src, position)]
+        if own:
+            return self._merged(own)
+        towards = [self._media[place] for place in targets if self._media[place].at(dst, position)]
+        if not towards:
+            return None
+        return self._merged(
+            [d for medium in towards for d in medium.descriptions if d.address != dst and d.position <= position]
+        )
+
+    def _merged(self, descriptions: list[_Description]) -> list[MediaKey]:
+        found = {key.identity: key for d in descriptions for key in d.keys}
+        return list(found.values())[-self._limits.srtp_keys :]
+
+
+def media_keys(line: Crypto, cites: tuple[Cite, ...]) -> list[MediaKey]:
+    """The keys of a crypto line that packets can be tried with: a suite that is known, a key of its length."""
+    found = []
+    for inline in line.keys:
+        key = _media_key(line, inline, cites)
+        if key is not None:
+            found.append(key)
+    return found
+
+
+def _media_key(line: Crypto, inline: InlineKey, cites: tuple[Cite, ...]) -> MediaKey | None:
+    suite = suite_named(line.suite)
+    if suite is None or inline.key is None:
+        return None
+    split = split_material(suite, inline.key)
+    size = inline.mki_bytes if inline.mki is not None else 0
+    if split is None or (inline.mki or 0) >= 1 << 8 * size > 1:
+        return None
+    mki = (inline.mki or 0).to_bytes(size, "big") if size else b""
+    kdr = line.kdr or 0
+    if not 0 <= kdr <= 24:
+        return None
+    context = SrtpContext(
+        suite,
+        *split,
+        mki=mki,
+        kdr=kdr,
+        unencrypted_srtp=line.unencrypted_srtp,
+        unencrypted_srtcp=line.unencrypted_srtcp,
+        unauthenticated=line.unauthenticated_srtp,
+    )
+    identity = (suite.name, inline.key, mki, kdr, line.unencrypted_srtp, line.unauthenticated_srtp)
+    return MediaKey(context, identity, inline.key, cites)
