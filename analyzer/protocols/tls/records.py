@@ -2,7 +2,7 @@
 
 A record header is plausible when its type is one of 20 to 24, its version 0x0300 to 0x0304 and its length within
 RFC 5246 6.2.3 (2^14 + 2048). After a gap or garbage, a plausible header counts only if the record it announces ends
-where the next plausible header starts, or where the stream ends for now.
+where the next plausible header starts, or where the stream ends.
 """
 
 import re
@@ -71,7 +71,7 @@ def probe(data: bytes) -> int:
 
 
 class RecordStream:
-    """One direction of a TLS connection. Holds at most one record."""
+    """One direction of a TLS connection. Holds at most one record and the header behind it."""
 
     def __init__(self, limits: Limits) -> None:
         del limits  # one record bounds what is held
@@ -86,12 +86,15 @@ class RecordStream:
     def receive(self, chunk: Chunk) -> Sequence[Record | Anomaly | Skipped]:
         """Takes the next bytes; gives the records they complete."""
         self._buffer.append(chunk.data, chunk.cite)
+        return self._read(ended=False)
+
+    def _read(self, *, ended: bool) -> list[Record | Anomaly | Skipped]:
         events: list[Record | Anomaly | Skipped] = []
         at = 0
         data = self._buffer.data
         while len(data) - at >= HEADER:
             if self._lost or not _plausible(data, at):
-                found, confirmed = self._hunt(at)
+                found, confirmed = self._hunt(at, ended=ended)
                 at = self._skip(events, at, found)
                 self._lost = not confirmed
                 if not confirmed:
@@ -106,8 +109,8 @@ class RecordStream:
         self._buffer.consume(at)
         return events
 
-    def _hunt(self, at: int) -> tuple[int, bool]:
-        """The next position where a record may start, and whether it is confirmed by what follows it."""
+    def _hunt(self, at: int, *, ended: bool) -> tuple[int, bool]:
+        """The next position where a record may start, and whether it is confirmed by the whole header behind it."""
         data = self._buffer.data
         for match in _HEADER_START.finditer(data, at):
             start = match.start()
@@ -116,9 +119,9 @@ class RecordStream:
             if len(data) - start < HEADER:
                 return start, False
             end = start + HEADER + (data[start + 3] << 8 | data[start + 4])
-            if end > len(data):
+            if end + HEADER > len(data) and not ended:
                 return start, False
-            if _plausible(data, end):
+            if end <= len(data) and _plausible(data, end):
                 return start, True
         return max(at, len(data) - 2), False
 
@@ -131,14 +134,14 @@ class RecordStream:
 
     def gap(self, gap: Gap) -> Sequence[Record | Anomaly | Skipped]:
         """Drops a record that the gap cuts, and hunts behind it."""
-        events = self._drop()
-        self._lost = True
         del gap
+        events = self._read(ended=True) + self._drop()
+        self._lost = True
         return events
 
     def close(self) -> Sequence[Record | Anomaly | Skipped]:
-        """The connection ended: a held record stays incomplete."""
-        return self._drop()
+        """The connection ended: what was waiting for its successor counts; a held record stays incomplete."""
+        return self._read(ended=True) + self._drop()
 
     def _drop(self) -> list[Record | Anomaly | Skipped]:
         if not self._buffer.data:
