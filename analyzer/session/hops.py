@@ -9,9 +9,12 @@ from analyzer.session.carrier import confidentiality, integrity, weakest
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.signalling import SignallingHop, SipMessage
-from analyzer.session.model.states import SipState
+from analyzer.session.model.states import Evidence, SipState
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
+
+
+_OPENED = frozenset({"tls", "wss"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def _hop(leg: LegState, placement: Placement, post_decrypt: frozenset[int]) -> H
         state=state,
         confidentiality=confidentiality(state),
         integrity=integrity(state),
-        evidence="structural_only" if not behind else "none",
+        evidence=_evidence(transports, behind),
         inter_domain=placement.inter_domain(a, b),
         access=placement.access(a, b),
         post_decrypt=behind,
@@ -96,6 +99,13 @@ def _hop(leg: LegState, placement: Placement, post_decrypt: frozenset[int]) -> H
         first=leg.first.cites,
     )
     return HopFact(entity, (leg.ordinal,), _seen(messages))
+
+
+def _evidence(transports: list[str], behind: bool) -> Evidence:
+    """Messages read out of TLS were opened with its keys; others stand as they were on the wire."""
+    if behind:
+        return "none"
+    return "keyed_verified" if set(transports) <= _OPENED else "structural_only"
 
 
 def message_entity(message: MessageRecord, placement: Placement, post_decrypt: frozenset[int]) -> SipMessage:
