@@ -39,6 +39,8 @@ class Limits:
     sdp_lines: int = 2_000
     inflated_bytes: int = 1024**2  # one WebSocket message
     msrp_messages: int = 1_024  # whose chunks are not all here, in one direction
+    msrp_directions: int = 4_096  # of connections, with such messages
+    msrp_held_total: int = 64 * 1024**2  # of their chunks
     bfcp_attributes: int = 1_024  # of one message, nested ones counted
     bfcp_fragmented: int = 256  # messages whose fragments are not all here
     turn_channels: int = 65_536  # bindings of TURN channels to peers, all flows together

@@ -24,7 +24,17 @@ from analyzer.report.model import (
 )
 from analyzer.report.redact import Redactor
 from analyzer.report.rows import Rows
-from analyzer.report.traffic import Call, Hop, Key, Registration, SipCounts, Stream, TlsConnection
+from analyzer.report.traffic import (
+    BfcpCounts,
+    Call,
+    Hop,
+    Key,
+    MsrpCounts,
+    Registration,
+    SipCounts,
+    Stream,
+    TlsConnection,
+)
 from analyzer.report.words import SEVERITIES
 from analyzer.session.connections import Connection
 from analyzer.session.hops import named
@@ -53,6 +63,8 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
         coverage=_coverage(engine, undecoded, notes),
         summary=_summary(engine, findings),
         sip=_sip(engine),
+        msrp=_msrp(engine),
+        bfcp=_bfcp(engine),
         registrations=_registrations(engine, places, Placement(topology)),
         calls=Rows(Call, closer.calls),
         hops=Rows(Hop, closer.hops),
@@ -98,17 +110,12 @@ def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes:
         said.append(f"{len(closed)} TLS connections stay closed: what is inside them is not in this report.")
     if engine.judge.dropped:
         said.append(f"{engine.judge.dropped} findings beyond the bound are counted, not listed.")
-    evicted = (
-        engine.signalling.calls.evicted
-        + engine.streams.evicted
-        + engine.connections.evicted
-        + engine.signalling.keys.evicted
-    )
+    tables = (engine.signalling.calls, engine.streams, engine.connections, engine.messaging, engine.signalling.keys)
     return Coverage(
         decoded=engine.decoded,
         undecoded=sum(sum(reasons.values()) for reasons in undecoded.values()),
         gaps=engine.tcp.gaps,
-        evicted=evicted,
+        evicted=sum(table.evicted for table in tables),
         notes=tuple(said),
     )
 
@@ -138,6 +145,21 @@ def _sip(engine: Engine) -> SipCounts:
         malformed=counts.malformed,
         call_ids=len(counts.call_ids),
     )
+
+
+def _msrp(engine: Engine) -> MsrpCounts:
+    counts = engine.messaging.msrp
+    return MsrpCounts(
+        sessions=len(counts.sessions),
+        requests=dict(sorted(counts.requests.items())),
+        responses=dict(sorted(counts.responses.items())),
+        messages_reassembled=counts.reassembled,
+    )
+
+
+def _bfcp(engine: Engine) -> BfcpCounts:
+    counts = engine.messaging.bfcp
+    return BfcpCounts(len(counts.sessions), dict(sorted(counts.primitives.items())))
 
 
 def _registrations(engine: Engine, places: Places, placement: Placement) -> tuple[Registration, ...]:

@@ -4,6 +4,7 @@ What TURN relays comes out between the client and its peer, and is read like a d
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from analyzer.core.addresses import Endpoints
 from analyzer.core.anomalies import Anomaly, define
@@ -15,6 +16,8 @@ from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.ledger import Ledger
 from analyzer.pipeline.sctp import user_messages
 from analyzer.pipeline.sip_events import SipEvents
+from analyzer.protocols.bfcp.parser import parse_datagram as parse_bfcp
+from analyzer.protocols.bfcp.probe import probe as probe_bfcp
 from analyzer.protocols.dtls.records import probe as probe_dtls
 from analyzer.protocols.sip.parser import parse_datagram
 from analyzer.protocols.sip.probe import probe as probe_sip
@@ -27,8 +30,10 @@ from analyzer.protocols.zrtp.probe import probe as probe_zrtp
 from analyzer.session.carrier import Carrier
 from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.media.zrtp import ZrtpFlows
+from analyzer.session.messaging import Messaging
 
 RTP_FIRST, RTP_LAST = 128, 191  # RFC 7983 7: first bytes of RTP and RTCP
+BFCP_FIRST, CHANNEL_LAST, BFCP_LAST = 64, 79, 95  # RFC 8855 5.1: version 2; up to 79 TURN's too (RFC 7983 7)
 NESTED = define("turn.nesting_limit", Severity.MEDIUM, "TURN inside TURN, deeper than is unwrapped")
 _CHANNEL_HEADER = 4
 _WITH_VERSION = 60  # what the DTLS probe says of a record that names its version
@@ -44,6 +49,7 @@ class DatagramHandler:
         limits: Limits,
         ledger: Ledger,
         sip: SipEvents,
+        messaging: Messaging,
         connections: ConnectionTable,
         zrtp: ZrtpFlows,
         relay: Relay,
@@ -51,6 +57,7 @@ class DatagramHandler:
         self._limits = limits
         self._ledger = ledger
         self._sip = sip
+        self._messaging = messaging
         self._connections = connections
         self._zrtp = zrtp
         self._relay = relay
@@ -63,8 +70,11 @@ class DatagramHandler:
         first = payload[0] if payload else -1
         if (first in b"\r\n" if 0 <= first < 32 else 32 < first < 127) and probe_sip(payload) > 0:
             self._take_sip(datagram)
-        elif 0 <= first <= 3 or 64 <= first <= 79:
+        elif 0 <= first <= 3:
             self._take_stun(datagram)
+        elif BFCP_FIRST <= first <= BFCP_LAST:
+            if first > CHANNEL_LAST or not self._take_stun(datagram):
+                self._take_bfcp(datagram)
         elif 16 <= first <= 19:
             if probe_zrtp(payload) > 0:
                 self._ledger.extend(self._zrtp.seen(datagram.endpoints, datagram.cites))
@@ -107,29 +117,47 @@ class DatagramHandler:
             connection.protocol = "dtls"
         self.dtls.datagram(datagram, connection)
 
+    def _take_bfcp(self, datagram: Datagram) -> None:
+        """BFCP, by the strict rules where none was seen on the flow. A cut datagram's faults are the capture's."""
+        known = self._connections.find(datagram.endpoints)
+        if probe_bfcp(datagram.payload, datagram=True) <= 0 and (known is None or known.protocol != "bfcp"):
+            return
+        connection = self._touch(datagram)
+        if connection.protocol in ("", "stun"):
+            connection.protocol = "bfcp"
+        message = parse_bfcp(datagram.payload, datagram.cites, self._limits)
+        if isinstance(message, Anomaly):
+            self._ledger.add(message)
+            return
+        if datagram.missing:
+            message = replace(message, anomalies=())
+        carrier = Carrier(datagram.vantage, datagram.endpoints, "udp", "", datagram.ip_id)
+        self._ledger.extend(self._messaging.take(message, carrier))
+
     # -- STUN and TURN -------------------------------------------------------------------------------------------
 
-    def _take_stun(self, datagram: Datagram) -> None:
-        """STUN. Channel data has no mark of its own: it counts where STUN was seen."""
+    def _take_stun(self, datagram: Datagram) -> bool:
+        """STUN, if it is that. Channel data has no mark of its own: it counts where STUN was seen."""
         payload = datagram.payload
         channel_data = payload[0] >= 64
         if channel_data:
             payload += bytes(datagram.missing)
             known = self._connections.find(datagram.endpoints)
             if known is None or known.protocol not in ("stun", "dtls"):
-                return
+                return False
         if probe_stun(payload) <= 0:
-            return
+            return False
         connection = self._touch(datagram)
         connection.protocol = connection.protocol or "stun"
         message = parse_stun(payload, datagram.cites)
         if isinstance(message, Anomaly):
             if not (datagram.missing and message.kind is CUT):
                 self._ledger.add(message)
-            return
+            return True
         if isinstance(message, StunMessage):
             self._ledger.extend(message.anomalies)
         self._unwrap(datagram, message)
+        return True
 
     def _unwrap(self, datagram: Datagram, message: StunMessage | ChannelData) -> None:
         relayed = self._turn.unwrap(datagram.endpoints, message)

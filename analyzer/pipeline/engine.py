@@ -36,6 +36,7 @@ from analyzer.session.keyring import Keyring
 from analyzer.session.legs import CallState
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media.verification import Verifier
+from analyzer.session.messaging import Messaging
 from analyzer.session.placement import Placement
 from analyzer.session.signalling import Signalling
 from analyzer.session.topology import Topology
@@ -76,10 +77,11 @@ class Engine:
             sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections
         )
         sip = SipEvents(limits, self.signalling, self.ledger, self._close)
-        self.tcp = StreamHandler(limits, self.ledger, sip, self.connections, setup.keyring)
+        self.messaging = Messaging(limits)
+        self.tcp = StreamHandler(limits, self.ledger, sip, self.messaging, self.connections, setup.keyring)
         self._media = MediaRows(self.streams)
         self.datagrams = DatagramHandler(
-            limits, self.ledger, sip, self.connections, self.streams.zrtp, self._media.relay
+            limits, self.ledger, sip, self.messaging, self.connections, self.streams.zrtp, self._media.relay
         )
         self._placed = Placement(setup.topology or Topology())
         self._now_ns = 0
@@ -235,6 +237,7 @@ class Engine:
         self.ledger.extend(self.decoder.take_anomalies())
         self.tcp.finish()
         self.datagrams.finish()
+        self.ledger.extend(self.messaging.finish())
         for call in self.signalling.calls.drain():
             self._close(call)
         self.closer.orphans(self.streams.finish())

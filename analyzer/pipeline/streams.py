@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from analyzer.core.addresses import Endpoints
 from analyzer.core.anomalies import Anomaly
@@ -12,6 +13,12 @@ from analyzer.formats.tls_suites import suite_name
 from analyzer.pipeline.dispatch import Parsed, StreamDispatcher, StreamProtocol
 from analyzer.pipeline.ledger import Ledger
 from analyzer.pipeline.sip_events import SipEvents
+from analyzer.protocols.bfcp.message import BfcpMessage
+from analyzer.protocols.bfcp.probe import probe as probe_bfcp
+from analyzer.protocols.bfcp.stream import BfcpStream
+from analyzer.protocols.msrp.message import MsrpMessage
+from analyzer.protocols.msrp.probe import probe as probe_msrp
+from analyzer.protocols.msrp.stream import MsrpStream
 from analyzer.protocols.sip.parser import parse_datagram
 from analyzer.protocols.sip.probe import probe as probe_sip
 from analyzer.protocols.sip.stream import SipStream
@@ -25,6 +32,7 @@ from analyzer.protocols.websocket.probe import probe as probe_websocket
 from analyzer.session.carrier import Carrier
 from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.keyring import Keyring
+from analyzer.session.messaging import Messaging
 from analyzer.session.tls import Plaintext, Side, TlsConnection
 from analyzer.transport.cited import Chunk, Closed, Gap
 from analyzer.transport.tcp import TcpEvent, TcpReassembler
@@ -59,19 +67,29 @@ class StreamHandler:
     """Everything that runs on TCP."""
 
     def __init__(
-        self, limits: Limits, ledger: Ledger, sip: SipEvents, connections: ConnectionTable, keyring: Keyring
+        self,
+        limits: Limits,
+        ledger: Ledger,
+        sip: SipEvents,
+        messaging: Messaging,
+        connections: ConnectionTable,
+        keyring: Keyring,
     ) -> None:
         self._limits = limits
         self._ledger = ledger
         self._sip = sip
+        self._messaging = messaging
         self._connections = connections
         self._keyring = keyring
         self._tcp = TcpReassembler(limits)
         sip_protocol = StreamProtocol("sip", probe_sip, lambda: SipStream(limits))
         tls_protocol = StreamProtocol("tls", probe_tls, lambda: RecordStream(limits))
         websocket_protocol = StreamProtocol("websocket", _websocket, lambda: WebSocketStream(limits))
-        self._outer = StreamDispatcher((sip_protocol, tls_protocol, websocket_protocol), limits)
-        self._inner = StreamDispatcher((sip_protocol, websocket_protocol), limits)
+        msrp_protocol = StreamProtocol("msrp", probe_msrp, lambda: MsrpStream(limits))
+        bfcp_protocol = StreamProtocol("bfcp", partial(probe_bfcp, datagram=False), lambda: BfcpStream(limits))
+        plain = (sip_protocol, websocket_protocol, msrp_protocol, bfcp_protocol)
+        self._outer = StreamDispatcher((tls_protocol, *plain), limits)
+        self._inner = StreamDispatcher(plain, limits)
         self._tls: dict[tuple[int, Endpoints], _Tls] = {}
         self.gaps = 0
 
@@ -132,6 +150,8 @@ class StreamHandler:
                 self._sip.take(item.events, Carrier(vantage, endpoints, "tcp"))
             elif item.protocol == "websocket":
                 self._websocket(Carrier(vantage, endpoints, "ws"), item.events, self._outer, connection)
+            elif item.protocol in ("msrp", "bfcp"):
+                self._messages(Carrier(vantage, endpoints, "tcp"), item.events)
             elif item.protocol == "tls":
                 for event in item.events:
                     if isinstance(event, Record):
@@ -170,6 +190,15 @@ class StreamHandler:
             elif item.protocol == "websocket":
                 connection = self._connections.find(endpoints)
                 self._websocket(Carrier(vantage, endpoints, "wss"), item.events, self._inner, connection)
+            else:
+                self._messages(Carrier(vantage, endpoints, "tls"), item.events)
+
+    def _messages(self, carrier: Carrier, events: Iterable[object]) -> None:
+        for event in events:
+            if isinstance(event, MsrpMessage | BfcpMessage):
+                self._ledger.extend(self._messaging.take(event, carrier))
+            elif isinstance(event, Anomaly):
+                self._ledger.add(event)
 
     # -- WebSocket (RFC 7118) ------------------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ from analyzer.session.model.states import Evidence, SipState
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 
-
 _OPENED = frozenset({"tls", "wss"})
 
 

@@ -1,0 +1,142 @@
+"""MSRP and BFCP as a whole: each message counted once, however many vantage points saw it on its hop."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from analyzer.core.addresses import Endpoints
+from analyzer.core.anomalies import Anomaly
+from analyzer.core.limits import Limits
+from analyzer.protocols.bfcp.fragments import FragmentAssembler
+from analyzer.protocols.bfcp.message import BfcpMessage
+from analyzer.protocols.msrp.assembly import MessageAssembler, WholeMessage
+from analyzer.protocols.msrp.message import MsrpMessage
+from analyzer.session.carrier import Carrier
+from analyzer.session.sightings import SightingTable
+
+_METHODS = frozenset(("SEND", "REPORT", "AUTH", "NICKNAME"))  # RFC 4975 7, RFC 4976 4, RFC 7701 7
+_OTHER = "other"
+
+
+@dataclass(slots=True)
+class MsrpCounts:
+    """MSRP chunks. `sessions` are digests of the pairs of URIs that sent to each other."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    responses: Counter[str] = field(default_factory=Counter)
+    sessions: set[bytes] = field(default_factory=set)
+    reassembled: int = 0  # messages of one chunk or more that were had in whole
+
+
+@dataclass(slots=True)
+class BfcpCounts:
+    """BFCP messages; fragments count as the message they make. `sessions` are digests of their two ends."""
+
+    primitives: Counter[str] = field(default_factory=Counter)
+    sessions: set[bytes] = field(default_factory=set)
+
+
+class Messaging:
+    """Takes MSRP and BFCP messages in capture order.
+
+    Holds the digests of `flows` sessions of each, and unfinished MSRP messages of `msrp_directions` directions of
+    connections, `msrp_held_total` bytes in all; past that the direction that has waited longest is given up.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._sightings = SightingTable(limits)
+        self._assemblers: dict[Endpoints, MessageAssembler] = {}  # those that hold something
+        self._held = 0
+        self._fragments = FragmentAssembler(limits)
+        self.msrp = MsrpCounts()
+        self.bfcp = BfcpCounts()
+        self.evicted = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes held for messages that are not whole yet."""
+        return self._held + self._fragments.held
+
+    def take(self, message: MsrpMessage | BfcpMessage, carrier: Carrier) -> Sequence[Anomaly]:
+        """Takes one sighting of a message, or of a BFCP message a fragment; says what is wrong with it, once."""
+        if isinstance(message, MsrpMessage):
+            return self._msrp(message, carrier)
+        found: list[Anomaly] = []
+        for event in self._fragments.add(message, (carrier.vantage, carrier.endpoints)):
+            if isinstance(event, BfcpMessage):
+                found.extend(self._bfcp(event, carrier))
+            else:
+                found.append(event)
+        return found
+
+    def finish(self) -> Sequence[Anomaly]:
+        """No more will come: what is unfinished is named."""
+        found = [event for event in self._fragments.close() if isinstance(event, Anomaly)]
+        while self._assemblers:
+            found.extend(self._give_up())
+        return found
+
+    def _new(self, message: MsrpMessage | BfcpMessage, carrier: Carrier, identity: tuple[object, ...]) -> bool:
+        """Whether this is no copy. Streams repeat nothing: what comes twice on one was sent twice."""
+        ts_ns = message.cites[0].ts_ns if message.cites else 0
+        occurrence, _ = self._sightings.place(carrier, repr(identity).encode("utf-8", "replace"), ts_ns, None)
+        return occurrence == "new" or (occurrence == "retransmission" and carrier.transport != "udp")
+
+    def _bfcp(self, message: BfcpMessage, carrier: Carrier) -> Sequence[Anomaly]:
+        identity = (
+            "bfcp", message.primitive, message.responder, message.conference_id, message.transaction_id,
+            message.user_id, message.length, message.attributes,
+        )  # fmt: skip
+        if not self._new(message, carrier, identity):
+            return ()
+        self.bfcp.primitives[message.name] += 1
+        ends = carrier.endpoints
+        self._session(self.bfcp.sessions, (*sorted((ends.src, ends.dst)), ends.protocol))
+        return message.anomalies
+
+    def _msrp(self, message: MsrpMessage, carrier: Carrier) -> Sequence[Anomaly]:
+        identity = (
+            "msrp", message.method, message.status, message.transaction_id, message.message_id,
+            message.byte_range and message.byte_range[0],
+        )  # fmt: skip
+        if not self._new(message, carrier, identity):
+            return ()
+        if message.status is not None:
+            self.msrp.responses[f"{message.status:03d}"] += 1
+        elif message.method is not None:
+            self.msrp.requests[message.method if message.method in _METHODS else _OTHER] += 1
+        if message.method == "SEND" and message.to_path and message.from_path:
+            self._session(self.msrp.sessions, sorted((message.to_path[-1], message.from_path[-1])))
+        return (*message.anomalies, *self._assemble(message, carrier.endpoints))
+
+    def _session(self, sessions: set[bytes], ends: object) -> None:
+        digest = hashlib.blake2b(repr(ends).encode("utf-8", "replace"), digest_size=8).digest()
+        if len(sessions) < self._limits.flows:
+            sessions.add(digest)
+        elif digest not in sessions:
+            self.evicted += 1
+
+    # -- MSRP messages from their chunks -------------------------------------------------------------------------
+
+    def _assemble(self, chunk: MsrpMessage, direction: Endpoints) -> Sequence[Anomaly]:
+        assembler = self._assemblers.pop(direction, None) or MessageAssembler(self._limits)
+        self._held -= assembler.held
+        found = self._whole(assembler.add(chunk))
+        if assembler.held:
+            self._assemblers[direction] = assembler
+            self._held += assembler.held
+        while len(self._assemblers) > self._limits.msrp_directions or self._held > self._limits.msrp_held_total:
+            self.evicted += 1
+            found.extend(self._give_up())
+        return found
+
+    def _give_up(self) -> list[Anomaly]:
+        assembler = self._assemblers.pop(next(iter(self._assemblers)))
+        self._held -= assembler.held
+        return self._whole(assembler.close())
+
+    def _whole(self, events: Sequence[WholeMessage | Anomaly]) -> list[Anomaly]:
+        self.msrp.reassembled += sum(isinstance(event, WholeMessage) and event.complete for event in events)
+        return [event for event in events if isinstance(event, Anomaly)]
