@@ -22,6 +22,7 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/mediasec rules lint
+	$(BIN)/mediasec rules test
 
 bench: $(STAMP) tshark
 	$(BIN)/python -m tests.bench
