@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from analyzer.export.options import ExportOptions, ordered
-from analyzer.report.border import scrub
+from analyzer.report.border import scrub_json
 from analyzer.report.model import CaptureRow, Cite, Finding, Report, RuleRow
 from analyzer.report.tree import to_tree
 from analyzer.report.words import SeverityLabel
@@ -25,7 +25,7 @@ def write_sarif(report: Report, out: BinaryIO, options: ExportOptions) -> None:
     """One run; failed findings alone unless `all_verdicts`; the worst 5,000, and says so where there are more."""
     tree = {"$schema": SCHEMA_URI, "version": "2.1.0", "runs": [_run(report, options)]}
     text = json.dumps(to_tree(tree), ensure_ascii=False, indent=1, allow_nan=False)
-    out.write(scrub(text).encode("utf-8") + b"\n")
+    out.write(scrub_json(text).encode("utf-8") + b"\n")
 
 
 def _run(report: Report, options: ExportOptions) -> dict[str, Any]:

@@ -6,13 +6,12 @@ from analyzer.core.text import safe
 
 REMOVED = "[removed]"
 
-_SECRET = re.compile(
-    r"""
+_EXPRESSION = r"""
     (?P<head>
         \binline:                                       # SDES key (RFC 4568 9.1)
       | \bmikey[ \t]{1,8}(?=[A-Za-z0-9+/=]{16})         # MIKEY message (RFC 4567)
                                                         # digests (RFC 8760), AKA
-      | \b(?:response|rspauth|nonce|cnonce|nextnonce|auts|ck|ik|password)[ ]?=[ ]?(?=\\?"|[0-9a-fA-F]{16})
+      | \b(?:response|rspauth|nonce|cnonce|nextnonce|auts|ck|ik|password)[ ]?=[ ]?(?=QUOTE|[0-9a-fA-F]{16})
       | \b(?:Bearer|Basic|Digest)[ ](?=[A-Za-z0-9+/_.~=-]{16})
       | \bice-pwd:
                                                         # key log
@@ -20,10 +19,16 @@ _SECRET = re.compile(
       | (?<![A-Za-z0-9])(?=eyJ[A-Za-z0-9_-]{4})         # JSON web token
       | \bIdentity:[ ]?(?=[A-Za-z0-9_-]{0,4096}\.)      # PASSporT, full or compact (RFC 8224 4)
     )
-    (?:\\?"[^"\\]*\\?"?|[^\s"\\;,|]+)
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+    (?:QUOTE[^"\\]*(?:QUOTE)?|[^\s"\\;,|]+)
+    """
+
+
+def _compiled(quote: str) -> re.Pattern[str]:
+    return re.compile(_EXPRESSION.replace("QUOTE", quote), re.VERBOSE | re.IGNORECASE)
+
+
+_SECRET = _compiled(r'\\?"')
+_SECRET_IN_JSON = _compiled(r'\\"')  # there a bare quotation mark ends the string
 
 # A text with none of these has nothing to remove: far cheaper to see than by the expression itself.
 _HINTS = (
@@ -41,13 +46,17 @@ def _suspicious(text: str) -> bool:
 
 
 def scrub(text: str) -> str:
-    """The text without SDES and MIKEY keys, digest values, tokens and key-log secrets.
-
-    Works on plain text and on a line of JSON alike: what it removes never spans a quotation mark.
-    """
+    """The text without SDES and MIKEY keys, digest values, tokens and key-log secrets."""
     if not _suspicious(text):
         return text
     return _SECRET.sub(lambda found: found["head"] + REMOVED, text)
+
+
+def scrub_json(text: str) -> str:
+    """The same for a line of JSON, which stays JSON: what is removed lies within one string."""
+    if not _suspicious(text):
+        return text
+    return _SECRET_IN_JSON.sub(lambda found: found["head"] + REMOVED, text)
 
 
 def clean(text: str) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, overload
 
-from analyzer.report.border import scrub
+from analyzer.report.border import scrub_json
 from analyzer.report.tree import Reader, to_tree
 
 T = TypeVar("T")
@@ -13,7 +13,7 @@ T = TypeVar("T")
 def encode_row(row: Any) -> bytes:
     """One report object as compact JSON, UTF-8, one line; cleaned and scrubbed."""
     text = json.dumps(to_tree(row), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return scrub(text).encode("utf-8")
+    return scrub_json(text).encode("utf-8")
 
 
 class Rows(Sequence[T], Generic[T]):

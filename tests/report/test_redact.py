@@ -1,5 +1,6 @@
 """Identities get ordinals, secrets nothing at all."""
 
+import json
 import time
 
 import pytest
@@ -10,6 +11,7 @@ from analyzer.core.secrets import Secret
 from analyzer.report.border import clean, scrub
 from analyzer.report.model import Finding, Report
 from analyzer.report.redact import Redactor
+from analyzer.report.rows import encode_row
 from tests import factories
 
 
@@ -164,3 +166,18 @@ def test_scrubbing_is_linear(unit: str) -> None:
 def test_finding_fields_of_ours_are_left() -> None:
     finding: Finding = factories.finding()
     assert Redactor().row(finding) == finding
+
+
+@pytest.mark.parametrize("text", ["IK=", "nonce=", "inline:", 'ck="', "password = ", "Identity: ", "ice-pwd:", 'x"IK='])
+def test_a_secrets_name_at_the_end_of_a_string_leaves_json_whole(text: str) -> None:
+    encoded = encode_row(Finding("id", "rule", "info", "fail", text, text, fix=text))
+    assert json.loads(encoded)["fix"].startswith(text.rstrip('" ')[:2])
+
+
+def test_a_quoted_secret_inside_json_is_removed() -> None:
+    encoded = encode_row(
+        Finding("id", "rule", "info", "fail", "t", 'Digest nonce="c0ffee", response="deadbeefdeadbeef"')
+    )
+    assert b"c0ffee" not in encoded
+    assert b"deadbeef" not in encoded
+    json.loads(encoded)
