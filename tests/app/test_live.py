@@ -285,6 +285,7 @@ class Meanwhile(Silent):
     def _run(self) -> None:
         stop, veth, frames = self._work
         send(veth, frames)
+        time.sleep(1.0)  # the kernel hands a block over when it is full or has aged
         stop.wanted = True
 
     def remark(self, text: str) -> None:
