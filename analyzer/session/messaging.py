@@ -86,8 +86,8 @@ class Messaging:
 
     def _bfcp(self, message: BfcpMessage, carrier: Carrier) -> Sequence[Anomaly]:
         identity = (
-            "bfcp", message.primitive, message.responder, message.conference_id, message.transaction_id,
-            message.user_id, message.length, message.attributes,
+            "bfcp", message.version, message.responder, message.reserved, message.primitive, message.length,
+            message.conference_id, message.transaction_id, message.user_id, message.attributes, message.size,
         )  # fmt: skip
         if not self._new(message, carrier, identity):
             return ()
