@@ -57,6 +57,10 @@ def write_outputs(outputs: list[Output], write: Callable[[str, BinaryIO, bool], 
 
 
 def _replace(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        with path.open("wb") as out:  # a device or a pipe is written to; a rename would put a file in its place
+            write(out)
+        return
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
     try:

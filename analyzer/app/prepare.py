@@ -7,6 +7,7 @@ from analyzer.app.settings import Observer, Settings, WrongUse
 from analyzer.core.limits import Limits
 from analyzer.core.text import safe
 from analyzer.formats import nss_keylog
+from analyzer.formats.user_file import read_bounded
 from analyzer.pipeline.engine import Setup
 from analyzer.rules.bundled import bundled_rules_dir
 from analyzer.rules.evaluate import RuleSet
@@ -53,15 +54,10 @@ def load_rule_set(settings: Settings, problems: list[str]) -> RuleSet:
 
 def _read(path: Path, problems: list[str], bound: int) -> bytes | None:
     try:
-        with path.open("rb") as file:
-            data = file.read(bound + 1)
+        return read_bounded(path, bound)
     except OSError as error:
         problems.append(f"{path}: cannot be read ({error.strerror or type(error).__name__})")
         return None
-    if len(data) > bound:
-        problems.append(f"{path}: is larger than {bound} bytes")
-        return None
-    return data
 
 
 def load_topology(path: Path | None, problems: list[str]) -> Topology | None:

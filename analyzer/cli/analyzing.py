@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from analyzer.report.model import Report
 
 _LEVELS = ("info", "low", "medium", "high", "critical", "never")
+_MAX_REPORT = 2 * 1024**3  # bytes
 
 
 def _write(report: "Report", outputs: "list[Output]", no_color: bool, verbose: bool) -> list[str]:
@@ -108,11 +109,12 @@ def export(
     from analyzer.app.outputs import parse_formats
     from analyzer.app.settings import WrongUse
     from analyzer.export.registry import EXPORTERS
+    from analyzer.formats.user_file import read_bounded
     from analyzer.report.codec import ReportError, from_json
 
     try:
         outputs = parse_formats(format, set(EXPORTERS), "table")
-        saved = from_json(report.read_bytes())
+        saved = from_json(read_bounded(report, _MAX_REPORT))
     except WrongUse as wrong:
         give_up(wrong.problems)
     except OSError as error:

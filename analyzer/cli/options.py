@@ -41,7 +41,9 @@ Strict = Annotated[bool, typer.Option("--strict", help="One unreadable capture a
 From = Annotated[str | None, typer.Option("--from", help="Only frames at or after this time (ISO 8601, UTC).")]
 To = Annotated[str | None, typer.Option("--to", help="Only frames before this time (ISO 8601, UTC).")]
 CallId = Annotated[str | None, typer.Option("--call", help="Only the call with this Call-ID or id.")]
-Linger = Annotated[float, typer.Option("--linger", min=0, help="Seconds after its end until a call is judged.")]
+Linger = Annotated[
+    float, typer.Option("--linger", min=0, max=1e9, help="Seconds after its end until a call is judged.")
+]
 Vantage = Annotated[
     list[str], typer.Option("--vantage", help="NAME=GLOB: these captures are one vantage point.", show_default=False)
 ]

@@ -1,5 +1,6 @@
 """NSS key log (SSLKEYLOGFILE): secrets of TLS and DTLS connections by client random. Problems carry their line."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -79,7 +80,7 @@ def parse_line(line: bytes, number: int) -> LogSecret | LogProblem | None:
 
 def parse(data: bytes) -> Iterator[LogSecret | LogProblem]:
     """Every line of a key log."""
-    for number, line in enumerate(data.splitlines(), 1):
+    for number, line in enumerate(io.BytesIO(data), 1):
         parsed = parse_line(line, number)
         if parsed is not None:
             yield parsed

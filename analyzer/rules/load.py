@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from analyzer.core.severity import SEVERITY_BY_LABEL, Verdict
-from analyzer.formats.yaml_file import FileProblem, Node, read
+from analyzer.formats.user_file import read_bounded
+from analyzer.formats.yaml_file import MAX_BYTES, FileProblem, Node, read
 from analyzer.rules.compile import Compiled, compile_expression, near
 from analyzer.rules.evaluate import CaptureTest, InlineTest, Rule, RuleSet
 from analyzer.rules.functions import FUNCTIONS
@@ -91,7 +92,7 @@ def load_pack(text: bytes, name: str) -> tuple[tuple[Rule, ...], list[FileProble
     for node in reader.items(keys.get("rules")):
         rule = _rule(reader, node, reader.text(keys.get("pack")))
         ident = node.value.get("id") if isinstance(node.value, dict) else None
-        if ident is not None and ident.value in seen:
+        if ident is not None and str(ident.value) in seen:
             reader.wrong(ident, f"duplicate rule id '{ident.value}'")
         if ident is not None:
             seen.add(str(ident.value))
@@ -188,10 +189,12 @@ def _test(reader: _Reader, node: Node) -> InlineTest | CaptureTest | None:
             reader.wrong(keys["expect"], "expected the count of each verdict")
             return None
         counts = {Verdict(word): int(count) for word, count in expect.items() if isinstance(count, int)}
-        return CaptureTest(
-            name, str(given["capture"]), tuple(given.get("keys", ())), given.get("topology"), counts, node.line
-        )
-    if expect not in words:
+        files, topology = given.get("keys", []), given.get("topology")
+        if not isinstance(files, list) or not all(isinstance(item, str) for item in [*files, topology or ""]):
+            reader.wrong(keys["given"], "keys is a list of file names, topology a file name")
+            return None
+        return CaptureTest(name, str(given["capture"]), tuple(files), topology, counts, node.line)
+    if not isinstance(expect, str) or expect not in words:
         reader.wrong(keys["expect"], "expected pass, fail, open or n/a")
         return None
     return InlineTest(name, given, Verdict(expect), node.line)
@@ -204,9 +207,9 @@ def load_rules(paths: Iterable[Path]) -> tuple[RuleSet, list[FileProblem]]:
     for path in paths:
         for file in sorted(path.glob("*.yaml")) if path.is_dir() else [path]:
             try:
-                text = file.read_bytes()
+                text = read_bounded(file, MAX_BYTES)
             except OSError as error:
-                problems.append(FileProblem(str(file), 1, 1, str(error.strerror)))
+                problems.append(FileProblem(str(file), 1, 1, f"cannot be read ({error.strerror})"))
                 continue
             found, wrong = load_pack(text, str(file))
             problems.extend(wrong)

@@ -285,7 +285,6 @@ class Meanwhile(Silent):
     def _run(self) -> None:
         stop, veth, frames = self._work
         send(veth, frames)
-        time.sleep(1.0)  # the kernel hands a block over when it is full or has aged
         stop.wanted = True
 
     def remark(self, text: str) -> None:
@@ -318,8 +317,13 @@ def test_a_full_disk_ends_the_recording_not_the_run(veth: Namespace, monkeypatch
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     real = os.open
-    monkeypatch.setattr("analyzer.capture.writer.os.open", lambda path, *_: real("/dev/full", os.O_WRONLY))
-    outcome, lines = run_here(veth, call(), Path("/nowhere/full.pcapng"))
+    target = Path("/nowhere/full.pcapng")
+
+    def full(path: Any, *how: Any) -> int:
+        return real("/dev/full", os.O_WRONLY) if Path(path) == target else real(path, *how)
+
+    monkeypatch.setattr("analyzer.capture.writer.os.open", full)
+    outcome, lines = run_here(veth, call(), target)
     assert outcome.facts.output_failed
     assert outcome.problems == ["/nowhere/full.pcapng: cannot be written (No space left on device)"]
     assert len(outcome.report.calls) == 1

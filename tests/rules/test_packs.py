@@ -67,3 +67,17 @@ def test_agrees_with_cel(text: str) -> None:
     except RuntimeError:
         theirs = "error"
     assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "{id: [a]}",
+        "{id: {a: b}}",
+        "{id: a, tests: [{name: n, given: {}, expect: [pass]}]}",
+        "{id: a, tests: [{name: n, given: {capture: c, keys: 5}, expect: {}}]}",
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_a_problem(rule: str) -> None:
+    _rules, problems = load_pack(f"format: 1\npack: p\ntitle: t\nrules:\n  - {rule}\n".encode(), "x.yaml")
+    assert problems
