@@ -30,10 +30,15 @@ def parse_formats(values: list[str], known: set[str], default: str) -> list[Outp
             problems.append(f"--format: no format is called {safe(name)} (known: {', '.join(sorted(known))})")
         elif equals and not path:
             problems.append(f"--format: {name}= names no file")
+        elif path == "-":
+            problems.append(f"--format: {name}=- : leave the file out to write to standard output")
         else:
             outputs.append(Output(name, Path(path) if path else None))
     if sum(1 for output in outputs if output.path is None) > 1:
         problems.append("--format: only one format can go to standard output; give the others a file: NAME=PATH")
+    files = [output.path for output in outputs if output.path is not None and not output.path.is_char_device()]
+    twice = dict.fromkeys(path for path in files if files.count(path) > 1)
+    problems += [f"--format: {safe(str(path))} is named twice" for path in twice]
     if problems:
         raise WrongUse(problems)
     return outputs

@@ -46,8 +46,6 @@ def group(paths: Sequence[str], named: Sequence[tuple[str, str]], limits: Limits
     rest = [path for path in paths if path not in vantages and path != STDIN]
     if len(rest) > 1:
         vantages |= _sequences(rest, limits)
-    elif rest and len(paths) == 1:
-        return vantages
     return vantages
 
 

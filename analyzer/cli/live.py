@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from analyzer.cli import options as opt
-from analyzer.cli.analyzing import _LEVELS as LEVELS
-from analyzer.cli.analyzing import _finish as end_with
-from analyzer.cli.analyzing import _write as write_report
-from analyzer.cli.run_one import UNREADABLE, Progress, give_up, say, settings_of, time_ns, vantages
+from analyzer.cli.concluding import asked, conclude, outputs_of
+from analyzer.cli.run_one import UNREADABLE, Progress, give_up, say
 
 if TYPE_CHECKING:
     from analyzer.app.live import LiveSettings
@@ -90,33 +88,15 @@ def live(
     Exit codes are those of analyze; the first Ctrl-C (or SIGTERM) is the normal end, the second gives 130.
     """
     from analyzer.app.live import LiveSettings
-    from analyzer.app.outputs import parse_formats
-    from analyzer.app.select import find_call, only_call
-    from analyzer.app.settings import WrongUse
-    from analyzer.export.registry import EXPORTERS
 
-    if fail_on not in LEVELS:
-        give_up([f"--fail-on: '{fail_on}' is not one of {', '.join(LEVELS)}"])
-    if reveal not in (None, "identities"):
-        give_up([f"--reveal: '{reveal}' is not 'identities'"])
-    try:
-        outputs = parse_formats(format, set(EXPORTERS), "table")
-    except WrongUse as wrong:
-        give_up(wrong.problems)
-    settings = settings_of(
-        [], keys, topology, rules=tuple(rules), profile=profile, only_rules=tuple(rule),
-        skip_rules=tuple(skip_rule), from_ns=time_ns("--from", from_time), to_ns=time_ns("--to", to_time),
-        linger_ns=int(linger * 1e9), vantages=vantages(vantage), reveal_identities=reveal == "identities",
+    settings = asked(
+        [], keys, topology, rules=rules, profile=profile, rule=rule, skip_rule=skip_rule, from_time=from_time,
+        to_time=to_time, linger=linger, vantage=vantage, reveal=reveal, fail_on=fail_on,
     )  # fmt: skip
+    outputs = outputs_of(format)
     apart = any(output.path is None and output.name != "table" for output in outputs)
-    asked = LiveSettings(tuple(interface), capture_filter, write)
-    outcome, failed = _watch(settings, asked, quiet, verbose, apart)
-    report = outcome.report
-    assert report is not None
-    if call is not None:
-        found = find_call(report, call)
-        if found is None:
-            give_up([f"--call: no call is called {call}"])
-        report = only_call(report, found)
-    problems = write_report(report, outputs, no_color, verbose)
-    end_with(report, outcome.facts, failed + problems, fail_on, fail_on_open, strict)
+    outcome, failed = _watch(settings, LiveSettings(tuple(interface), capture_filter, write), quiet, verbose, apart)
+    conclude(
+        outcome, outputs, call=call, failed=failed, no_color=no_color, verbose=verbose,
+        fail_on=fail_on, fail_on_open=fail_on_open, strict=strict,
+    )  # fmt: skip

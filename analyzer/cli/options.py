@@ -13,7 +13,7 @@ Keys = Annotated[
     list[Path],
     typer.Option(
         "--keys",
-        help="Key file: NSS key log, esp_sa table, rtpengine log, PEM private key, YAML bundle. Repeatable.",
+        help="Key file: an NSS key log (SSLKEYLOGFILE). Repeatable.",
         show_default=False,
     ),
 ]

@@ -122,7 +122,11 @@ def call_row(
         rows.append(CallMedia(medium, ids, _state(weakest), grounds, exposed, (_NO_ASSURANCE,)))
     first = next(iter(call.legs.values()))
     identities = dict.fromkeys(
-        uri for leg in call.legs.values() for message in leg.messages for uri in message.asserted
+        uri
+        for leg in call.legs.values()
+        for message in leg.messages
+        if placement.is_ue(message.carrier.endpoints.src.ip) is not True  # what a UE asserts of itself is no assertion
+        for uri in message.asserted
     )
     return Call(
         id=call_id,

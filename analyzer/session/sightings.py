@@ -14,6 +14,7 @@ from analyzer.core.limits import Limits
 from analyzer.session.carrier import Carrier
 
 MIRROR_NS = 1_000_000
+_OCCURRENCES = 256  # of one identity that are told apart; a flood of equal bytes starts anew then
 RETRANSMISSION_NS = 32_000_000_000  # 64*T1, RFC 3261 17.1.1.2: no transaction repeats a message later
 
 Occurrence = Literal["new", "retransmission", "sighting", "mirror"]
@@ -43,7 +44,7 @@ class SightingTable:
         digest = (carrier.endpoints, hashlib.blake2b(raw, digest_size=16).digest())
         key = (*digest, carrier.ip_id) if carrier.ip_id > 0 else digest
         identity = self._identities.get(key)
-        if identity is None:
+        if identity is None or len(identity.owners) >= _OCCURRENCES:
             identity = self._identities[key] = _Identity()
         count = identity.seen.get(carrier.vantage, 0)
         previous_ns = identity.last_ns.get(carrier.vantage)

@@ -5,7 +5,8 @@ from typing import BinaryIO
 
 import pytest
 
-from analyzer.app.outputs import Output, write_outputs
+from analyzer.app.outputs import Output, parse_formats, write_outputs
+from analyzer.app.settings import WrongUse
 
 
 def _write(name: str, out: BinaryIO, terminal: bool) -> None:
@@ -34,3 +35,9 @@ def test_a_full_device_is_a_problem_and_stays_a_device(tmp_path: Path) -> None:
         pytest.skip("device nodes cannot be made here")
     assert write_outputs([Output("json", device)], _write) == [f"{device}: cannot be written (No space left on device)"]
     assert device.is_char_device()
+
+
+@pytest.mark.parametrize("values", [["json=a", "csv=a"], ["json=-"], ["json="], ["json", "csv"], ["jsn"]])
+def test_outputs_that_cannot_be_meant_are_refused(values: list[str]) -> None:
+    with pytest.raises(WrongUse):
+        parse_formats(values, {"json", "csv"}, "table")

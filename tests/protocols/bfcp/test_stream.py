@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -14,8 +13,8 @@ from analyzer.core.limits import Limits
 from analyzer.protocols.bfcp.message import Attribute, BfcpMessage
 from analyzer.protocols.bfcp.stream import BfcpStream, Event
 from analyzer.transport.cited import Chunk, Gap
-from analyzer.transport.parser import Skipped
 from tests.protocols.bfcp.writer import CITE, message, messages, write
+from tests.protocols.events import codes, cuts, merged
 
 SMALL = Limits(message_bytes=60, bfcp_attributes=3, nesting=2)
 HELLO = write(message(11))
@@ -41,32 +40,14 @@ def accounted(events: Sequence[Event]) -> int:
     return sum(event.size for event in events if not isinstance(event, Anomaly))
 
 
-def merged(events: Sequence[Event]) -> list[Event]:
-    """The events in order; a run of skipped bytes is one event, and anomalies stand before it."""
-    out: list[Event] = []
-    for event in events:
-        if isinstance(event, Skipped) and out and isinstance(out[-1], Skipped):
-            event = Skipped(out.pop().size + event.size, event.cites)
-        elif isinstance(event, Anomaly) and out and isinstance(out[-1], Skipped):
-            out.insert(-1, event)
-            continue
-        out.append(event)
-    return out
-
-
 def found(events: Sequence[Event]) -> list[tuple[int, bool]]:
     return [(event.primitive, event.complete) for event in events if isinstance(event, BfcpMessage)]
-
-
-def codes(events: Sequence[Event]) -> list[str]:
-    return [event.kind.code for event in events if isinstance(event, Anomaly)]
 
 
 @given(STREAMS, st.lists(st.integers(0, 5000), max_size=8), st.sampled_from([SMALL, Limits()]))
 def test_the_events_do_not_depend_on_the_segments(data: bytes, at: list[int], limits: Limits) -> None:
     whole = merged(run([data], limits))
-    edges = [0, *sorted({cut % (len(data) + 1) for cut in at}), len(data)]
-    assert merged(run([data[first:last] for first, last in pairwise(edges)], limits)) == whole
+    assert merged(run(cuts(data, at), limits)) == whole
     assert accounted(whole) == len(data)
 
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +13,7 @@ from analyzer.core.limits import Limits
 from analyzer.protocols.msrp.message import MsrpMessage
 from analyzer.protocols.msrp.stream import Event, MsrpStream
 from analyzer.transport.cited import Chunk, Gap
-from analyzer.transport.parser import Skipped
+from tests.protocols.events import codes, cuts, merged
 from tests.protocols.msrp.writer import chunk, response, write
 
 CITE = Cite(0, 1, 0, 100, 7)
@@ -30,11 +29,6 @@ PIECES = st.sampled_from(
 STREAMS = st.lists(st.one_of(PIECES, st.binary(max_size=9)), max_size=14).map(b"".join)
 
 
-def cuts(data: bytes, at: Sequence[int]) -> list[bytes]:
-    edges = [0, *sorted({cut % (len(data) + 1) for cut in at}), len(data)]
-    return [data[first:last] for first, last in pairwise(edges)]
-
-
 def run(pieces: Sequence[bytes], limits: Limits, close: bool = True) -> list[Event]:
     stream, events = MsrpStream(limits), []
     for piece in pieces:
@@ -46,23 +40,6 @@ def run(pieces: Sequence[bytes], limits: Limits, close: bool = True) -> list[Eve
 
 def accounted(events: Sequence[Event]) -> int:
     return sum(event.size for event in events if not isinstance(event, Anomaly))
-
-
-def merged(events: Sequence[Event]) -> list[Event]:
-    """The events in order; a run of skipped bytes is one event, and anomalies stand before it."""
-    out: list[Event] = []
-    for event in events:
-        if isinstance(event, Skipped) and out and isinstance(out[-1], Skipped):
-            event = Skipped(out.pop().size + event.size, event.cites)
-        elif isinstance(event, Anomaly) and out and isinstance(out[-1], Skipped):
-            out.insert(-1, event)
-            continue
-        out.append(event)
-    return out
-
-
-def codes(events: Sequence[Event]) -> list[str]:
-    return [event.kind.code for event in events if isinstance(event, Anomaly)]
 
 
 def messages(events: Sequence[Event]) -> list[MsrpMessage]:

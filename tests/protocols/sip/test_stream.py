@@ -2,13 +2,11 @@
 
 import time
 from collections.abc import Sequence
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.protocols.sip.message import Message
@@ -16,6 +14,7 @@ from analyzer.protocols.sip.parser import Event
 from analyzer.protocols.sip.stream import SipStream
 from analyzer.transport.cited import Chunk, Gap
 from analyzer.transport.parser import Skipped
+from tests.protocols.events import codes, cuts, merged
 
 CITE = Cite(0, 1, 0, 100, 7)
 SMALL = Limits(header_bytes=300, message_bytes=400)
@@ -35,11 +34,6 @@ PIECES = st.sampled_from(
 STREAMS = st.lists(st.one_of(PIECES, st.binary(max_size=9)), max_size=14).map(b"".join)
 
 
-def cuts(data: bytes, at: Sequence[int]) -> list[bytes]:
-    edges = [0, *sorted({cut % (len(data) + 1) for cut in at}), len(data)]
-    return [data[first:last] for first, last in pairwise(edges)]
-
-
 def run(pieces: Sequence[bytes], limits: Limits, close: bool = True) -> list[Event]:
     stream, events = SipStream(limits), []
     for piece in pieces:
@@ -54,23 +48,6 @@ def accounted(events: Sequence[Event]) -> int:
         len(event.raw) if isinstance(event, Message) else event.size if isinstance(event, Skipped) else 0
         for event in events
     )
-
-
-def merged(events: Sequence[Event]) -> list[Event]:
-    """The events in order; runs of skipped bytes of a gap-free stream are one run, anomalies stand before them."""
-    out: list[Event] = []
-    for event in events:
-        if isinstance(event, Skipped) and out and isinstance(out[-1], Skipped):
-            event = Skipped(out.pop().size + event.size, event.cites)
-        elif isinstance(event, Anomaly) and out and isinstance(out[-1], Skipped):
-            out.insert(-1, event)
-            continue
-        out.append(event)
-    return out
-
-
-def codes(events: Sequence[Event]) -> list[str]:
-    return [event.kind.code for event in events if isinstance(event, Anomaly)]
 
 
 def messages(events: Sequence[Event]) -> list[Message]:

@@ -1,0 +1,35 @@
+"""One message at several places: told from retransmissions and mirror copies, in bounded memory."""
+
+from analyzer.core.addresses import Address, Endpoints
+from analyzer.core.limits import Limits
+from analyzer.session.carrier import Carrier
+from analyzer.session.sightings import SightingTable
+
+ENDS = Endpoints(Address(1, 5060), Address(2, 5060), 17)
+SECOND = 1_000_000_000
+
+
+def carrier(vantage: int, ip_id: int = -1) -> Carrier:
+    return Carrier(vantage, ENDS, "udp", "", ip_id)
+
+
+def test_the_kth_at_one_vantage_point_matches_the_kth_at_another() -> None:
+    table = SightingTable(Limits())
+    steps = [(0, 0, "a"), (0, SECOND // 2, "b"), (1, SECOND // 2 + 5_000_000, "x"), (1, SECOND, "y")]
+    assert [table.place(carrier(v), b"m", ts, owner) for v, ts, owner in steps] == [
+        ("new", "a"), ("retransmission", "b"), ("sighting", "a"), ("sighting", "b"),
+    ]  # fmt: skip
+
+
+def test_a_mirror_copy_has_the_same_identification_within_a_millisecond() -> None:
+    table = SightingTable(Limits())
+    assert table.place(carrier(0, 7), b"m", 0, "a") == ("new", "a")
+    assert table.place(carrier(0, 7), b"m", 900_000, "b") == ("mirror", "a")
+    assert table.place(carrier(0, 8), b"m", SECOND, "c") == ("retransmission", "c")
+
+
+def test_a_flood_of_equal_messages_is_held_in_bounds() -> None:
+    table = SightingTable(Limits())
+    for n in range(20_000):
+        table.place(carrier(0), b"m", n * 1_000_001, n)
+    assert sum(len(identity.owners) for identity in table._identities.values()) <= 256
