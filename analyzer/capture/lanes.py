@@ -5,6 +5,7 @@ a lane counts if the lane before it, which counts, ends exactly where it began. 
 walk record by record finds, whatever the guesses were; a wrong one costs the records behind it, which are walked again.
 """
 
+import struct
 from collections.abc import Callable
 
 import numpy as np
@@ -17,7 +18,7 @@ _FEWEST = 4  # lanes worth the while
 _STRIDE = 8  # steps between two looks at how many lanes go on
 _MANY = 4_096  # records asked for at least: a walk is not done for a few
 _LONGEST_REST = 64  # calls
-_SHARE = 8  # once fewer than one lane in so many goes on, the rest is left to the next walk
+_SHARE = 8  # once fewer than one lane in so many goes on, those go on one by one
 
 Guess = Callable[[bytes, int, int], int]
 """Where a record seems to begin in data[at:stop], -1 if nowhere."""
@@ -32,6 +33,7 @@ class Chain:
 
     def __init__(self, order: str, length_at: int, extra: int, least: int, most: int) -> None:
         self._number = np.dtype(order + "u4")
+        self._read = struct.Struct(order + "I").unpack_from
         self._length_at = length_at
         self._extra = extra
         self._least = np.uint32(least)
@@ -84,6 +86,27 @@ class Chain:
                 at = np.where(live, following, at)
                 columns.append(at)
             going = int(np.count_nonzero(live))
-        lanes = int(np.append(np.flatnonzero(at != limits), len(at) - 1)[0]) + 1
-        table = np.array(columns, np.int64).T[:lanes]
-        return table[:, :-1][table[:, 1:] != table[:, :-1]], int(at[lanes - 1])
+        table = np.array(columns, np.int64).T
+        counts = np.count_nonzero(table[:, 1:] != table[:, :-1], axis=1).tolist()
+        found, end = [], 0
+        for lane, (count, end, limit) in enumerate(zip(counts, at.tolist(), limits.tolist(), strict=True)):
+            found.append(table[lane, :count])
+            if end < limit:
+                rest, end = self._alone(data, end, limit)
+                found.append(rest)
+            if end != limit:
+                break
+        return np.concatenate(found), end
+
+    def _alone(self, data: bytes, at: int, limit: int) -> tuple[I64, int]:
+        """The rest of a lane of many small records, record by record."""
+        size, least, span, extra = len(data), int(self._least), int(self._span), self._extra
+        read, length_at = self._read, self._length_at
+        starts: list[int] = []
+        while at < limit and at + length_at + 4 <= size:
+            (length,) = read(data, at + length_at)
+            if not 0 <= length - least <= span or at + length + extra > size:
+                break
+            starts.append(at)
+            at += length + extra
+        return np.array(starts, np.int64), at
