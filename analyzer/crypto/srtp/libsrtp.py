@@ -6,11 +6,15 @@ every profile exactly as the engine does. Otherwise the public API serves, else 
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import compress, count, repeat
 from typing import Any, Protocol
+
+import numpy as np
 
 from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.engine import SrtpContext, split_material
+from analyzer.crypto.srtp.stream import PacketColumns
 from analyzer.crypto.srtp.suites import SUITES, Suite
 
 _PROFILES = {
@@ -21,10 +25,34 @@ _PROFILES = {
 }
 _ROOM = 65_536 + 256
 _PUBLIC_ROOM = 1_500
+_ALIGNED = 16
+
+
+class Block:
+    """Packets copied out of a buffer, a row each, to memory that libsrtp may overwrite: aligned, and of one width."""
+
+    def __init__(self, packets: PacketColumns) -> None:
+        buffer = np.frombuffer(packets.buffer, np.uint8)
+        self.lengths = packets.lengths.astype(np.int32)
+        width = int(self.lengths.max(initial=1)) + _ALIGNED - 1 & -_ALIGNED
+        last = len(buffer) - width
+        near = np.flatnonzero(packets.starts > last).tolist()  # so close to the end that a row would reach behind it
+        if last < 0:
+            self.rows = np.zeros((len(self.lengths), width), np.uint8)
+        else:
+            runs = np.ndarray((last + 1,), f"V{width}", buffer=buffer, strides=(1,))
+            self.rows = runs[np.minimum(packets.starts, last)].view(np.uint8).reshape(-1, width)
+        for row in near:
+            start, length = int(packets.starts[row]), int(self.lengths[row])
+            self.rows[row, :length] = buffer[start : start + length]
 
 
 class Opener(Protocol):
     """An inbound libsrtp session of one key."""
+
+    def check(self, block: Block, first: int) -> int:
+        """Opens the packets of a block from `first` on in their places until one is refused; how many were opened."""
+        ...
 
     def run(self, packets: Sequence[bytes], first: int, out: list[Any]) -> int:
         """Appends the plain packets from `first` on to `out` until one is refused; returns how many were opened."""
@@ -70,6 +98,11 @@ class PublicOpener:
         self._refused = Error
         self._session = Session(_policy(suite, material, window))
 
+    def check(self, block: Block, first: int) -> int:
+        """See Opener."""
+        rows, lengths = block.rows[first:], block.lengths[first:].tolist()
+        return self.run([row[:length].tobytes() for row, length in zip(rows, lengths, strict=True)], 0, [])
+
     def run(self, packets: Sequence[bytes], first: int, out: list[Any]) -> int:
         """See Opener."""
         unprotect, append = self._session.unprotect, out.append
@@ -92,9 +125,19 @@ class BindingOpener:
         self._session = Session(_policy(suite, material, window))  # owns the libsrtp session
         self._handle = self._session._srtp[0]  # noqa: SLF001 - self-tested by `_agrees`
         self._unprotect = _binding.lib.srtp_unprotect
+        self._pointers = partial(_binding.ffi.from_buffer, "void *[]"), partial(_binding.ffi.from_buffer, "int *[]")
         self._memory = _binding.ffi.new("char[]", _ROOM)
         self._buffer = _binding.ffi.buffer(self._memory)
         self._length = _binding.ffi.new("int *")
+
+    def check(self, block: Block, first: int) -> int:
+        """See Opener."""
+        rows, lengths = block.rows[first:], block.lengths[first:].copy()
+        to_row = rows.ctypes.data + np.arange(len(rows), dtype=np.uint64) * np.uint64(rows.strides[0])
+        to_length = lengths.ctypes.data + np.arange(len(rows), dtype=np.uint64) * np.uint64(lengths.itemsize)
+        packets, sizes = (make(each) for make, each in zip(self._pointers, (to_row, to_length), strict=True))
+        refused = map(self._unprotect, repeat(self._handle), packets, sizes)
+        return next(compress(count(), refused), len(rows))
 
     def run(self, packets: Sequence[bytes], first: int, out: list[Any]) -> int:
         """See Opener."""
@@ -144,4 +187,12 @@ def _agrees(kind: type[PublicOpener] | type[BindingOpener], suite: Suite) -> boo
         subject.run([*protected[:2], wrong], 0, out) == 2
         and subject.run([protected[2], protected[2]], 0, out) == 1
         and out == expected
+        and _checks(kind(suite, material, 64), [*protected[:2], wrong, protected[2], protected[2]])
     )
+
+
+def _checks(subject: Opener, packets: list[bytes]) -> bool:
+    """Whether two packets and then, behind a wrong one, one of two equal ones are opened."""
+    lengths = np.array([len(packet) for packet in packets])
+    block = Block(PacketColumns(b"".join(packets), np.cumsum(lengths) - lengths, lengths))
+    return (subject.check(block, 0), subject.check(block, 2), subject.check(block, 3)) == (2, 0, 1)

@@ -17,7 +17,8 @@ from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.fast import FastStream
 from analyzer.crypto.srtp.reasons import Reason
-from analyzer.net.packets import U8, PacketBatch
+from analyzer.crypto.srtp.stream import PacketColumns
+from analyzer.net.packets import PacketBatch
 from analyzer.session.media.columns import Groups
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media_keys import MediaKey, MediaKeys
@@ -25,7 +26,6 @@ from analyzer.session.media_keys import MediaKey, MediaKeys
 I64 = npt.NDArray[np.int64]
 KEY_LATE = "key_late"
 _END = 1 << 62
-_DENSE = 512  # bytes of buffer a packet up to which a copy of all pays
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,10 @@ class _View:
             opened.add(extended, extended)
         reopened.clear()
 
-    def open(self, numbers: Sequence[int], packets: list[bytes], opened: Ranges, refused: Ranges) -> None:
+    def open(self, numbers: Sequence[int], packets: PacketColumns, opened: Ranges, refused: Ranges) -> None:
         stream = self.stream.stream
         first, before = stream.given, stream.counts.failed
-        results = self.stream.unprotect_many(packets)
+        results = self.stream.verify_many(packets)
         if stream.counts.failed == before and not stream.reopened:
             if isinstance(numbers, range):
                 opened.add(numbers[0], numbers[-1])
@@ -177,7 +177,6 @@ class Verifier:
         self._streams: dict[int, _Stream] = {}
         self._noted: dict[int, list[_Noted]] = {}
         self._endpoints: dict[int, Endpoints] = {}
-        self._copied: tuple[U8, bytes] | None = None
         self.batch_position = 0
 
     def note(
@@ -194,7 +193,6 @@ class Verifier:
             self._flush(ordinal)
         self._noted.clear()
         self._endpoints.clear()
-        self._copied = None
 
     def close(self, ordinal: int, endpoints: Endpoints, sighted: int) -> Verification | None:
         """A stream has ended: what its keys say of it. `sighted` counts its packets at all vantage points."""
@@ -255,15 +253,5 @@ class Verifier:
             view.cut += len(rows) - int(whole.sum())
             rows, numbers = rows[whole], [n for n, kept in zip(numbers, whole.tolist(), strict=True) if kept]
         if len(rows):
-            memory = self._contents(packets)
-            starts, lengths = packets.payload_start[rows], packets.payload_length[rows]
-            spans = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
-            view.open(numbers, [bytes(memory[start:end]) for start, end in spans], stream.opened, stream.refused)
-
-    def _contents(self, packets: PacketBatch) -> bytes | memoryview:
-        """The batch's buffer; where many packets are to be taken out of it, as bytes, which are sliced faster."""
-        if len(packets) * _DENSE < packets.buffer.size:
-            return packets.buffer.data
-        if self._copied is None or self._copied[0] is not packets.buffer:
-            self._copied = (packets.buffer, packets.buffer.tobytes())
-        return self._copied[1]
+            columns = PacketColumns(packets.buffer.data, packets.payload_start[rows], packets.payload_length[rows])
+            view.open(numbers, columns, stream.opened, stream.refused)
