@@ -17,6 +17,25 @@ _MISSES = 4  # packets in a row that the engine opened and libsrtp did not: libs
 _STARTS = 8  # libsrtp sessions made for one stream before it is left to the engine
 
 
+class Prepared:
+    """Packets of many streams, stream behind stream, made ready at once for being opened in bulk."""
+
+    __slots__ = ("block", "tails")
+
+    def __init__(self, packets: PacketColumns) -> None:
+        self.block = libsrtp.Block(packets)
+        self.tails = _tails(packets)
+
+
+def _tails(packets: PacketColumns) -> Tails:
+    """Sequence numbers and digests, taken out of the buffer at once. Packets are as long as RTP headers at least."""
+    buffer = np.frombuffer(packets.buffer, np.uint8)
+    pairs = np.ndarray((len(buffer) - 1,), "V2", buffer=buffer, strides=(1,))
+    words = np.ndarray((len(buffer) - DIGEST_BYTES + 1,), f"V{DIGEST_BYTES}", buffer=buffer, strides=(1,))
+    numbers = pairs[packets.starts + 2].view(">u2").astype(np.int64)
+    return Tails.of(numbers, words[packets.starts + packets.lengths - DIGEST_BYTES].view("<u8"))
+
+
 class FastStream:
     """An `SrtpStream` with the same results and counts, at the speed of libsrtp where that has the suite.
 
@@ -54,27 +73,21 @@ class FastStream:
 
         return self._open(len(items), items.__getitem__, run)
 
-    def verify_many(self, packets: PacketColumns) -> list[bytes | Reason]:
-        """As `unprotect_many`, without the content of packets that are opened in bulk: theirs is b""."""
-        count = len(packets.starts)
-        if count < _BULK or self._opener is None:
-            return self.unprotect_many(packets)
-        memory = memoryview(packets.buffer)
-        starts, ends = packets.starts.tolist(), (packets.starts + packets.lengths).tolist()
-        block, tails = libsrtp.Block(packets), _tails(packets)
-
-        def packet(at: int) -> bytes:
-            return bytes(memory[starts[at] : ends[at]])
+    def verify_many(self, packets: Prepared, first: int, last: int) -> list[bytes | Reason]:
+        """As `unprotect_many` of packets first <= i < last, without the content of those opened in bulk: b""."""
+        if last - first < _BULK or self._opener is None:
+            return self.unprotect_many([packets.block.packet(at) for at in range(first, last)])
 
         def run(opener: libsrtp.Opener, at: int, out: list[bytes | Reason]) -> int:
-            opened = opener.check(block, at)
+            begin = first + at
+            opened = opener.check(packets.block, begin, last)
             out += [b""] * opened
             if opened:
-                for reused in self.stream.adopt(self._position, tails.part(at, at + opened)):
+                for reused in self.stream.adopt(self._position, packets.tails.part(begin, begin + opened)):
                     out[at + reused] = Reason.INDEX_REUSED
             return opened
 
-        return self._open(count, packet, run)
+        return self._open(last - first, lambda at: packets.block.packet(first + at), run)
 
     def _adopt(self, items: Sequence[bytes], at: int, count: int, out: list[bytes | Reason]) -> int:
         if count:
@@ -142,12 +155,3 @@ class FastStream:
         self._starts += 1
         self._position = position
         return libsrtp.opener(self.stream.contexts[position], self.stream.limits.srtp_window)
-
-
-def _tails(packets: PacketColumns) -> Tails:
-    """Sequence numbers and digests, taken out of the buffer at once. Packets are as long as RTP headers at least."""
-    buffer = np.frombuffer(packets.buffer, np.uint8)
-    pairs = np.ndarray((len(buffer) - 1,), "V2", buffer=buffer, strides=(1,))
-    words = np.ndarray((len(buffer) - DIGEST_BYTES + 1,), f"V{DIGEST_BYTES}", buffer=buffer, strides=(1,))
-    numbers = pairs[packets.starts + 2].view(">u2").astype(np.int64)
-    return Tails.of(numbers, words[packets.starts + packets.lengths - DIGEST_BYTES].view("<u8"))

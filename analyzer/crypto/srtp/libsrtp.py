@@ -11,6 +11,7 @@ from itertools import compress, count, repeat
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.engine import SrtpContext, split_material
@@ -25,33 +26,54 @@ _PROFILES = {
 }
 _ROOM = 65_536 + 256
 _PUBLIC_ROOM = 1_500
-_ALIGNED = 16
+_WIDTHS = np.array([64, 128, 192, 256, 384, 512, 768, 1_024, 1_536, 2_048, *(1 << n for n in range(12, 18))])
 
 
 class Block:
-    """Packets copied out of a buffer, a row each, to memory that libsrtp may overwrite: aligned, and of one width."""
+    """Packets of a buffer, and copies of them in memory that libsrtp may overwrite: aligned, few widths for all.
+
+    `to_packets` and `to_lengths` are addresses, of the copies and of 32-bit numbers that libsrtp changes too.
+    """
 
     def __init__(self, packets: PacketColumns) -> None:
-        buffer = np.frombuffer(packets.buffer, np.uint8)
-        self.lengths = packets.lengths.astype(np.int32)
-        width = int(self.lengths.max(initial=1)) + _ALIGNED - 1 & -_ALIGNED
-        last = len(buffer) - width
-        near = np.flatnonzero(packets.starts > last).tolist()  # so close to the end that a row would reach behind it
-        if last < 0:
-            self.rows = np.zeros((len(self.lengths), width), np.uint8)
-        else:
-            runs = np.ndarray((last + 1,), f"V{width}", buffer=buffer, strides=(1,))
-            self.rows = runs[np.minimum(packets.starts, last)].view(np.uint8).reshape(-1, width)
-        for row in near:
-            start, length = int(packets.starts[row]), int(self.lengths[row])
-            self.rows[row, :length] = buffer[start : start + length]
+        self._memory = memoryview(packets.buffer)
+        self._starts = packets.starts
+        self._lengths = packets.lengths.astype(np.int32)
+        lengths = self._lengths.copy()
+        self.to_lengths = lengths.ctypes.data + np.arange(len(lengths), dtype=np.uint64) * np.uint64(lengths.itemsize)
+        self.to_packets = np.zeros(len(lengths), np.uint64)
+        self._kept = [lengths]
+        fitting = np.searchsorted(_WIDTHS, lengths)
+        for kind in np.flatnonzero(np.bincount(fitting)).tolist():
+            at = np.flatnonzero(fitting == kind)
+            rows = self._copies(at, int(_WIDTHS[kind]))
+            self.to_packets[at] = rows.ctypes.data + np.arange(len(at), dtype=np.uint64) * np.uint64(rows.shape[1])
+            self._kept.append(rows)
+
+    def packet(self, at: int) -> bytes:
+        """One packet as it was captured."""
+        start = int(self._starts[at])
+        return bytes(self._memory[start : start + int(self._lengths[at])])
+
+    def _copies(self, at: npt.NDArray[np.int64], width: int) -> npt.NDArray[Any]:
+        """A row of `width` bytes for each of some packets; behind the packet it holds whatever follows there."""
+        last = len(self._memory) - width
+        starts = self._starts[at]
+        rows = np.zeros((len(at), width), np.uint8)
+        if last >= 0:
+            runs = np.ndarray((last + 1,), f"V{width}", buffer=self._memory, strides=(1,))
+            rows = runs[np.minimum(starts, last)].view(np.uint8).reshape(-1, width)
+        for row in np.flatnonzero(starts > last).tolist():  # a row would reach behind the buffer
+            packet = self.packet(int(at[row]))
+            rows[row, : len(packet)] = np.frombuffer(packet, np.uint8)
+        return rows
 
 
 class Opener(Protocol):
     """An inbound libsrtp session of one key."""
 
-    def check(self, block: Block, first: int) -> int:
-        """Opens the packets of a block from `first` on in their places until one is refused; how many were opened."""
+    def check(self, block: Block, first: int, last: int) -> int:
+        """Opens packets first <= i < last of a block in their places until one is refused; how many were opened."""
         ...
 
     def run(self, packets: Sequence[bytes], first: int, out: list[Any]) -> int:
@@ -98,10 +120,9 @@ class PublicOpener:
         self._refused = Error
         self._session = Session(_policy(suite, material, window))
 
-    def check(self, block: Block, first: int) -> int:
+    def check(self, block: Block, first: int, last: int) -> int:
         """See Opener."""
-        rows, lengths = block.rows[first:], block.lengths[first:].tolist()
-        return self.run([row[:length].tobytes() for row, length in zip(rows, lengths, strict=True)], 0, [])
+        return self.run([block.packet(at) for at in range(first, last)], 0, [])
 
     def run(self, packets: Sequence[bytes], first: int, out: list[Any]) -> int:
         """See Opener."""
@@ -125,19 +146,17 @@ class BindingOpener:
         self._session = Session(_policy(suite, material, window))  # owns the libsrtp session
         self._handle = self._session._srtp[0]  # noqa: SLF001 - self-tested by `_agrees`
         self._unprotect = _binding.lib.srtp_unprotect
-        self._pointers = partial(_binding.ffi.from_buffer, "void *[]"), partial(_binding.ffi.from_buffer, "int *[]")
+        self._pointers = partial(_binding.ffi.from_buffer, "void *[]")
+        self._numbers = partial(_binding.ffi.from_buffer, "int *[]")
         self._memory = _binding.ffi.new("char[]", _ROOM)
         self._buffer = _binding.ffi.buffer(self._memory)
         self._length = _binding.ffi.new("int *")
 
-    def check(self, block: Block, first: int) -> int:
+    def check(self, block: Block, first: int, last: int) -> int:
         """See Opener."""
-        rows, lengths = block.rows[first:], block.lengths[first:].copy()
-        to_row = rows.ctypes.data + np.arange(len(rows), dtype=np.uint64) * np.uint64(rows.strides[0])
-        to_length = lengths.ctypes.data + np.arange(len(rows), dtype=np.uint64) * np.uint64(lengths.itemsize)
-        packets, sizes = (make(each) for make, each in zip(self._pointers, (to_row, to_length), strict=True))
+        packets, sizes = self._pointers(block.to_packets[first:last]), self._numbers(block.to_lengths[first:last])
         refused = map(self._unprotect, repeat(self._handle), packets, sizes)
-        return next(compress(count(), refused), len(rows))
+        return next(compress(count(), refused), last - first)
 
     def run(self, packets: Sequence[bytes], first: int, out: list[Any]) -> int:
         """See Opener."""
@@ -195,4 +214,5 @@ def _checks(subject: Opener, packets: list[bytes]) -> bool:
     """Whether two packets and then, behind a wrong one, one of two equal ones are opened."""
     lengths = np.array([len(packet) for packet in packets])
     block = Block(PacketColumns(b"".join(packets), np.cumsum(lengths) - lengths, lengths))
-    return (subject.check(block, 0), subject.check(block, 2), subject.check(block, 3)) == (2, 0, 1)
+    last = len(packets)
+    return [subject.check(block, first, last) for first in (0, 2, 3)] == [2, 0, 1]

@@ -34,22 +34,28 @@ class Tails(NamedTuple):
     numbers: npt.NDArray[np.integer]
     digests: npt.NDArray[np.uint64]
     steps: I64
+    breaks: I64
+    """Where a packet does not follow the one before it, counted from `start` behind the first; ascending."""
+    start: int = 0
 
     @classmethod
     def of(cls, numbers: npt.NDArray[np.integer], digests: npt.NDArray[np.uint64]) -> "Tails":
         """From sequence numbers and digests."""
         steps = numbers.astype(np.int64)
         steps[1:] = (steps[1:] - steps[:-1]) & 0xFFFF
-        return cls(numbers, digests, steps)
+        return cls(numbers, digests, steps, np.flatnonzero((steps == 0) | (steps >= 0x8000)))
 
     def part(self, start: int, end: int) -> "Tails":
         """Those from one place to another."""
-        return Tails(self.numbers[start:end], self.digests[start:end], self.steps[start:end])
+        low, high = np.searchsorted(self.breaks, (start + 1, end)).tolist()
+        part = slice(start, end)
+        return Tails(self.numbers[part], self.digests[part], self.steps[part], self.breaks[low:high], start)
 
-    def breaks(self) -> Iterator[int]:
-        """Where a packet does not follow the one before it, and the end."""
-        wrong = np.flatnonzero((self.steps[1:] == 0) | (self.steps[1:] >= 0x8000)) + 1
-        yield from wrong.tolist()
+    def ends(self) -> Iterator[int]:
+        """Where each run of packets in order ends."""
+        for at in self.breaks.tolist():
+            if at > self.start:
+                yield at - self.start
         yield len(self.steps)
 
 
@@ -251,9 +257,9 @@ class SrtpStream:
         reused = []
         key = self._keys[position]
         key.failures = 0
-        at, count, breaks = 0, len(tails.numbers), tails.breaks()
+        at, count, ends = 0, len(tails.numbers), tails.ends()
         while at < count:
-            end = next(breaks)
+            end = next(ends)
             while at < end:
                 if end - at >= _RUN and key.advance(tails, at, end):
                     self.counts.authenticated += end - at

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp import libsrtp
-from analyzer.crypto.srtp.fast import FastStream
+from analyzer.crypto.srtp.fast import FastStream, Prepared
 from analyzer.crypto.srtp.prime import lead
 from analyzer.crypto.srtp.reasons import Reason
 from analyzer.crypto.srtp.stream import PacketColumns, SrtpStream
@@ -171,7 +171,7 @@ def test_the_fast_path_never_differs_from_the_engine(start, steps, suite, batch)
         for packet, result in zip(part, results, strict=True):
             assert isinstance(result, Reason) or result == plain[packet]
         assert results == expected
-        verified = bulk.verify_many(_columns(part))
+        verified = bulk.verify_many(Prepared(_columns([*part[:1], *part])), 1, len(part) + 1)
         assert [result or expected[n] for n, result in enumerate(verified)] == expected
     assert fast.counts == slow.counts == bulk.counts
 
@@ -195,7 +195,7 @@ def test_a_block_is_opened_where_it_lies_apart_from_the_buffer(opener, suite, en
     columns = _columns([*protected[:33], bent, *protected[33:], protected[40]])
     before = bytes(columns.buffer)
     stream = FastStream([context], LIMITS)
-    results = stream.verify_many(columns)
+    results = stream.verify_many(Prepared(columns), 0, 62)
     assert columns.buffer == before
     assert [n for n, result in enumerate(results) if isinstance(result, Reason)] == [33]
     assert engine_calls == [bent, protected[40]]
