@@ -39,11 +39,10 @@ class _Hashed(io.RawIOBase):
 
     def readinto(self, buffer: object) -> int:
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]  # the buffer protocol has no 3.11 type
-        data = self._raw.read(len(view))
-        view[: len(data)] = data
-        self.digest.update(data)
-        self.count += len(data)
-        return len(data)
+        count: int = self._raw.readinto(view) or 0  # type: ignore[attr-defined]  # every binary file object has it
+        self.digest.update(view[:count])
+        self.count += count
+        return count
 
     def close(self) -> None:
         self._raw.close()

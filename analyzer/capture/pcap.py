@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import repeat
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.capture.batch import FrameBatch, Source
+from analyzer.capture.batch import I64, FrameBatch, Source
+from analyzer.capture.lanes import Chain
 from analyzer.capture.sources import CaptureInfo, SourceTable
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.limits import Limits
@@ -21,6 +21,8 @@ _MAGICS: dict[bytes, tuple[str, int, int]] = {
     b"\xa1\xb2\xcd\x34": (">", 1_000, 24),
 }
 _GLOBAL_HEADER = 24
+_SECOND_NS = 1_000_000_000
+_TRIES = 8  # places that are looked at for the beginning of a record
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,10 @@ class PcapFormat:
         snap, network = struct.unpack(layout.order + "II", head[16:24])
         link_type = network & 0xFFFF
         vantage = info.vantage or info.path
+        self._record = struct.Struct(layout.order + "IIII").unpack_from
+        self._high = 2 if layout.order == "<" else 0  # where the upper half of a record's seconds lies
+        self._near = b""  # that half, in the record read last
+        self._chain = Chain(layout.order, 8, layout.header, 0, limits.frame_bytes)
         self._source = sources.add(Source(info.index, 0, "", link_type, snap, vantage))
         info.link_types.append(link_type)
         info.interfaces.append("")
@@ -65,12 +71,19 @@ class PcapFormat:
 
     def walk(self, data: bytes, at: int, rows: int) -> tuple[FrameBatch, int]:
         """See `reader.Format`."""
+        self._near = data[at + self._high : at + self._high + 2]
+        starts, end = self._chain.walk(data, at, rows, self._guess)
+        if not len(starts):
+            starts, end = self._one_by_one(data, at, rows)
+        return self._columns(data, starts, at, end), end
+
+    def _one_by_one(self, data: bytes, at: int, rows: int) -> tuple[I64, int]:
         header = self._layout.header
         read_length = struct.Struct(self._layout.order + "I").unpack_from
         bound = self._limits.frame_bytes
         starts: list[int] = []
         append = starts.append
-        begin, size = at, len(data)
+        size = len(data)
         last = size - header
         for _ in repeat(None, rows):
             if at > last:
@@ -84,13 +97,36 @@ class PcapFormat:
                 break
             append(at)
             at = end
-        return self._columns(data, np.array(starts, np.int64), begin, at), at
+        return np.array(starts, np.int64), at
 
-    def _columns(self, data: bytes, starts: npt.NDArray[np.int64], begin: int, end: int) -> FrameBatch:
+    def _guess(self, data: bytes, at: int, stop: int) -> int:
+        """Where two records with times near the latest one's and lengths that can be true seem to follow each other."""
+        for _ in repeat(None, _TRIES):
+            at = data.find(self._near, at + self._high, stop) - self._high
+            if at < 0:
+                break
+            following = self._plausible(data, at)
+            if following >= 0 and self._plausible(data, following) >= 0:
+                return at
+            at += 1
+        return -1
+
+    def _plausible(self, data: bytes, at: int) -> int:
+        """Where the record that may begin here ends, -1 if none does."""
+        if at + 16 > len(data) or data[at + self._high : at + self._high + 2] != self._near:
+            return -1
+        _, fraction, captured, wire = self._record(data, at)
+        true = fraction * self._layout.unit_ns < _SECOND_NS and captured <= min(wire, self._limits.frame_bytes)
+        return at + self._layout.header + captured if true else -1
+
+    def _columns(self, data: bytes, starts: I64, begin: int, end: int) -> FrameBatch:
         order = self._layout.order
         buffer = np.frombuffer(data, np.uint8)
         count = len(starts)
-        heads = buffer[starts[:, None] + np.arange(16)].view(order + "u4") if count else np.empty((0, 4), np.uint32)
+        heads = np.empty((0, 4), np.uint32)
+        if count:
+            records = np.ndarray((len(data) - 15,), "V16", buffer=data, strides=(1,))
+            heads = records[starts].view(order + "u4").reshape(-1, 4)
         captured = heads[:, 2].astype(np.int32)
         wire = np.maximum(np.minimum(heads[:, 3], 0x7FFFFFFF).astype(np.int32), captured)
         ts_ns = heads[:, 0].astype(np.int64) * 1_000_000_000 + heads[:, 1].astype(np.int64) * self._layout.unit_ns

@@ -90,7 +90,7 @@ class CaptureReader:
         """Bytes of the file read so far, for progress."""
         return self._bytes.stored_bytes
 
-    def read_batch(self, rows: int = 32_768) -> FrameBatch | None:
+    def read_batch(self, rows: int = 65_536) -> FrameBatch | None:
         """The next frames, None at the end. The batch lies over a buffer that the next call reuses."""
         while not self._closed:
             batch, self._at = self._format.walk(self._data, self._at, rows)
