@@ -24,7 +24,7 @@ def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
     read = analyze(Settings(captures=(str(SAMPLES / "bfcp-udp.pcapng"),)), Silent()).report
     assert piped is not None
     assert read is not None
-    assert [c["sha256"] for c in piped.captures] == [c["sha256"] for c in read.captures]
+    assert [c.sha256 for c in piped.captures] == [c.sha256 for c in read.captures]
     assert piped.bfcp == read.bfcp
 
 
