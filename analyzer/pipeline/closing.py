@@ -106,7 +106,8 @@ class Closer:
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
             self._write_stream(stream.record, stream)
-        self._signalling.keys.forget(call.call_id, _lines(call))
+        for dialog in call.call_ids or (call.call_id,):
+            self._signalling.keys.forget(dialog, _lines(call))
         if self.watch is not None:
             self.watch(ClosedCall(call_id, call, named, placement))
 
@@ -146,7 +147,9 @@ class Closer:
             )
         if call_id is not None:
             first = next(iter(call.legs.values()))
-            whole = CallEntity((call.call_id,), len(call.legs), first.outcome, first.invites > 0, first.first.cites)
+            whole = CallEntity(
+                call.call_ids or (call.call_id,), len(call.legs), first.outcome, first.invites > 0, first.first.cites
+            )
             judge("call", whole, dict(base))
 
     @staticmethod
