@@ -22,7 +22,7 @@ def test_a_roster_is_put_together() -> None:
         notify = carrying("NOTIFY", "sub", "application/conference-info+xml", body)
         wire.udp(A, B, notify.replace(b"1 NOTIFY", b"%d NOTIFY" % (number + 1)))
     engine = wire.run(finish=False)
-    (call,) = engine.signalling.calls.drain()
+    (call,) = engine.signalling.calls.all()
     assert call.roster is not None
     assert (call.roster.version, len(call.roster.users), call.roster.user_count) == (5, 2, 32)
     assert [m.bodies.roster.version for m in call.notified if m.bodies.roster] == [1, 5]
@@ -42,7 +42,7 @@ def test_a_refer_and_its_notify() -> None:
     refer = carrying("REFER", "ref", "application/resource-lists+xml", LIST, b"Refer-To: <cid:1@x>", b"b: <sip:me@x>")
     wire.udp(A, B, refer)
     wire.udp(B, A, carrying("NOTIFY", "ref", "message/sipfrag;version=2.0", b"SIP/2.0 200 OK\r\n"))
-    (call,) = wire.run(finish=False).signalling.calls.drain()
+    (call,) = wire.run(finish=False).signalling.calls.all()
     (leg,) = call.legs.values()
     asked, told = leg.messages
     assert asked.refer_to is not None
