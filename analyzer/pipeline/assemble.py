@@ -110,7 +110,14 @@ def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes:
         said.append(f"{len(closed)} TLS connections stay closed: what is inside them is not in this report.")
     if engine.judge.dropped:
         said.append(f"{engine.judge.dropped} findings beyond the bound are counted, not listed.")
-    tables = (engine.signalling.calls, engine.streams, engine.connections, engine.messaging, engine.signalling.keys)
+    tables = (
+        engine.signalling.calls,
+        engine.streams,
+        engine.connections,
+        engine.messaging,
+        engine.keys.sdp,
+        engine.keys.dtls,
+    )
     return Coverage(
         decoded=engine.decoded,
         undecoded=sum(sum(reasons.values()) for reasons in undecoded.values()),
@@ -200,18 +207,24 @@ def _tls(connections: Sequence[Connection]) -> list[TlsConnection]:
 
 
 def _keys(engine: Engine, places: Places) -> tuple[Key, ...]:
-    """The keys of the signalling, by ordinal, then what was given. The frame is the one that completes the message."""
-    found = sorted(engine.closer.sdes.items(), key=lambda item: int(item[0].rpartition("-")[2]))
-    sdes = []
+    """The keys of the signalling and of handshakes, by ordinal, then what was given. The frame is the one that
+    completes the message."""
+    found = sorted(engine.closer.used.items(), key=lambda item: int(item[0].rpartition("-")[2]))
+    seen = []
     for name, key in found:
+        if key.origin == "srtp-master":
+            seen.append(Key(name, key.origin, f"key {key.name}", key.opened, False))
+            continue
         last = max(key.cites, key=lambda cite: (cite.ts_ns, cite.frame))
-        source = f"SDP, frame {last.frame} of {places.cite(last).capture}"
-        sdes.append(Key(name, "sdes", source, key.opened, False))
-    return tuple(sdes) + tuple(
+        where = "SDP" if key.origin == "sdes" else "DTLS handshake"
+        seen.append(
+            Key(name, key.origin, f"{where}, frame {last.frame} of {places.cite(last).capture}", key.opened, False)
+        )
+    return tuple(engine.redactor.row(key) for key in seen) + tuple(
         engine.redactor.row(
             Key(f"key-{number}", source.kind, source.name, len(source.used), not source.used, source.problem or None)
         )
-        for number, source in enumerate(engine.setup.keyring.sources, len(sdes) + 1)
+        for number, source in enumerate(engine.setup.keyring.sources, len(seen) + 1)
     )
 
 

@@ -18,6 +18,7 @@ from analyzer.session.media.evidence import classify, plausible
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
+from analyzer.session.media_keys import KeyOrigin
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
@@ -36,11 +37,18 @@ class ClosedCall:
 
 
 @dataclass(slots=True)
-class SdesKey:
-    """A master key from SDP that opened packets."""
+class UsedKey:
+    """A master key that opened packets: where it comes from, and the message that named it."""
 
+    origin: KeyOrigin
+    name: str
     cites: tuple[Cite, ...]
     opened: int = 0
+
+
+_VERIFIED: dict[KeyOrigin, str] = {
+    "sdes": "srtp_sdes", "dtls-srtp": "srtp_dtls", "srtp-master": "srtp_unknown_keying",
+}  # fmt: skip
 
 
 def _lines(call: CallState) -> int:
@@ -76,7 +84,7 @@ class Closer:
         self.calls: list[bytes] = []
         self.hops: list[bytes] = []
         self.stream_rows: list[bytes] = []
-        self.sdes: dict[str, SdesKey] = {}  # by the name the report has for it
+        self.used: dict[str, UsedKey] = {}  # by the name the report has for it
 
     def close(self, call: CallState, placement: Placement, post_decrypt: frozenset[int]) -> None:
         """Judges a call and writes its rows."""
@@ -173,14 +181,15 @@ class Closer:
                 evidence = classify(record, {})
                 state = {"rtp": "clear", "srtp": "srtp_unknown_keying"}.get(evidence.observed, "unknown")
                 if record.verification is not None and record.verification.authenticated:
-                    state = "srtp_sdes"
+                    state = _VERIFIED[record.verification.origin]
                 self._write_stream(record, ClaimedStream(record, evidence, state, None))  # type: ignore[arg-type]  # a hop state
 
     def _count_key(self, record: StreamRecord) -> None:
         verified = record.verification
         if verified is None or verified.key is None:
             return
-        used = self.sdes.setdefault(self._redactor.key(verified.key), SdesKey(verified.cites))
+        named = self._redactor.key(verified.key)
+        used = self.used.setdefault(named, UsedKey(verified.origin, verified.name, verified.cites))
         used.opened += verified.decrypted
 
     def _write_stream(self, record: StreamRecord, claimed: ClaimedStream) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from analyzer.core.secrets import Secret
 from analyzer.formats.nss_keylog import LogProblem, LogSecret, parse
+from analyzer.session.key_entries import SrtpMaster
 
 _TLS_KEY_LOG = 0x544C534B
 
@@ -25,6 +26,7 @@ class Keyring:
 
     def __init__(self) -> None:
         self.sources: list[KeySource] = []
+        self.srtp: list[SrtpMaster] = []
         self._log: dict[tuple[str, bytes], tuple[Secret, KeySource]] = {}
 
     def add_key_log(self, data: bytes, name: str) -> list[LogProblem]:

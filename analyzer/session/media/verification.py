@@ -20,7 +20,8 @@ from analyzer.crypto.srtp.reasons import Reason
 from analyzer.net.packets import U8, PacketBatch
 from analyzer.session.media.columns import Groups
 from analyzer.session.media.ranges import Ranges
-from analyzer.session.media_keys import MediaKey, MediaKeys
+from analyzer.session.media_keys import KeyOrigin, MediaKey
+from analyzer.session.stream_keys import StreamKeys
 
 I64 = npt.NDArray[np.int64]
 KEY_LATE = "key_late"
@@ -30,12 +31,13 @@ _DENSE = 512  # bytes of buffer a packet up to which a copy of all pays
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What the keys in the signalling say of a stream.
+    """What the keys that may be a stream's say of it.
 
     `suite` as RFC 4568 and its successors name it; `key` is the one that opened the stream's packets last, None where
-    none did, and `cites` the message it stands in. `authenticated`, `failed` and `decrypted` are distinct packets: the
-    tag verified, it verified with no key, the payload was opened. `failure` is a reason of `crypto.srtp`, or
-    `key_late`: more packets came before their key than are kept.
+    none did, `origin` where it comes from, `name` the user's id of it and `cites` the message it stands in.
+    `authenticated`, `failed` and `decrypted` are distinct packets: the tag verified, it verified with no key, the
+    payload was opened. `failure` is a reason of `crypto.srtp`, or `key_late`: more packets came before their key than
+    are kept. `tentative`: no key was known to be the stream's own, and none opened it.
     """
 
     suite: str
@@ -45,6 +47,9 @@ class Verification:
     failed: int
     decrypted: int
     failure: str | None
+    origin: KeyOrigin = "sdes"
+    name: str = ""
+    tentative: bool = False
 
 
 class _View:
@@ -72,6 +77,12 @@ class _View:
             extended = self._numbers.pop(number)
             opened.add(extended, extended)
         reopened.clear()
+
+    def room(self, bound: int) -> int | None:
+        """How many more packets are tried with keys that are only guessed and opened none; None: no end to it."""
+        if self.stream.stream.position is not None or not all(key.tentative for key in self.keys):
+            return None
+        return max(0, bound - self.stream.stream.given)
 
     def open(self, numbers: Sequence[int], packets: list[bytes], opened: Ranges, refused: Ranges) -> None:
         stream = self.stream.stream
@@ -110,8 +121,9 @@ class _View:
 class _Stream:
     """A stream with keys, or one that waits for them."""
 
-    def __init__(self, endpoints: Endpoints, limits: Limits) -> None:
+    def __init__(self, endpoints: Endpoints, ssrc: int, limits: Limits) -> None:
         self.endpoints = endpoints
+        self.ssrc = ssrc
         self.opened = Ranges(limits.sequence_ranges)
         self.refused = Ranges(limits.sequence_ranges)
         self.views: dict[int, _View] = {}
@@ -139,6 +151,9 @@ class _Stream:
             failed=self.refused.count,
             decrypted=self.opened.count,
             failure=self._failure(sighted),
+            origin=last.origin,
+            name=last.name,
+            tentative=not self.opened.count and all(key.tentative for key in keys),
         )
 
     def _failure(self, sighted: int) -> str | None:
@@ -171,12 +186,12 @@ class _Noted(NamedTuple):
 class Verifier:
     """Opens what the stream table has seen, after the signalling among the same rows has been read."""
 
-    def __init__(self, keys: MediaKeys, limits: Limits) -> None:
+    def __init__(self, keys: StreamKeys, limits: Limits) -> None:
         self._keys = keys
         self._limits = limits
         self._streams: dict[int, _Stream] = {}
         self._noted: dict[int, list[_Noted]] = {}
-        self._endpoints: dict[int, Endpoints] = {}
+        self._sources: dict[int, tuple[Endpoints, int]] = {}
         self._copied: tuple[U8, bytes] | None = None
         self.batch_position = 0
 
@@ -186,14 +201,14 @@ class Verifier:
         """Remembers a group of rows until `flush`; `base` is the extended sequence number of its first."""
         noted = _Noted(packets, groups, index, base, groups.vantage[index], self.batch_position)
         self._noted.setdefault(ordinal, []).append(noted)
-        self._endpoints[ordinal] = endpoints
+        self._sources[ordinal] = endpoints, groups.keys[index][1]
 
     def flush(self) -> None:
         """Opens what was noted. The batch's buffer may be reused after this."""
         for ordinal in self._noted:
             self._flush(ordinal)
         self._noted.clear()
-        self._endpoints.clear()
+        self._sources.clear()
         self._copied = None
 
     def close(self, ordinal: int, endpoints: Endpoints, sighted: int) -> Verification | None:
@@ -203,7 +218,7 @@ class Verifier:
         stream = self._streams.pop(ordinal, None)
         if stream is None:
             return None
-        keys = self._keys.keys(endpoints.src, endpoints.dst, _END) or ()
+        keys = self._keys.keys(endpoints.src, endpoints.dst, stream.ssrc, _END) or ()
         for view in stream.views.values():
             view.learn(keys, self._limits.srtp_keys, stream.opened)
         return stream.result(sighted)
@@ -212,10 +227,10 @@ class Verifier:
         noted = self._noted.get(ordinal)
         if not noted:
             return
-        endpoints = self._endpoints[ordinal]
-        if not self._keys.concerns(endpoints.src, endpoints.dst):
+        endpoints, ssrc = self._sources[ordinal]
+        if not self._keys.concerns(endpoints.src, endpoints.dst, ssrc):
             return
-        stream = self._streams.get(ordinal) or _Stream(endpoints, self._limits)
+        stream = self._streams.get(ordinal) or _Stream(endpoints, ssrc, self._limits)
         for item in noted:
             self._group(stream, item)
         noted.clear()
@@ -239,15 +254,25 @@ class Verifier:
             if start == end:
                 continue
             if view is None or view.version != self._keys.version:
-                keys = self._keys.keys(src, dst, item.position + int(item.packets.row[rows[start]]))
+                position = item.position + int(item.packets.row[rows[start]])
+                keys = self._keys.keys(src, dst, stream.ssrc, position)
                 if keys is None and view is None:
                     continue
                 if view is None:
                     view = stream.views[item.vantage] = _View(self._limits)
                 view.learn(keys or (), self._limits.srtp_keys, stream.opened)
-            self._open(stream, view, item.packets, rows[start:end], numbers[start:end])
+            self._try(stream, view, item.packets, rows[start:end], numbers[start:end])
         if view is not None and not later:
             view.version = self._keys.version
+
+    def _try(self, stream: _Stream, view: _View, packets: PacketBatch, rows: I64, numbers: Sequence[int]) -> None:
+        room = view.room(self._limits.key_wait_packets)
+        if room is not None and room < len(rows):
+            self._open(stream, view, packets, rows[:room], numbers[:room])
+            if view.room(self._limits.key_wait_packets) == 0:
+                return
+            rows, numbers = rows[room:], numbers[room:]
+        self._open(stream, view, packets, rows, numbers)
 
     def _open(self, stream: _Stream, view: _View, packets: PacketBatch, rows: I64, numbers: Sequence[int]) -> None:
         whole = packets.missing[rows] == 0
