@@ -125,7 +125,7 @@ class _Loop:
         anomalies, secrets = self._feeder.found()
         self._engine.ledger.extend(anomalies)
         for kind, secret in secrets:
-            self._engine.setup.keyring.add_capture_secret(kind, secret, self._feeder.infos[0].path)
+            self._engine.setup.keyring.add_capture_secret(kind, secret, Path(self._feeder.infos[0].path).name)
 
     def _feed(self, batch: FrameBatch) -> None:
         self._take_found()

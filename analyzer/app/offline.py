@@ -87,7 +87,7 @@ def _take_secrets(readers: Sequence[CaptureReader], taken: list[int], keyring: K
     """Hands on the decryption secrets that have been read since; `taken` counts those of each capture."""
     for number, reader in enumerate(readers):
         for kind, secret in reader.secrets[taken[number] :]:
-            keyring.add_capture_secret(kind, secret, reader.info.path)
+            keyring.add_capture_secret(kind, secret, Path(reader.info.path).name)
         taken[number] = len(reader.secrets)
 
 

@@ -82,7 +82,7 @@ def load_keys(paths: Iterable[Path], problems: list[str], observer: Observer) ->
         if path.stat().st_mode & 0o004:
             observer.remark(f"{path}: others may read this key file")
         if nss_keylog.looks_like(data):
-            problems += [f"{path}:{p.line}:1: {p.message}" for p in keyring.add_key_log(data, str(path))]
+            problems += [f"{path}:{p.line}:1: {p.message}" for p in keyring.add_key_log(data, path.name)]
         else:
             problems.append(f"{path}: not a key file of a kind known here (NSS key log)")
     return keyring

@@ -86,7 +86,7 @@ def show(
     drawn: dict[str, Ladder] = {}
 
     def watch(closed: Any) -> None:
-        if closed.call_id is not None and what in (closed.call_id, closed.call.call_id):
+        if closed.call_id is not None and what in (closed.call_id, closed.call.call_id, *closed.call.call_ids):
             drawn[closed.call_id] = draw(closed)
 
     report = _report([capture], keys, topology, quiet, watch)

@@ -63,6 +63,10 @@ class Limits:
     stream_idle_ns: int = 60 * SECOND_NS
     linger_ns: int = 30 * SECOND_NS
     call_quiet_ns: int = 300 * SECOND_NS
+    correlation_keys: int = 32  # by which one call is joined to others
+    correlation_members: int = 64  # calls with a common key, beyond which it names no session
+    correlation_candidates: int = 32  # calls that are alike, beyond which they are not told apart
+    correlation_past: int = 65_536  # keys of judged calls remembered, to know a leg that comes late
     # report
     cites_per_anomaly: int = 20
     findings: int = 100_000

@@ -38,11 +38,20 @@ from analyzer.report.traffic import (
 from analyzer.report.words import SEVERITIES
 from analyzer.session.connections import Connection
 from analyzer.session.hops import named
+from analyzer.session.keyring import KeySource
 from analyzer.session.placement import Placement
 
 _LINK_TYPES = {
     0: "null", 1: "ethernet", 101: "raw", 108: "loop", 113: "linux_sll", 228: "ipv4", 229: "ipv6", 276: "linux_sll2",
 }  # fmt: skip
+
+_NOTHING = {  # of the capture that a key belongs to
+    "tls-keylog": "no handshake in the captures has a client random of this log",
+    "private-key": "no RSA key exchange in the captures was made with this key",
+    "esp-sa": "no ESP packet in the captures has this SPI and these addresses",
+    "ims-aka": "no registration in the captures negotiated an association with these keys",
+    "srtp-master": "no packet in the captures verifies with this key",
+}
 
 
 def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[str] = ()) -> Report:
@@ -207,25 +216,37 @@ def _tls(connections: Sequence[Connection]) -> list[TlsConnection]:
 
 
 def _keys(engine: Engine, places: Places) -> tuple[Key, ...]:
-    """The keys of the signalling and of handshakes, by ordinal, then what was given. The frame is the one that
-    completes the message."""
+    """The keys of the signalling and of handshakes, by ordinal, then what was given.
+
+    The frame is the one that completes the message.
+    """
+    redactor, sources = engine.redactor, engine.setup.keyring.sources
+    given = {redactor.key(source.media_key) for source in sources if source.media_key is not None}
     found = sorted(engine.closer.used.items(), key=lambda item: int(item[0].rpartition("-")[2]))
     seen = []
     for name, key in found:
-        if key.origin == "srtp-master":
-            seen.append(Key(name, key.origin, f"key {key.name}", key.opened, False))
-            continue
-        last = max(key.cites, key=lambda cite: (cite.ts_ns, cite.frame))
-        where = "SDP" if key.origin == "sdes" else "DTLS handshake"
-        seen.append(
-            Key(name, key.origin, f"{where}, frame {last.frame} of {places.cite(last).capture}", key.opened, False)
-        )
-    return tuple(engine.redactor.row(key) for key in seen) + tuple(
-        engine.redactor.row(
-            Key(f"key-{number}", source.kind, source.name, len(source.used), not source.used, source.problem or None)
-        )
-        for number, source in enumerate(engine.setup.keyring.sources, len(seen) + 1)
-    )
+        if name not in given:
+            last = max(key.cites, key=lambda cite: (cite.ts_ns, cite.frame))
+            where = "SDP" if key.origin == "sdes" else "DTLS handshake"
+            source = f"{where}, frame {last.frame} of {places.cite(last).capture}"
+            seen.append(Key(name, key.origin, source, key.opened, False))
+    return tuple(seen) + tuple(redactor.row(_given(source, redactor)) for source in sources)
+
+
+def _given(source: KeySource, redactor: Redactor) -> Key:
+    name = redactor.key(source.media_key) if source.media_key is not None else redactor.other_key()
+    return Key(name, source.kind, source.name, source.opened, not source.opened, _unused(source))
+
+
+def _unused(source: KeySource) -> str | None:
+    """Why a key opened nothing."""
+    if source.opened:
+        return None
+    if source.problem:
+        return source.problem
+    if source.kind == "tls-keylog" and not source.secrets:
+        return "holds no secret"
+    return None if source.matched else _NOTHING[source.kind]
 
 
 def _rules(engine: Engine) -> tuple[RuleRow, ...]:

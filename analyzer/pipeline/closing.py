@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from analyzer.capture.batch import Source
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
+from analyzer.core.secrets import Secret
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.rows import Places, call_row, hop_row, stream_row
 from analyzer.report.redact import Redactor
@@ -41,7 +42,6 @@ class UsedKey:
     """A master key that opened packets: where it comes from, and the message that named it."""
 
     origin: KeyOrigin
-    name: str
     cites: tuple[Cite, ...]
     opened: int = 0
 
@@ -69,6 +69,7 @@ class Closer:
         signalling: Signalling,
         streams: StreamTable,
         connections: ConnectionTable,
+        opened: Callable[[Secret, int], None],
     ) -> None:
         self._places = Places(sources)
         self._limits = limits
@@ -77,6 +78,7 @@ class Closer:
         self._signalling = signalling
         self._streams = streams
         self._connections = connections
+        self._opened = opened
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
         self._calls = 0
@@ -114,7 +116,8 @@ class Closer:
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
             self._write_stream(stream.record, stream)
-        self._signalling.keys.forget(call.call_id, _lines(call))
+        for dialog in call.call_ids or (call.call_id,):
+            self._signalling.keys.forget(dialog, _lines(call))
         if self.watch is not None:
             self.watch(ClosedCall(call_id, call, named, placement))
 
@@ -154,7 +157,9 @@ class Closer:
             )
         if call_id is not None:
             first = next(iter(call.legs.values()))
-            whole = CallEntity((call.call_id,), len(call.legs), first.outcome, first.invites > 0, first.first.cites)
+            whole = CallEntity(
+                call.call_ids or (call.call_id,), len(call.legs), first.outcome, first.invites > 0, first.first.cites
+            )
             judge("call", whole, dict(base))
 
     @staticmethod
@@ -189,8 +194,9 @@ class Closer:
         if verified is None or verified.key is None:
             return
         named = self._redactor.key(verified.key)
-        used = self.used.setdefault(named, UsedKey(verified.origin, verified.name, verified.cites))
+        used = self.used.setdefault(named, UsedKey(verified.origin, verified.cites))
         used.opened += verified.decrypted
+        self._opened(verified.key, verified.decrypted)
 
     def _write_stream(self, record: StreamRecord, claimed: ClaimedStream) -> None:
         if record.ordinal in self._written:

@@ -70,15 +70,16 @@ class Engine:
         self.ledger = Ledger(limits)
         self.decoder = Decoder(sources, limits)
         self.connections = ConnectionTable(limits)
-        self.signalling = Signalling(limits)
+        self.signalling = Signalling(limits, setup.topology.correlation_headers if setup.topology else ())
         self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits)
         self.verifier = Verifier(self.keys, limits)
         self.streams = StreamTable(limits, self.verifier)
         self.judge = Judge(setup.rules, limits, self.ledger)
         self.redactor = Redactor(setup.reveal_identities)
         self.closer = Closer(
-            sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections
-        )
+            sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections,
+            setup.keyring.opened_media,
+        )  # fmt: skip
         sip = SipEvents(limits, self.signalling, self.ledger, self._close)
         self.messaging = Messaging(limits)
         self.tcp = StreamHandler(limits, self.ledger, sip, self.messaging, self.connections, setup.keyring)
@@ -103,11 +104,14 @@ class Engine:
     def _housekeep(self, now_ns: int) -> None:
         self.tcp.tick(now_ns)
         self.datagrams.tick(now_ns)
-        for call in self.signalling.calls.due(now_ns):
+        calls, node = self.signalling.calls, self._placement().node
+        for call in calls.due(now_ns):
+            if calls.get(call.call_id) is not call:
+                continue  # judged with another leg of its call
             active = self._media_activity(call)
             if call.ended_ns is None and active > call.last_ns and active + self.setup.limits.linger_ns > now_ns:
-                self.signalling.calls.touch(call, active)
-            else:
+                calls.touch(call, active)
+            elif self.signalling.ready(call, now_ns, node):
                 self._close(call)
         self.closer.orphans(self.streams.tick(now_ns))
 
@@ -134,11 +138,17 @@ class Engine:
         return frozenset(i for i, name in enumerate(self.decoder.vantages) if name in taps or Path(name).name in taps)
 
     def _close(self, call: CallState) -> None:
+        """Judges an open call with every leg that belongs to it; nothing if it was judged with another one."""
+        if self.signalling.calls.get(call.call_id) is not call:
+            return
         self._media.catch_up()
+        placement = self._placement()
+        call, doubts = self.signalling.take(call, placement.node)
+        self.ledger.extend(doubts)
         if call.ended_ns is None:  # its media went on behind its last message
             call.last_ns = max(call.last_ns, self._media_activity(call))
         try:
-            self.closer.close(call, self._placement(), self._post_decrypt())
+            self.closer.close(call, placement, self._post_decrypt())
         except Exception as fault:  # noqa: BLE001  # the one seam where a fault of ours is contained
             self._contain(fault, ())
 
@@ -242,7 +252,7 @@ class Engine:
         self.tcp.finish()
         self.datagrams.finish()
         self.ledger.extend(self.messaging.finish())
-        for call in self.signalling.calls.drain():
+        for call in self.signalling.calls.all():
             self._close(call)
         self.closer.orphans(self.streams.finish())
 

@@ -9,7 +9,7 @@ from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
 from analyzer.report.evidence import Cite as ReportCite
 from analyzer.report.evidence import Sighting
-from analyzer.report.traffic import Call, CallMedia, Hop, Leg, Stream
+from analyzer.report.traffic import Call, CallMedia, Hop, Leg, Link, Stream
 from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState
 from analyzer.session.media.record import StreamRecord
@@ -130,7 +130,7 @@ def call_row(
     )
     return Call(
         id=call_id,
-        call_ids=(call.call_id,),
+        call_ids=call.call_ids or (call.call_id,),
         legs=tuple(
             Leg(
                 legs[leg.ordinal],
@@ -149,6 +149,10 @@ def call_row(
         end_ns=call.last_ns,
         outcome=first.outcome,  # type: ignore[arg-type]  # as above
         media=tuple(rows),
+        links=tuple(
+            Link(link.kind, link.score, link.call_ids, tuple(places.cite(cite) for cite in link.cites))
+            for link in call.links
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from analyzer.report.traffic import (
     Hop,
     Key,
     Leg,
+    Link,
     MsrpCounts,
     Participant,
     Registration,
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Accepted", "AnomalyRow", "BfcpCounts", "Call", "CallMedia", "CaptureRow", "Cite", "ClauseRow", "Clock",
-    "Conference", "Coverage", "EspSa", "Finding", "Hop", "Key", "Leg", "MsrpCounts", "Need", "Note", "Participant",
-    "Registration", "Report", "RuleRow", "Sighting", "SipCounts", "Stream", "Summary", "TlsConnection", "Tool",
-    "VerdictCounts",
+    "Conference", "Coverage", "EspSa", "Finding", "Hop", "Key", "Leg", "Link", "MsrpCounts", "Need", "Note",
+    "Participant", "Registration", "Report", "RuleRow", "Sighting", "SipCounts", "Stream", "Summary",
+    "TlsConnection", "Tool", "VerdictCounts",
 ]  # fmt: skip
 
 

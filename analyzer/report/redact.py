@@ -50,13 +50,19 @@ class Redactor:
         self._users: dict[str, str] = {}
         self._issued: set[str] = set()
         self._keys: dict[Secret, str] = {}
+        self._others = 0
         self._call_ids: set[str] = set()
         self._texts: dict[str, str] = {}  # short texts and what is shown of them
         self._plain: dict[str, str] = {}  # plain strings already found harmless: ids, addresses, words
 
     def key(self, secret: Secret) -> str:
         """`key-1`, `key-2`, ...: equal keys have one name, which says nothing about them."""
-        return self._keys.setdefault(secret, f"key-{len(self._keys) + 1}")
+        return self._keys.setdefault(secret, f"key-{len(self._keys) + self._others + 1}")
+
+    def other_key(self) -> str:
+        """The next ordinal, for a key that is named once: a key log, an association."""
+        self._others += 1
+        return f"key-{len(self._keys) + self._others}"
 
     def user(self, name: str) -> str:
         """The pseudonym of one user part, user name or number; a pseudonym stays what it is."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from analyzer.report.evidence import Cite, Sighting
 from analyzer.report.keys import Handling, entry
-from analyzer.report.words import Outcome, YesNoUnknown
+from analyzer.report.words import LinkKind, Outcome, YesNoUnknown
 from analyzer.session.model.states import Evidence, HopState, KeyExchange, Plane, Scope, ScopeDetail, Termination
 
 
@@ -84,6 +84,16 @@ class Leg:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Why two dialogs are legs of one call."""
+
+    by: LinkKind = entry("the key they have in common")
+    score: int = entry("how sure, per cent: 100 is exact")
+    call_ids: Sequence[str] = entry("their Call-IDs", handling=Handling.CALL_ID)
+    evidence: Sequence[Cite] = entry("the first message of each", default=())
+
+
+@dataclass(frozen=True, slots=True)
 class CallMedia:
     """One medium of a call along its whole path."""
 
@@ -108,6 +118,7 @@ class Call:
     end_ns: int | None = entry("time of the last message", default=None)
     outcome: Outcome = entry("how the call ended", default="unknown")
     media: Sequence[CallMedia] = entry("one per medium", default=())
+    links: Sequence[Link] = entry("what joins legs of different Call-IDs; empty: they have one", default=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ VerdictWord = Literal["pass", "fail", "open", "n/a"]
 ClauseStatus = Literal["pass", "fail", "open", "n/a", "not_observable"]
 FindingVerdict = Literal["fail", "open"]
 YesNoUnknown = Literal["yes", "no", "unknown"]
+LinkKind = Literal[
+    "session_id", "session_uuid", "icid", "header", "media_address", "origin", "dialog", "likeness",
+]  # fmt: skip
 Outcome = Literal["answered", "cancelled", "rejected", "failed", "unanswered", "unknown"]
 BaselineState = Literal["new", "known"]
 NeedWord = Literal["key", "vantage", "message", "topology", "frames", "media"]

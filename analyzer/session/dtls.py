@@ -157,7 +157,7 @@ class DtlsSession:
         if self.client_hello is None or self.server_hello is None:
             return
         leaf = self.certificates[0] if self.certificates else None
-        premaster = self.store.rsa_premaster(message.body[2:], leaf)
+        premaster = self.store.rsa_premaster(message.body[2:], leaf, self.client_hello.random)
         if premaster is None:
             return
         if hs.EXT_EMS in self.server_hello.extensions:
@@ -241,6 +241,8 @@ class DtlsSession:
             return None
         if isinstance(result, Opened):
             self.opened += 1
+            if self.client_hello is not None:
+                self.store.opened_records(self.client_hello.random)
             return result
         self.failure = self.failure or "records do not verify with the key at hand"
         return Anomaly(REFUSED, record.cites, result)

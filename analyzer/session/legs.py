@@ -6,10 +6,14 @@ quiet, and its linger has passed in capture time.
 """
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from analyzer.core.limits import Limits
 from analyzer.session.offer_answer import OfferAnswer, SdpMessage
 from analyzer.session.records import MessageRecord
+
+if TYPE_CHECKING:
+    from analyzer.session.correlation import Link
 
 _NEGOTIATING = frozenset({"INVITE", "UPDATE", "PRACK", "ACK"})
 _MAX_FORKS = 16
@@ -63,15 +67,17 @@ class LegState:
 
 @dataclass(slots=True)
 class CallState:
-    """One call while it is open."""
+    """The legs of one Call-ID while they are open; to be judged, those of every call that is one with it."""
 
     ordinal: int
     call_id: str
     first_ns: int
     last_ns: int
-    legs: dict[tuple[int, int], LegState] = field(default_factory=dict)
+    legs: dict[tuple[int, ...], LegState] = field(default_factory=dict)
     ended_ns: int | None = None
     messages: int = 0
+    call_ids: tuple[str, ...] = ()  # of a call put together from several: each of theirs
+    links: "tuple[Link, ...]" = ()  # what joins them
 
     @property
     def is_call(self) -> bool:
@@ -90,7 +96,10 @@ def _pair(a: int, b: int) -> tuple[int, int]:
 
 
 class CallTable:
-    """Every open call, by Call-ID. Past `Limits.calls` the oldest is closed early and said to be evicted."""
+    """Every open call, by Call-ID. Past `Limits.calls` the oldest is closed early and said to be evicted.
+
+    Who is told of a call that is due or evicted removes it.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -111,7 +120,7 @@ class CallTable:
         call = self._calls.get(message.call_id)
         if call is None:
             if len(self._calls) >= self._limits.calls:
-                evicted.append(self._calls.pop(next(iter(self._calls))))
+                evicted.append(next(iter(self._calls.values())))
                 self.evicted += 1
             self._ordinal += 1
             call = CallState(self._ordinal, message.call_id, message.ts_ns, message.ts_ns)
@@ -138,23 +147,27 @@ class CallTable:
         return leg
 
     def due(self, now_ns: int) -> list[CallState]:
-        """Calls whose linger has passed, taken out of the table, in the order in which they came due."""
+        """Calls whose linger has passed, in the order in which they came due."""
         due = [call for call in self._calls.values() if call.deadline(self._limits) <= now_ns]
         due.sort(key=lambda call: (call.deadline(self._limits), call.ordinal))
-        for call in due:
-            del self._calls[call.call_id]
         return due
 
     def touch(self, call: CallState, ts_ns: int) -> None:
         """Keeps a call open whose media still flows."""
         call.last_ns = max(call.last_ns, ts_ns)
-        self._calls[call.call_id] = call
+        self._calls[call.call_id] = self._calls.pop(call.call_id)
 
-    def drain(self) -> list[CallState]:
-        """Everything still open, at the end of the capture."""
-        rest = list(self._calls.values())
-        self._calls.clear()
-        return rest
+    def is_due(self, call: CallState, now_ns: int) -> bool:
+        """Whether the linger of a call has passed."""
+        return call.deadline(self._limits) <= now_ns
+
+    def all(self) -> list[CallState]:
+        """Every open call, oldest first."""
+        return list(self._calls.values())
+
+    def remove(self, call: CallState) -> None:
+        """Takes a call out, to be judged."""
+        del self._calls[call.call_id]
 
 
 def _advance(leg: LegState, message: MessageRecord) -> None:

@@ -30,8 +30,8 @@ KeyOrigin = Literal["sdes", "dtls-srtp", "srtp-master"]
 class MediaKey:
     """One master key with what decides how packets are protected under it, and the message that named it.
 
-    `name` is the id of a key that the user supplied. A `tentative` key is tried because nothing speaks against it:
-    that it does not open a packet says nothing of the packet.
+    A `tentative` key is tried because nothing speaks against it: that it does not open a packet says nothing of the
+    packet.
     """
 
     context: SrtpContext
@@ -39,7 +39,6 @@ class MediaKey:
     material: Secret
     cites: tuple[Cite, ...]
     origin: KeyOrigin = "sdes"
-    name: str = ""
     tentative: bool = False
 
     @classmethod

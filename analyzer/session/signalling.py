@@ -13,7 +13,9 @@ from analyzer.protocols.sdp.parser import parse as parse_sdp
 from analyzer.protocols.sdp.session import Session
 from analyzer.protocols.sip.message import Message
 from analyzer.session.carrier import Carrier
+from analyzer.session.correlation import Correlator, NodeOf
 from analyzer.session.inference import Facts, Observations
+from analyzer.session.joining import joined
 from analyzer.session.legs import CallState, CallTable
 from analyzer.session.media_keys import MediaKeys
 from analyzer.session.records import MessageRecord, record
@@ -40,7 +42,10 @@ class SipCounts:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """What became of a message: its record if it is new, the call it belongs to, calls that had to make room."""
+    """What became of a message: its record if it is new, the call it belongs to, calls that have to make room.
+
+    Who gets those `evicted` takes them (`Signalling.take`).
+    """
 
     record: MessageRecord | None
     call: CallState | None
@@ -51,10 +56,11 @@ class Filed:
 class Signalling:
     """Takes SIP messages in capture order."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, correlation_headers: Sequence[str] = ()) -> None:
         self._limits = limits
         self._sightings = SightingTable(limits)
         self.calls = CallTable(limits)
+        self._correlator = Correlator(limits, correlation_headers)
         self.keys = MediaKeys(limits)
         self.counts = SipCounts()
         self.registrations = Registrations()
@@ -85,7 +91,21 @@ class Signalling:
         if sdp is not None and not filed.retransmission:
             self.keys.describe(filed.call_id, sdp, filed.cites)
         call, _, evicted = self.calls.add(filed)
-        return Filed(filed, call, evicted, anomalies)
+        late = self._correlator.observe(call, filed, message)
+        return Filed(filed, call, evicted, (*anomalies, *late))
+
+    def ready(self, call: CallState, now_ns: int, node: NodeOf) -> bool:
+        """Whether a call that is due can be judged: so can every leg that belongs to it."""
+        group = self._correlator.group(call, node)
+        return all(self.calls.is_due(member, now_ns) for member in group.calls)
+
+    def take(self, call: CallState, node: NodeOf) -> tuple[CallState, Sequence[Anomaly]]:
+        """An open call with every leg that belongs to it, taken out to be judged; what is doubtful about that."""
+        group = self._correlator.group(call, node)
+        for member in group.calls:
+            self.calls.remove(member)
+            self._correlator.forget(member)
+        return joined(group), group.doubts
 
     def _count(self, message: Message) -> None:
         counts = self.counts

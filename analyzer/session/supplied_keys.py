@@ -58,4 +58,4 @@ def media_key(entry: SrtpMaster) -> MediaKey | None:
         return None
     name = suite.name if tag is None else f"{suite.name}/{tag}"
     identity = (name, entry.material, entry.mki, 0, False, False)
-    return MediaKey(context, identity, entry.material, (), "srtp-master", entry.id, entry.ssrc is None)
+    return MediaKey(context, identity, entry.material, (), "srtp-master", entry.ssrc is None)

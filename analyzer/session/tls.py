@@ -46,8 +46,11 @@ class SecretStore(Protocol):
     def log_secret(self, label: str, client_random: bytes) -> Secret | None:
         """The secret that a key log gives for a label and a client random."""
 
-    def rsa_premaster(self, encrypted: bytes, certificate: bytes | None) -> Secret | None:
-        """The premaster secret of a ClientKeyExchange, where the server's private key is at hand."""
+    def rsa_premaster(self, encrypted: bytes, certificate: bytes | None, client_random: bytes) -> Secret | None:
+        """The premaster secret of a ClientKeyExchange, where the server's private key or itself is at hand."""
+
+    def opened_records(self, client_random: bytes, records: int = 1) -> None:
+        """Told of records that a secret looked up for this client random opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,8 @@ class TlsConnection:
             result = self._try_later_sequence(direction, record)
         if isinstance(result, Opened):
             direction.opened += 1
+            if self.client_hello is not None:
+                self.store.opened_records(self.client_hello.random)
             return result
         direction.refused += 1
         if not self.early_data:
@@ -275,7 +280,7 @@ class TlsConnection:
             return
         encrypted = body if self.version == 0x0300 else body[2:]
         leaf = self.certificates[0] if self.certificates else None
-        self._pending_premaster = self.store.rsa_premaster(encrypted, leaf)
+        self._pending_premaster = self.store.rsa_premaster(encrypted, leaf, self.client_hello.random)
         if self._pending_premaster is not None:
             self._derive_master()
 

@@ -34,7 +34,7 @@ class Verification:
     """What the keys that may be a stream's say of it.
 
     `suite` as RFC 4568 and its successors name it; `key` is the one that opened the stream's packets last, None where
-    none did, `origin` where it comes from, `name` the user's id of it and `cites` the message it stands in.
+    none did, `origin` where it comes from and `cites` the message it stands in.
     `authenticated`, `failed` and `decrypted` are distinct packets: the tag verified, it verified with no key, the
     payload was opened. `failure` is a reason of `crypto.srtp`, or `key_late`: more packets came before their key than
     are kept. `tentative`: no key was known to be the stream's own, and none opened it.
@@ -48,7 +48,6 @@ class Verification:
     decrypted: int
     failure: str | None
     origin: KeyOrigin = "sdes"
-    name: str = ""
     tentative: bool = False
 
 
@@ -152,7 +151,6 @@ class _Stream:
             decrypted=self.opened.count,
             failure=self._failure(sighted),
             origin=last.origin,
-            name=last.name,
             tentative=not self.opened.count and all(key.tentative for key in keys),
         )
 

@@ -1,0 +1,386 @@
+"""Legs put together into calls across proxies, B2BUAs, an IMS-ALG and a focus (hops.md section 3).
+
+Calls of different Call-IDs are one call where a key joins them: exactly (Session-ID, icid, a header that the operator
+named, the offered address, the origin of the offer, a dialog named by Replaces), or by likeness, where caller and
+callee, the shape of the offer and the time all agree. Joining is transitive. A wrong join is worse than none: where a
+key or a likeness would put two calls together that one call cannot hold, it joins nothing, and that is said.
+
+Work and memory are proportional to the calls: every question goes to an index, and a key that too many calls carry
+names no session.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from analyzer.core.anomalies import Anomaly, define
+from analyzer.core.cites import Cite
+from analyzer.core.limits import SECOND_NS, Limits
+from analyzer.core.severity import Severity
+from analyzer.protocols.sip.message import Message
+from analyzer.session.correlation_keys import (
+    BRIEF,
+    SCORES,
+    SLOT_NS,
+    Key,
+    Kind,
+    Named,
+    features,
+    header_keys,
+    likenesses,
+    named_dialogs,
+    offer_keys,
+    similarity,
+    slotted,
+)
+from analyzer.session.legs import CallState
+from analyzer.session.one_call import one_call
+from analyzer.session.records import MessageRecord
+
+BRIEF_NS = 10 * SECOND_NS  # calls with a common brief key start within this time of each other
+ACCEPTED = 70
+SHAPE, TIME, PERSONS = 40, 20, 30  # weights of a likeness
+_SIMILAR = 0.8
+_PERSISTENT = frozenset[Kind](("session_id", "icid", "header"))
+
+AMBIGUOUS = define(
+    "correlation.ambiguous",
+    Severity.LOW,
+    "Calls have something in common that names one call, and cannot all be one: they are left apart",
+)
+LATE = define(
+    "correlation.late_leg",
+    Severity.LOW,
+    "A leg came after the call it belongs to was judged: the statements on that call do not know of it",
+)
+NodeOf = Callable[[int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Why two calls are one: by what, how sure (per cent), and the first messages of both."""
+
+    kind: Kind
+    score: int
+    call_ids: tuple[str, str]
+    cites: tuple[Cite, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What belongs together, in order of start. `doubts` are joins that were refused."""
+
+    calls: tuple[CallState, ...]
+    links: tuple[Link, ...] = ()
+    doubts: tuple[Anomaly, ...] = ()
+
+
+@dataclass(slots=True)
+class _Traits:
+    call: CallState
+    keys: dict[Key, None] = field(default_factory=dict)
+    likenesses: tuple[bytes, ...] = ()
+    names: tuple[Named, ...] = ()
+    shape: frozenset[int] | None = None
+    late: bool = False
+
+
+@dataclass(slots=True)
+class _Component:
+    """Calls that are joined so far."""
+
+    calls: dict[int, CallState] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
+    doubts: list[Anomaly] = field(default_factory=list)
+
+
+class Correlator:
+    """An index of the open calls. Every open call may be asked for its group at any time."""
+
+    def __init__(self, limits: Limits, headers: Sequence[str] = ()) -> None:
+        self._limits = limits
+        self._headers = tuple(headers)
+        self._traits: dict[int, _Traits] = {}
+        self._members: dict[bytes, int | list[int]] = {}  # key -> the call, or calls, that carry it
+        self._by_call_id: dict[str, int] = {}
+        self._named_by: dict[str, list[int]] = {}  # Call-ID -> calls that name that dialog
+        self._past: OrderedDict[bytes, None] = OrderedDict()  # keys of calls that were judged
+        self._spoiled: OrderedDict[bytes, None] = OrderedDict()  # keys that were found to join what is not one call
+
+    def __len__(self) -> int:
+        return len(self._traits)
+
+    # -- what is learnt ------------------------------------------------------------------------------------------
+
+    def observe(self, call: CallState, record: MessageRecord, message: Message) -> Sequence[Anomaly]:
+        """Takes a message of an open call."""
+        if record.retransmission or not (record.method == "INVITE" or (record.initial and _names(message))):
+            return ()
+        traits = self._traits.get(call.ordinal)
+        if traits is None:
+            traits = self._traits[call.ordinal] = _Traits(call)
+            self._by_call_id[call.call_id] = call.ordinal
+        found = list(header_keys(message, self._headers)) if record.method == "INVITE" else []
+        if record.initial:
+            if not traits.names:
+                self._note_names(traits, tuple(named_dialogs(message)))
+            if record.method == "INVITE":
+                found += offer_keys(record.sdp) if record.sdp is not None else ()
+                self._note_likeness(traits, message)
+        return self._note_keys(traits, found, record.cites)
+
+    def _note_keys(self, traits: _Traits, found: Iterable[Key], cites: tuple[Cite, ...]) -> Sequence[Anomaly]:
+        late = False
+        for key in found:
+            if key not in traits.keys and len(traits.keys) < self._limits.correlation_keys:
+                traits.keys[key] = None
+                self._enter(key.digest, traits.call.ordinal)
+                late |= key.digest in self._past
+        if not late or traits.late:
+            return ()
+        traits.late = True
+        return (Anomaly(LATE, cites),)
+
+    def _note_names(self, traits: _Traits, names: tuple[Named, ...]) -> None:
+        traits.names = names
+        for name in names:
+            self._named_by.setdefault(name.call_id, []).append(traits.call.ordinal)
+
+    def _note_likeness(self, traits: _Traits, message: Message) -> None:
+        if traits.likenesses:
+            return
+        traits.likenesses = tuple(likenesses(message))
+        slot = traits.call.first_ns // SLOT_NS
+        for likeness in traits.likenesses:
+            self._enter(slotted(likeness, slot), traits.call.ordinal)
+
+    def _enter(self, digest: bytes, ordinal: int) -> None:
+        known = self._members.get(digest)
+        if known is None:
+            self._members[digest] = ordinal
+        elif isinstance(known, int):
+            self._members[digest] = [known, ordinal]
+        else:
+            known.append(ordinal)
+
+    def _spoil(self, digest: bytes) -> None:
+        """The key joins nothing from now on: what is left when some of its calls were judged is no better founded."""
+        self._spoiled[digest] = None
+        while len(self._spoiled) > self._limits.correlation_past:
+            self._spoiled.popitem(last=False)
+
+    def _leave(self, digest: bytes, ordinal: int) -> None:
+        known = self._members.get(digest)
+        if isinstance(known, list) and ordinal in known:
+            known.remove(ordinal)
+            if len(known) == 1:
+                self._members[digest] = known[0]
+        elif known == ordinal:
+            del self._members[digest]
+
+    def forget(self, call: CallState) -> None:
+        """A call has been judged. Its lasting keys are remembered, within a bound, to know a leg that comes late."""
+        traits = self._traits.pop(call.ordinal, None)
+        if traits is None:
+            return
+        self._by_call_id.pop(call.call_id, None)
+        for key in traits.keys:
+            self._leave(key.digest, call.ordinal)
+            if key.kind in _PERSISTENT:
+                self._past[key.digest] = None
+        while len(self._past) > self._limits.correlation_past:
+            self._past.popitem(last=False)
+        slot = call.first_ns // SLOT_NS
+        for likeness in traits.likenesses:
+            self._leave(slotted(likeness, slot), call.ordinal)
+        for name in traits.names:
+            naming = self._named_by.get(name.call_id, [])
+            if call.ordinal in naming:
+                naming.remove(call.ordinal)
+            if not naming:
+                self._named_by.pop(name.call_id, None)
+
+    # -- what belongs together -----------------------------------------------------------------------------------
+
+    def group(self, call: CallState, node: NodeOf) -> Group:
+        """The calls that are one with this call. `node` tells which element stands at an address."""
+        if call.ordinal not in self._traits:
+            return Group((call,))
+        whole, waiting = _Component(), [call.ordinal]
+        while waiting:
+            ordinal = waiting.pop()
+            if ordinal in whole.calls:
+                continue
+            part = self._alike(ordinal, node)
+            whole.calls |= part.calls
+            whole.links += part.links
+            whole.doubts += part.doubts
+            for member in part.calls:
+                waiting += self._named(member, whole)
+        calls = sorted(whole.calls.values(), key=lambda member: (member.first_ns, member.ordinal))
+        links = sorted(dict.fromkeys(whole.links), key=lambda link: (-link.score, link.kind, link.call_ids))
+        return Group(tuple(calls), tuple(links), tuple(dict.fromkeys(whole.doubts)))
+
+    def _named(self, ordinal: int, whole: _Component) -> list[int]:
+        """Calls that name a dialog of this one, and those whose dialogs it names."""
+        call = self._traits[ordinal].call
+        found = []
+        for other in self._named_by.get(call.call_id, ())[: self._limits.correlation_members]:
+            if any(name.call_id == call.call_id and _has_tags(call, name) for name in self._traits[other].names):
+                found.append(other)
+        for name in self._traits[ordinal].names:
+            named = self._by_call_id.get(name.call_id)
+            if named is not None and _has_tags(self._traits[named].call, name):
+                found.append(named)
+        whole.links += [
+            _link("dialog", SCORES["dialog"], call, self._traits[other].call) for other in found if other != ordinal
+        ]
+        return found
+
+    def _exact(self, start: int, node: NodeOf) -> _Component:
+        """The calls that keys join to one."""
+        found, waiting = _Component(), [start]
+        while waiting:
+            ordinal = waiting.pop()
+            if ordinal in found.calls:
+                continue
+            traits = self._traits[ordinal]
+            found.calls[ordinal] = traits.call
+            for key in traits.keys:
+                members = self._joined_by(key, traits.call, node, found)
+                waiting += [member.ordinal for member in members]
+                found.links += [_link(key.kind, SCORES[key.kind], one, other) for one, other in pairwise(members)]
+        if len(found.calls) > 1 and not one_call(list(found.calls.values()), node):
+            return self._refused(start, found)
+        return found
+
+    def _joined_by(self, key: Key, call: CallState, node: NodeOf, found: _Component) -> list[CallState]:
+        if key.digest in self._spoiled:
+            found.doubts.append(_doubt(call, str(key.kind)))
+            return []
+        known = self._members.get(key.digest)
+        if not isinstance(known, list):
+            return []
+        if len(known) > self._limits.correlation_members:
+            self._spoil(key.digest)
+            found.doubts.append(_doubt(call, str(key.kind)))
+            return []
+        members = sorted((self._traits[o].call for o in known), key=lambda each: (each.first_ns, each.ordinal))
+        if key.kind in BRIEF:
+            members = _near(members, call)
+        if len(members) > 1 and not one_call(members, node):
+            self._spoil(key.digest)
+            found.doubts.append(_doubt(call, str(key.kind)))
+            return []
+        return members
+
+    def _refused(self, start: int, found: _Component) -> _Component:
+        """Each key by itself joins what may be one call, all together do not: none of them does."""
+        for ordinal in found.calls:
+            for key in self._traits[ordinal].keys:
+                if isinstance(self._members.get(key.digest), list):
+                    self._spoil(key.digest)
+        alone = self._traits[start].call
+        return _Component({start: alone}, [], [*found.doubts, _doubt(alone, "what joins it leads to two calls")])
+
+    def _alike(self, start: int, node: NodeOf) -> _Component:
+        """The same, with the calls that likeness joins to them."""
+        first = self._exact(start, node)
+        whole = _Component(dict(first.calls), list(first.links), list(first.doubts))
+        waiting, likely = list(first.calls), False
+        while waiting:
+            ordinal = waiting.pop()
+            for other, score in self._likely(ordinal):
+                if other is None or len(whole.calls) > self._limits.correlation_candidates:
+                    return self._unlike(start, first, whole)
+                if other in whole.calls:
+                    continue
+                likely = True
+                more = self._exact(other, node)
+                whole.calls |= more.calls
+                whole.links += [*more.links, _link("likeness", score, self._traits[ordinal].call, whole.calls[other])]
+                whole.doubts += more.doubts
+                waiting += list(more.calls)
+        if likely and not one_call(list(whole.calls.values()), node):
+            return self._unlike(start, first, whole)
+        return whole
+
+    def _unlike(self, start: int, first: _Component, whole: _Component) -> _Component:
+        for ordinal in whole.calls:
+            traits = self._traits[ordinal]
+            for likeness in traits.likenesses:
+                self._spoil(slotted(likeness, traits.call.first_ns // SLOT_NS))
+        doubt = _doubt(self._traits[start].call, "likeness")
+        return _Component(first.calls, first.links, [*first.doubts, doubt])
+
+    def _likely(self, ordinal: int) -> Iterator[tuple[int | None, int]]:
+        """Calls of the same persons with the same offer at the same time; None: too many to tell."""
+        traits = self._traits[ordinal]
+        shape = self._shape(traits)
+        if not traits.likenesses or not shape:
+            return
+        slot, seen = traits.call.first_ns // SLOT_NS, {ordinal}
+        for likeness in traits.likenesses:
+            for near in (slot - 1, slot, slot + 1):
+                digest = slotted(likeness, near)
+                known = self._members.get(digest, ())
+                members = (known,) if isinstance(known, int) else known
+                if digest in self._spoiled or len(members) > self._limits.correlation_candidates:
+                    yield None, 0
+                for other in members:
+                    if other not in seen:
+                        seen.add(other)
+                        score = self._score(traits, shape, self._traits[other])
+                        if score >= ACCEPTED:
+                            yield other, score
+
+    def _score(self, traits: _Traits, shape: frozenset[int], other: _Traits) -> int:
+        apart = abs(traits.call.first_ns - other.call.first_ns)
+        if apart > SLOT_NS:
+            return 0
+        theirs = self._shape(other)
+        alike = bool(theirs) and similarity(shape, theirs) >= _SIMILAR
+        return PERSONS + TIME + (SHAPE if alike else 0)
+
+    def _shape(self, traits: _Traits) -> frozenset[int]:
+        if traits.shape is None:
+            offers = (m.sdp for leg in traits.call.legs.values() for m in leg.messages[:4] if m.initial and m.sdp)
+            offer = next(offers, None)
+            traits.shape = features(offer) if offer is not None else frozenset()
+        return traits.shape
+
+
+def _names(message: Message) -> bool:
+    return message.first("replaces") is not None or message.first("target-dialog") is not None
+
+
+def _has_tags(call: CallState, name: Named) -> bool:
+    """Whether one dialog of the call has both tags."""
+    wanted = set(name.tags)
+    return any(wanted == {message.from_tag, message.to_tag} for leg in call.legs.values() for message in leg.messages)
+
+
+def _near(members: list[CallState], call: CallState) -> list[CallState]:
+    """Those of a sorted row of calls that start near this one, over any number of steps."""
+    rows: list[list[CallState]] = []
+    for member in members:
+        if rows and member.first_ns - rows[-1][-1].first_ns <= BRIEF_NS:
+            rows[-1].append(member)
+        else:
+            rows.append([member])
+    return next(row for row in rows if any(member is call for member in row))
+
+
+def _first_cites(call: CallState) -> tuple[Cite, ...]:
+    legs = [leg for leg in call.legs.values() if leg.messages]
+    return legs[0].first.cites[-1:] if legs else ()
+
+
+def _link(kind: Kind, score: int, one: CallState, other: CallState) -> Link:
+    first, second = sorted((one, other), key=lambda call: (call.first_ns, call.ordinal))
+    return Link(kind, score, (first.call_id, second.call_id), _first_cites(first) + _first_cites(second))
+
+
+def _doubt(call: CallState, why: str) -> Anomaly:
+    return Anomaly(AMBIGUOUS, _first_cites(call), why)

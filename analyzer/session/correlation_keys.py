@@ -1,0 +1,157 @@
+"""What a message says of which call it belongs to, beyond its Call-ID: the keys that two legs can have in common.
+
+A key that names one session (Session-ID, icid, a header the operator named, the address or the origin of an offer)
+joins the calls that carry it. Who calls whom joins nothing by itself: together with time and the shape of the offer
+it makes a likeness. Only digests are kept.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from analyzer.formats.headers import parameters
+from analyzer.formats.uri import parse_uri
+from analyzer.protocols.sdp.session import Media, Session
+from analyzer.protocols.sip.message import Message
+
+Kind = Literal["session_id", "session_uuid", "icid", "header", "media_address", "origin", "dialog", "likeness"]
+SCORES: dict[Kind, int] = {
+    "session_id": 100, "icid": 100, "header": 100, "dialog": 100, "media_address": 90, "origin": 90, "session_uuid": 80,
+}  # fmt: skip
+"""What a common key is worth, per cent. `likeness` is weighed: see `correlation`."""
+BRIEF = frozenset[Kind](("media_address", "origin", "session_uuid"))
+"""Keys that name a session only among calls that start together: ports and counters come again."""
+
+SLOT_NS = 500_000_000  # legs of one call start within this time of each other (hops.md section 3)
+_NIL = "0" * 32
+_HEX = frozenset("0123456789abcdef")
+_TELLING = 6  # digits of a session identifier in o= that is more than a counter
+_NUMBER = 5  # digits that make a user part a telephone number
+_ADDRESSED = frozenset(
+    ("crypto", "fingerprint", "setup", "tls-id", "rtcp", "candidate", "ice-ufrag", "ice-pwd", "ice-options",
+     "end-of-candidates", "ssrc", "ssrc-group", "msid", "3ge2ae", "path", "key-mgmt", "rtcp-mux", "rtcp-rsize",
+     "sendrecv", "sendonly", "recvonly", "inactive", "connection", "msrp-cema", "floorctrl", "confid", "userid",
+     "floorid", "ice-lite", "ice-mismatch", "remote-candidates", "group")
+)  # fmt: skip
+
+
+class Key(NamedTuple):
+    """One key, as a digest that no other value has."""
+
+    kind: Kind
+    digest: bytes
+
+
+class Named(NamedTuple):
+    """A dialog that a message names: Replaces (RFC 3891), Target-Dialog (RFC 4538)."""
+
+    call_id: str
+    tags: tuple[str, ...]
+
+
+def _key(kind: Kind, *values: object) -> Key:
+    text = "\0".join(map(str, (kind, *values)))
+    return Key(kind, hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest())
+
+
+def header_keys(message: Message, custom: Sequence[str]) -> Iterator[Key]:
+    """The keys in the headers of a message of an INVITE transaction."""
+    session = message.first("session-id")
+    if session is not None:
+        yield from _session_id(session)
+    vector = message.first("p-charging-vector")
+    if vector is not None:
+        icid = parameters(";" + vector)[1].get("icid-value", "")
+        if icid:
+            yield _key("icid", icid)
+    for name in custom:
+        for value in message.all(name.lower()):
+            if value.strip():
+                yield _key("header", name.lower(), value.strip())
+
+
+def _session_id(value: str) -> Iterator[Key]:
+    """RFC 7989 5: both halves name the session; one alone names a party of it until the other is known."""
+    local, found = parameters(value)
+    ours, theirs = local.strip().lower(), found.get("remote", _NIL).lower()
+    halves = [half for half in (ours, theirs) if len(half) == 32 and set(half) <= _HEX and half != _NIL]
+    if len(halves) == 2:
+        yield _key("session_id", *sorted(halves))
+    elif halves and halves[0] == ours:
+        yield _key("session_uuid", ours)
+
+
+def offer_keys(sdp: Session) -> Iterator[Key]:
+    """The keys in the offer of an initial INVITE: where its media is received, and its origin (RFC 8866 5.2)."""
+    for media in sdp.media:
+        if media.is_rtp and media.port and media.ip:
+            yield _key("media_address", media.ip, media.port)
+            break
+    origin = sdp.origin
+    if origin is not None and len(origin.sess_id) >= _TELLING and len(set(origin.sess_id)) > 1:
+        yield _key("origin", origin.username, origin.sess_id, origin.address)
+
+
+def named_dialogs(message: Message) -> Iterator[Named]:
+    """The dialogs that a request names as its own matter."""
+    for header in ("replaces", "target-dialog"):
+        value = message.first(header)
+        if value is not None:
+            call_id, found = parameters(value)
+            tags = tuple(tag for name in ("to-tag", "from-tag", "local-tag", "remote-tag") if (tag := found.get(name)))
+            if call_id.strip() and len(tags) == 2:
+                yield Named(call_id.strip(), tags)
+
+
+def likenesses(message: Message) -> Iterator[bytes]:
+    """Who calls whom: one digest for each way to name the two. Nobody in particular has none."""
+    callers = {_person(uri) for uri in (message.from_uri, *_asserted(message))} - {""}
+    callees = {_person(uri) for uri in (message.request_uri, message.to_uri)} - {""}
+    for caller in sorted(callers)[:4]:
+        for callee in sorted(callees):
+            yield _key("likeness", caller, callee).digest
+
+
+def slotted(likeness: bytes, slot: int) -> bytes:
+    """The key of a likeness in one slot of time."""
+    return likeness + slot.to_bytes(8, "big", signed=True)
+
+
+def _asserted(message: Message) -> tuple[str, ...]:
+    return message.identities("p-asserted-identity") + message.identities("p-preferred-identity")
+
+
+def _person(uri: str) -> str:
+    """A user as all elements on the way write it, "" for nobody in particular."""
+    parsed = parse_uri(uri)
+    user = parsed.user.partition(";")[0].lower()
+    digits = user.translate({ord(mark): None for mark in "-.() "}).removeprefix("+")
+    if len(digits) >= _NUMBER and digits.isdecimal():
+        return digits
+    if not user or user == "anonymous" or parsed.host.endswith(".invalid"):
+        return ""
+    return f"{user}@{parsed.host}"
+
+
+def features(sdp: Session) -> frozenset[int]:
+    """What an element that rewrites addresses and keys leaves of a description."""
+    found: set[object] = {("s", sdp.name), *(("b", *bandwidth) for bandwidth in sdp.bandwidths)}
+    for media in sdp.media:
+        found |= _media_features(media)
+    return frozenset(map(hash, found))
+
+
+def _media_features(media: Media) -> set[object]:
+    at = media.index
+    found: set[object] = {(at, "m", media.medium, media.formats)}
+    found |= {(at, "b", *bandwidth) for bandwidth in media.bandwidths}
+    found |= {(at, "rtpmap", kind, codec) for kind, codec in media.rtpmap.items()}
+    found |= {(at, "fmtp", kind, text) for kind, text in media.fmtp.items()}
+    found |= {(at, name, value) for name, value in media.attributes if name.lower() not in _ADDRESSED}
+    return found
+
+
+def similarity(one: frozenset[int], other: frozenset[int]) -> float:
+    """The share of features that two descriptions have in common (Jaccard), 0 to 1."""
+    union = len(one | other)
+    return len(one & other) / union if union else 0.0

@@ -1,0 +1,338 @@
+"""Legs into calls: by every key of the correlation table, transitively, and never two calls into one."""
+
+from dataclasses import replace
+from itertools import count, pairwise
+
+import pytest
+
+from analyzer.core.limits import SECOND_NS, Limits
+from analyzer.session.topology import Topology
+from tests.pipeline.wire import Wire, anomalies, rows
+from tests.session.dialogs import Leg, hang_up, sdp, send, setup
+
+_IDS = count(1)
+
+
+def _id() -> str:
+    return f"id{next(_IDS)}"
+
+
+def b2bua(number: int = 1, *, caller: str = "", **shared: object) -> list[Leg]:
+    """A call over a border element that makes everything anew: Call-ID, tags, addresses, the whole SDP origin."""
+    ue, edge, inner = f"10.1.{number // 200}.{number % 200 + 2}", "10.1.255.1", "10.0.0.11"
+    who = caller or f"sip:user{number}@ims.example"
+    port = 20_000 + 2 * number
+    near = Leg(ue, edge, _id(), who, offer=sdp(ue, port), answer=sdp(edge, 30_000 + 2 * number))
+    far = Leg(inner, "10.0.0.1", _id(), who, offer=sdp(inner, 40_000 + 2 * number), answer=sdp("10.0.0.13", port))
+    return [replace(near, **shared), replace(far, **shared)]  # type: ignore[arg-type]  # fields of Leg
+
+
+def groups(wire: Wire, **options: object) -> list[set[str]]:
+    """The Call-IDs of each call of the report."""
+    engine = wire.run(**options)  # type: ignore[arg-type]  # what Wire.run takes
+    return [set(row["call_ids"]) for row in rows(engine.closer.calls)]  # type: ignore[arg-type]  # text
+
+
+def one(legs: list[Leg]) -> list[set[str]]:
+    return [{leg.call_id for leg in legs}]
+
+
+def apart(legs: list[Leg]) -> list[set[str]]:
+    return [{leg.call_id} for leg in legs]
+
+
+def made(legs: list[Leg]) -> Wire:
+    wire = Wire()
+    setup(wire, legs)
+    hang_up(wire, legs)
+    return wire
+
+
+def strangers(**shared: object) -> list[Leg]:
+    """Two legs that only a key can join: other persons, other offers."""
+    near, far = b2bua()
+    far = replace(far, caller="sip:anonymous@anonymous.invalid", callee="sip:mrf@core.example", offer=b"")
+    return [replace(leg, **shared) for leg in (near, far)]  # type: ignore[arg-type]  # fields of Leg
+
+
+# -- each key ----------------------------------------------------------------------------------------------------
+
+
+def test_nothing_in_common_joins_nothing() -> None:
+    legs = strangers()
+    assert groups(made(legs)) == apart(legs)
+
+
+def test_icid_joins() -> None:
+    legs = strangers(
+        request_headers=(
+            'P-Charging-Vector: icid-value="AyretyU0dm+6O2IrT5tAFrbHLso=023551024";icid-generated-at=192.0.6.8',
+        )
+    )
+    assert groups(made(legs)) == one(legs)
+
+
+_A, _B = "ab30317f1a784dc48ff824d0d3715d86", "47755a9de7794ba387653f2099600ef2"  # the UUIDs of RFC 7989 10.1
+
+
+def test_session_id_joins_with_halves_swapped_by_direction() -> None:
+    legs = strangers(
+        request_headers=(f"Session-ID: {_A};remote={'0' * 32}",), response_headers=(f"Session-ID: {_B};remote={_A}",)
+    )
+    assert groups(made(legs)) == one(legs)
+
+
+def test_session_id_of_a_focus_is_not_the_name_of_one_call() -> None:
+    """RFC 7989 9: a focus has one UUID for all its participants; their own halves differ."""
+    legs = [
+        leg
+        for number in range(20)
+        for leg in [
+            Leg(
+                "10.0.0.13", "10.0.0.1", _id(), "sip:conf@ims.example", f"sip:user{number}@ims.example",
+                (f"Session-ID: {_A};remote={'0' * 32}",), (f"Session-ID: {number + 1:032x};remote={_A}",),
+                offer=sdp("10.0.0.13", 41_000 + 2 * number), answer=sdp("10.0.0.11", 30_000 + 2 * number),
+            )
+        ]
+    ]  # fmt: skip
+    wire = Wire()
+    for leg in legs:
+        setup(wire, [leg])
+    assert sorted(map(sorted, groups(wire))) == sorted(map(sorted, apart(legs)))
+
+
+def test_header_that_the_operator_named_joins() -> None:
+    legs = strangers(request_headers=("X-Leg-ID: 7f3a",))
+    assert groups(made(legs)) == apart(legs)
+    assert groups(made(legs), topology=Topology(correlation_headers=("X-Leg-ID",))) == one(legs)
+
+
+def test_offer_that_keeps_its_address_joins() -> None:
+    """3PCC: the application server hands the UE's own description to the MRFC (TS 23.218 8.1.3)."""
+    near, far = strangers()
+    far = replace(far, offer=sdp(near.src, 20_002, origin="server 8 8 IN IP4 10.0.0.20"))
+    near = replace(near, offer=sdp(near.src, 20_002))
+    assert groups(made([near, far])) == one([near, far])
+
+
+def test_origin_that_survives_joins() -> None:
+    near, far = strangers()
+    near = replace(near, offer=sdp(near.src, 20_002, origin="- 3890844516 1 IN IP4 10.1.0.3"))
+    far = replace(far, offer=sdp("10.0.0.11", 40_002, origin="- 3890844516 1 IN IP4 10.1.0.3"))
+    assert groups(made([near, far])) == one([near, far])
+
+
+def test_origin_that_everybody_has_joins_nothing() -> None:
+    near, far = strangers()
+    near = replace(near, offer=sdp(near.src, 20_002, origin="- 0 0 IN IP4 192.168.1.2"))
+    far = replace(far, offer=sdp("10.0.0.11", 40_002, origin="- 0 0 IN IP4 192.168.1.2"))
+    assert groups(made([near, far])) == apart([near, far])
+
+
+def test_replaces_joins_the_dialog_it_names() -> None:
+    """RFC 3891 3: Call-ID and both tags name the dialog."""
+    first = Leg("10.1.0.2", "10.0.0.1", _id(), offer=sdp("10.1.0.2", 20_000), answer=sdp("10.2.0.2", 20_000))
+    named = f"Replaces: {first.call_id};to-tag=t{first.call_id};from-tag=f{first.call_id}"
+    second = Leg("10.3.0.2", "10.0.0.2", _id(), "sip:carol@ims.example", request_headers=(named,))
+    wrong = replace(second, call_id=_id(), request_headers=(named.replace("from-tag=f", "from-tag=x"),))
+    for other, expected in ((second, one([first, second])), (wrong, apart([first, wrong]))):
+        wire = Wire()
+        setup(wire, [first])
+        setup(wire, [other])
+        assert groups(wire) == expected
+
+
+def test_likeness_joins_and_says_how_sure() -> None:
+    legs = b2bua()
+    engine = made(legs).run()
+    (row,) = rows(engine.closer.calls)
+    assert row["call_ids"] == [leg.call_id for leg in legs]
+    assert [(link["by"], link["score"]) for link in row["links"]] == [("likeness", 90)]  # type: ignore[attr-defined,index]  # a list of objects
+    assert all(link["evidence"] for link in row["links"])  # type: ignore[attr-defined,index]  # as above
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"caller": "sip:bob@ims.example"},
+        {"callee": "sip:other@ims.example"},
+        {"offer": sdp("10.0.0.11", 40_002, lines=("a=label:9", "a=mid:x", "b=AS:64"))},
+    ],
+    ids=["caller", "callee", "offer"],
+)  # fmt: skip
+def test_likeness_takes_all_of_persons_offer_and_time(change: dict[str, object]) -> None:
+    near, far = b2bua()
+    far = replace(far, **change)  # type: ignore[arg-type]  # a field of Leg
+    assert groups(made([near, far])) == apart([near, far])
+
+
+def test_likeness_takes_the_same_moment() -> None:
+    near, far = b2bua()
+    wire = Wire()
+    setup(wire, [near, far], step_ns=600_000_000)
+    assert groups(wire) == apart([near, far])
+
+
+def test_telephone_numbers_are_the_same_however_written() -> None:
+    near, far = b2bua(caller="sip:+4930123456@ims.example;user=phone")
+    far = replace(far, caller="tel:+49-30-123456")
+    assert groups(made([near, far])) == one([near, far])
+
+
+# -- transitive ------------------------------------------------------------------------------------------------------
+
+
+def test_joins_over_any_number_of_legs_each_by_another_key() -> None:
+    icid, session = "P-Charging-Vector: icid-value=1234bc9876e", f"Session-ID: {_A};remote={_B}"
+    origin = "- 3890844516 1 IN IP4 10.1.0.3"
+    legs = [
+        Leg("10.1.0.2", "10.1.255.1", _id(), offer=sdp("10.1.0.2", 20_000, origin=origin)),
+        Leg("10.0.0.11", "10.0.0.1", _id(), "sip:a@b.example", request_headers=(icid,),
+            offer=sdp("10.0.0.11", 30_000, origin=origin)),
+        Leg("10.0.0.2", "10.0.0.20", _id(), "sip:c@d.example", request_headers=(icid, session)),
+        Leg("10.0.0.21", "10.0.0.13", _id(), "sip:e@f.example", request_headers=(session, "X-Leg-ID: 9")),
+        Leg("10.0.0.14", "10.0.0.15", _id(), "sip:g@h.example", request_headers=("X-Leg-ID: 9",)),
+    ]  # fmt: skip
+    assert groups(made(legs), topology=Topology(correlation_headers=("x-leg-id",))) == one(legs)
+
+
+def test_a_call_through_one_proxy_again_and_again_is_one() -> None:
+    """S-CSCF, application server, S-CSCF, application server, S-CSCF: elements come again, in a row."""
+    icid = ("P-Charging-Vector: icid-value=9f8e7d6c",)
+    path = ["10.0.0.11", "10.0.0.1", "10.0.0.20", "10.0.0.1", "10.0.0.21", "10.0.0.1", "10.0.0.13"]
+    legs = [Leg(a, b, _id(), request_headers=icid) for a, b in pairwise(path)]
+    assert groups(made(legs)) == one(legs)
+
+
+def test_attempts_one_after_another_belong_to_the_call_that_waits() -> None:
+    """An element behind which the first target is busy tries the next one (serial forking by a B2BUA)."""
+    icid = ("P-Charging-Vector: icid-value=51ab51ab",)
+    near = Leg("10.1.0.2", "10.0.0.11", _id(), request_headers=icid)
+    busy = Leg("10.0.0.12", "10.0.0.30", _id(), request_headers=icid)
+    free = Leg("10.0.0.12", "10.0.0.30", _id(), request_headers=icid, callee="sip:second@ims.example")
+    wire = Wire()
+    send(wire, near, "INVITE")
+    send(wire, busy, "INVITE")
+    send(wire, busy, "INVITE", 486)
+    send(wire, busy, "ACK")
+    setup(wire, [free])
+    send(wire, near, "INVITE", 200)
+    send(wire, near, "ACK")
+    assert groups(wire) == one([near, busy, free])
+
+
+# -- a wrong join is worse than none ---------------------------------------------------------------------------------
+
+
+def _crowd(number: int, **shared: object) -> tuple[Wire, list[list[Leg]]]:
+    """Calls over one border element to one conference, all at once, message by message interleaved."""
+    calls = [b2bua(each, **shared) for each in range(number)]  # type: ignore[arg-type]  # as above
+    wire = Wire()
+    for at_leg in (0, 1):
+        for call in calls:
+            setup(wire, [call[at_leg]], step_ns=20_000)
+    return wire, calls
+
+
+def _sorted(found: list[set[str]]) -> list[list[str]]:
+    return sorted(sorted(group) for group in found)
+
+
+def test_hundreds_of_calls_at_once_are_told_apart_by_their_callers() -> None:
+    wire, calls = _crowd(300)
+    assert wire.now_ns - 1_700_000_000_000_000_000 < 500_000_000 + 20_000_000  # all of it within half a second
+    assert _sorted(groups(wire)) == _sorted([{leg.call_id for leg in call} for call in calls])
+
+
+@pytest.mark.parametrize("number", [2, 8, 300])
+def test_calls_of_one_caller_that_are_alike_stay_apart_and_that_is_said(number: int) -> None:
+    wire, calls = _crowd(number, caller="sip:+4930123456@gateway.example")
+    engine = wire.run()
+    found = [set(row["call_ids"]) for row in rows(engine.closer.calls)]  # type: ignore[arg-type]  # text
+    assert _sorted(found) == _sorted([{leg.call_id} for call in calls for leg in call])
+    assert anomalies(engine)["correlation.ambiguous"] == 2 * number
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["P-Charging-Vector: icid-value=0", f"Session-ID: {_A};remote={_B}", "X-Leg-ID: yes"],
+    ids=["icid", "session", "header"],
+)
+@pytest.mark.parametrize("number", [2, 40, 300])
+def test_a_key_that_all_calls_carry_joins_none(number: int, header: str) -> None:
+    calls = [strangers(request_headers=(header,)) for _ in range(number)]
+    calls = [[replace(near, src=f"10.2.{n // 200}.{n % 200 + 1}"), far] for n, (near, far) in enumerate(calls)]
+    wire = Wire()
+    for call in calls:
+        setup(wire, call, step_ns=20_000)
+    engine = wire.run(topology=Topology(correlation_headers=("X-Leg-ID",)))
+    found = [set(row["call_ids"]) for row in rows(engine.closer.calls)]  # type: ignore[arg-type]  # text
+    assert _sorted(found) == _sorted([{leg.call_id} for call in calls for leg in call])
+    assert anomalies(engine)["correlation.ambiguous"] > 0
+
+
+def test_anonymous_callers_are_nobody_in_particular() -> None:
+    legs = b2bua(caller="sip:anonymous@anonymous.invalid")
+    assert groups(made(legs)) == apart(legs)
+
+
+def test_ports_that_are_used_again_join_nothing() -> None:
+    wire, calls = Wire(), []
+    for _ in range(2):
+        call = [replace(leg, offer=sdp("10.0.0.9", 30_000)) for leg in strangers()]
+        setup(wire, call)
+        hang_up(wire, call)
+        wire.now_ns += 12 * SECOND_NS
+        calls.append(call)
+    assert groups(wire) == [{leg.call_id for leg in call} for call in calls]
+
+
+# -- time and memory -------------------------------------------------------------------------------------------------
+
+
+def test_a_call_is_judged_when_its_last_leg_has_lingered() -> None:
+    near, far = b2bua()
+    wire = Wire()
+    setup(wire, [near, far])
+    hang_up(wire, [near])
+    wire.now_ns += 45 * SECOND_NS  # longer than the linger of the first leg
+    hang_up(wire, [far])
+    assert groups(wire) == one([near, far])
+
+
+def test_a_leg_that_comes_when_its_call_was_judged_is_announced() -> None:
+    legs = strangers(request_headers=("P-Charging-Vector: icid-value=1f2e3d4c",))
+    wire = Wire()
+    for leg in legs:
+        setup(wire, [leg])
+        hang_up(wire, [leg])
+        wire.now_ns += 60 * SECOND_NS
+    engine = wire.run()
+    assert [len(row["call_ids"]) for row in rows(engine.closer.calls)] == [1, 1]  # type: ignore[arg-type]  # a list
+    assert anomalies(engine)["correlation.late_leg"] == 1
+
+
+@pytest.mark.parametrize("size", [1, 5])
+@pytest.mark.parametrize("calls", [3, 50_000])
+def test_batches_do_not_show(size: int, calls: int) -> None:
+    wire, _ = _crowd(20)
+    limits = Limits(calls=calls)
+    assert groups(wire, rows=size, limits=limits) == groups(wire, limits=limits)
+
+
+def test_nothing_is_kept_of_calls_that_were_judged() -> None:
+    wire, _ = _crowd(20)
+    engine = wire.run()
+    correlator = engine.signalling._correlator  # its tables are what the test is about
+    assert not (correlator._traits or correlator._members or correlator._by_call_id or correlator._named_by)
+
+
+def test_legs_stand_in_path_order_by_their_vias() -> None:
+    """Seen in the wrong order (a vantage point with a slow clock): the Via lists give the right one."""
+    call_id = _id()
+    path = [("10.1.0.2", "10.0.0.11"), ("10.0.0.11", "10.0.0.1"), ("10.0.0.1", "10.0.0.13")]
+    legs = [Leg(a, b, call_id, vias=n) for n, (a, b) in enumerate(path, 1)]
+    wire = Wire()
+    setup(wire, [legs[2], legs[0], legs[1]])
+    (row,) = rows(wire.run().closer.calls)
+    assert [(leg["from"], leg["to"]) for leg in row["legs"]] == path  # type: ignore[attr-defined,index]  # a list of objects
