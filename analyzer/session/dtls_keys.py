@@ -30,14 +30,15 @@ class _Handshake:
 
 
 class DtlsMediaKeys:
-    """Keys by flow, those of `Limits.dtls_sessions` flows at most. `version` changes with what is known; `evicted`
-    counts flows and handshakes that bounds did not admit."""
+    """Keys by flow, those of `Limits.dtls_sessions` flows at most. `evicted` counts flows and handshakes that bounds
+    did not admit."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._flows: OrderedDict[_Flow, list[_Handshake]] = OrderedDict()
         self._at: dict[Address, dict[_Flow, None]] = {}
-        self.version = 0
+        self._version = 0
+        self._versions: dict[Address, int] = {}  # for each address in `_at`: when its flows changed last
         self.evicted = 0
 
     def learn(self, client: Address, server: Address, keys: SrtpKeys, position: int) -> None:
@@ -57,16 +58,26 @@ class DtlsMediaKeys:
             self.evicted += 1
             return
         known.append(_Handshake(position, client, keys))
-        self.version += 1
+        self._changed(flow)
 
     def _drop(self, flow: _Flow) -> None:
         del self._flows[flow]
+        self._changed(flow)
         for end in set(flow):
             flows = self._at.get(end, {})
             flows.pop(flow, None)
             if not flows:
                 self._at.pop(end, None)
-        self.version += 1
+                self._versions.pop(end, None)
+
+    def _changed(self, flow: _Flow) -> None:
+        self._version += 1
+        for end in flow:
+            self._versions[end] = self._version
+
+    def version(self, src: Address, dst: Address) -> tuple[int, int]:
+        """What changes whenever the keys that `keys` gives for two addresses may."""
+        return self._versions.get(src, 0), self._versions.get(dst, 0)
 
     def concerns(self, src: Address, dst: Address) -> bool:
         """Whether either address belongs to a flow with keys."""

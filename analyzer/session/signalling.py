@@ -144,6 +144,7 @@ class Signalling:
                 core_headers=any(name in names for name in _CORE_HEADERS),
                 asserted="p-asserted-identity" in names,
                 focus="isfocus" in contact.lower(),
+                request_id=f"{message.call_id} {message.first('cseq')}" if message.method == "REGISTER" else "",
             ),
         )
         if message.method == "REGISTER":

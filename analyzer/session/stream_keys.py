@@ -10,7 +10,7 @@ from analyzer.session.supplied_keys import SuppliedKeys
 
 
 class StreamKeys:
-    """The three sources as one. `position` and `version` as in `MediaKeys`."""
+    """The three sources as one. `position` as in `MediaKeys`."""
 
     def __init__(self, sdp: MediaKeys, supplied: SuppliedKeys, limits: Limits) -> None:
         self._limits = limits
@@ -23,10 +23,9 @@ class StreamKeys:
         """How many frames came before the one that is being read."""
         return self.sdp.position
 
-    @property
-    def version(self) -> int:
-        """Changes with what is known."""
-        return self.sdp.version + self.dtls.version
+    def version(self, src: Address, dst: Address) -> tuple[int, ...]:
+        """What changes whenever the keys that `keys` gives for two addresses may."""
+        return *self.sdp.version(src, dst), *self.dtls.version(src, dst)
 
     def concerns(self, src: Address, dst: Address, ssrc: int) -> bool:
         """Whether any key may concern a stream."""
