@@ -59,7 +59,7 @@ class _View:
     def __init__(self, limits: Limits) -> None:
         self.stream = FastStream((), limits)
         self.keys: list[MediaKey] = []
-        self.version = (-1, -1)  # of the keys
+        self.version: tuple[int, ...] = ()  # of the keys
         self.cut = 0
         self._numbers: dict[int, int] = {}  # of waiting packets: their place in the stream -> extended sequence number
 
