@@ -7,7 +7,7 @@ from analyzer.capture.sources import CaptureInfo
 from analyzer.core.severity import Severity, Verdict
 from analyzer.pipeline.engine import Engine
 from analyzer.pipeline.judge import Gathered
-from analyzer.pipeline.rows import Places, capture_id
+from analyzer.pipeline.places import Places, capture_id
 from analyzer.report.evidence import Need as ReportNeed
 from analyzer.report.model import (
     AnomalyRow,

@@ -8,9 +8,12 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.pipeline.judge import Judge
-from analyzer.pipeline.rows import Places, call_row, hop_row, stream_row
+from analyzer.pipeline.places import Places
+from analyzer.pipeline.rows import call_row, hop_row, stream_row
 from analyzer.report.redact import Redactor
 from analyzer.report.rows import encode_row
+from analyzer.session.binding import Tables
+from analyzer.session.call_floors import call_floors
 from analyzer.session.connections import ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.hops import HopFact, message_entity, signalling_hops
@@ -20,6 +23,7 @@ from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
 from analyzer.session.media_keys import KeyOrigin
+from analyzer.session.messaging import Messaging
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
@@ -70,6 +74,7 @@ class Closer:
         streams: StreamTable,
         connections: ConnectionTable,
         opened: Callable[[Secret, int], None],
+        messaging: Messaging,
     ) -> None:
         self._places = Places(sources)
         self._limits = limits
@@ -77,8 +82,9 @@ class Closer:
         self._redactor = redactor
         self._signalling = signalling
         self._streams = streams
-        self._connections = connections
         self._opened = opened
+        self._messaging = messaging
+        self._tables = Tables(connections.listening, connections.find, messaging, signalling.claims)
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
         self._calls = 0
@@ -98,7 +104,7 @@ class Closer:
             call_id = f"call-{self._calls}"
             sources = MediaSources(
                 self._streams.take,
-                self._connections.listening,
+                self._tables,
                 self._signalling.registrations,
                 placement,
                 self._streams.zrtp.between,
@@ -106,13 +112,15 @@ class Closer:
             media = media_hops(call, sources)
             facts += media.hops
             streams = media.streams
+            self._judge.note(media.anomalies)
         legs = {leg.ordinal: f"{call_id or 'dialog'}/leg-{leg.ordinal}" for leg in call.legs.values()}
         named = [(self._hop_id(), fact) for fact in facts]
         self._entities(call, call_id, legs, named, placement, post_decrypt)
         for hop_id, fact in named:
             self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places)))
         if call_id is not None:
-            row = call_row(call, call_id, legs, named, placement, self._places)
+            floors = call_floors(named, self._messaging.floors)
+            row = call_row(call, call_id, legs, named, placement, self._places, floors)
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
             self._write_stream(stream.record, stream)

@@ -19,6 +19,7 @@ from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.core.text import safe
+from analyzer.formats.msrp_uri import session_id
 from analyzer.net.decode import Decoder
 from analyzer.net.packets import SCTP, TCP, UDP, PacketBatch
 from analyzer.pipeline.closing import Closer
@@ -76,12 +77,12 @@ class Engine:
         self.streams = StreamTable(limits, self.verifier)
         self.judge = Judge(setup.rules, limits, self.ledger)
         self.redactor = Redactor(setup.reveal_identities)
+        self.messaging = Messaging(limits)
         self.closer = Closer(
             sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections,
-            setup.keyring.opened_media,
+            setup.keyring.opened_media, self.messaging,
         )  # fmt: skip
         sip = SipEvents(limits, self.signalling, self.ledger, self._close)
-        self.messaging = Messaging(limits)
         self.tcp = StreamHandler(limits, self.ledger, sip, self.messaging, self.connections, setup.keyring)
         self._media = MediaRows(self.streams)
         self.datagrams = DatagramHandler(
@@ -121,6 +122,8 @@ class Engine:
         for leg in call.legs.values():
             for message in leg.messages:
                 for media in message.sdp.media if message.sdp else ():
+                    if media.path:
+                        latest = max(latest, self.messaging.msrp_sessions.last_activity(session_id(media.path[-1])))
                     if media.ip is not None and media.port:
                         latest = max(latest, self.streams.last_activity(Address(media.ip, media.port)))
         return latest

@@ -6,7 +6,7 @@ first gives the message, later ones add evidence up to a bound.
 
 import dataclasses
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TypeVar
@@ -89,6 +89,10 @@ class Judge:
         self.notes: OrderedDict[str, Gathered] = OrderedDict()
         self.dropped = 0
         self.fresh: list[Gathered] = []  # not yet handed to a live view
+
+    def note(self, anomalies: Iterable[Anomaly]) -> None:
+        """Anomalies that only show when a call is judged."""
+        self._ledger.extend(anomalies)
 
     def judge(self, kind: str, entity: object, where: dict[str, str]) -> None:
         """Judges one entity by every rule of its kind."""

@@ -1,15 +1,14 @@
 """What the session layer found, as rows of the report."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from analyzer.capture.batch import Source
-from analyzer.core.cites import Cite
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
-from analyzer.report.evidence import Cite as ReportCite
+from analyzer.pipeline.messaging_rows import bfcp_rows, floor_rows, msrp_rows
+from analyzer.pipeline.places import Places
 from analyzer.report.evidence import Sighting
 from analyzer.report.traffic import Call, CallMedia, Hop, Leg, Link, Stream
+from analyzer.session.call_floors import CallFloor
 from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState
 from analyzer.session.media.record import StreamRecord
@@ -27,28 +26,6 @@ _WEAKEST_FIRST: tuple[str, ...] = (
 _GROUNDS: tuple[Evidence, ...] = (
     "none", "negotiated_only", "structural_only", "negotiated_and_structural", "keyed_verified",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where things are: captures and interfaces by source index."""
-
-    sources: Sequence[Source]
-
-    def cite(self, cite: Cite) -> ReportCite:
-        """A cite as the report writes it."""
-        source = self.sources[cite.source]
-        return ReportCite(capture_id(source.capture), source.interface, cite.frame, cite.offset, cite.length)
-
-    def sighting(self, first: Cite, last: Cite, packets: int) -> Sighting:
-        """One vantage point of a hop or stream."""
-        source = self.sources[first.source]
-        return Sighting(capture_id(source.capture), source.interface, None, first.frame, last.frame, packets)
-
-
-def capture_id(index: int) -> str:
-    """capture-1, ..."""
-    return f"capture-{index + 1}"
 
 
 def _known(value: str | Unknown) -> str | None:
@@ -106,8 +83,9 @@ def call_row(
     hops: list[tuple[str, HopFact]],
     placement: Placement,
     places: Places,
+    floors: Sequence[CallFloor] = (),
 ) -> Call:
-    """A call with its legs and the path of each medium."""
+    """A call with its legs, the path of each medium, its sessions and floors."""
     media: dict[str, list[tuple[str, MediaHop]]] = {}
     for hop_id, fact in hops:
         if isinstance(fact.entity, MediaHop):
@@ -153,6 +131,9 @@ def call_row(
             Link(link.kind, link.score, link.call_ids, tuple(places.cite(cite) for cite in link.cites))
             for link in call.links
         ),
+        msrp=msrp_rows(hops, places),
+        bfcp=bfcp_rows(hops, places),
+        floors=floor_rows(floors, places),
     )
 
 

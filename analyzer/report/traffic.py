@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from analyzer.report.evidence import Cite, Sighting
 from analyzer.report.keys import Handling, entry
+from analyzer.report.messaging import BfcpSession, Floor, MsrpSession
 from analyzer.report.words import LinkKind, Outcome, YesNoUnknown
 from analyzer.session.model.states import Evidence, HopState, KeyExchange, Plane, Scope, ScopeDetail, Termination
 
@@ -118,6 +119,9 @@ class Call:
     end_ns: int | None = entry("time of the last message", default=None)
     outcome: Outcome = entry("how the call ended", default="unknown")
     media: Sequence[CallMedia] = entry("one per medium", default=())
+    msrp: Sequence[MsrpSession] = entry("MSRP sessions, by hop", default=(), optional=True)
+    bfcp: Sequence[BfcpSession] = entry("BFCP sessions, by hop", default=(), optional=True)
+    floors: Sequence[Floor] = entry("floors that its BFCP shows", default=(), optional=True)
     links: Sequence[Link] = entry("what joins legs of different Call-IDs; empty: they have one", default=())
 
 

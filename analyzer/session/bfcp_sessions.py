@@ -178,7 +178,7 @@ class BfcpSessions:
                 found.append(Anomaly(TRANSACTION, message.cites, f"{message.name} with {number} before its answer"))
             self._keep(begun, number, message)
             return None
-        asked = answered.get(number) if number else None
+        asked = answered.get(number) if number or not session.reliable else None
         if asked is not None and (primitive in _ACKS or primitive in _MAY_ANSWER):
             del answered[number]
             if (asked.conference_id, asked.user_id) != (message.conference_id, message.user_id):

@@ -32,6 +32,7 @@ BFCP_IDS = define(
 )
 
 TCP, UDP = 6, 17
+_FILES = 32  # of one m-line
 MsrpGrounds = Literal["path", "session_id", "address"]
 BfcpGrounds = Literal["identifiers", "address"]
 FindConnections = Callable[[Address, int], list[Connection]]
@@ -121,6 +122,17 @@ def _by_address(last: Negotiation, find: FindConnections) -> list[Connection]:
                 if not peers or peers & {connection.src.ip, connection.dst.ip}:
                     found[connection.ordinal] = connection
     return [found[ordinal] for ordinal in sorted(found)]
+
+
+def files(negotiations: Sequence[Negotiation]) -> tuple[tuple[str, str], ...]:
+    """The files an m-line describes (RFC 5547 6): a=file-selector, and which end sends them by its direction."""
+    found: dict[str, str] = {}
+    for negotiation in negotiations:
+        offer = negotiation.offer
+        if offer.file_selector and len(found) < _FILES:
+            sender = {"sendonly": "offerer", "recvonly": "answerer"}.get(offer.direction, "unknown")
+            found.setdefault(offer.file_selector, sender)
+    return tuple(found.items())
 
 
 # -- MSRP ------------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from analyzer.core.addresses import ip_text
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Unknown
+from analyzer.session.binding import BoundBfcp, BoundMsrp
 from analyzer.session.carrier import confidentiality, integrity, weakest
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.model.media import MediaHop
@@ -36,6 +37,8 @@ class HopFact:
     negotiated: str = ""
     observed: str = ""
     grounds: tuple[str, ...] = ()
+    sessions: tuple[BoundMsrp | BoundBfcp, ...] = ()  # that run on it
+    files: tuple[tuple[str, str], ...] = ()  # a=file-selector values, and the end that sends: offerer, answerer
 
 
 def named(placement: Placement, ip: int, port: int | None = None) -> str:

@@ -7,11 +7,12 @@ addresses share one hop: what stands between them only relays.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from analyzer.core.addresses import Address, parse_ip
+from analyzer.core.addresses import Address
+from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
-from analyzer.core.numbers import decimal
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Codec, Media
+from analyzer.session.binding import Bound, Tables, bind, files
 from analyzer.session.connections import Connection
 from analyzer.session.descriptions import medium_name
 from analyzer.session.hops import HopFact, Seen, named
@@ -35,7 +36,6 @@ from analyzer.session.registrations import Registrations
 from analyzer.session.stream_protection import connection_protection
 
 TakeStreams = Callable[[Address, int, int], list[StreamRecord]]
-FindConnections = Callable[[Address, int], list[Connection]]
 Between = Callable[[Address, Address], bool]
 _EARLY_NS = 1_000_000_000  # media may reach the tap this long before the message that announced it
 _OPEN_END = 1 << 63  # a call whose end was not seen has all the media that still comes
@@ -66,10 +66,11 @@ class ClaimedStream:
 
 @dataclass(frozen=True, slots=True)
 class MediaHops:
-    """The media hops of a call, and the streams they claim."""
+    """The media hops of a call, the streams they claim, what in their sessions departs from the SDP."""
 
     hops: tuple[HopFact, ...]
     streams: tuple[ClaimedStream, ...]
+    anomalies: tuple[Anomaly, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class MediaSources:
     """Where a call's packets are looked up."""
 
     take: TakeStreams
-    connections: FindConnections
+    tables: Tables
     registrations: Registrations
     placement: Placement
     zrtp: Between
@@ -86,6 +87,7 @@ class MediaSources:
 def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
     """Every media hop of a call, in the order in which its descriptions appeared."""
     hops: list[HopFact] = []
+    anomalies: list[Anomaly] = []
     claimed: dict[int, ClaimedStream] = {}
     for candidate in _candidates(call):
         if candidate.first.is_rtp:
@@ -93,8 +95,10 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
             claimed |= {stream.record.ordinal: stream for stream in streams}
             hops.append(fact)
         else:
-            hops.append(_connection_hop(candidate, sources))
-    return MediaHops(tuple(hops), tuple(claimed.values()))
+            fact, bound = _connection_hop(call, candidate, sources)
+            hops.append(fact)
+            anomalies += bound.anomalies
+    return MediaHops(tuple(hops), tuple(claimed.values()), tuple(anomalies))
 
 
 def _candidates(call: CallState) -> list[_Candidate]:
@@ -246,33 +250,11 @@ def _negotiated_text(last: Negotiation, facts: Facts) -> str:
 # -- connections: MSRP, BFCP and others -------------------------------------------------------------------------------
 
 
-def _listening(media: Media | None) -> list[Address]:
-    """Where an end of a connection-oriented medium may listen: its path URIs (RFC 4975), its c= and m= lines."""
-    if media is None:
-        return []
-    found = [address] if (address := rtp_address(media)) is not None else []
-    for uri in media.path:
-        place = uri.partition("://")[2].partition("/")[0].partition(";")[0].rpartition("@")[2]
-        host, _, port_text = place.rpartition(":")
-        ip, port = parse_ip(host), decimal(port_text, 5)
-        if ip is not None and port:
-            found.append(Address(ip, port))
-    return found
-
-
-def _connection_hop(candidate: _Candidate, sources: MediaSources) -> HopFact:
+def _connection_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> tuple[HopFact, Bound]:
     last = candidate.negotiations[-1]
-    ours, theirs = _listening(last.offer), _listening(last.answer)
-    own_ips = {a.ip for a in ours} | ({last.offer.ip} if last.offer.ip is not None else set())
-    their_ips = {a.ip for a in theirs} | ({last.answer.ip} if last.answer and last.answer.ip is not None else set())
-    protocol = 17 if last.offer.proto.upper().startswith("UDP") else 6
-    found: dict[int, Connection] = {}
-    for ends, peers in ((ours, their_ips), (theirs, own_ips)):
-        for end in ends:
-            for connection in sources.connections(end, protocol):
-                if not peers or peers & {connection.src.ip, connection.dst.ip}:
-                    found[connection.ordinal] = connection
-    connections = [found[ordinal] for ordinal in sorted(found)]
+    first_ns, last_ns = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
+    bound = bind(candidate.negotiations, call.call_ids or (call.call_id,), first_ns, last_ns, sources.tables)
+    connections = bound.connections
     protection = connection_protection(medium_name(candidate.first), connections, last)
     facts = Facts(
         agreed="unknown" if last.answer is None else "secure" if last.answer.tls else "clear",
@@ -289,7 +271,17 @@ def _connection_hop(candidate: _Candidate, sources: MediaSources) -> HopFact:
             )
     observed = "+".join(dict.fromkeys(c.protocol for c in connections if c.protocol))
     text = last.answer.proto if last.answer else f"{last.offer.proto} offered, no answer seen"
-    return HopFact(entity, tuple(leg.ordinal for leg in candidate.legs), tuple(seen.values()), text, observed)
+    legs = tuple(leg.ordinal for leg in candidate.legs)
+    return HopFact(
+        entity,
+        legs,
+        tuple(seen.values()),
+        text,
+        observed,
+        (),
+        (*bound.msrp, *bound.bfcp),
+        files(candidate.negotiations),
+    ), bound
 
 
 # -- the entity ----------------------------------------------------------------------------------------------------

@@ -101,6 +101,10 @@ class MsrpSessions:
         """The sessions one of whose ends has this session id, on whatever hop."""
         return tuple(self._by_id.get(identifier, {}).values())
 
+    def last_activity(self, identifier: str) -> int:
+        """Time of the latest message of a session with this id, 0 where there is none."""
+        return max((session.last.ts_ns for session in self.with_id(identifier)), default=0)
+
     def take(self, message: MsrpMessage, carrier: Carrier) -> list[Anomaly]:
         """Takes a message that was not seen before; says what is wrong with it in its session."""
         found: list[Anomaly] = []

@@ -12,6 +12,7 @@ from analyzer.formats.uri import host_port
 from analyzer.protocols.sip.message import Message
 from analyzer.session.bodies import bodies_of
 from analyzer.session.carrier import Carrier
+from analyzer.session.claims import Claims
 from analyzer.session.correlation import Correlator, NodeOf
 from analyzer.session.inference import Facts, Observations
 from analyzer.session.joining import joined
@@ -60,6 +61,7 @@ class Signalling:
         self.calls = CallTable(limits)
         self._correlator = Correlator(limits, correlation_headers)
         self.keys = MediaKeys(limits)
+        self.claims = Claims(limits)
         self.counts = SipCounts()
         self.registrations = Registrations()
         self.observations = Observations()
@@ -89,6 +91,7 @@ class Signalling:
         self._observe(message, carrier)
         if sdp is not None and not filed.retransmission:
             self.keys.describe(filed.call_id, sdp, filed.cites)
+            self.claims.describe(filed.call_id, sdp)
         call, _, evicted = self.calls.add(filed)
         if filed.bodies.roster is not None and not filed.retransmission:
             anomalies += call.notify(filed)
