@@ -88,6 +88,16 @@ class Redactor:
 
     def text(self, value: str) -> str:
         """Free text that may quote the wire: safe, without secrets, identities replaced, cut at `TEXT_LIMIT`."""
+        shown = self._texts.get(value)
+        if shown is None:
+            shown = self._text(value)
+            if len(value) <= _SHORT:
+                if len(self._texts) >= _REMEMBERED:
+                    self._texts.clear()
+                self._texts[value] = shown
+        return shown
+
+    def _text(self, value: str) -> str:
         shown = scrub(clean(value[:_LONGEST]))
         if len(value) > _LONGEST:
             shown = shown.rpartition(" ")[0]  # the cut may have split an identity: its beginning goes too
@@ -148,16 +158,12 @@ class Redactor:
             shown = self._plain.get(value)
             if shown is None:
                 shown = scrub(clean(value))
-                if len(self._plain) < _REMEMBERED:
-                    self._plain[value] = shown = value if shown == value else shown
+                if len(self._plain) >= _REMEMBERED:
+                    self._plain.clear()
+                self._plain[value] = shown = value if shown == value else shown
             return shown
         if how is Handling.TEXT:
-            shown = self._texts.get(value)
-            if shown is None:
-                shown = self.text(value)
-                if len(value) <= _SHORT and len(self._texts) < _REMEMBERED:
-                    self._texts[value] = shown
-            return shown
+            return self.text(value)
         if how is Handling.IDENTITY:
             return self.identity(value)
         return self.call_id(value)

@@ -20,7 +20,7 @@ def encode_row(row: Any) -> bytes:
 
     It is what json.dumps makes of `to_tree(row)`, each string scrubbed, without building the tree.
     """
-    return _value(row).encode("utf-8")
+    return encode_value(row).encode("utf-8")
 
 
 def _quoted(text: str) -> str:
@@ -30,7 +30,8 @@ def _quoted(text: str) -> str:
 _remembered = lru_cache(maxsize=4_096)(_quoted)
 
 
-def _value(value: Any) -> str:
+def encode_value(value: Any) -> str:
+    """A report value of any kind as JSON; a string cleaned and scrubbed."""
     kind = type(value)
     if kind is str:
         return _remembered(value) if len(value) <= _SHORT else _quoted(value)
@@ -41,16 +42,16 @@ def _value(value: Any) -> str:
     if kind is bool:
         return "true" if value else "false"
     if kind is tuple or kind is list:
-        return "[" + ",".join([_value(item) for item in value]) + "]" if value else "[]"
+        return "[" + ",".join([encode_value(item) for item in value]) + "]" if value else "[]"
     if isinstance(value, str):
         return _quoted(str(value))
     if isinstance(value, float):
         return repr(float(value)) if math.isfinite(value) else "null"
     if isinstance(value, Mapping):
-        shown = dict(sorted([(clean(key), _value(item)) for key, item in value.items()]))
+        shown = dict(sorted([(clean(key), encode_value(item)) for key, item in value.items()]))
         return "{" + ",".join([f"{_quoted(key)}:{item}" for key, item in shown.items()]) + "}"
     if isinstance(value, Sequence):
-        return "[" + ",".join([_value(item) for item in value]) + "]"
+        return "[" + ",".join([encode_value(item) for item in value]) + "]"
     get, fields = _fields(cast("Hashable", kind))
     members = []
     for item, (key, omit_at) in zip(get(value), fields, strict=True):
@@ -60,7 +61,7 @@ def _value(value: Any) -> str:
         if kind is str and len(item) <= _SHORT:
             members.append(key + _remembered(item))
         else:
-            members.append(key + (str(item) if kind is int else _value(item)))
+            members.append(key + (str(item) if kind is int else encode_value(item)))
     return "{" + ",".join(members) + "}"
 
 
