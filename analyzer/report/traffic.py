@@ -119,10 +119,10 @@ class Call:
     end_ns: int | None = entry("time of the last message", default=None)
     outcome: Outcome = entry("how the call ended", default="unknown")
     media: Sequence[CallMedia] = entry("one per medium", default=())
-    msrp: Sequence[MsrpSession] = entry("MSRP sessions, by hop", default=(), optional=True)
-    bfcp: Sequence[BfcpSession] = entry("BFCP sessions, by hop", default=(), optional=True)
-    floors: Sequence[Floor] = entry("floors that its BFCP shows", default=(), optional=True)
     links: Sequence[Link] = entry("what joins legs of different Call-IDs; empty: they have one", default=())
+    msrp: Sequence[MsrpSession] = entry("MSRP sessions, by hop", default=())
+    bfcp: Sequence[BfcpSession] = entry("BFCP sessions, by hop", default=())
+    floors: Sequence[Floor] = entry("floors that its BFCP shows", default=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ CONTRACT = {
     "SipCounts": "messages requests responses retransmissions malformed +call_ids",
     "MsrpCounts": "sessions requests responses messages_reassembled",
     "BfcpCounts": "sessions primitives",
-    "Call": "id call_ids legs conference participants start_ns end_ns outcome media +links",
+    "Call": "id call_ids legs conference participants start_ns end_ns outcome media +links +msrp +bfcp +floors",
     "CallMedia": "medium path protection assurance exposed caveats",
     "Conference": "id focus uri legs participants floors weakest caveats",
     "Participant": "identity asserted anonymous outcome",
