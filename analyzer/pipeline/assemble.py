@@ -24,6 +24,7 @@ from analyzer.report.rows import Rows
 from analyzer.report.traffic import (
     BfcpCounts,
     Call,
+    DataChannel,
     Hop,
     Key,
     MsrpCounts,
@@ -210,6 +211,10 @@ def _tls(connections: Sequence[Connection]) -> list[TlsConnection]:
                     decrypted=connection.decrypted,
                     certificates=connection.certificate_hashes(),
                     carries=connection.inner or None,
+                    channels=tuple(
+                        DataChannel(stream, label, protocol)
+                        for stream, (label, protocol) in connection.channels.items()
+                    ),
                 )
             )
     return rows

@@ -90,7 +90,7 @@ class Engine:
         self._media = MediaRows(self.streams)
         self.datagrams = DatagramHandler(
             limits, self.ledger, sip, self.messaging, self.connections, self.streams.zrtp, self._media.relay,
-            setup.keyring, self.keys,
+            setup.keyring, self.keys, self.signalling.claims,
         )  # fmt: skip
         self._placed = Placement(setup.topology or Topology())
         self._now_ns = 0

@@ -205,6 +205,15 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class DataChannel:
+    """A WebRTC data channel, as it was opened (RFC 8832)."""
+
+    stream: int = entry("SCTP stream")
+    label: str = entry("label", handling=Handling.TEXT, default="")
+    protocol: str = entry("subprotocol: msrp, bfcp, ...", handling=Handling.TEXT, default="")
+
+
+@dataclass(frozen=True, slots=True)
 class TlsConnection:
     """One TLS or DTLS connection."""
 
@@ -219,6 +228,7 @@ class TlsConnection:
     decrypted: bool = entry("application data was opened", default=False)
     certificates: Sequence[str] = entry("SHA-256 of each certificate seen, hexadecimal", default=())
     carries: str | None = entry("protocol inside: sip, msrp, bfcp, ...; null: unknown", default=None)
+    channels: Sequence[DataChannel] = entry("WebRTC data channels inside, where opened", default=())
 
 
 @dataclass(frozen=True, slots=True)
