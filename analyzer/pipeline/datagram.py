@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from analyzer.core.addresses import Endpoints
 from analyzer.core.cites import Cite
+from analyzer.session.carrier import Ipsec
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +12,8 @@ class Datagram:
     """A UDP payload, as captured or as a relay carried it.
 
     `missing` bytes behind `payload` were cut off by the snap length. `cites` are the frames of its fragments, one at
-    least. `ip_id` is that of the packet on the wire. `depth` counts the relays it was taken out of.
+    least. `ip_id` is that of the packet on the wire. `depth` counts the relays and associations it was taken out of;
+    `ipsec` is what ESP did around it.
     """
 
     vantage: int
@@ -21,3 +23,4 @@ class Datagram:
     ip_id: int
     cites: tuple[Cite, ...]
     depth: int = 0
+    ipsec: Ipsec | None = None
