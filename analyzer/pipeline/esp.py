@@ -95,7 +95,7 @@ class EspHandler:
             self._datagrams.carried(
                 Datagram(
                     packet.vantage, ends, read.payload, read.missing, ip.ip_id, packet.cites,
-                    packet.depth + 1, inner.ipsec,
+                    packet.depth + 1, ipsec=inner.ipsec,
                 )
             )  # fmt: skip
 

@@ -10,7 +10,7 @@ from analyzer.core.unknown import Unknown
 from analyzer.session.model.states import Evidence, SipState, YesNo
 
 _CLEAR: dict[str, SipState] = {"udp": "clear_udp", "tcp": "clear_tcp", "sctp": "clear_tcp", "ws": "ws_clear"}
-_PROTECTED: dict[str, SipState] = {"tls": "tls_enc", "wss": "wss", "tls_null": "tls_null"}
+_PROTECTED: dict[str, SipState] = {"tls": "tls_enc", "dtls": "tls_enc", "wss": "wss", "tls_null": "tls_null"}
 _ENCRYPTED: frozenset[SipState] = frozenset({"esp_enc", "tls_enc", "wss", "tunnel_opaque"})
 _ESP: frozenset[SipState] = frozenset({"esp_enc", "esp_null_auth"})
 _INTEGRITY_ONLY: frozenset[SipState] = frozenset({"esp_null_auth", "tls_null"})
@@ -49,8 +49,8 @@ class Ipsec:
 class Carrier:
     """One sighting's way: who sent to whom, over what, seen where.
 
-    `transport` is udp, tcp, sctp, ws, tls or wss; `ipsec` is what ESP did around it, None without ESP; `ip_id` is the
-    IPv4 identification of a datagram, -1 where there is none.
+    `transport` is udp, tcp, sctp, ws, tls, dtls or wss; `ipsec` is what ESP did around it, None without ESP; `ip_id` is
+    the IPv4 identification of a datagram, -1 where there is none.
     """
 
     vantage: int
