@@ -73,11 +73,11 @@ class Engine:
         self.streams = StreamTable(limits, self.verifier)
         self.judge = Judge(setup.rules, limits, self.ledger)
         self.redactor = Redactor(setup.reveal_identities)
+        self.messaging = Messaging(limits)
         self.closer = Closer(
-            sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections
+            sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections, self.messaging
         )
         sip = SipEvents(limits, self.signalling, self.ledger, self._close)
-        self.messaging = Messaging(limits)
         self.tcp = StreamHandler(limits, self.ledger, sip, self.messaging, self.connections, setup.keyring)
         self._media = MediaRows(self.streams)
         self.datagrams = DatagramHandler(
