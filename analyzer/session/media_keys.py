@@ -56,8 +56,8 @@ _Place = tuple[str, int]  # Call-ID and position of the m-line
 class MediaKeys:
     """Keys by the addresses that their descriptions name.
 
-    `position` is how many frames came before the one that is being read; `version` changes with what
-    is known; `evicted` counts descriptions that bounds did not admit.
+    `position` is how many frames came before the one that is being read; `evicted` counts descriptions that bounds
+    did not admit.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -65,7 +65,8 @@ class MediaKeys:
         self._media: OrderedDict[_Place, _Medium] = OrderedDict()
         self._at: dict[Address, dict[_Place, None]] = {}
         self.position = 0
-        self.version = 0
+        self._version = 0
+        self._versions: dict[Address, int] = {}  # for each address in `_at`: when its media changed last
         self.evicted = 0
 
     def describe(self, call_id: str, session: Session, cites: tuple[Cite, ...]) -> None:
@@ -94,7 +95,7 @@ class MediaKeys:
             return
         medium.descriptions.append(description)
         self._at.setdefault(description.address, {})[place] = None
-        self.version += 1
+        self._changed(medium)
 
     def forget(self, call_id: str, media: int) -> None:
         """Lets the first `media` m-lines of a call go."""
@@ -103,13 +104,24 @@ class MediaKeys:
                 self._drop((call_id, index))
 
     def _drop(self, place: _Place) -> None:
-        for description in self._media.pop(place).descriptions:
+        medium = self._media.pop(place)
+        self._changed(medium)
+        for description in medium.descriptions:
             places = self._at.get(description.address)
             if places is not None:
                 places.pop(place, None)
                 if not places:
                     del self._at[description.address]
-        self.version += 1
+                    del self._versions[description.address]
+
+    def _changed(self, medium: _Medium) -> None:
+        self._version += 1
+        for description in medium.descriptions:
+            self._versions[description.address] = self._version
+
+    def version(self, src: Address, dst: Address) -> tuple[int, int]:
+        """What changes whenever the keys that `keys` gives for two addresses may."""
+        return self._versions.get(src, 0), self._versions.get(dst, 0)
 
     def concerns(self, src: Address, dst: Address) -> bool:
         """Whether either address belongs to a medium with keys."""

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.core.addresses import Address, Endpoints
+from analyzer.crypto.srtp.fast import Prepared
+from analyzer.crypto.srtp.stream import PacketColumns
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.session.media.statistics import SAMPLE
 from analyzer.session.media.trail import LOW, lots
@@ -103,6 +105,7 @@ class Groups:
         self._lots = lots(ts)
         self.jitter = self._jitter(ts, arrival, edges, count)
         self.keys = self._keys(packets, edges)
+        self.prepared: Prepared | None = None
         self.in_row_order: list[int] = np.argsort(self._order_rows[edges], kind="stable").tolist()
 
     def _payload_sizes(self, packets: PacketBatch) -> I64:
@@ -153,6 +156,17 @@ class Groups:
         at = np.flatnonzero(self._lots < LOW)
         groups = np.searchsorted(self._edges, at, "right") - 1
         return zip(groups.tolist(), self._lots[at].tolist(), self._order_rows[at].tolist(), strict=True)
+
+    def span(self, index: int) -> tuple[int, int]:
+        """Where a group begins and ends among the sorted rows."""
+        start = self._edges[index]
+        return start, start + self.count[index]
+
+    def prepare(self, packets: PacketBatch) -> Prepared:
+        """All packets, group behind group, ready for being opened."""
+        if self.prepared is None:
+            self.prepared = Prepared(PacketColumns(packets.buffer.data, self._starts, self._lengths))
+        return self.prepared
 
     def relative(self, index: int) -> I64:
         """Extended sequence numbers of a group relative to its first."""

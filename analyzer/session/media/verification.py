@@ -6,6 +6,7 @@ by extended sequence number. A packet whose key is not known yet waits for it, w
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +16,9 @@ from analyzer.core.addresses import Endpoints
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
-from analyzer.crypto.srtp.fast import FastStream
+from analyzer.crypto.srtp.fast import FastStream, Prepared
 from analyzer.crypto.srtp.reasons import Reason
-from analyzer.net.packets import U8, PacketBatch
+from analyzer.net.packets import PacketBatch
 from analyzer.session.media.columns import Groups
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media_keys import MediaKey, MediaKeys
@@ -25,7 +26,6 @@ from analyzer.session.media_keys import MediaKey, MediaKeys
 I64 = npt.NDArray[np.int64]
 KEY_LATE = "key_late"
 _END = 1 << 62
-_DENSE = 512  # bytes of buffer a packet up to which a copy of all pays
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class _View:
     def __init__(self, limits: Limits) -> None:
         self.stream = FastStream((), limits)
         self.keys: list[MediaKey] = []
-        self.version = -1
+        self.version = (-1, -1)  # of the keys
         self.cut = 0
         self._numbers: dict[int, int] = {}  # of waiting packets: their place in the stream -> extended sequence number
 
@@ -73,10 +73,10 @@ class _View:
             opened.add(extended, extended)
         reopened.clear()
 
-    def open(self, numbers: Sequence[int], packets: list[bytes], opened: Ranges, refused: Ranges) -> None:
+    def open(self, numbers: Sequence[int], packets: Prepared, at: int, opened: Ranges, refused: Ranges) -> None:
         stream = self.stream.stream
         first, before = stream.given, stream.counts.failed
-        results = self.stream.unprotect_many(packets)
+        results = self.stream.verify_many(packets, at, at + len(numbers))
         if stream.counts.failed == before and not stream.reopened:
             if isinstance(numbers, range):
                 opened.add(numbers[0], numbers[-1])
@@ -177,7 +177,6 @@ class Verifier:
         self._streams: dict[int, _Stream] = {}
         self._noted: dict[int, list[_Noted]] = {}
         self._endpoints: dict[int, Endpoints] = {}
-        self._copied: tuple[U8, bytes] | None = None
         self.batch_position = 0
 
     def note(
@@ -194,7 +193,6 @@ class Verifier:
             self._flush(ordinal)
         self._noted.clear()
         self._endpoints.clear()
-        self._copied = None
 
     def close(self, ordinal: int, endpoints: Endpoints, sighted: int) -> Verification | None:
         """A stream has ended: what its keys say of it. `sighted` counts its packets at all vantage points."""
@@ -224,46 +222,38 @@ class Verifier:
 
     def _group(self, stream: _Stream, item: _Noted) -> None:
         src, dst = stream.endpoints.src, stream.endpoints.dst
-        rows = item.groups.rows(item.at)
-        numbers: Sequence[int] = range(item.base, item.base + len(rows))
+        first, last = item.groups.span(item.at)
+        numbers: Sequence[int] = range(item.base, item.base + last - first)
         if not item.groups.contiguous[item.at]:
             numbers = (item.base + item.groups.relative(item.at)).tolist()
         view = stream.views.get(item.vantage)
-        edges, later = [0], False
-        if view is None or view.version != self._keys.version:
-            positions = item.packets.row[rows].astype(np.int64) + item.position
-            cuts = self._keys.changes(src, dst, int(positions[0]))
-            edges += np.searchsorted(positions, cuts).tolist()
-            later = bool(cuts) and cuts[-1] > int(positions[-1])
-        for start, end in zip(edges, [*edges[1:], len(rows)], strict=True):
+        version = self._keys.version(src, dst)
+        if view is not None and view.version == version:
+            self._open(stream, view, item, first, numbers)
+            return
+        positions = item.packets.row[item.groups.rows(item.at)].astype(np.int64) + item.position
+        cuts = self._keys.changes(src, dst, int(positions[0]))
+        edges = [0, *np.searchsorted(positions, cuts).tolist()]
+        for start, end in zip(edges, [*edges[1:], last - first], strict=True):
             if start == end:
                 continue
-            if view is None or view.version != self._keys.version:
-                keys = self._keys.keys(src, dst, item.position + int(item.packets.row[rows[start]]))
-                if keys is None and view is None:
-                    continue
-                if view is None:
-                    view = stream.views[item.vantage] = _View(self._limits)
-                view.learn(keys or (), self._limits.srtp_keys, stream.opened)
-            self._open(stream, view, item.packets, rows[start:end], numbers[start:end])
-        if view is not None and not later:
-            view.version = self._keys.version
+            keys = self._keys.keys(src, dst, int(positions[start]))
+            if keys is None and view is None:
+                continue
+            if view is None:
+                view = stream.views[item.vantage] = _View(self._limits)
+            view.learn(keys or (), self._limits.srtp_keys, stream.opened)
+            self._open(stream, view, item, first + start, numbers[start:end])
+        if view is not None and not (cuts and cuts[-1] > int(positions[-1])):
+            view.version = version
 
-    def _open(self, stream: _Stream, view: _View, packets: PacketBatch, rows: I64, numbers: Sequence[int]) -> None:
-        whole = packets.missing[rows] == 0
-        if not whole.all():
-            view.cut += len(rows) - int(whole.sum())
-            rows, numbers = rows[whole], [n for n, kept in zip(numbers, whole.tolist(), strict=True) if kept]
-        if len(rows):
-            memory = self._contents(packets)
-            starts, lengths = packets.payload_start[rows], packets.payload_length[rows]
-            spans = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
-            view.open(numbers, [bytes(memory[start:end]) for start, end in spans], stream.opened, stream.refused)
-
-    def _contents(self, packets: PacketBatch) -> bytes | memoryview:
-        """The batch's buffer; where many packets are to be taken out of it, as bytes, which are sliced faster."""
-        if len(packets) * _DENSE < packets.buffer.size:
-            return packets.buffer.data
-        if self._copied is None or self._copied[0] is not packets.buffer:
-            self._copied = (packets.buffer, packets.buffer.tobytes())
-        return self._copied[1]
+    def _open(self, stream: _Stream, view: _View, item: _Noted, first: int, numbers: Sequence[int]) -> None:
+        """Opens packets of a group, without those that the capture cut short."""
+        rows = item.groups.rows(item.at)
+        start = first - item.groups.span(item.at)[0]
+        cut = np.flatnonzero(item.packets.missing[rows[start : start + len(numbers)]])
+        view.cut += len(cut)
+        prepared = item.groups.prepare(item.packets)
+        for begin, end in pairwise([-1, *cut.tolist(), len(numbers)]):
+            if end - begin > 1:
+                view.open(numbers[begin + 1 : end], prepared, first + begin + 1, stream.opened, stream.refused)
