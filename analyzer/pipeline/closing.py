@@ -7,6 +7,7 @@ from analyzer.capture.batch import Source
 from analyzer.core.addresses import Address
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
+from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.rows import Places, call_row, hop_row, stream_row
@@ -21,12 +22,14 @@ from analyzer.session.media.evidence import classify, plausible
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
+from analyzer.session.media_keys import KeyOrigin
 from analyzer.session.messaging import Messaging
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
 from analyzer.session.placement import Placement
 from analyzer.session.signalling import Signalling
+from analyzer.session.stream_keys import StreamKeys
 
 _ALL = 1 << 62  # a position behind every frame
 
@@ -42,11 +45,17 @@ class ClosedCall:
 
 
 @dataclass(slots=True)
-class SdesKey:
-    """A master key from SDP that opened packets."""
+class UsedKey:
+    """A master key that opened packets: where it comes from, and the message that named it."""
 
+    origin: KeyOrigin
     cites: tuple[Cite, ...]
     opened: int = 0
+
+
+_VERIFIED: dict[KeyOrigin, str] = {
+    "sdes": "srtp_sdes", "dtls-srtp": "srtp_dtls", "srtp-master": "srtp_unknown_keying",
+}  # fmt: skip
 
 
 def _lines(call: CallState) -> int:
@@ -68,6 +77,8 @@ class Closer:
         streams: StreamTable,
         connections: ConnectionTable,
         messaging: Messaging,
+        keys: StreamKeys,
+        opened: Callable[[Secret, int], None],
     ) -> None:
         self._places = Places(sources)
         self._limits = limits
@@ -77,6 +88,8 @@ class Closer:
         self._streams = streams
         self._connections = connections
         self._messaging = messaging
+        self._keys = keys
+        self._opened = opened
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
         self._calls = 0
@@ -84,7 +97,7 @@ class Closer:
         self.calls: list[bytes] = []
         self.hops: list[bytes] = []
         self.stream_rows: list[bytes] = []
-        self.sdes: dict[str, SdesKey] = {}  # by the name the report has for it
+        self.used: dict[str, UsedKey] = {}  # by the name the report has for it
 
     def close(self, call: CallState, placement: Placement, post_decrypt: frozenset[int]) -> None:
         """Judges a call and writes its rows."""
@@ -120,9 +133,9 @@ class Closer:
         if self.watch is not None:
             self.watch(ClosedCall(call_id, call, named, placement))
 
-    def _contexts(self, src: Address, dst: Address) -> list[SrtpContext]:
-        """What opens packets between two addresses, all that is known of it."""
-        return [key.context for key in self._signalling.keys.keys(src, dst, _ALL) or ()]
+    def _contexts(self, src: Address, dst: Address, ssrc: int) -> list[SrtpContext]:
+        """What may open the packets of a stream, all that is known of it."""
+        return [key.context for key in self._keys.keys(src, dst, ssrc, _ALL) or ()]
 
     def _hop_id(self) -> str:
         self._hops += 1
@@ -189,15 +202,17 @@ class Closer:
                 evidence = classify(record, {})
                 state = {"rtp": "clear", "srtp": "srtp_unknown_keying"}.get(evidence.observed, "unknown")
                 if record.verification is not None and record.verification.authenticated:
-                    state = "srtp_sdes"
+                    state = _VERIFIED[record.verification.origin]
                 self._write_stream(record, ClaimedStream(record, evidence, state, None))  # type: ignore[arg-type]  # a hop state
 
     def _count_key(self, record: StreamRecord) -> None:
         verified = record.verification
         if verified is None or verified.key is None:
             return
-        used = self.sdes.setdefault(self._redactor.key(verified.key), SdesKey(verified.cites))
+        named = self._redactor.key(verified.key)
+        used = self.used.setdefault(named, UsedKey(verified.origin, verified.cites))
         used.opened += verified.decrypted
+        self._opened(verified.key, verified.decrypted)
 
     def _write_stream(self, record: StreamRecord, claimed: ClaimedStream) -> None:
         if record.ordinal in self._written:

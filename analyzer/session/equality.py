@@ -12,7 +12,7 @@ from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.trail import Match, Packet, match
 from analyzer.session.scope import Equality, PathHop
 
-FindContexts = Callable[[Address, Address], Sequence[SrtpContext]]
+FindContexts = Callable[[Address, Address, int], Sequence[SrtpContext]]
 SameMessages = Callable[[tuple[Address, Address], tuple[Address, Address]], int]
 _STREAMS = 8  # of one hop that are compared, those with most packets
 
@@ -67,7 +67,7 @@ class Comparer:
             return self._sent(record)
         known = self._opened.get(record.ordinal)
         if known is None:
-            contexts = self._contexts(record.endpoints.src, record.endpoints.dst)
+            contexts = self._contexts(record.endpoints.src, record.endpoints.dst, record.ssrc)
             known = self._opened[record.ordinal] = record.trail.opened(contexts, self._limits)
         return known
 

@@ -48,8 +48,7 @@ def test_protection_ends_at_the_access_edge_and_that_is_proven(shared: object, n
     for hop in hops:
         expected = "e2ae" if {hop["from"], hop["to"]} & marked(name) else detail
         assert (hop["scope"], hop["scope_detail"]) == ("e2ae", expected)
-        if name != "e2ae-dtls":
-            assert hop["termination"] == "proven_by_payload"
+        assert hop["termination"] == "proven_by_payload"
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -59,8 +58,7 @@ def test_protection_from_end_to_end(shared: object, name: str) -> None:
     for hop in hops:
         assert hop["scope"] == "e2e"
         assert hop["scope_detail"] == ("e2e" if hop["medium"] == "audio" else "e2e_tls")
-        if name != "e2e-dtls":
-            assert hop["termination"] == "proven_by_keys"
+        assert hop["termination"] == "proven_by_keys"
 
 
 def test_nothing_is_protected_on_any_hop(shared: object) -> None:
