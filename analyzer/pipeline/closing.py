@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from analyzer.capture.batch import Source
+from analyzer.core.addresses import Address
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
+from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.places import Places
 from analyzer.pipeline.rows import call_row, hop_row, stream_row
@@ -17,6 +19,7 @@ from analyzer.session.binding import Tables
 from analyzer.session.call_floors import call_floors
 from analyzer.session.connections import ConnectionTable
 from analyzer.session.descriptions import descriptions
+from analyzer.session.equality import Comparer
 from analyzer.session.hops import HopFact, message_entity, signalling_hops
 from analyzer.session.legs import CallState
 from analyzer.session.media.evidence import classify, plausible
@@ -32,6 +35,9 @@ from analyzer.session.model.signalling import SignallingHop
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.signalling import Signalling
+from analyzer.session.stream_keys import StreamKeys
+
+_ALL = 1 << 62  # a position behind every frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +92,9 @@ class Closer:
         signalling: Signalling,
         streams: StreamTable,
         connections: ConnectionTable,
-        opened: Callable[[Secret, int], None],
         messaging: Messaging,
+        keys: StreamKeys,
+        opened: Callable[[Secret, int], None],
     ) -> None:
         self._places = Places(sources)
         self._limits = limits
@@ -95,6 +102,7 @@ class Closer:
         self._redactor = redactor
         self._signalling = signalling
         self._streams = streams
+        self._keys = keys
         self._opened = opened
         self._messaging = messaging
         self._tables = Tables(connections.listening, connections.find, messaging, signalling.claims)
@@ -121,6 +129,7 @@ class Closer:
                 self._signalling.registrations,
                 placement,
                 self._streams.zrtp.between,
+                Comparer(self._contexts, self._messaging.trails.same, self._limits),
             )
             media = media_hops(call, sources)
             facts += media.hops
@@ -141,6 +150,10 @@ class Closer:
             self._signalling.keys.forget(dialog, _lines(call))
         if self.watch is not None:
             self.watch(ClosedCall(call_id, call, named, placement))
+
+    def _contexts(self, src: Address, dst: Address, ssrc: int) -> list[SrtpContext]:
+        """What may open the packets of a stream, all that is known of it."""
+        return [key.context for key in self._keys.keys(src, dst, ssrc, _ALL) or ()]
 
     def _hop_id(self) -> str:
         self._hops += 1

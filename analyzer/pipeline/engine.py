@@ -85,7 +85,7 @@ class Engine:
         self.judge = Judge(setup.rules, limits, self.ledger, self.writer)
         self.closer = Closer(
             sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections,
-            setup.keyring.opened_media, self.messaging,
+            self.messaging, self.keys, setup.keyring.opened_media,
         )  # fmt: skip
         sip = SipEvents(limits, self.signalling, self.ledger, self._close)
         self.tcp = StreamHandler(limits, self.ledger, sip, self.messaging, self.connections, setup.keyring)

@@ -94,20 +94,29 @@ def listening(media: Media | None) -> list[Address]:
 
 
 def bind(
-    negotiations: Sequence[Negotiation], call_ids: Sequence[str], first_ns: int, last_ns: int, tables: Tables
+    negotiations: Sequence[Negotiation],
+    call_ids: Sequence[str],
+    lived: tuple[int, int],
+    tables: Tables,
+    elsewhere: Callable[[], list[Connection]],
 ) -> Bound:
-    """The connections of an m-line over all its negotiations, of those that lived between the two times."""
+    """The connections of an m-line over all its negotiations, of those that lived between the two times.
+
+    `elsewhere` gives connections that no address of the descriptions leads to, for where nothing else is found.
+    """
     last = negotiations[-1]
-    by_address = [
-        connection
-        for connection in _by_address(last, tables.listening)
-        if connection.last_ns >= first_ns and connection.first_ns <= last_ns
-    ]
+    by_address = _alive(_by_address(last, tables.listening), lived) or _alive(elsewhere(), lived)
+    if not by_address and last.offer.is_msrp:
+        by_address = _alive(_by_path(_paths(negotiations), last, tables), lived)
     if last.offer.is_msrp:
         return _msrp(negotiations, call_ids, by_address, tables)
     if last.offer.is_bfcp:
         return _bfcp(negotiations, call_ids, by_address, tables)
     return Bound(by_address)
+
+
+def _alive(connections: list[Connection], lived: tuple[int, int]) -> list[Connection]:
+    return [each for each in connections if each.last_ns >= lived[0] and each.first_ns <= lived[1]]
 
 
 def _by_address(last: Negotiation, find: FindConnections) -> list[Connection]:
@@ -168,13 +177,12 @@ def _msrp(
         if n.offer.path
     )
     paths, sessions = _Paths(pairs), tables.messaging.msrp_sessions
-    known = {connection.ordinal: connection for connection in by_address}
     if not by_address:
         known = {c.ordinal: c for c in _by_path(paths, negotiations[-1], tables)}
     bound: list[BoundMsrp] = []
     kept: dict[int, Connection] = {}
     others: list[tuple[Connection, Sequence[MsrpSession]]] = []
-    for connection in known.values():
+    for connection in by_address:
         carried = sessions.between(connection.src, connection.dst, connection.ip_protocol)
         judged = [(session, paths.judge(session)) for session in carried]
         right = [BoundMsrp(session, *how) for session, how in judged if how is not None]
@@ -196,8 +204,20 @@ def _msrp(
             continue
         kept[connection.ordinal] = connection
         bound += [BoundMsrp(session, "address", False) for session in carried]
-        wrong += [Anomaly(MSRP_IDS, (session.first,), "neither end is one negotiated") for session in carried if pairs]
+        wrong += [
+            Anomaly(MSRP_IDS, (session.first,), "neither end is one negotiated") for session in carried if paths.pairs
+        ]
     return Bound([kept[ordinal] for ordinal in sorted(kept)], tuple(bound), (), tuple(wrong))
+
+
+def _paths(negotiations: Sequence[Negotiation]) -> _Paths:
+    return _Paths(
+        tuple(
+            (n.offer.path[-1], n.answer.path[-1] if n.answer and n.answer.path else "")
+            for n in negotiations
+            if n.offer.path
+        )
+    )
 
 
 def _by_path(paths: _Paths, last: Negotiation, tables: Tables) -> list[Connection]:

@@ -12,7 +12,7 @@ from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Codec, Media
-from analyzer.session.binding import Bound, Tables, bind, files
+from analyzer.session.binding import Bound, BoundBfcp, BoundMsrp, Tables, bind, files, ip_protocol, listening
 from analyzer.session.connections import Connection
 from analyzer.session.descriptions import medium_name
 from analyzer.session.hops import HopFact, Seen, named
@@ -20,9 +20,10 @@ from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
 from analyzer.session.media.record import StreamRecord
+from analyzer.session.media_path import from_elements, judged, path_hop
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
 from analyzer.session.model.media import MediaHop
-from analyzer.session.model.states import E2ae, HopState, KeyExchange, Scope, ScopeDetail, Termination, YesNo
+from analyzer.session.model.states import E2ae, HopState, KeyExchange, YesNo
 from analyzer.session.offer_answer import (
     Negotiation,
     chosen_crypto,
@@ -33,6 +34,7 @@ from analyzer.session.offer_answer import (
 )
 from analyzer.session.placement import Placement
 from analyzer.session.registrations import Registrations
+from analyzer.session.scope import Compare, PathHop
 from analyzer.session.stream_protection import connection_protection
 
 TakeStreams = Callable[[Address, int, int], list[StreamRecord]]
@@ -82,23 +84,32 @@ class MediaSources:
     registrations: Registrations
     placement: Placement
     zrtp: Between
+    compare: Compare
 
 
 def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
-    """Every media hop of a call, in the order in which its descriptions appeared."""
-    hops: list[HopFact] = []
+    """Every media hop of a call, along its path."""
+    facts: list[HopFact] = []
+    path: list[PathHop] = []
     anomalies: list[Anomaly] = []
     claimed: dict[int, ClaimedStream] = {}
     for candidate in _candidates(call):
+        packets: list[StreamRecord] | list[Connection]
         if candidate.first.is_rtp:
             fact, streams = _rtp_hop(call, candidate, sources)
             claimed |= {stream.record.ordinal: stream for stream in streams}
-            hops.append(fact)
+            packets = [stream.record for stream in streams]
         else:
             fact, bound = _connection_hop(call, candidate, sources)
-            hops.append(fact)
+            packets = bound.connections
             anomalies += bound.anomalies
-    return MediaHops(tuple(hops), tuple(claimed.values()), tuple(anomalies))
+        facts.append(fact)
+        if isinstance(fact.entity, MediaHop):
+            last = candidate.negotiations[-1]
+            path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets))
+    entities = judged(path, sources.compare)
+    hops = tuple(replace(fact, entity=entity) for fact, entity in zip(facts, entities, strict=True))
+    return MediaHops(hops, tuple(claimed.values()), tuple(anomalies))
 
 
 def _candidates(call: CallState) -> list[_Candidate]:
@@ -252,9 +263,19 @@ def _negotiated_text(last: Negotiation, facts: Facts) -> str:
 
 def _connection_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> tuple[HopFact, Bound]:
     last = candidate.negotiations[-1]
-    first_ns, last_ns = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
-    bound = bind(candidate.negotiations, call.call_ids or (call.call_id,), first_ns, last_ns, sources.tables)
+    lived = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
+    peers: dict[int, Address] = {}
+
+    def elsewhere() -> list[Connection]:
+        theirs, find = listening(last.answer), sources.tables.listening
+        pairs = list(from_elements(candidate.legs, theirs, find, ip_protocol(last.offer)))
+        peers.update((connection.ordinal, peer) for connection, peer in pairs)
+        return [connection for connection, _ in pairs]
+
+    bound = bind(candidate.negotiations, call.call_ids or (call.call_id,), lived, sources.tables, elsewhere)
     connections = bound.connections
+    for connection in connections:
+        candidate.offer_address = peers.get(connection.ordinal, candidate.offer_address)
     protection = connection_protection(medium_name(candidate.first), connections, last)
     facts = Facts(
         agreed="unknown" if last.answer is None else "secure" if last.answer.tls else "clear",
@@ -272,32 +293,12 @@ def _connection_hop(call: CallState, candidate: _Candidate, sources: MediaSource
     observed = "+".join(dict.fromkeys(c.protocol for c in connections if c.protocol))
     text = last.answer.proto if last.answer else f"{last.offer.proto} offered, no answer seen"
     legs = tuple(leg.ordinal for leg in candidate.legs)
-    return HopFact(
-        entity,
-        legs,
-        tuple(seen.values()),
-        text,
-        observed,
-        (),
-        (*bound.msrp, *bound.bfcp),
-        files(candidate.negotiations),
-    ), bound
+    sessions: tuple[BoundMsrp | BoundBfcp, ...] = (*bound.msrp, *bound.bfcp)
+    seen_at = tuple(seen.values())
+    return HopFact(entity, legs, seen_at, text, observed, (), sessions, files(candidate.negotiations)), bound
 
 
 # -- the entity ----------------------------------------------------------------------------------------------------
-
-
-def _scope(
-    candidate: _Candidate, protection: Protection, mark: E2ae, access: Tristate
-) -> tuple[Scope, ScopeDetail, Termination]:
-    if protection.confidentiality != "yes":
-        return "unknown", "none", "unknown"
-    if mark in ("requested", "applied"):
-        return "e2ae", "e2ae", "indicated"
-    relayed = len(candidate.legs) > 1
-    if relayed and not isinstance(access, Unknown):
-        return "e2e", "e2e", "assumed"
-    return "unknown", "e2ae_or_e2e_ambiguous", "unknown"
 
 
 def _entity(
@@ -319,7 +320,6 @@ def _entity(
     access = placement.access(a, b)
     ue = next((ip for ip in (a, b) if placement.is_ue(ip) is True), None)
     medium = medium_name(candidate.first)
-    scope, detail, termination = _scope(candidate, protection, mark, access)
     exchange = last.exchange
     counted = sum(item.packets for item in packets)
     firsts = [cite for item in packets for cite in _first_cites(item)]
@@ -346,9 +346,9 @@ def _entity(
         peer_auth=_peer_auth(protection.state),
         key_exchange=_key_exchange(facts),
         evidence=protection.evidence,
-        scope=scope,
-        scope_detail=detail,
-        termination=termination,
+        scope="unknown",  # the whole path decides
+        scope_detail="none",
+        termination="unknown",
         packets=counted,
         unexpected_srtp=_unexpected(facts),
         zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),

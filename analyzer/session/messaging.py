@@ -15,6 +15,7 @@ from analyzer.protocols.msrp.message import MsrpMessage
 from analyzer.session.bfcp_sessions import BfcpSessions
 from analyzer.session.carrier import Carrier
 from analyzer.session.floors import FloorBook
+from analyzer.session.message_trail import MessageTrails
 from analyzer.session.msrp_sessions import MsrpSessions
 from analyzer.session.sightings import Occurrence, SightingTable
 
@@ -53,6 +54,7 @@ class Messaging:
         self._assemblers: dict[Endpoints, MessageAssembler] = {}  # those that hold something
         self._held = 0
         self._fragments = FragmentAssembler(limits)
+        self.trails = MessageTrails(limits)
         self.msrp = MsrpCounts()
         self.bfcp = BfcpCounts()
         self.floors = FloorBook(limits)
@@ -113,6 +115,7 @@ class Messaging:
             return ()
         self.bfcp.primitives[message.name] += 1
         ends = carrier.endpoints
+        self.trails.note(ends, identity, message.size)
         self._session(self.bfcp.sessions, (*sorted((ends.src, ends.dst)), ends.protocol))
         return (*message.anomalies, *self.bfcp_sessions.take(message, carrier))
 
@@ -123,6 +126,8 @@ class Messaging:
         )  # fmt: skip
         if self._occurrence(message, carrier, identity) != "new":
             return ()
+        if message.body:
+            self.trails.note(carrier.endpoints, (message.byte_range, message.body), len(message.body))
         if message.status is not None:
             self.msrp.responses[f"{message.status:03d}"] += 1
         elif message.method is not None:

@@ -1,6 +1,5 @@
 """MSRP between two addresses: sessions by their URIs, responses and reports matched (RFC 4975 5, 7; RFC 4976)."""
 
-import hashlib
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.core.numbers import decimal
 from analyzer.core.severity import Severity
-from analyzer.core.text import encode, safe
+from analyzer.core.text import safe
 from analyzer.formats.mime import media_type
 from analyzer.formats.msrp_uri import same_uri, session_id
 from analyzer.protocols.msrp.assembly import WholeMessage
@@ -64,7 +63,6 @@ class MsrpSession:
     reports_wanted: int = 0
     accepted: bool = False  # a SEND of it was answered by 200
     trace: Trace = field(default_factory=Trace)
-    digests: dict[bytes, int] = field(default_factory=dict)  # of its messages and how often, as they were on the wire
 
     @property
     def session_ids(self) -> tuple[str, ...]:
@@ -117,7 +115,6 @@ class MsrpSessions:
         if session is not None:
             session.last = message.cites[-1]
             session.faults.update(anomaly.kind.code for anomaly in (*message.anomalies, *found))
-            self._digest(session, message)
             if self.trace:
                 session.trace.add(carrier, label(message), message.cites[-1], self._limits)
         return found
@@ -262,13 +259,6 @@ class MsrpSessions:
             held.pop(session.ordinal, None)
             if not held:
                 self._by_id.pop(identifier, None)
-
-    def _digest(self, session: MsrpSession, message: MsrpMessage) -> None:
-        """Remembers what a message was, so that the same one is known on another hop."""
-        if len(session.digests) < self._limits.traced_messages:
-            head = repr((message.transaction_id, message.method, message.status, message.headers))
-            digest = hashlib.blake2b(encode(head) + message.body, digest_size=8).digest()
-            session.digests[digest] = session.digests.get(digest, 0) + 1
 
 
 def _pair(endpoints: Endpoints) -> Endpoints:
