@@ -177,8 +177,6 @@ def _msrp(
         if n.offer.path
     )
     paths, sessions = _Paths(pairs), tables.messaging.msrp_sessions
-    if not by_address:
-        known = {c.ordinal: c for c in _by_path(paths, negotiations[-1], tables)}
     bound: list[BoundMsrp] = []
     kept: dict[int, Connection] = {}
     others: list[tuple[Connection, Sequence[MsrpSession]]] = []
