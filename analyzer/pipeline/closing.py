@@ -15,7 +15,7 @@ from analyzer.pipeline.places import Places
 from analyzer.pipeline.rows import call_row, hop_row, stream_row
 from analyzer.report.redact import Redactor
 from analyzer.report.rows import encode_row
-from analyzer.session.binding import Tables
+from analyzer.session.binding import BoundMsrp, Tables
 from analyzer.session.call_floors import call_floors
 from analyzer.session.connections import ConnectionTable
 from analyzer.session.descriptions import descriptions
@@ -28,6 +28,7 @@ from analyzer.session.media.table import StreamTable
 from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
 from analyzer.session.media_keys import KeyOrigin
 from analyzer.session.messaging import Messaging
+from analyzer.session.messaging_entities import bfcp_entity, msrp_entity
 from analyzer.session.model.media import MediaDescription, MediaHop
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
@@ -174,6 +175,12 @@ class Closer:
             entity = fact.entity
             kind = "media_hop" if isinstance(entity, MediaHop) else "signalling_hop"
             judge(kind, entity, partial(_way, base | {"hop": hop_id}, entity))
+            for bound in fact.sessions if isinstance(entity, MediaHop) else ():
+                where = partial(_way, base | {"hop": hop_id}, entity)
+                if isinstance(bound, BoundMsrp):
+                    judge("msrp_session", msrp_entity(bound, fact, entity, call), where)  # type: ignore[arg-type]  # as above
+                else:
+                    judge("bfcp_session", bfcp_entity(bound, entity, self._messaging.floors), where)  # type: ignore[arg-type]  # as above
         for leg in call.legs.values():
             name = legs[leg.ordinal]
             for message in leg.messages:

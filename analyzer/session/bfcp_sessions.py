@@ -89,6 +89,8 @@ class BfcpSession:
     goodbye: bool = False
     hello_first: bool = False  # the first message of the client is a Hello (6.2)
     seen_by_client: bool = False
+    told_to_protect: bool = False  # refused in clear: error 9 or 11 (9.1)
+    served_after: bool = False
     trace: Trace = field(default_factory=Trace)
     asked: OrderedDict[int, BfcpMessage] = field(default_factory=OrderedDict)  # by transaction id
     told: OrderedDict[int, BfcpMessage] = field(default_factory=OrderedDict)  # what the server began
@@ -134,6 +136,11 @@ class BfcpSessions:
         session.last = message.cites[-1]
         session.primitives[message.name] += 1
         session.faults.update(anomaly.kind.code for anomaly in (*message.anomalies, *found))
+        told = message.primitive == _ERROR and message.error_code in (9, 11)
+        session.served_after = session.served_after or (
+            session.told_to_protect and message.primitive in BY_SERVER and message.primitive != _ERROR
+        )
+        session.told_to_protect = session.told_to_protect or told
         if message.primitive == _ERROR and len(session.errors) < self._limits.bfcp_steps:
             session.errors.append(BfcpError(message.error_code or 0, asked.name if asked else "", message.cites[0]))
         if message.primitive == 10 and asked is not None and len(session.chairs) < _IDS:

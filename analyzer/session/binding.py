@@ -12,6 +12,7 @@ from typing import Literal
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.severity import Severity
+from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.msrp_uri import parse_uri, session_id
 from analyzer.protocols.sdp.session import Media
 from analyzer.session.bfcp_sessions import BfcpSession
@@ -56,6 +57,8 @@ class BoundBfcp:
     by: BfcpGrounds
     mismatches: tuple[str, ...]
     labels: dict[int, tuple[str, ...]] = field(default_factory=dict)  # a=label of the media of each floor
+    described: bool = True  # the SDP names a conference id
+    labels_known: Tristate = True  # each of the labels is that of an m-line beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,16 +296,31 @@ def _bfcp(
             if not tables.claims.foreign(keys, call_ids):
                 others.append(connection)
     kept = sorted(agreeing + others + ([] if agreeing else silent), key=lambda connection: connection.ordinal)
+    labels = _labels_known(negotiations)
     bound: list[BoundBfcp] = []
     wrong: list[Anomaly] = []
     for connection in kept:
         for session in _bfcp_on(connection, tables):
             mismatches = ids.mismatches(session)
             by: BfcpGrounds = "identifiers" if ids.agree(session) else "address"
-            bound.append(BoundBfcp(session, by, mismatches, ids.floors))
+            bound.append(BoundBfcp(session, by, mismatches, ids.floors, bool(ids.pairs), labels))
             if mismatches:
                 wrong.append(Anomaly(BFCP_IDS, (session.first,), ", ".join(mismatches[:8])))
     return Bound(kept, (), tuple(bound), tuple(wrong))
+
+
+def _labels_known(negotiations: Sequence[Negotiation]) -> Tristate:
+    """Whether the labels of a=floorid are labels of media in the same description (RFC 8856 5.4)."""
+    seen = False
+    for negotiation in negotiations:
+        exchange = negotiation.exchange
+        for media, described in ((negotiation.offer, exchange.offer), (negotiation.answer, exchange.answer)):
+            named = {label for _, labels in media.floorids for label in labels} if media else set()
+            if named and described is not None:
+                seen = True
+                if not named <= {each.label for each in described.session.media}:
+                    return False
+    return seen or Unknown.of("message", "a description whose a=floorid names media")
 
 
 def _bfcp_on(connection: Connection, tables: Tables) -> Sequence[BfcpSession]:

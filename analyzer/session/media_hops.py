@@ -350,6 +350,7 @@ def _entity(
         scope_detail="none",
         termination="unknown",
         packets=counted,
+        opportunistic=opportunistic(last),
         unexpected_srtp=_unexpected(facts),
         zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),
         mediasec=sources.registrations.mediasec(ue, medium),
