@@ -7,6 +7,7 @@ from analyzer.capture.sources import CaptureInfo
 from analyzer.core.severity import Severity, Verdict
 from analyzer.pipeline.engine import Engine
 from analyzer.pipeline.judge import Gathered
+from analyzer.pipeline.registration_rows import registration_row
 from analyzer.pipeline.rows import Places, capture_id
 from analyzer.report.evidence import Need as ReportNeed
 from analyzer.report.model import (
@@ -37,7 +38,6 @@ from analyzer.report.traffic import (
 )
 from analyzer.report.words import SEVERITIES
 from analyzer.session.connections import Connection
-from analyzer.session.hops import named
 from analyzer.session.keyring import KeySource
 from analyzer.session.placement import Placement
 
@@ -119,7 +119,14 @@ def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes:
         said.append(f"{len(closed)} TLS connections stay closed: what is inside them is not in this report.")
     if engine.judge.dropped:
         said.append(f"{engine.judge.dropped} findings beyond the bound are counted, not listed.")
-    tables = (engine.signalling.calls, engine.streams, engine.connections, engine.messaging, engine.signalling.keys)
+    tables = (
+        engine.signalling.calls,
+        engine.streams,
+        engine.connections,
+        engine.messaging,
+        engine.signalling.keys,
+        engine.signalling.registrations,
+    )
     return Coverage(
         decoded=engine.decoded,
         undecoded=sum(sum(reasons.values()) for reasons in undecoded.values()),
@@ -173,18 +180,8 @@ def _bfcp(engine: Engine) -> BfcpCounts:
 
 def _registrations(engine: Engine, places: Places, placement: Placement) -> tuple[Registration, ...]:
     return tuple(
-        engine.redactor.row(
-            Registration(
-                id=f"registration-{number}",
-                aor=binding.aor,
-                ue=named(placement, binding.ue),
-                client_mechanisms=binding.client,
-                server_mechanisms=binding.server,
-                outcome=str(binding.outcome) if binding.outcome is not None else None,
-                evidence=tuple(places.cite(cite) for cite in binding.cites),
-            )
-        )
-        for number, binding in enumerate(engine.signalling.registrations.all(), 1)
+        engine.redactor.row(registration_row(binding, placement, places))
+        for binding in engine.signalling.registrations.all()
     )
 
 

@@ -22,6 +22,8 @@ from analyzer.session.model.media import MediaHop
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
 from analyzer.session.placement import Placement
+from analyzer.session.registration_entities import registration_entity
+from analyzer.session.registrations import Binding
 from analyzer.session.signalling import Signalling
 
 
@@ -139,7 +141,7 @@ class Closer:
                     seen = message_entity(message, placement, post_decrypt)
                     judge("sip_message", seen, base | {"leg": legs[leg.ordinal], "message": message.label})
             judge("leg", self._leg_entity(call, leg.ordinal, placement), base | {"leg": legs[leg.ordinal]})
-        for media in descriptions(call, placement):
+        for media in descriptions(call, placement, self._signalling.registrations):
             judge(
                 "media_description",
                 media,
@@ -168,6 +170,11 @@ class Closer:
             outcome=leg.outcome,
             first=leg.first.cites,
         )
+
+    def registration(self, binding: Binding, placement: Placement) -> None:
+        """Judges a registration that is forgotten, or all there is of it at the end."""
+        where = {"registration": f"registration-{binding.ordinal}", "ue": placement.node(binding.ue)}
+        self._judge.judge("registration", registration_entity(binding, placement), where)
 
     def orphans(self, records: Sequence[StreamRecord]) -> None:
         """Streams that no call has claimed: reported if they are plausible RTP."""

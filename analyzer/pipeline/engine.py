@@ -38,6 +38,7 @@ from analyzer.session.media.table import StreamTable
 from analyzer.session.media.verification import Verifier
 from analyzer.session.messaging import Messaging
 from analyzer.session.placement import Placement
+from analyzer.session.registrations import Binding
 from analyzer.session.signalling import Signalling
 from analyzer.session.topology import Topology
 
@@ -76,6 +77,7 @@ class Engine:
         self.closer = Closer(
             sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections
         )
+        self.signalling.registrations.forgotten = self._registration
         sip = SipEvents(limits, self.signalling, self.ledger, self._close)
         self.messaging = Messaging(limits)
         self.tcp = StreamHandler(limits, self.ledger, sip, self.messaging, self.connections, setup.keyring)
@@ -146,6 +148,9 @@ class Engine:
             self.closer.close(call, placement, self._post_decrypt())
         except Exception as fault:  # noqa: BLE001  # the one seam where a fault of ours is contained
             self._contain(fault, ())
+
+    def _registration(self, binding: Binding) -> None:
+        self.closer.registration(binding, self._placement())
 
     def _contain(self, fault: Exception, cites: tuple[Cite, ...]) -> None:
         if not self.setup.contain:
@@ -249,6 +254,8 @@ class Engine:
         self.ledger.extend(self.messaging.finish())
         for call in self.signalling.calls.all():
             self._close(call)
+        for binding in self.signalling.registrations.all():
+            self._registration(binding)
         self.closer.orphans(self.streams.finish())
 
     def take_decided(self) -> list[Gathered]:

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from analyzer.core.addresses import ip_text
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Unknown
+from analyzer.formats.headers import split
 from analyzer.session.carrier import confidentiality, integrity, weakest
+from analyzer.session.credentials import authentication
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.signalling import SignallingHop, SipMessage
 from analyzer.session.model.states import Evidence, SipState
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
+from analyzer.session.security_lists import HOP_LOCAL, OPTION_TAGS
 
 _OPENED = frozenset({"tls", "wss"})
 
@@ -113,6 +116,7 @@ def message_entity(message: MessageRecord, placement: Placement, post_decrypt: f
     behind = message.carrier.vantage in post_decrypt
     state = message_state(message, behind)
     ends = placement.ends(src, dst)
+    shown = authentication(message)
     return SipMessage(
         request=message.request,
         method=message.method,
@@ -142,4 +146,24 @@ def message_entity(message: MessageRecord, placement: Placement, post_decrypt: f
         privacy=message.privacy,
         emergency=message.emergency,
         first=message.cites,
+        access=ends.access,
+        hop_local=_hop_local(message),
+        challenge=shown.challenge,
+        credentials=shown.credentials,
+        auth_parameters=shown.parameters,
+        aka_keys=shown.aka_keys,
     )
+
+
+def _hop_local(message: MessageRecord) -> tuple[str, ...] | Unknown:
+    """Headers and option tags of a security agreement (RFC 3329 2.2)."""
+    found: dict[str, None] = {}
+    for header in message.headers:
+        if header.name in HOP_LOCAL:
+            found["-".join(part.capitalize() for part in header.name.split("-"))] = None
+        elif header.name in ("require", "proxy-require"):
+            tags = {tag.lower() for tag in split(header.value)}
+            found.update(dict.fromkeys(sorted(tags & OPTION_TAGS)))
+    if not found and not message.complete:
+        return Unknown.of("frames", "the whole message: it was captured in part")
+    return tuple(found)

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from analyzer.core.cites import Cite
 from analyzer.protocols.sdp.session import Session
-from analyzer.protocols.sip.message import Message
+from analyzer.protocols.sip.message import Header, Message
 from analyzer.session.carrier import Carrier
+from analyzer.session.kept_headers import kept_headers
 
 EMERGENCY_PREFIX = "urn:service:sos"
 NEVER_INITIAL = frozenset({"ACK", "CANCEL", "BYE", "PRACK"})
@@ -39,6 +40,12 @@ class MessageRecord:
     conference_focus: bool
     sightings: dict[int, tuple[Cite, ...]] = field(default_factory=dict)
     retransmission: bool = False
+    request_uri: str = ""
+    headers: tuple[Header, ...] = ()  # those of `kept_headers`
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Values of every kept header of a long lower-case name, in order."""
+        return tuple([header.value for header in self.headers if header.name == name])
 
     @property
     def initial(self) -> bool:
@@ -89,4 +96,6 @@ def record(message: Message, carrier: Carrier, sdp: Session | None, ordinal: int
         sdp=sdp,
         conference_focus=any("isfocus" in contact.lower() for contact in message.all("contact")),
         sightings={carrier.vantage: message.cites},
+        request_uri=message.request_uri,
+        headers=kept_headers(message),
     )

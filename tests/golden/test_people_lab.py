@@ -1,0 +1,56 @@
+"""Registration, identity and conferences in the lab's captures, held against FACTS.txt and tshark."""
+
+from functools import lru_cache
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, SHARED
+from tests.golden.runs import run, setup, tree
+
+LAB = SHARED / "captures" / "lab"
+TOPOLOGY = ROOT / "samples" / "lab.topology.yaml"
+
+
+@lru_cache(maxsize=8)
+def _report(name: str) -> dict[str, Any]:
+    if not LAB.is_dir():
+        pytest.skip("needs the captures of the lab")
+    keys = LAB / f"{name}.tls-keylog.txt"
+    return tree(run(LAB / f"{name}.pcapng", setup([keys] if keys.is_file() else [], TOPOLOGY)))
+
+
+def _frames(report: dict[str, Any], rule: str, verdict: str = "fail") -> set[int]:
+    found = [f for f in report["findings"] if f["rule"] == rule and f["verdict"] == verdict]
+    return {cite["frame"] for f in found for cite in f["evidence"]}
+
+
+def _count(report: dict[str, Any], rule: str) -> tuple[int, int, int]:
+    row = next(row for row in report["rules"] if row["id"] == rule)
+    return row["pass"], row["fail"], row["open"]
+
+
+def test_security_verify_crosses_the_edge_in_e2ae_all() -> None:
+    """FACTS.txt names frames 25 and 27, of ue1's INVITE; tshark shows ue2's at 215 and 217."""
+    report = _report("e2ae-all")
+    assert _frames(report, "REG-06") == {25, 27, 215, 217}
+    assert _count(report, "REG-06")[2] == 0
+
+
+def test_both_sides_announced_in_e2ae_all() -> None:
+    """tshark: frames 15 and 19 carry the three mechanisms in Security-Client, 18 in Security-Server."""
+    report = _report("e2ae-all")
+    listed = ["sdes-srtp", "msrp-tls", "bfcp-tls"]
+    for row in report["registrations"]:
+        assert (row["client_mediasec"], row["server_mediasec"], row["verified"]) == (listed, listed, True)
+    assert _count(report, "REG-03") == (2, 0, 0)
+    assert _count(report, "REG-05") == (2, 0, 0)
+    assert _count(report, "REG-09") == (6, 0, 0)
+
+
+def test_a_list_without_a_client_list_is_no_agreement() -> None:
+    """pai-spoof-removed: Security-Server in frame 13, no Security-Client and no Security-Verify anywhere."""
+    report = _report("pai-spoof-removed")
+    assert [row["client_mediasec"] for row in report["registrations"]] == [[], []]
+    assert _count(report, "REG-03") == (0, 0, 0)
+    assert _count(report, "REG-06")[1:] == (0, 0)
