@@ -5,14 +5,15 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from analyzer.app.prepare import prepare
 from analyzer.app.settings import Observer, Settings
 from analyzer.capture.batch import FrameBatch
-from analyzer.capture.bytes_in import spool
-from analyzer.capture.inputs import expand
+from analyzer.capture.bytes_in import open_file, spool
+from analyzer.capture.inputs import STDIN, expand, is_pipe
 from analyzer.capture.merge import merge
 from analyzer.capture.reader import CaptureReader, open_capture
 from analyzer.capture.sources import CaptureProblem, SourceTable
@@ -24,8 +25,6 @@ from analyzer.pipeline.engine import Engine
 from analyzer.report.exit_codes import RunFacts
 from analyzer.report.model import Report
 from analyzer.session.keyring import Keyring
-
-STDIN = "-"
 
 
 @dataclass(slots=True)
@@ -44,6 +43,13 @@ def limits_of(settings: Settings) -> Limits:
     return limits if settings.linger_ns is None else replace(limits, linger_ns=settings.linger_ns)
 
 
+def _spooled(path: str) -> BinaryIO:
+    if path == STDIN:
+        return spool(sys.stdin.buffer)
+    with open_file(path) as pipe:
+        return spool(pipe)
+
+
 def _open(
     paths: Sequence[str], settings: Settings, sources: SourceTable, limits: Limits
 ) -> tuple[list[CaptureReader], list[str]]:
@@ -52,7 +58,7 @@ def _open(
     vantages = group(paths, settings.vantages, limits)
     for path in paths:
         try:
-            stream = spool(sys.stdin.buffer) if path == STDIN else None
+            stream = _spooled(path) if is_pipe(path) else None
             reader = open_capture(path, len(readers), sources, limits, stream=stream, vantage=vantages.get(path, ""))
         except CaptureProblem as problem:
             problems.append(str(problem))
@@ -103,7 +109,7 @@ def analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall]
     facts = RunFacts(captures_given=len(readers) + len(problems), captures_unreadable=len(problems))
     if not readers:
         return Run(None, facts, problems)
-    observer.started(sum(Path(path).stat().st_size for path in paths if path != STDIN and Path(path).is_file()))
+    observer.started(sum(Path(path).stat().st_size for path in paths if Path(path).is_file()))
     engine = Engine(sources, setup)
     engine.closer.watch = watch
     taken = [0] * len(readers)

@@ -1,4 +1,4 @@
-"""What a user names as captures: files, folders, globs, standard input."""
+"""What a user names as captures: files, folders, globs, pipes, standard input."""
 
 import glob
 from collections.abc import Iterable
@@ -21,6 +21,11 @@ def _looks_like_capture(path: Path) -> bool:
         return False
 
 
+def is_pipe(argument: str) -> bool:
+    """Standard input, a FIFO, the pipe of a shell's <(...): what can be read once only."""
+    return argument == STDIN or Path(argument).is_fifo()
+
+
 def expand(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
     """The captures that arguments name, each once, and a sentence for each argument that names none.
 
@@ -30,7 +35,7 @@ def expand(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
     problems: list[str] = []
     for argument in arguments:
         path = Path(argument)
-        if argument == STDIN or path.is_file():
+        if is_pipe(argument) or path.is_file():
             found[argument] = None
         elif path.is_dir():
             inside = [str(p) for p in sorted(path.iterdir()) if p.is_file() and _looks_like_capture(p)]

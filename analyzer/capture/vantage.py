@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
+from analyzer.capture.inputs import is_pipe
 from analyzer.capture.reader import open_capture
 from analyzer.capture.sources import CaptureInfo, CaptureProblem, SourceTable
 from analyzer.core.limits import Limits
-
-STDIN = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def group(paths: Sequence[str], named: Sequence[tuple[str, str]], limits: Limits
         for name, pattern in named:
             if fnmatch(path, pattern) or fnmatch(Path(path).name, pattern):
                 vantages.setdefault(path, name)
-    rest = [path for path in paths if path not in vantages and path != STDIN]
+    rest = [path for path in paths if path not in vantages and not is_pipe(path)]
     if len(rest) > 1:
         vantages |= _sequences(rest, limits)
     return vantages

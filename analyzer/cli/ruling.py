@@ -134,4 +134,5 @@ def init(
 
     outcome = run(settings_of(capture, keys, None), quiet=True)
     assert outcome.engine is not None
-    print(draft(outcome.engine.signalling.observations.topology()), end="")
+    seen = outcome.engine.signalling.observations
+    print(draft(seen.topology(), seen.unplaced()), end="")

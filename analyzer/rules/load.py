@@ -205,7 +205,10 @@ def load_rules(paths: Iterable[Path]) -> tuple[RuleSet, list[FileProblem]]:
     rules: list[Rule] = []
     problems: list[FileProblem] = []
     for path in paths:
-        for file in sorted(path.glob("*.yaml")) if path.is_dir() else [path]:
+        files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+        if not files:
+            problems.append(FileProblem(str(path), 1, 1, "the folder holds no rule pack (*.yaml)"))
+        for file in files:
             try:
                 text = read_bounded(file, MAX_BYTES)
             except OSError as error:

@@ -5,12 +5,14 @@ the core writes (P-Charging-Vector, or a P-Asserted-Identity in a request) pass 
 isfocus is a conference server.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from analyzer.core.addresses import ip_text
 from analyzer.session.topology import Net, NodeEntry, Topology, Zone
 
 MAX_HOSTS = 20_000
+_REMARKED = 20
 _ORDER = ("conference-server", "ue", "p-cscf", "s-cscf")
 _WORDS = {"ue": "ue", "p-cscf": "pcscf", "conference-server": "focus", "s-cscf": "scscf"}
 
@@ -26,7 +28,7 @@ class Facts:
     core_headers: bool
     asserted: bool
     focus: bool
-    route_from_core: bool = False
+    request_id: str = ""  # what a forwarded request keeps: Call-ID and CSeq
 
 
 @dataclass(slots=True)
@@ -40,6 +42,8 @@ class Observations:
 
     def __init__(self) -> None:
         self._hosts: dict[int, _Host] = {}
+        self._received: dict[str, int] = {}  # REGISTER requests by their id: the proxy that took them from a UE
+        self._sides: dict[int, int] = {}  # core side of a proxy -> its access side
         self._version = 0
         self._built: tuple[int, Topology] | None = None
 
@@ -65,56 +69,77 @@ class Observations:
         if facts.method == "REGISTER" and first_hop:
             self._ground(src, "ue", "sends REGISTER with its own address as Contact")
             self._ground(dst, "p-cscf", f"receives the REGISTER of {ip_text(src)}")
+            if facts.request_id and len(self._received) < MAX_HOSTS:
+                self._received[facts.request_id] = dst
         elif facts.method == "REGISTER" and facts.request and facts.vias > 1:
             self._ground(dst, "s-cscf", "receives REGISTER from a proxy")
             if facts.vias == 2:
                 self._ground(src, "p-cscf", "forwards REGISTER as its first proxy: the core side of a P-CSCF")
+                self._join(self._received.get(facts.request_id), src)
         if facts.focus and facts.contact_is_sender:
             self._ground(src, "conference-server", "its Contact carries isfocus")
         if facts.request and (facts.core_headers or facts.asserted) and facts.vias > 1:
             self._ground(src, "core", "forwards requests with identity or charging headers")
 
+    def _join(self, access: int | None, core: int) -> None:
+        if access is not None and access != core and core not in self._sides and core in self._hosts:
+            self._sides[core] = access
+            self._version += 1
+
     def _role(self, host: _Host) -> str | None:
         return next((role for role in _ORDER if role in host.grounds), None)
+
+    def _zone(self, ip: int, roles: dict[int, str | None]) -> str | None:
+        role, host = roles[ip], self._hosts[ip]
+        if role == "ue":
+            return "access"
+        if role == "p-cscf":
+            return "access" if any(roles.get(peer) == "ue" for peer in host.peers) else "core"
+        return "core" if role is not None or "core" in host.grounds else None
+
+    def unplaced(self) -> list[int]:
+        """Hosts that nothing gives a role."""
+        return [ip for ip, host in self._hosts.items() if self._role(host) is None]
 
     def topology(self) -> Topology:
         """What the observations so far amount to."""
         if self._built is not None and self._built[0] == self._version:
             return self._built[1]
         roles = {ip: self._role(host) for ip, host in self._hosts.items()}
+        zone_of = {ip: self._zone(ip, roles) for ip in self._hosts}
+        core_side = {
+            access: core for core, access in self._sides.items() if roles[core] == roles[access] == "p-cscf"
+        }  # one core side for each access side
+        behind = set(core_side.values())
         counts: dict[str, int] = {}
         nodes: list[NodeEntry] = []
-        access: list[int] = []
-        core: list[int] = []
         for ip, host in self._hosts.items():
-            role = roles[ip]
-            if role == "ue":
-                zone = "access"
-            elif role == "p-cscf":
-                zone = "access" if any(roles.get(peer) == "ue" for peer in host.peers) else "core"
-            elif role in ("conference-server", "s-cscf") or "core" in host.grounds:
-                zone = "core"
-            else:
-                continue
-            (access if zone == "access" else core).append(ip)
-            if role is None:
+            role, zone = roles[ip], zone_of[ip]
+            if role is None or zone is None or ip in behind:
                 continue
             word = _WORDS[role]
             counts[word] = counts.get(word, 0) + 1
-            nodes.append(NodeEntry(f"{word}-{counts[word]}", role, ((ip, zone),), (), host.grounds[role]))
+            addresses, grounds = [(ip, zone)], host.grounds[role]
+            core = core_side.get(ip)
+            if core is not None:
+                addresses.append((core, zone_of[core] or "core"))
+                grounds += f" and forwards it from {ip_text(core)}"
+            nodes.append(NodeEntry(f"{word}-{counts[word]}", role, tuple(addresses), (), grounds))
+        access = [ip for ip, zone in zone_of.items() if zone == "access"]
+        core_hosts = [ip for ip, zone in zone_of.items() if zone == "core"]
         zones = []
         if access:
             zones.append(Zone("access", "outside", tuple(Net(ip, 128) for ip in access)))
-        if core:
-            zones.append(Zone("core", "inside", tuple(Net(ip, 128) for ip in core)))
-        trusted = frozenset({"core"} if core else ())
+        if core_hosts:
+            zones.append(Zone("core", "inside", tuple(Net(ip, 128) for ip in core_hosts)))
+        trusted = frozenset({"core"} if core_hosts else ())
         built = Topology(tuple(zones), tuple(nodes), trusted, inferred=True).indexed()
         self._built = (self._version, built)
         return built
 
 
-def draft(topology: Topology) -> str:
-    """A commented topology file from an inferred one: names are there to be changed."""
+def draft(topology: Topology, unplaced: Sequence[int] = ()) -> str:
+    """A commented topology file from an inferred one: names are there to be changed. `unplaced` hosts are remarks."""
     lines = [
         "# Drafted from a capture. Check each guess; rename what you know better.",
         "# Zones: trust is inside (yours), outside (access, the Internet) or peer (another operator).",
@@ -126,12 +151,16 @@ def draft(topology: Topology) -> str:
         lines.append(f"  {zone.name}: {{trust: {zone.trust}, nets: [{nets}]}}")
     if not topology.zones:
         lines.append("  core: {trust: inside, nets: []}   # nothing in the capture says where anything stands")
-    if topology.nodes:
-        lines.append("nodes:")
+    if topology.nodes or unplaced:
+        lines.append("nodes:" if topology.nodes else "nodes: {}")
     for node in topology.nodes:
         lines.append(f"  # {node.grounds}")
         addresses = ", ".join(f'{{ip: "{ip_text(ip)}", zone: {zone}}}' for ip, zone in node.addresses)
         lines.append(f"  {node.name}: {{role: {node.role}, addresses: [{addresses}]}}")
+    shown = ", ".join(ip_text(ip) for ip in unplaced[:_REMARKED])
+    if shown:
+        more = f" and {len(unplaced) - _REMARKED} more" if len(unplaced) > _REMARKED else ""
+        lines.append(f"  # speak SIP too, and nothing shows what they are: {shown}{more}")
     trusted = ", ".join(sorted(topology.trust_domain))
     lines += [
         f"trust_domain: {{zones: [{trusted}]}}   # where P-Asserted-Identity is believed (RFC 3325)",

@@ -10,7 +10,7 @@ class EspKey:
     """One security association (RFC 4303) with its keys."""
 
     id: str
-    spi: int
+    spi: int | None  # None: any
     src: int | None  # an address as in `core.addresses.Address.ip`; None: any
     dst: int | None
     cipher: str  # null, aes-cbc, aes-ctr, aes-gcm, aes-gmac, des-ede3-cbc

@@ -8,27 +8,49 @@ its message was complete: what is asked about an earlier position does not see i
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Literal
 
 from analyzer.core.addresses import Address
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.engine import SrtpContext, split_material
-from analyzer.crypto.srtp.suites import suite_named
+from analyzer.crypto.srtp.suites import Suite, suite_named
 from analyzer.protocols.sdp.session import Crypto, InlineKey, Session
 from analyzer.session.offer_answer import rtp_address
 
 Identity = tuple[str, Secret, bytes, int, bool, bool]
+_MKI_BYTES = 128  # RFC 4568 6.1
+
+
+KeyOrigin = Literal["sdes", "dtls-srtp", "srtp-master"]
 
 
 @dataclass(frozen=True, slots=True)
 class MediaKey:
-    """One master key with what decides how packets are protected under it, and the message that named it."""
+    """One master key with what decides how packets are protected under it, and the message that named it.
+
+    A `tentative` key is tried because nothing speaks against it: that it does not open a packet says nothing of the
+    packet.
+    """
 
     context: SrtpContext
     identity: Identity
     material: Secret
     cites: tuple[Cite, ...]
+    origin: KeyOrigin = "sdes"
+    tentative: bool = False
+
+    @classmethod
+    def of(
+        cls, suite: Suite, material: Secret, mki: bytes, cites: tuple[Cite, ...], origin: KeyOrigin
+    ) -> "MediaKey | None":
+        """A key without session parameters, None where its length is not the suite's."""
+        split = split_material(suite, material)
+        if split is None or len(mki) > _MKI_BYTES:
+            return None
+        identity = (suite.name, material, mki, 0, False, False)
+        return cls(SrtpContext(suite, *split, mki=mki), identity, material, cites, origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +78,8 @@ _Place = tuple[str, int]  # Call-ID and position of the m-line
 class MediaKeys:
     """Keys by the addresses that their descriptions name.
 
-    `position` is how many frames came before the one that is being read; `version` changes with what
-    is known; `evicted` counts descriptions that bounds did not admit.
+    `position` is how many frames came before the one that is being read; `evicted` counts descriptions that bounds
+    did not admit.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -65,7 +87,8 @@ class MediaKeys:
         self._media: OrderedDict[_Place, _Medium] = OrderedDict()
         self._at: dict[Address, dict[_Place, None]] = {}
         self.position = 0
-        self.version = 0
+        self._version = 0
+        self._versions: dict[Address, int] = {}  # for each address in `_at`: when its media changed last
         self.evicted = 0
 
     def describe(self, call_id: str, session: Session, cites: tuple[Cite, ...]) -> None:
@@ -94,7 +117,7 @@ class MediaKeys:
             return
         medium.descriptions.append(description)
         self._at.setdefault(description.address, {})[place] = None
-        self.version += 1
+        self._changed(medium)
 
     def forget(self, call_id: str, media: int) -> None:
         """Lets the first `media` m-lines of a call go."""
@@ -103,13 +126,24 @@ class MediaKeys:
                 self._drop((call_id, index))
 
     def _drop(self, place: _Place) -> None:
-        for description in self._media.pop(place).descriptions:
+        medium = self._media.pop(place)
+        self._changed(medium)
+        for description in medium.descriptions:
             places = self._at.get(description.address)
             if places is not None:
                 places.pop(place, None)
                 if not places:
                     del self._at[description.address]
-        self.version += 1
+                    del self._versions[description.address]
+
+    def _changed(self, medium: _Medium) -> None:
+        self._version += 1
+        for description in medium.descriptions:
+            self._versions[description.address] = self._version
+
+    def version(self, src: Address, dst: Address) -> tuple[int, int]:
+        """What changes whenever the keys that `keys` gives for two addresses may."""
+        return self._versions.get(src, 0), self._versions.get(dst, 0)
 
     def concerns(self, src: Address, dst: Address) -> bool:
         """Whether either address belongs to a medium with keys."""

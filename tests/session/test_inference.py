@@ -14,7 +14,7 @@ from analyzer.session.topology import Topology, load
 
 FIELDS = (
     "ip.src", "ip.dst", "sip.Method", "sip.CSeq.method", "sip.Via", "sip.contact.host", "sip.Contact",
-    "sip.P-Asserted-Identity", "sip.P-Charging-Vector",
+    "sip.P-Asserted-Identity", "sip.P-Charging-Vector", "sip.Call-ID", "sip.CSeq",
 )  # fmt: skip
 
 
@@ -32,7 +32,9 @@ def seen_by_tshark(capture: Path) -> Topology:
         command += ["-e", field]
     found = Observations()
     for row in subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines():
-        src, dst, method, cseq, via, host, contact, asserted, charging = (cell.split("|") for cell in row.split("\t"))
+        src, dst, method, cseq, via, host, contact, asserted, charging, call_id, number = (
+            cell.split("|") for cell in row.split("\t")
+        )
         found.observe(
             ip(src[-1]),
             ip(dst[-1]),
@@ -44,6 +46,7 @@ def seen_by_tshark(capture: Path) -> Topology:
                 core_headers=bool(charging[0]),
                 asserted=bool(asserted[0]),
                 focus="isfocus" in contact[0].lower(),
+                request_id=f"{call_id[0]} {number[0]}",
             ),
         )
     return found.topology()
@@ -66,6 +69,8 @@ def test_the_lab(shared: Path, name: str) -> None:
     assert {topology.zone_of(ip(text)) for text in ("10.1.0.2", "10.1.0.1", "10.2.0.2", "10.2.0.1")} == {"access"}
     if name == "e2ae-all":
         assert topology.role_of(ip("10.0.0.13")) == "conference-server"
+    sides = {tuple(ip for ip, _ in node.addresses) for node in topology.nodes if node.role == "p-cscf"}
+    assert sides == {(ip("10.1.0.1"), ip("10.0.0.11")), (ip("10.2.0.1"), ip("10.0.0.12"))}
     assert topology.inferred
     assert all(node.grounds for node in topology.nodes)
     again, problems = load(draft(topology).encode(), "draft.yaml")
@@ -80,10 +85,27 @@ def test_nothing_seen_still_gives_a_draft_that_loads() -> None:
     assert load(draft(Observations().topology()).encode(), "t")[1] == []
 
 
+def test_hosts_without_a_role_are_remarked() -> None:
+    found = Observations()
+    found.observe(ip("10.0.0.1"), ip("10.0.0.13"), Facts(True, "INVITE", 2, False, False, False, False))
+    text = draft(found.topology(), found.unplaced())
+    assert "nothing shows what they are: 10.0.0.1, 10.0.0.13\n" in text
+    assert load(text.encode(), "t")[1] == []
+
+
 def test_a_registration_with_another_contact_is_no_ground() -> None:
     found = Observations()
     found.observe(1, 2, Facts(True, "REGISTER", 1, False, False, False, False))
     assert found.topology().nodes == ()
+
+
+def test_a_proxy_that_sends_from_where_it_receives_has_one_address() -> None:
+    found = Observations()
+    found.observe(1, 2, Facts(True, "REGISTER", 1, True, False, False, False, "c 1 REGISTER"))
+    found.observe(2, 3, Facts(True, "REGISTER", 2, False, False, False, False, "c 1 REGISTER"))
+    assert [(node.role, len(node.addresses)) for node in found.topology().nodes] == [
+        ("ue", 1), ("p-cscf", 1), ("s-cscf", 1),
+    ]  # fmt: skip
 
 
 def test_hosts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +117,12 @@ def test_hosts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 FACTS = st.builds(
-    Facts, st.booleans(), st.sampled_from(["REGISTER", "INVITE"]), st.integers(0, 4), *[st.booleans()] * 4
+    Facts,
+    st.booleans(),
+    st.sampled_from(["REGISTER", "INVITE"]),
+    st.integers(0, 4),
+    *[st.booleans()] * 4,
+    st.sampled_from(["", "a 1 REGISTER", "b 1 REGISTER"]),
 )
 HOSTS = st.sampled_from([ip("10.0.0.1"), ip("10.0.0.2"), ip("2001:db8::1"), ip("::1"), ip("10.1.0.1")])
 
@@ -106,6 +133,6 @@ def test_whatever_was_seen_the_draft_loads(observed: list[tuple[int, int, Facts]
     for src, dst, facts in observed:
         found.observe(src, dst, facts)
     topology = found.topology()
-    again, problems = load(draft(topology).encode(), "t")
+    again, problems = load(draft(topology, found.unplaced()).encode(), "t")
     assert problems == []
     assert [again.zone_of(node.addresses[0][0]) for node in again.nodes] == [n.addresses[0][1] for n in topology.nodes]

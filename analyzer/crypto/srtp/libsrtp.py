@@ -6,11 +6,16 @@ every profile exactly as the engine does. Otherwise the public API serves, else 
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import compress, count, repeat
 from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.engine import SrtpContext, split_material
+from analyzer.crypto.srtp.stream import PacketColumns
 from analyzer.crypto.srtp.suites import SUITES, Suite
 
 _PROFILES = {
@@ -21,10 +26,55 @@ _PROFILES = {
 }
 _ROOM = 65_536 + 256
 _PUBLIC_ROOM = 1_500
+_WIDTHS = np.array([64, 128, 192, 256, 384, 512, 768, 1_024, 1_536, 2_048, *(1 << n for n in range(12, 18))])
+
+
+class Block:
+    """Packets of a buffer, and copies of them in memory that libsrtp may overwrite: aligned, few widths for all.
+
+    `to_packets` and `to_lengths` are addresses, of the copies and of 32-bit numbers that libsrtp changes too.
+    """
+
+    def __init__(self, packets: PacketColumns) -> None:
+        self._memory = memoryview(packets.buffer)
+        self._starts = packets.starts
+        self._lengths = packets.lengths.astype(np.int32)
+        lengths = self._lengths.copy()
+        self.to_lengths = lengths.ctypes.data + np.arange(len(lengths), dtype=np.uint64) * np.uint64(lengths.itemsize)
+        self.to_packets = np.zeros(len(lengths), np.uint64)
+        self._kept = [lengths]
+        fitting = np.searchsorted(_WIDTHS, lengths)
+        for kind in np.flatnonzero(np.bincount(fitting)).tolist():
+            at = np.flatnonzero(fitting == kind)
+            rows = self._copies(at, int(_WIDTHS[kind]))
+            self.to_packets[at] = rows.ctypes.data + np.arange(len(at), dtype=np.uint64) * np.uint64(rows.shape[1])
+            self._kept.append(rows)
+
+    def packet(self, at: int) -> bytes:
+        """One packet as it was captured."""
+        start = int(self._starts[at])
+        return bytes(self._memory[start : start + int(self._lengths[at])])
+
+    def _copies(self, at: npt.NDArray[np.int64], width: int) -> npt.NDArray[Any]:
+        """A row of `width` bytes for each of some packets; behind the packet it holds whatever follows there."""
+        last = len(self._memory) - width
+        starts = self._starts[at]
+        rows = np.zeros((len(at), width), np.uint8)
+        if last >= 0:
+            runs = np.ndarray((last + 1,), f"V{width}", buffer=self._memory, strides=(1,))
+            rows = runs[np.minimum(starts, last)].view(np.uint8).reshape(-1, width)
+        for row in np.flatnonzero(starts > last).tolist():  # a row would reach behind the buffer
+            packet = self.packet(int(at[row]))
+            rows[row, : len(packet)] = np.frombuffer(packet, np.uint8)
+        return rows
 
 
 class Opener(Protocol):
     """An inbound libsrtp session of one key."""
+
+    def check(self, block: Block, first: int, last: int) -> int:
+        """Opens packets first <= i < last of a block in their places until one is refused; how many were opened."""
+        ...
 
     def run(self, packets: Sequence[bytes], first: int, out: list[Any]) -> int:
         """Appends the plain packets from `first` on to `out` until one is refused; returns how many were opened."""
@@ -70,6 +120,10 @@ class PublicOpener:
         self._refused = Error
         self._session = Session(_policy(suite, material, window))
 
+    def check(self, block: Block, first: int, last: int) -> int:
+        """See Opener."""
+        return self.run([block.packet(at) for at in range(first, last)], 0, [])
+
     def run(self, packets: Sequence[bytes], first: int, out: list[Any]) -> int:
         """See Opener."""
         unprotect, append = self._session.unprotect, out.append
@@ -92,9 +146,17 @@ class BindingOpener:
         self._session = Session(_policy(suite, material, window))  # owns the libsrtp session
         self._handle = self._session._srtp[0]  # noqa: SLF001 - self-tested by `_agrees`
         self._unprotect = _binding.lib.srtp_unprotect
+        self._pointers = partial(_binding.ffi.from_buffer, "void *[]")
+        self._numbers = partial(_binding.ffi.from_buffer, "int *[]")
         self._memory = _binding.ffi.new("char[]", _ROOM)
         self._buffer = _binding.ffi.buffer(self._memory)
         self._length = _binding.ffi.new("int *")
+
+    def check(self, block: Block, first: int, last: int) -> int:
+        """See Opener."""
+        packets, sizes = self._pointers(block.to_packets[first:last]), self._numbers(block.to_lengths[first:last])
+        refused = map(self._unprotect, repeat(self._handle), packets, sizes)
+        return next(compress(count(), refused), last - first)
 
     def run(self, packets: Sequence[bytes], first: int, out: list[Any]) -> int:
         """See Opener."""
@@ -144,4 +206,13 @@ def _agrees(kind: type[PublicOpener] | type[BindingOpener], suite: Suite) -> boo
         subject.run([*protected[:2], wrong], 0, out) == 2
         and subject.run([protected[2], protected[2]], 0, out) == 1
         and out == expected
+        and _checks(kind(suite, material, 64), [*protected[:2], wrong, protected[2], protected[2]])
     )
+
+
+def _checks(subject: Opener, packets: list[bytes]) -> bool:
+    """Whether two packets and then, behind a wrong one, one of two equal ones are opened."""
+    lengths = np.array([len(packet) for packet in packets])
+    block = Block(PacketColumns(b"".join(packets), np.cumsum(lengths) - lengths, lengths))
+    last = len(packets)
+    return [subject.check(block, first, last) for first in (0, 2, 3)] == [2, 0, 1]

@@ -1,6 +1,6 @@
 """One SSRC: which master key and roll-over counter open each packet, and what the packets say about replay."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -12,9 +12,11 @@ from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.crypto.srtp.packets import RtpParts
 from analyzer.crypto.srtp.reasons import Reason
 from analyzer.crypto.srtp.rollover import Rollover
+from analyzer.crypto.srtp.window import DIGEST_BYTES, I64, Window
 
 _SEARCH_UNLOCKED = frozenset((1, 8, 64))  # at which failures in a row the roll-over counter is searched
 _SEARCH_LOCKED = frozenset((4, 16, 64))
+_RUN = 16  # packets in order from which arrays are faster than a loop
 _AGAIN = frozenset((Reason.TAG_FAILED, Reason.ROC_NOT_FOUND, Reason.MKI_UNKNOWN, Reason.NO_KEY))
 
 
@@ -24,6 +26,37 @@ class PacketColumns(NamedTuple):
     buffer: bytes | bytearray | memoryview
     starts: npt.NDArray[np.integer]
     lengths: npt.NDArray[np.integer]
+
+
+class Tails(NamedTuple):
+    """Packets that follow each other in one stream: sequence numbers, digests, and the step to each from the last."""
+
+    numbers: npt.NDArray[np.integer]
+    digests: npt.NDArray[np.uint64]
+    steps: I64
+    breaks: I64
+    """Where a packet does not follow the one before it, counted from `start` behind the first; ascending."""
+    start: int = 0
+
+    @classmethod
+    def of(cls, numbers: npt.NDArray[np.integer], digests: npt.NDArray[np.uint64]) -> "Tails":
+        """From sequence numbers and digests."""
+        steps = numbers.astype(np.int64)
+        steps[1:] = (steps[1:] - steps[:-1]) & 0xFFFF
+        return cls(numbers, digests, steps, np.flatnonzero((steps == 0) | (steps >= 0x8000)))
+
+    def part(self, start: int, end: int) -> "Tails":
+        """Those from one place to another."""
+        low, high = np.searchsorted(self.breaks, (start + 1, end)).tolist()
+        part = slice(start, end)
+        return Tails(self.numbers[part], self.digests[part], self.steps[part], self.breaks[low:high], start)
+
+    def ends(self) -> Iterator[int]:
+        """Where each run of packets in order ends."""
+        for at in self.breaks.tolist():
+            if at > self.start:
+                yield at - self.start
+        yield len(self.steps)
 
 
 Packets: TypeAlias = Sequence[bytes] | PacketColumns
@@ -74,46 +107,6 @@ class Counts:
             del self.reasons[reason]
 
 
-class Window:
-    """The last packet indices under one key, each with a digest of its packet: `bound` to twice as many."""
-
-    __slots__ = ("bound", "forgotten", "highest", "seen")
-
-    def __init__(self, bound: int) -> None:
-        self.bound = max(1, bound)
-        self.seen: dict[int, int] = {}
-        self.highest = -1
-        self.forgotten = -1
-        """The highest index that is remembered no more."""
-
-    def note(self, index: int, packet: bytes, counts: Counts) -> bool:
-        """Counts an authenticated packet as new, duplicate, reused or undecided; False where its index is reused."""
-        counts.authenticated += 1
-        digest = hash(packet)
-        before = self.seen.get(index)
-        if before is not None:
-            if before == digest:
-                counts.duplicates += 1
-                return True
-            counts.reused += 1
-            return False
-        if index <= self.forgotten:
-            counts.undecided += 1
-            return True
-        counts.distinct += 1
-        self.seen[index] = digest
-        self.highest = max(self.highest, index)
-        self.trim()
-        return True
-
-    def trim(self) -> None:
-        """Forgets the oldest once there are twice too many."""
-        if len(self.seen) > 2 * self.bound:
-            entries = list(self.seen.items())
-            self.seen = dict(entries[-self.bound :])
-            self.forgotten = max(self.forgotten, max(index for index, _ in entries[: -self.bound]))
-
-
 class _Key:
     """One master key of the stream and how far its packets have come."""
 
@@ -126,26 +119,25 @@ class _Key:
         self.rtcp_window = Window(bound)
         self.failures = 0
 
-    def advance(self, packets: Sequence[bytes], at: int) -> int:
-        """Records verified packets from `at` on while each index is above all before it; returns where that ends."""
+    def digest(self, packet: bytes) -> int:
+        """What stands for a packet among those that this key opened."""
+        return hash(packet) if self.context.mki else int.from_bytes(packet[-DIGEST_BYTES:], "little")
+
+    def advance(self, tails: "Tails", at: int, end: int) -> bool:
+        """Records verified packets that follow each other in order, if the first follows all that came before."""
         rollover, window = self.rollover, self.window
         top = rollover.roc << 16 | rollover.s_l
         if not rollover.locked or top < window.highest:
-            return at
-        seen = window.seen
-        end = min(len(packets), at + window.bound)
-        for here in range(at, end):
-            packet = packets[here]
-            step = ((packet[2] << 8 | packet[3]) - top) & 0xFFFF
-            if not 0 < step < 0x8000:
-                end = here
-                break
-            top += step
-            seen[top] = hash(packet)
-        rollover.roc, rollover.s_l = top >> 16, top & 0xFFFF
-        window.highest = top
-        window.trim()
-        return end
+            return False
+        step = (int(tails.numbers[at]) - top) & 0xFFFF
+        if not 0 < step < 0x8000:
+            return False
+        indices = tails.steps[at:end].copy()
+        indices[0] = top + step
+        np.cumsum(indices, out=indices)
+        window.extend(indices, tails.digests[at:end])
+        rollover.roc, rollover.s_l = window.highest >> 16, window.highest & 0xFFFF
+        return True
 
 
 class SrtpStream:
@@ -251,12 +243,13 @@ class SrtpStream:
                 reasons.add(plain)
                 continue
             _to_front(self._rtcp_order, at)
-            if not self._keys[at].rtcp_window.note(parts.srtcp_index, packet, self.rtcp_counts):
+            key = self._keys[at]
+            if not key.rtcp_window.note(parts.srtcp_index, hash(packet), self.rtcp_counts):
                 return Reason.INDEX_REUSED
             return plain
         return self.rtcp_counts.refuse(_weightiest(reasons))
 
-    def adopt(self, position: int, packets: Sequence[bytes]) -> list[int]:
+    def adopt(self, position: int, tails: "Tails") -> list[int]:
         """Records packets of this stream, in order, that another implementation verified under one key.
 
         Returns which of them reuse an index.
@@ -264,22 +257,27 @@ class SrtpStream:
         reused = []
         key = self._keys[position]
         key.failures = 0
-        at = 0
-        while at < len(packets):
-            end = key.advance(packets, at)
-            self.counts.authenticated += end - at
-            self.counts.distinct += end - at
-            at = end
-            if at < len(packets):
-                seq = packets[at][2] << 8 | packets[at][3]
-                roc = key.rollover.guess(seq)
-                key.rollover.opened(roc, seq)
-                if not key.window.note(roc << 16 | seq, packets[at], self.counts):
+        at, count, ends = 0, len(tails.numbers), tails.ends()
+        while at < count:
+            end = next(ends)
+            while at < end:
+                if end - at >= _RUN and key.advance(tails, at, end):
+                    self.counts.authenticated += end - at
+                    self.counts.distinct += end - at
+                    at = end
+                elif not self._note_one(key, int(tails.numbers[at]), int(tails.digests[at])):
                     reused.append(at)
-                at += 1
-        if packets:
+                    at += 1
+                else:
+                    at += 1
+        if count:
             self._turn_to(position)
         return reused
+
+    def _note_one(self, key: _Key, seq: int, digest: int) -> bool:
+        roc = key.rollover.guess(seq)
+        key.rollover.opened(roc, seq)
+        return key.window.note(roc << 16 | seq, digest, self.counts)
 
     def _open(self, packet: bytes, search: bool) -> bytes | Reason:
         reasons = set()
@@ -327,7 +325,7 @@ class SrtpStream:
         self.relocked = by_search or changed
         if not parts.tag:
             self.counts.unverified += 1
-        elif not key.window.note(roc << 16 | parts.seq, parts.packet, self.counts):
+        elif not key.window.note(roc << 16 | parts.seq, key.digest(parts.packet), self.counts):
             return Reason.INDEX_REUSED
         return plain
 

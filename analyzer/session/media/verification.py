@@ -6,6 +6,7 @@ by extended sequence number. A packet whose key is not known yet waits for it, w
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -15,27 +16,28 @@ from analyzer.core.addresses import Endpoints
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
-from analyzer.crypto.srtp.fast import FastStream
+from analyzer.crypto.srtp.fast import FastStream, Prepared
 from analyzer.crypto.srtp.reasons import Reason
-from analyzer.net.packets import U8, PacketBatch
+from analyzer.net.packets import PacketBatch
 from analyzer.session.media.columns import Groups
 from analyzer.session.media.ranges import Ranges
-from analyzer.session.media_keys import MediaKey, MediaKeys
+from analyzer.session.media_keys import KeyOrigin, MediaKey
+from analyzer.session.stream_keys import StreamKeys
 
 I64 = npt.NDArray[np.int64]
 KEY_LATE = "key_late"
 _END = 1 << 62
-_DENSE = 512  # bytes of buffer a packet up to which a copy of all pays
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What the keys in the signalling say of a stream.
+    """What the keys that may be a stream's say of it.
 
     `suite` as RFC 4568 and its successors name it; `key` is the one that opened the stream's packets last, None where
-    none did, and `cites` the message it stands in. `authenticated`, `failed` and `decrypted` are distinct packets: the
-    tag verified, it verified with no key, the payload was opened. `failure` is a reason of `crypto.srtp`, or
-    `key_late`: more packets came before their key than are kept.
+    none did, `origin` where it comes from and `cites` the message it stands in. `authenticated`, `failed` and
+    `decrypted` are distinct packets: the tag verified, it verified with no key, the payload was opened. `failure` is a
+    reason of `crypto.srtp`, or `key_late`: more packets came before their key than are kept. `tentative`: no key was
+    known to be the stream's own, and none opened it.
     """
 
     suite: str
@@ -45,6 +47,8 @@ class Verification:
     failed: int
     decrypted: int
     failure: str | None
+    origin: KeyOrigin = "sdes"
+    tentative: bool = False
 
 
 class _View:
@@ -55,7 +59,7 @@ class _View:
     def __init__(self, limits: Limits) -> None:
         self.stream = FastStream((), limits)
         self.keys: list[MediaKey] = []
-        self.version = -1
+        self.version: tuple[int, ...] = ()  # of the keys
         self.cut = 0
         self._numbers: dict[int, int] = {}  # of waiting packets: their place in the stream -> extended sequence number
 
@@ -73,10 +77,16 @@ class _View:
             opened.add(extended, extended)
         reopened.clear()
 
-    def open(self, numbers: Sequence[int], packets: list[bytes], opened: Ranges, refused: Ranges) -> None:
+    def room(self, bound: int) -> int | None:
+        """How many more packets are tried with keys that are only guessed and opened none; None: no end to it."""
+        if self.stream.stream.position is not None or not all(key.tentative for key in self.keys):
+            return None
+        return max(0, bound - self.stream.stream.given)
+
+    def open(self, numbers: Sequence[int], packets: Prepared, at: int, opened: Ranges, refused: Ranges) -> None:
         stream = self.stream.stream
         first, before = stream.given, stream.counts.failed
-        results = self.stream.unprotect_many(packets)
+        results = self.stream.verify_many(packets, at, at + len(numbers))
         if stream.counts.failed == before and not stream.reopened:
             if isinstance(numbers, range):
                 opened.add(numbers[0], numbers[-1])
@@ -110,8 +120,9 @@ class _View:
 class _Stream:
     """A stream with keys, or one that waits for them."""
 
-    def __init__(self, endpoints: Endpoints, limits: Limits) -> None:
+    def __init__(self, endpoints: Endpoints, ssrc: int, limits: Limits) -> None:
         self.endpoints = endpoints
+        self.ssrc = ssrc
         self.opened = Ranges(limits.sequence_ranges)
         self.refused = Ranges(limits.sequence_ranges)
         self.views: dict[int, _View] = {}
@@ -139,6 +150,8 @@ class _Stream:
             failed=self.refused.count,
             decrypted=self.opened.count,
             failure=self._failure(sighted),
+            origin=last.origin,
+            tentative=not self.opened.count and all(key.tentative for key in keys),
         )
 
     def _failure(self, sighted: int) -> str | None:
@@ -171,13 +184,12 @@ class _Noted(NamedTuple):
 class Verifier:
     """Opens what the stream table has seen, after the signalling among the same rows has been read."""
 
-    def __init__(self, keys: MediaKeys, limits: Limits) -> None:
+    def __init__(self, keys: StreamKeys, limits: Limits) -> None:
         self._keys = keys
         self._limits = limits
         self._streams: dict[int, _Stream] = {}
         self._noted: dict[int, list[_Noted]] = {}
-        self._endpoints: dict[int, Endpoints] = {}
-        self._copied: tuple[U8, bytes] | None = None
+        self._sources: dict[int, tuple[Endpoints, int]] = {}
         self.batch_position = 0
 
     def note(
@@ -186,15 +198,14 @@ class Verifier:
         """Remembers a group of rows until `flush`; `base` is the extended sequence number of its first."""
         noted = _Noted(packets, groups, index, base, groups.vantage[index], self.batch_position)
         self._noted.setdefault(ordinal, []).append(noted)
-        self._endpoints[ordinal] = endpoints
+        self._sources[ordinal] = endpoints, groups.keys[index][1]
 
     def flush(self) -> None:
         """Opens what was noted. The batch's buffer may be reused after this."""
         for ordinal in self._noted:
             self._flush(ordinal)
         self._noted.clear()
-        self._endpoints.clear()
-        self._copied = None
+        self._sources.clear()
 
     def close(self, ordinal: int, endpoints: Endpoints, sighted: int) -> Verification | None:
         """A stream has ended: what its keys say of it. `sighted` counts its packets at all vantage points."""
@@ -203,7 +214,7 @@ class Verifier:
         stream = self._streams.pop(ordinal, None)
         if stream is None:
             return None
-        keys = self._keys.keys(endpoints.src, endpoints.dst, _END) or ()
+        keys = self._keys.keys(endpoints.src, endpoints.dst, stream.ssrc, _END) or ()
         for view in stream.views.values():
             view.learn(keys, self._limits.srtp_keys, stream.opened)
         return stream.result(sighted)
@@ -212,10 +223,10 @@ class Verifier:
         noted = self._noted.get(ordinal)
         if not noted:
             return
-        endpoints = self._endpoints[ordinal]
-        if not self._keys.concerns(endpoints.src, endpoints.dst):
+        endpoints, ssrc = self._sources[ordinal]
+        if not self._keys.concerns(endpoints.src, endpoints.dst, ssrc):
             return
-        stream = self._streams.get(ordinal) or _Stream(endpoints, self._limits)
+        stream = self._streams.get(ordinal) or _Stream(endpoints, ssrc, self._limits)
         for item in noted:
             self._group(stream, item)
         noted.clear()
@@ -224,46 +235,47 @@ class Verifier:
 
     def _group(self, stream: _Stream, item: _Noted) -> None:
         src, dst = stream.endpoints.src, stream.endpoints.dst
-        rows = item.groups.rows(item.at)
-        numbers: Sequence[int] = range(item.base, item.base + len(rows))
+        first, last = item.groups.span(item.at)
+        numbers: Sequence[int] = range(item.base, item.base + last - first)
         if not item.groups.contiguous[item.at]:
             numbers = (item.base + item.groups.relative(item.at)).tolist()
         view = stream.views.get(item.vantage)
-        edges, later = [0], False
-        if view is None or view.version != self._keys.version:
-            positions = item.packets.row[rows].astype(np.int64) + item.position
-            cuts = self._keys.changes(src, dst, int(positions[0]))
-            edges += np.searchsorted(positions, cuts).tolist()
-            later = bool(cuts) and cuts[-1] > int(positions[-1])
-        for start, end in zip(edges, [*edges[1:], len(rows)], strict=True):
+        version = self._keys.version(src, dst)
+        if view is not None and view.version == version:
+            self._try(stream, view, item, first, numbers)
+            return
+        positions = item.packets.row[item.groups.rows(item.at)].astype(np.int64) + item.position
+        cuts = self._keys.changes(src, dst, int(positions[0]))
+        edges = [0, *np.searchsorted(positions, cuts).tolist()]
+        for start, end in zip(edges, [*edges[1:], last - first], strict=True):
             if start == end:
                 continue
-            if view is None or view.version != self._keys.version:
-                keys = self._keys.keys(src, dst, item.position + int(item.packets.row[rows[start]]))
-                if keys is None and view is None:
-                    continue
-                if view is None:
-                    view = stream.views[item.vantage] = _View(self._limits)
-                view.learn(keys or (), self._limits.srtp_keys, stream.opened)
-            self._open(stream, view, item.packets, rows[start:end], numbers[start:end])
-        if view is not None and not later:
-            view.version = self._keys.version
+            keys = self._keys.keys(src, dst, stream.ssrc, int(positions[start]))
+            if keys is None and view is None:
+                continue
+            if view is None:
+                view = stream.views[item.vantage] = _View(self._limits)
+            view.learn(keys or (), self._limits.srtp_keys, stream.opened)
+            self._try(stream, view, item, first + start, numbers[start:end])
+        if view is not None and not (cuts and cuts[-1] > int(positions[-1])):
+            view.version = version
 
-    def _open(self, stream: _Stream, view: _View, packets: PacketBatch, rows: I64, numbers: Sequence[int]) -> None:
-        whole = packets.missing[rows] == 0
-        if not whole.all():
-            view.cut += len(rows) - int(whole.sum())
-            rows, numbers = rows[whole], [n for n, kept in zip(numbers, whole.tolist(), strict=True) if kept]
-        if len(rows):
-            memory = self._contents(packets)
-            starts, lengths = packets.payload_start[rows], packets.payload_length[rows]
-            spans = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
-            view.open(numbers, [bytes(memory[start:end]) for start, end in spans], stream.opened, stream.refused)
+    def _try(self, stream: _Stream, view: _View, item: _Noted, first: int, numbers: Sequence[int]) -> None:
+        room = view.room(self._limits.key_wait_packets)
+        if room is not None and room < len(numbers):
+            self._open(stream, view, item, first, numbers[:room])
+            if view.room(self._limits.key_wait_packets) == 0:
+                return
+            first, numbers = first + room, numbers[room:]
+        self._open(stream, view, item, first, numbers)
 
-    def _contents(self, packets: PacketBatch) -> bytes | memoryview:
-        """The batch's buffer; where many packets are to be taken out of it, as bytes, which are sliced faster."""
-        if len(packets) * _DENSE < packets.buffer.size:
-            return packets.buffer.data
-        if self._copied is None or self._copied[0] is not packets.buffer:
-            self._copied = (packets.buffer, packets.buffer.tobytes())
-        return self._copied[1]
+    def _open(self, stream: _Stream, view: _View, item: _Noted, first: int, numbers: Sequence[int]) -> None:
+        """Opens packets of a group, without those that the capture cut short."""
+        rows = item.groups.rows(item.at)
+        start = first - item.groups.span(item.at)[0]
+        cut = np.flatnonzero(item.packets.missing[rows[start : start + len(numbers)]])
+        view.cut += len(cut)
+        prepared = item.groups.prepare(item.packets)
+        for begin, end in pairwise([-1, *cut.tolist(), len(numbers)]):
+            if end - begin > 1:
+                view.open(numbers[begin + 1 : end], prepared, first + begin + 1, stream.opened, stream.refused)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp import libsrtp
-from analyzer.crypto.srtp.fast import FastStream
+from analyzer.crypto.srtp.fast import FastStream, Prepared
 from analyzer.crypto.srtp.prime import lead
 from analyzer.crypto.srtp.reasons import Reason
 from analyzer.crypto.srtp.stream import PacketColumns, SrtpStream
@@ -163,7 +163,7 @@ def test_the_fast_path_never_differs_from_the_engine(start, steps, suite, batch)
         wire += protected * (2 if what == "twice" else 1)
         plain[protected[0]] = clear[0]
     contexts = [context for _, context in ends]
-    fast, slow = FastStream(contexts, limits), SrtpStream(contexts, limits)
+    fast, bulk, slow = FastStream(contexts, limits), FastStream(contexts, limits), SrtpStream(contexts, limits)
     for at in range(0, len(wire), batch):
         part = wire[at : at + batch]
         results = fast.unprotect_many(part)
@@ -171,4 +171,32 @@ def test_the_fast_path_never_differs_from_the_engine(start, steps, suite, batch)
         for packet, result in zip(part, results, strict=True):
             assert isinstance(result, Reason) or result == plain[packet]
         assert results == expected
-    assert fast.counts == slow.counts
+        verified = bulk.verify_many(Prepared(_columns([*part[:1], *part])), 1, len(part) + 1)
+        assert [result or expected[n] for n, result in enumerate(verified)] == expected
+    assert fast.counts == slow.counts == bulk.counts
+
+
+def _columns(items: list[bytes]) -> PacketColumns:
+    lengths = np.array([len(packet) for packet in items])
+    return PacketColumns(b"".join(items), np.cumsum(lengths) - lengths, lengths)
+
+
+@OPENERS
+@pytest.mark.parametrize("suite", FAST_SUITES, ids=lambda suite: suite.name)
+def test_a_block_is_opened_where_it_lies_apart_from_the_buffer(opener, suite, engine_calls, monkeypatch):
+    """Long and short packets, the last at the very end of the buffer; the buffer stays as it was."""
+    monkeypatch.setattr(libsrtp, "_kind", lambda: opener)
+    sender, context = pair(suite, 1)
+    protected = [
+        sender.rtp(b"\x80\x00" + n.to_bytes(2, "big") + bytes(4) + SSRC.to_bytes(4, "big"), bytes(7 * n), 0)
+        for n in range(60)
+    ]
+    bent = protected[33][:-1] + bytes((protected[33][-1] ^ 1,))
+    columns = _columns([*protected[:33], bent, *protected[33:], protected[40]])
+    before = bytes(columns.buffer)
+    stream = FastStream([context], LIMITS)
+    results = stream.verify_many(Prepared(columns), 0, 62)
+    assert columns.buffer == before
+    assert [n for n, result in enumerate(results) if isinstance(result, Reason)] == [33]
+    assert engine_calls == [bent, protected[40]]
+    assert (stream.counts.distinct, stream.counts.duplicates, stream.counts.failed) == (60, 1, 1)
