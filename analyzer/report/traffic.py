@@ -48,6 +48,8 @@ class Registration:
     ue: str = entry("the UE's node name, else its address")
     client_mechanisms: Sequence[str] | None = entry("Security-Client mechanisms; null: not seen", default=None)
     server_mechanisms: Sequence[str] | None = entry("Security-Server mechanisms; null: not seen", default=None)
+    outcome: str | None = entry("status code of the last final response; null: not seen", default=None)
+    evidence: Sequence[Cite] = entry("the REGISTER and its answers", default=())
     client_mediasec: Sequence[str] | None = entry(
         "mechanisms of the media plane that the UE announced; null: not seen", default=None
     )
@@ -57,8 +59,6 @@ class Registration:
     verified: bool | None = entry(
         "Security-Verify repeats the server's list; null: not seen, or nothing to repeat", default=None
     )
-    outcome: str | None = entry("status code of the last final response; null: not seen", default=None)
-    evidence: Sequence[Cite] = entry("the REGISTER and its answers", default=())
 
 
 @dataclass(frozen=True, slots=True)
