@@ -190,8 +190,8 @@ class Closer:
 
     def registration(self, binding: Binding, placement: Placement) -> None:
         """Judges a registration that is forgotten, or all there is of it at the end."""
-        where = partial(dict, registration=f"registration-{binding.ordinal}", ue=placement.node(binding.ue))
-        self._judge.judge("registration", registration_entity(binding, placement), where)
+        where = {"registration": f"registration-{binding.ordinal}", "ue": placement.node(binding.ue)}
+        self._judge.judge("registration", registration_entity(binding, placement), lambda: where)
 
     def orphans(self, records: Sequence[StreamRecord]) -> None:
         """Streams that no call has claimed: reported if they are plausible RTP."""
