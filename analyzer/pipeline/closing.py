@@ -25,6 +25,7 @@ from analyzer.session.model.media import MediaDescription, MediaHop
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
 from analyzer.session.model.signalling import SignallingHop
+from analyzer.session.passports import Passports
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.registration_entities import registration_entity
@@ -85,6 +86,7 @@ class Closer:
         streams: StreamTable,
         connections: ConnectionTable,
         opened: Callable[[Secret, int], None],
+        passports: Passports,
     ) -> None:
         self._places = Places(sources)
         self._limits = limits
@@ -94,6 +96,7 @@ class Closer:
         self._streams = streams
         self._connections = connections
         self._opened = opened
+        self._passports = passports
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
         self._calls = 0
@@ -160,7 +163,10 @@ class Closer:
             for message in leg.messages:
                 if not message.retransmission:
                     seen = message_entity(message, placement, post_decrypt)
-                    judge("sip_message", seen, partial(_of_message, base | {"leg": name}, message))
+                    where = partial(_of_message, base | {"leg": name}, message)
+                    judge("sip_message", seen, where)
+                    for passport in self._passports.entities(message, placement):
+                        judge("passport", passport, where)
             judge("leg", self._leg_entity(call, leg.ordinal, placement), partial(dict, base, leg=name))
         for media in descriptions(call, placement, self._signalling.registrations):
             judge("media_description", media, partial(_way, base, media))

@@ -39,12 +39,14 @@ from analyzer.session.legs import CallState
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media.verification import Verifier
 from analyzer.session.messaging import Messaging
+from analyzer.session.passports import Passports
 from analyzer.session.placement import Placement
 from analyzer.session.registrations import Binding
 from analyzer.session.signalling import Signalling
 from analyzer.session.stream_keys import StreamKeys
 from analyzer.session.supplied_keys import SuppliedKeys
 from analyzer.session.topology import Topology
+from analyzer.session.trust import Trust
 
 I64 = npt.NDArray[np.int64]
 PERIOD_NS = 10 * SECOND_NS
@@ -58,6 +60,7 @@ class Setup:
     rules: RuleSet = field(default_factory=RuleSet)
     topology: Topology | None = None
     keyring: Keyring = field(default_factory=Keyring)
+    trust: Trust = field(default_factory=Trust)  # certificates for signed identities
     reveal_identities: bool = False
     post_decrypt_taps: frozenset[str] = frozenset()  # capture files or vantage points behind a decrypting element
     contain: bool = True  # faults of ours are counted, not raised; off in tests and fuzzing
@@ -82,7 +85,7 @@ class Engine:
         self.judge = Judge(setup.rules, limits, self.ledger, self.writer)
         self.closer = Closer(
             sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections,
-            setup.keyring.opened_media,
+            setup.keyring.opened_media, Passports(setup.trust),
         )  # fmt: skip
         self.signalling.registrations.forgotten = self._registration
         sip = SipEvents(limits, self.signalling, self.ledger, self._close)

@@ -148,6 +148,7 @@ def message_entity(message: MessageRecord, placement: Placement, post_decrypt: f
         first=message.cites,
         access=ends.access,
         hop_local=_hop_local(message),
+        signed_identities=len(message.all("identity")),
         challenge=shown.challenge,
         credentials=shown.credentials,
         auth_parameters=shown.parameters,

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from analyzer.session.trust import Trust, read_certificates
 from tests.conftest import ROOT, SHARED
 from tests.golden.runs import run, setup, tree
+from tests.session.test_passports import OTHER
 
 LAB = SHARED / "captures" / "lab"
 TOPOLOGY = ROOT / "samples" / "lab.topology.yaml"
@@ -54,3 +56,21 @@ def test_a_list_without_a_client_list_is_no_agreement() -> None:
     assert [row["client_mediasec"] for row in report["registrations"]] == [[], []]
     assert _count(report, "REG-03") == (0, 0, 0)
     assert _count(report, "REG-06")[1:] == (0, 0)
+
+
+def test_stir_verifies_with_its_certificate_alone() -> None:
+    """Frames 23 and 172 of stir-e2e carry the PASSporT (tshark); its claims name numbers that no header has."""
+    name = "stir-e2e"
+    opened = _report(name)
+    assert _count(opened, "ID-11.signature") == (0, 0, 2)
+    signer = Trust(read_certificates((LAB / f"{name}.signer-cert.pem").read_bytes()))
+    made = setup([LAB / f"{name}.tls-keylog.txt"], TOPOLOGY)
+    made.trust = signer
+    report = tree(run(LAB / f"{name}.pcapng", made))
+    for rule in ("ID-10.form", "ID-11.signature", "ID-11.certificate", "ID-12.fresh", "ID-12.replay"):
+        assert _count(report, rule) == (2, 0, 0), rule
+    assert _count(report, "ID-11.claims") == (0, 2, 0), "orig is 12025550101, From and P-Asserted-Identity are ue1"
+    made.trust = Trust([OTHER.certificate])
+    report = tree(run(LAB / f"{name}.pcapng", made))
+    assert _count(report, "ID-11.signature") == (0, 2, 0)
+    assert _frames(report, "ID-11.signature") >= {23, 172}

@@ -53,6 +53,7 @@ class SipMessage:
         "what belongs to the UE and its first proxy alone: Security-Client, -Server, -Verify, the option tags mediasec "
         "and sec-agree"
     )
+    signed_identities: int = rule_field("Identity headers: PASSporTs")
     challenge: bool = rule_field("it asks for HTTP authentication")
     credentials: tuple[str, ...] = rule_field(
         "schemes that it answers a challenge with: basic, digest-md5, digest-sha-256, akav1-md5, ..."
