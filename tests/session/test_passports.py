@@ -102,7 +102,7 @@ def test_a_good_one_passes_everything() -> None:
 def test_without_a_certificate_it_is_open_and_names_it() -> None:
     engine = _run(_invite(SIGNER.token(_claims())), trust=())
     assert _said(engine, "ID-11.signature") == {"open": 1}
-    needs = [need.what for found in engine.judge.findings.values() for need in found.needs]
+    needs = [need.what for found in engine.judge.findings for need in found.needs]
     assert f"the certificate of {INFO} (--trust)" in needs
 
 
