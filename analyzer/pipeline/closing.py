@@ -25,11 +25,13 @@ from analyzer.session.model.media import MediaDescription, MediaHop
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
 from analyzer.session.model.signalling import SignallingHop
+from analyzer.session.passages import passages
 from analyzer.session.passports import Passports
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.registration_entities import registration_entity
 from analyzer.session.registrations import Binding
+from analyzer.session.shown_identities import caller_identities
 from analyzer.session.signalling import Signalling
 
 
@@ -158,16 +160,19 @@ class Closer:
             entity = fact.entity
             kind = "media_hop" if isinstance(entity, MediaHop) else "signalling_hop"
             judge(kind, entity, partial(_way, base | {"hop": hop_id}, entity))
+        callers = caller_identities(message for leg in call.legs.values() for message in leg.messages)
         for leg in call.legs.values():
             name = legs[leg.ordinal]
             for message in leg.messages:
                 if not message.retransmission:
-                    seen = message_entity(message, placement, post_decrypt)
+                    seen = message_entity(message, placement, post_decrypt, callers)
                     where = partial(_of_message, base | {"leg": name}, message)
                     judge("sip_message", seen, where)
                     for passport in self._passports.entities(message, placement):
                         judge("passport", passport, where)
             judge("leg", self._leg_entity(call, leg.ordinal, placement), partial(dict, base, leg=name))
+        for passage in passages(call, placement, self._signalling.registrations):
+            judge("passage", passage, partial(dict, base, at=passage.at, message=passage.method))
         for media in descriptions(call, placement, self._signalling.registrations):
             judge("media_description", media, partial(_way, base, media))
         if call_id is not None:

@@ -15,6 +15,14 @@ from analyzer.session.model.states import Evidence, SipState
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.security_lists import HOP_LOCAL, OPTION_TAGS
+from analyzer.session.shown_identities import (
+    anonymity_asked,
+    from_differs,
+    inside_headers,
+    leaves_trust_domain,
+    residue,
+    well_formed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +115,10 @@ def _evidence(carriers: list[Carrier], behind: bool) -> Evidence:
     return "none" if behind else min((carrier.evidence for carrier in carriers), key=GROUNDS.index)
 
 
-def message_entity(message: MessageRecord, placement: Placement, post_decrypt: frozenset[int]) -> SipMessage:
-    """The message as rules see it."""
+def message_entity(
+    message: MessageRecord, placement: Placement, post_decrypt: frozenset[int], callers: tuple[str, ...] = ()
+) -> SipMessage:
+    """The message as rules see it; `callers` are identities asserted of the caller anywhere in its call."""
     src, dst = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
     behind = message.carrier.vantage in post_decrypt
     state = message_state(message, behind)
@@ -145,6 +155,12 @@ def message_entity(message: MessageRecord, placement: Placement, post_decrypt: f
         first=message.cites,
         access=ends.access,
         hop_local=_hop_local(message),
+        leaving=leaves_trust_domain(message, placement),
+        asserted_valid=well_formed(message.asserted),
+        from_differs=bool(message.asserted) and from_differs(message),
+        anonymity_asked=message.request and anonymity_asked(message),
+        residue=residue(message, callers) if message.initial else (),
+        inside_headers=inside_headers(message),
         signed_identities=len(message.all("identity")),
         challenge=shown.challenge,
         credentials=shown.credentials,

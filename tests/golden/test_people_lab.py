@@ -74,3 +74,16 @@ def test_stir_verifies_with_its_certificate_alone() -> None:
     report = tree(run(LAB / f"{name}.pcapng", made))
     assert _count(report, "ID-11.signature") == (0, 2, 0)
     assert _frames(report, "ID-11.signature") >= {23, 172}
+
+
+def test_the_claim_of_the_ue_was_not_believed() -> None:
+    """pai-spoof-removed: chair in frames 18 and 148, ue1 in 20, ue2 in 150 (FACTS.txt and tshark)."""
+    report = _report("pai-spoof-removed")
+    assert _count(report, "ID-02") == (2, 0, 0)
+    assert _count(report, "ID-17") == (2, 0, 0)
+    changed = {
+        note["message"].partition(" made ")[0]: {cite["frame"] for cite in note["evidence"]}
+        for note in report["notes"]
+        if note["rule"] == "ID-02.changed"
+    }
+    assert changed == {"pcscf-1": {18, 20}, "pcscf-2": {148, 150}}

@@ -36,3 +36,31 @@ class Passport:
     from_node: str = rule_field("stable name of the sender")
     to_node: str = rule_field("stable name of the receiver")
     first: Cites = rule_field("the frames that carry the message")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One message as it came into an element and as it left it: what was done to the identities in it.
+
+    Only messages that carry an identity, or ask for privacy, on one side at least.
+    """
+
+    at: str = rule_field("the element: its node name, else its address")
+    request: bool = rule_field("a request; else a response")
+    method: str = rule_field("the method; of a response, its CSeq method")
+    initial: bool = rule_field("a request that starts a dialog or stands alone")
+    from_node: str = rule_field("stable name of the element it came from")
+    at_node: str = rule_field("stable name of the element")
+    to_node: str = rule_field("stable name of the element it went to")
+    from_ue: Tristate = rule_field("it came from a UE")
+    trusted_onward: Tristate = rule_field("it went on inside the trust domain")
+    asserted_in: tuple[str, ...] = rule_field("P-Asserted-Identity as it came (pseudonymised when shown)")
+    asserted_out: tuple[str, ...] | Unknown = rule_field("P-Asserted-Identity as it left (pseudonymised when shown)")
+    privacy_in: tuple[str, ...] = rule_field("Privacy as it came, lower case")
+    changed: bool = rule_field("P-Asserted-Identity is another, or gone, or new")
+    claim_believed: Tristate = rule_field("an identity that the UE asserts of itself, and has not registered, goes on")
+    registered: Tristate = rule_field("the identity asserted for the UE is one of those it registered")
+    signed_in: int = rule_field("PASSporTs as it came")
+    signed_kept: Tristate = rule_field("each of them went on unchanged")
+    verdict_forged: Tristate = rule_field("a verstat that the UE wrote goes on")
+    first: Cites = rule_field("the frames of both copies")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from analyzer.core.unknown import Unknown
 from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.media import MediaDescription, MediaHop, SrtpStream
-from analyzer.session.model.people import Passport
+from analyzer.session.model.people import Passage, Passport
 from analyzer.session.model.signalling import Call, Leg, Registration, SignallingHop, SipMessage
 
 
@@ -42,6 +42,7 @@ ENTITIES: dict[str, type] = {
     "srtp_stream": SrtpStream,
     "tls_connection": TlsConnection,
     "passport": Passport,
+    "passage": Passage,
     "capture": Capture,
 }
 """Kind to class. Kinds whose evidence is not gathered yet are not in it, so that a rule cannot name them in vain."""
@@ -57,6 +58,7 @@ VARIABLES: dict[str, str] = {
     "srtp_stream": "stream",
     "tls_connection": "connection",
     "passport": "passport",
+    "passage": "passage",
     "capture": "capture",
 }
 """What conditions call the entity of each kind."""

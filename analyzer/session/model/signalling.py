@@ -53,6 +53,14 @@ class SipMessage:
         "what belongs to the UE and its first proxy alone: Security-Client, -Server, -Verify, the option tags mediasec "
         "and sec-agree"
     )
+    leaving: Tristate = rule_field("the sender belongs to the trust domain, the receiver does not")
+    asserted_valid: bool = rule_field("P-Asserted-Identity, if there is one, has one sip(s) or tel URI, or one of each")
+    from_differs: bool = rule_field("From names somebody who is none of the asserted identities")
+    anonymity_asked: bool = rule_field("Privacy user, or an anonymous From")
+    residue: tuple[str, ...] | Unknown = rule_field(
+        "where an identity of the caller still stands: from, contact, reply-to, referred-by, history-info, sdp"
+    )
+    inside_headers: tuple[str, ...] | Unknown = rule_field("headers of charging and location, meant for the inside")
     signed_identities: int = rule_field("Identity headers: PASSporTs")
     challenge: bool = rule_field("it asks for HTTP authentication")
     credentials: tuple[str, ...] = rule_field(
