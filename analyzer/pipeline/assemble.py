@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from analyzer import __version__
 from analyzer.capture.sources import CaptureInfo
 from analyzer.core.severity import Verdict
+from analyzer.pipeline.conference_rows import conference_rows
 from analyzer.pipeline.engine import Engine
 from analyzer.pipeline.esp_rows import KeyNames, esp_notes, esp_rows
 from analyzer.pipeline.findings import FindingRows
@@ -79,6 +80,7 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
         registrations=_registrations(engine, places, Placement(topology)),
         esp=tuple(redactor.row(row) for row in esp_rows(engine.esp, places, key_names)),
         calls=Rows(Call, closer.calls),
+        conferences=tuple(redactor.row(row) for row in conference_rows(closer.conferences)),
         hops=Rows(Hop, closer.hops),
         streams=Rows(Stream, closer.stream_rows),
         tls=tuple(redactor.row(row) for row in _tls(engine.connections.all())),
@@ -131,6 +133,7 @@ def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes:
         engine.keys.sdp,
         engine.keys.dtls,
         engine.signalling.registrations,
+        engine.closer.conferences,
         engine.esp.table,
         engine.signalling.agreements,
     )
@@ -155,7 +158,7 @@ def _summary(engine: Engine, tallies: Tallies) -> Summary:
     verdicts = VerdictCounts(
         total[Verdict.PASS], total[Verdict.FAIL], total[Verdict.OPEN], total[Verdict.NOT_APPLICABLE]
     )
-    return Summary(verdicts, counts, len(engine.closer.calls), 0)
+    return Summary(verdicts, counts, len(engine.closer.calls), len(engine.closer.conferences.all()))
 
 
 def _sip(engine: Engine) -> SipCounts:

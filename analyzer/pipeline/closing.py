@@ -8,10 +8,12 @@ from analyzer.capture.batch import Source
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
+from analyzer.core.unknown import Unknown
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.rows import Places, call_row, hop_row, stream_row
 from analyzer.report.redact import Redactor
 from analyzer.report.rows import encode_row
+from analyzer.session.conferences import Conferences, HopState
 from analyzer.session.connections import ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.hops import HopFact, message_entity, signalling_hops
@@ -59,6 +61,10 @@ _VERIFIED: dict[KeyOrigin, str] = {
 }  # fmt: skip
 
 
+def _known(state: object) -> object:
+    return "unknown" if isinstance(state, Unknown) else state
+
+
 def _lines(call: CallState) -> int:
     """The most m-lines that a description of the call has."""
     descriptions = (message.sdp for leg in call.legs.values() for message in leg.messages)
@@ -99,6 +105,7 @@ class Closer:
         self._connections = connections
         self._opened = opened
         self._passports = passports
+        self.conferences = Conferences()
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
         self._calls = 0
@@ -129,10 +136,13 @@ class Closer:
         legs = {leg.ordinal: f"{call_id or 'dialog'}/leg-{leg.ordinal}" for leg in call.legs.values()}
         named = [(self._hop_id(), fact) for fact in facts]
         self._entities(call, call_id, legs, named, placement, post_decrypt)
+        hops = [fact.entity for fact in facts if isinstance(fact.entity, MediaHop)]
+        states = [HopState(str(_known(hop.state)), hop.access is True) for hop in hops]
+        conference = self.conferences.take(call, call_id, states, placement)
         for hop_id, fact in named:
             self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places)))
         if call_id is not None:
-            row = call_row(call, call_id, legs, named, placement, self._places)
+            row = call_row(call, call_id, legs, named, placement, self._places, conference)
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
             self._write_stream(stream.record, stream)

@@ -22,6 +22,7 @@ from analyzer.core.text import safe
 from analyzer.net.decode import Decoder
 from analyzer.net.packets import ESP, SCTP, TCP, UDP, PacketBatch
 from analyzer.pipeline.closing import Closer
+from analyzer.pipeline.conference_rows import judge_conferences
 from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.datagrams import RTP_FIRST, RTP_LAST, DatagramHandler
 from analyzer.pipeline.esp import EspHandler
@@ -276,6 +277,7 @@ class Engine:
             self._close(call)
         for binding in self.signalling.registrations.all():
             self._registration(binding)
+        judge_conferences(self.closer.conferences, self.judge)
         self.closer.orphans(self.streams.finish())
 
     def take_decided(self) -> list[Gathered]:

@@ -162,6 +162,7 @@ def message_entity(
         residue=residue(message, callers) if message.initial else (),
         inside_headers=inside_headers(message),
         signed_identities=len(message.all("identity")),
+        carries_roster=message.bodies.roster is not None,
         challenge=shown.challenge,
         credentials=shown.credentials,
         auth_parameters=shown.parameters,

@@ -87,3 +87,15 @@ def test_the_claim_of_the_ue_was_not_believed() -> None:
         if note["rule"] == "ID-02.changed"
     }
     assert changed == {"pcscf-1": {18, 20}, "pcscf-2": {148, 150}}
+
+
+@pytest.mark.parametrize(("name", "floors"), [("e2ae-all", ["4711/1"]), ("conf-e2ae-sdes", []), ("conf-e2e-sdes", [])])
+def test_the_two_calls_of_a_lab_conference_are_one(name: str, floors: list[str]) -> None:
+    """FACTS.txt: ue1 and ue2 call the mixer at 10.0.0.13, asserted as themselves; its core hops are plain RTP."""
+    report = _report(name)
+    (conference,) = report["conferences"]
+    assert (conference["focus"], conference["legs"], conference["floors"]) == ("mrf", ["call-1", "call-2"], floors)
+    assert [(p["asserted"], p["outcome"]) for p in conference["participants"]] == [(True, "answered")] * 2
+    assert [call["conference"] for call in report["calls"]] == [conference["id"]] * 2
+    assert conference["weakest"] == ("srtp_sdes" if name == "conf-e2e-sdes" else "clear")
+    assert _count(report, "CONF-03") == (2, 0, 0)

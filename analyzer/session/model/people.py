@@ -64,3 +64,58 @@ class Passage:
     signed_kept: Tristate = rule_field("each of them went on unchanged")
     verdict_forged: Tristate = rule_field("a verstat that the UE wrote goes on")
     first: Cites = rule_field("the frames of both copies")
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """One participant's call with a conference server, dialled in or out (RFC 4579 5.1, 5.2)."""
+
+    direction: Literal["dial_in", "dial_out"] = rule_field("who called: the participant, or the focus")
+    focus: str = rule_field("the focus: its node name, else its address")
+    focus_node: str = rule_field("stable name of the focus")
+    peer_node: str = rule_field("stable name of the element next to the focus on this call")
+    at_focus: bool = rule_field("the hop that ends at the focus was captured")
+    focus_marked: Tristate = rule_field("the Contact of the focus carries isfocus")
+    admitted: bool = rule_field("the call was answered")
+    outcome: str = rule_field("answered, cancelled, rejected, failed, unanswered or unknown")
+    identified: Tristate = rule_field("an asserted identity that names somebody reached the focus")
+    anonymous: Tristate = rule_field("nobody is named to the focus")
+    private: bool = rule_field("identified to the focus, with Privacy asked for towards others")
+    invited: str = rule_field("of a dial-out, whom the focus called (pseudonymised when shown)")
+    answered_by: tuple[str, ...] = rule_field("of a dial-out, identities asserted of who answered (pseudonymised)")
+    revealed: Tristate = rule_field("of a dial-out, who answered is named to the focus")
+    retargeted: Tristate = rule_field("of a dial-out, somebody else answered than was called")
+    explained: Tristate = rule_field("History-Info, Diversion or a div PASSporT shows the new target")
+    removed: bool = rule_field("the focus refused or cancelled it, or ended it within 32 seconds of the answer")
+    anonymous_policy: str | Unknown = rule_field("the operator's policy for anonymous dial-in: accept or reject")
+    unrevealed_policy: str | Unknown = rule_field("the operator's policy for a dial-out nobody is named in")
+    exposed: Tristate = rule_field("the roster names it although it asked for privacy")
+    first: Cites = rule_field("the INVITE, its answer, and what ended it")
+
+
+@dataclass(frozen=True, slots=True)
+class Conference:
+    """One conference: everything that goes to one focus under one conference URI."""
+
+    focus_node: str = rule_field("stable name of the focus")
+    calls: int = rule_field("calls that joined or tried to")
+    participants: int = rule_field("participants")
+    roster_seen: bool = rule_field("a roster (conference-info) was captured")
+    roster_right: Tristate = rule_field("every connected user of the roster is the asserted identity of a participant")
+    list_seen: bool = rule_field("a list of recipients to invite was captured")
+    list_reached: Tristate = rule_field("every recipient of the list was called")
+    list_leaked: Tristate = rule_field("a recipient that should stay unnamed stands in a list sent to others")
+    first: Cites = rule_field("its first call, rosters and lists")
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """One REFER to a focus that asks it to call somebody (RFC 4579 5.5)."""
+
+    focus_node: str = rule_field("stable name of the focus")
+    from_node: str = rule_field("stable name of the element that sent it on this hop")
+    accepted: Tristate = rule_field("the focus answered with 2xx")
+    identified: bool = rule_field("it carries an asserted identity that names somebody")
+    member: Tristate = rule_field("that identity is one of the conference's participants")
+    named_on: Tristate = rule_field("the INVITE it led to carries Referred-By")
+    first: Cites = rule_field("the REFER, and the INVITE it led to")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from analyzer.core.unknown import Unknown
 from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.media import MediaDescription, MediaHop, SrtpStream
-from analyzer.session.model.people import Passage, Passport
+from analyzer.session.model.people import Conference, Participant, Passage, Passport, Referral
 from analyzer.session.model.signalling import Call, Leg, Registration, SignallingHop, SipMessage
 
 
@@ -43,6 +43,9 @@ ENTITIES: dict[str, type] = {
     "tls_connection": TlsConnection,
     "passport": Passport,
     "passage": Passage,
+    "participant": Participant,
+    "conference": Conference,
+    "referral": Referral,
     "capture": Capture,
 }
 """Kind to class. Kinds whose evidence is not gathered yet are not in it, so that a rule cannot name them in vain."""
@@ -59,6 +62,9 @@ VARIABLES: dict[str, str] = {
     "tls_connection": "connection",
     "passport": "passport",
     "passage": "passage",
+    "participant": "participant",
+    "conference": "conference",
+    "referral": "referral",
     "capture": "capture",
 }
 """What conditions call the entity of each kind."""

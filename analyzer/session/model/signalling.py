@@ -62,6 +62,7 @@ class SipMessage:
     )
     inside_headers: tuple[str, ...] | Unknown = rule_field("headers of charging and location, meant for the inside")
     signed_identities: int = rule_field("Identity headers: PASSporTs")
+    carries_roster: bool = rule_field("its body is the roster of a conference (conference-info)")
     challenge: bool = rule_field("it asks for HTTP authentication")
     credentials: tuple[str, ...] = rule_field(
         "schemes that it answers a challenge with: basic, digest-md5, digest-sha-256, akav1-md5, ..."
