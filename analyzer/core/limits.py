@@ -45,6 +45,7 @@ class Limits:
     bfcp_fragmented: int = 256  # messages whose fragments are not all here
     turn_channels: int = 65_536  # bindings of TURN channels to peers, all flows together
     dtls_handshakes: int = 2_048  # under way at once
+    dtls_sessions: int = 20_000  # flows whose handshake gave keys that are still at hand
     # session
     dialogs: int = 100_000
     calls: int = 50_000

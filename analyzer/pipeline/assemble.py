@@ -119,7 +119,14 @@ def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes:
         said.append(f"{len(closed)} TLS connections stay closed: what is inside them is not in this report.")
     if engine.judge.dropped:
         said.append(f"{engine.judge.dropped} findings beyond the bound are counted, not listed.")
-    tables = (engine.signalling.calls, engine.streams, engine.connections, engine.messaging, engine.signalling.keys)
+    tables = (
+        engine.signalling.calls,
+        engine.streams,
+        engine.connections,
+        engine.messaging,
+        engine.keys.sdp,
+        engine.keys.dtls,
+    )
     return Coverage(
         decoded=engine.decoded,
         undecoded=sum(sum(reasons.values()) for reasons in undecoded.values()),
@@ -209,17 +216,21 @@ def _tls(connections: Sequence[Connection]) -> list[TlsConnection]:
 
 
 def _keys(engine: Engine, places: Places) -> tuple[Key, ...]:
-    """The keys of the signalling, by ordinal, then what was given. The frame is the one that completes the message."""
+    """The keys of the signalling and of handshakes, by ordinal, then what was given.
+
+    The frame is the one that completes the message.
+    """
     redactor, sources = engine.redactor, engine.setup.keyring.sources
     given = {redactor.key(source.media_key) for source in sources if source.media_key is not None}
-    found = sorted(engine.closer.sdes.items(), key=lambda item: int(item[0].rpartition("-")[2]))
-    sdes = []
+    found = sorted(engine.closer.used.items(), key=lambda item: int(item[0].rpartition("-")[2]))
+    seen = []
     for name, key in found:
         if name not in given:
             last = max(key.cites, key=lambda cite: (cite.ts_ns, cite.frame))
-            source = f"SDP, frame {last.frame} of {places.cite(last).capture}"
-            sdes.append(Key(name, "sdes", source, key.opened, False))
-    return tuple(sdes) + tuple(redactor.row(_given(source, redactor)) for source in sources)
+            where = "SDP" if key.origin == "sdes" else "DTLS handshake"
+            source = f"{where}, frame {last.frame} of {places.cite(last).capture}"
+            seen.append(Key(name, key.origin, source, key.opened, False))
+    return tuple(seen) + tuple(redactor.row(_given(source, redactor)) for source in sources)
 
 
 def _given(source: KeySource, redactor: Redactor) -> Key:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from analyzer.capture.batch import Source
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
+from analyzer.core.secrets import Secret
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.rows import Places, call_row, hop_row, stream_row
 from analyzer.report.redact import Redactor
@@ -18,6 +19,7 @@ from analyzer.session.media.evidence import classify, plausible
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
+from analyzer.session.media_keys import KeyOrigin
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
@@ -36,11 +38,17 @@ class ClosedCall:
 
 
 @dataclass(slots=True)
-class SdesKey:
-    """A master key from SDP that opened packets."""
+class UsedKey:
+    """A master key that opened packets: where it comes from, and the message that named it."""
 
+    origin: KeyOrigin
     cites: tuple[Cite, ...]
     opened: int = 0
+
+
+_VERIFIED: dict[KeyOrigin, str] = {
+    "sdes": "srtp_sdes", "dtls-srtp": "srtp_dtls", "srtp-master": "srtp_unknown_keying",
+}  # fmt: skip
 
 
 def _lines(call: CallState) -> int:
@@ -61,6 +69,7 @@ class Closer:
         signalling: Signalling,
         streams: StreamTable,
         connections: ConnectionTable,
+        opened: Callable[[Secret, int], None],
     ) -> None:
         self._places = Places(sources)
         self._limits = limits
@@ -69,6 +78,7 @@ class Closer:
         self._signalling = signalling
         self._streams = streams
         self._connections = connections
+        self._opened = opened
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
         self._calls = 0
@@ -76,7 +86,7 @@ class Closer:
         self.calls: list[bytes] = []
         self.hops: list[bytes] = []
         self.stream_rows: list[bytes] = []
-        self.sdes: dict[str, SdesKey] = {}  # by the name the report has for it
+        self.used: dict[str, UsedKey] = {}  # by the name the report has for it
 
     def close(self, call: CallState, placement: Placement, post_decrypt: frozenset[int]) -> None:
         """Judges a call and writes its rows."""
@@ -176,15 +186,17 @@ class Closer:
                 evidence = classify(record, {})
                 state = {"rtp": "clear", "srtp": "srtp_unknown_keying"}.get(evidence.observed, "unknown")
                 if record.verification is not None and record.verification.authenticated:
-                    state = "srtp_sdes"
+                    state = _VERIFIED[record.verification.origin]
                 self._write_stream(record, ClaimedStream(record, evidence, state, None))  # type: ignore[arg-type]  # a hop state
 
     def _count_key(self, record: StreamRecord) -> None:
         verified = record.verification
         if verified is None or verified.key is None:
             return
-        used = self.sdes.setdefault(self._redactor.key(verified.key), SdesKey(verified.cites))
+        named = self._redactor.key(verified.key)
+        used = self.used.setdefault(named, UsedKey(verified.origin, verified.cites))
         used.opened += verified.decrypted
+        self._opened(verified.key, verified.decrypted)
 
     def _write_stream(self, record: StreamRecord, claimed: ClaimedStream) -> None:
         if record.ordinal in self._written:
