@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from analyzer.app.key_loading import load_keys
-from analyzer.app.offline import STDIN, analyze, batches, open_all
+from analyzer.app.offline import analyze, open_all
 from analyzer.app.settings import Observer, Settings, WrongUse
 from analyzer.capture.inputs import expand
+from analyzer.capture.merge import merge
 from analyzer.capture.sources import CaptureProblem, SourceTable
 from analyzer.capture.writer import CaptureWriter
 from analyzer.core.addresses import Address
@@ -16,6 +17,7 @@ from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.pipeline.clear_media import ClearCounts, ClearMedia
 from analyzer.pipeline.engine import Engine, Setup
 
+STDIN = "-"
 _END = 1 << 62
 
 
@@ -84,7 +86,7 @@ def _write(captures: Sequence[str], out: Path, engine: Engine, secrets: bytes, d
         raise WrongUse([f"-o {problem}"]) from None
     whole = False
     try:
-        for batch in batches(readers):
+        for batch in merge(readers):
             done.frames += len(writer.write(media.clear(batch)))
         writer.close()
         whole = True
@@ -94,4 +96,5 @@ def _write(captures: Sequence[str], out: Path, engine: Engine, secrets: bytes, d
         for reader in readers:
             reader.close()
         if not whole:
+            writer.abandon()
             out.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Frames to a pcapng file that only its owner can read; never over a file that is there."""
 
+import contextlib
 import os
 import struct
 from collections.abc import Mapping
@@ -33,9 +34,7 @@ class CaptureWriter:
     in `sources`, seen or not. A key log in `tls_secrets` is written before any frame.
     """
 
-    def __init__(
-        self, path: Path, sources: SourceTable, *, in_order: bool = False, tls_secrets: bytes = b""
-    ) -> None:
+    def __init__(self, path: Path, sources: SourceTable, *, in_order: bool = False, tls_secrets: bytes = b"") -> None:
         self.path = path
         self._in_order = in_order
         self._sources = sources
@@ -89,6 +88,11 @@ class CaptureWriter:
             offsets.append(self._at + len(head))
             self._put(b"".join((head, data[start : start + captured], _PADDING[:padding], head[4:8])))
         return offsets
+
+    def abandon(self) -> None:
+        """Closes a file that is not to be kept."""
+        with contextlib.suppress(OSError):
+            self._out.close()
 
     def close(self, dropped: Mapping[int, int] | None = None) -> None:
         """Ends the file; `dropped` are the packets each source lost, for whoever reads it."""

@@ -26,7 +26,7 @@ class _Layer:
     protocol_at: int = 0  # IP: where the number of the protocol carried stands
 
 
-class _Lost(Exception):
+class _UnknownError(Exception):
     """The walk met what it does not know; never leaves this module."""
 
 
@@ -34,7 +34,7 @@ def with_payload(frame: bytes, link: int, at: int, size: int, payload: bytes) ->
     """The frame with the UDP payload at `at` of `size` bytes replaced."""
     try:
         layers = _walk(frame, link, at)
-    except (_Lost, IndexError):
+    except (_UnknownError, IndexError):
         return None
     if not layers or layers[-1].kind != "udp" or layers[-1].end != at:
         return None
@@ -42,10 +42,10 @@ def with_payload(frame: bytes, link: int, at: int, size: int, payload: bytes) ->
 
 
 def with_protocol(frame: bytes, link: int, at: int, size: int, protocol: int, payload: bytes) -> bytes | None:
-    """The frame with the ESP packet at `at` of `size` bytes replaced by what it carried; a UDP header around it goes."""
+    """The frame with the ESP packet at `at` of `size` bytes replaced by what it carried; UDP around it goes too."""
     try:
         layers = _walk(frame, link, at)
-    except (_Lost, IndexError):
+    except (_UnknownError, IndexError):
         return None
     if layers and layers[-1].kind == "udp" and layers[-1].end == at:
         at, size = layers[-1].at, size + at - layers[-1].at
@@ -60,13 +60,13 @@ def with_protocol(frame: bytes, link: int, at: int, size: int, protocol: int, pa
 # -- the walk ---------------------------------------------------------------------------------------------------------
 
 
-def _be16(frame: bytes, at: int) -> int:
+def _be16(frame: bytes | bytearray, at: int) -> int:
     return frame[at] << 8 | frame[at + 1]
 
 
 def _walk(frame: bytes, link: int, target: int) -> list[_Layer]:
     if link not in LINK_BYTES:
-        raise _Lost
+        raise _UnknownError
     at = LINK_BYTES[link]
     kind = _be16(frame, KIND_AT[link]) if link in KIND_AT else 0
     layers: list[_Layer] = []
@@ -85,10 +85,10 @@ def _walk(frame: bytes, link: int, target: int) -> list[_Layer]:
         elif protocol == 47:
             kind, at = _gre(frame, at)
         else:
-            raise _Lost
+            raise _UnknownError
         if at >= target:
-            raise _Lost
-    raise _Lost
+            raise _UnknownError
+    raise _UnknownError
 
 
 def _shims(frame: bytes, kind: int, at: int, layers: list[_Layer]) -> tuple[int, int]:
@@ -103,32 +103,32 @@ def _shims(frame: bytes, kind: int, at: int, layers: list[_Layer]) -> tuple[int,
                 at += 4
             at += 4
             if frame[at] >> 4 not in (4, 6):
-                raise _Lost  # a pseudowire
+                raise _UnknownError  # a pseudowire
             kind = 0
         else:
             return kind, at
-    raise _Lost
+    raise _UnknownError
 
 
 def _internet(frame: bytes, at: int, kind: int, layers: list[_Layer]) -> tuple[int, int]:
     """Steps over an IP header with its extensions; gives where what it carries begins, and its protocol."""
     version = frame[at] >> 4
     if kind not in (0, 0x0800, 0x86DD) or (kind == 0x0800 and version != 4) or (kind == 0x86DD and version != 6):
-        raise _Lost
+        raise _UnknownError
     if version == 4:
         end = at + (frame[at] & 15) * 4
         if end < at + 20 or _be16(frame, at + 6) & 0x3FFF:
-            raise _Lost
+            raise _UnknownError
         layers.append(_Layer("ipv4", at, end, at + 9))
         return end, frame[at + 9]
     if version != 6:
-        raise _Lost
+        raise _UnknownError
     start, end, protocol_at = at, at + 40, at + 6
-    while frame[protocol_at] in (0, 43, 60):
+    while frame[protocol_at] in (0, 60):
         protocol_at, end = end, end + (frame[end + 1] + 1) * 8
     if frame[protocol_at] == 44:
         if _be16(frame, end + 2) & 0xFFF9:
-            raise _Lost
+            raise _UnknownError
         protocol_at, end = end, end + 8
     layers.append(_Layer("ipv6", start, end, protocol_at))
     return end, frame[protocol_at]
@@ -143,7 +143,7 @@ def _over_udp(frame: bytes, at: int, layers: list[_Layer]) -> tuple[int, int]:
         following = frame[inside + 11] if frame[inside] & 4 else 0
         while following:
             if not frame[end]:
-                raise _Lost
+                raise _UnknownError
             end += frame[end] * 4
             following = frame[end - 1]
         return 0, end
@@ -151,13 +151,13 @@ def _over_udp(frame: bytes, at: int, layers: list[_Layer]) -> tuple[int, int]:
         return _be16(frame, inside + 20), inside + 8 + _ETHER_BYTES
     if GENEVE_PORT in ports:
         return _bridged(frame, _be16(frame, inside + 2), inside + 8 + (frame[inside] & 63) * 4)
-    raise _Lost
+    raise _UnknownError
 
 
 def _gre(frame: bytes, at: int) -> tuple[int, int]:
     flags = _be16(frame, at)
     if flags & 0xC007:  # a checksum, routing, another version
-        raise _Lost
+        raise _UnknownError
     end = at + 4 + (4 if flags & 0x2000 else 0) + (4 if flags & 0x1000 else 0)
     return _bridged(frame, _be16(frame, at + 2), end)
 

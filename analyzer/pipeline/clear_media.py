@@ -25,7 +25,7 @@ class ClearCounts:
 
     rtp: int = 0
     rtcp: int = 0
-    closed: int = 0  # no key opens them, or it came too late for them
+    closed: int = 0  # no key verifies them: sent in clear, or under another key
     kept: int = 0  # opened, but the frame around them cannot be rewritten: fragments, for one
     streams: set[tuple[Endpoints, int]] = field(default_factory=set)
 
@@ -109,9 +109,7 @@ class ClearMedia:
             return own
         return self._contexts(Address(src.ip, src.port - 1), Address(dst.ip, dst.port - 1), ssrc)
 
-    def _put(
-        self, batch: FrameBatch, packets: PacketBatch, row: int, plain: bytes, changed: dict[int, bytes]
-    ) -> bool:
+    def _put(self, batch: FrameBatch, packets: PacketBatch, row: int, plain: bytes, changed: dict[int, bytes]) -> bool:
         at = int(packets.row[row])
         start = int(batch.start[at])
         frame = batch.buffer[start : start + int(batch.captured[at])].tobytes()

@@ -53,6 +53,7 @@ class Keyring:
         self._log: dict[tuple[str, bytes], tuple[Secret, KeySource]] = {}
         self._private: list[tuple[PrivateKey, KeySource]] = []
         self._of_connection: dict[bytes, KeySource] = {}  # by client random
+        self._premasters: dict[bytes, Secret] = {}  # by client random
         self._of_entry: dict[str, KeySource] = {}
 
     # -- keys in --------------------------------------------------------------------------------------------------
@@ -140,13 +141,31 @@ class Keyring:
         for found in (self._log.get(("RSA", encrypted[:8])), self._log.get(("PMS_CLIENT_RANDOM", client_random))):
             if found is not None:
                 self._matched(client_random, found[1])
+                self._premasters[client_random] = found[0]
                 return found[0]
         for key, source in self._private:
             premaster = key.premaster(encrypted, certificate)
             if premaster is not None:
                 self._matched(client_random, source)
+                self._premasters[client_random] = premaster
                 return premaster
         return None
+
+    def matched_log(self) -> tuple[bytes, int]:
+        """An NSS key log with the secrets of the connections that were seen, and no others; their number.
+
+        A premaster that a private key gave is there as PMS_CLIENT_RANDOM.
+        """
+        lines = [
+            f"{label} {random.hex()} {secret.reveal().hex()}\n"
+            for (label, random), (secret, _) in self._log.items()
+            if random in self._of_connection and random not in self._premasters
+        ]
+        lines += [
+            f"PMS_CLIENT_RANDOM {random.hex()} {premaster.reveal().hex()}\n"
+            for random, premaster in self._premasters.items()
+        ]
+        return "".join(lines).encode(), len(self._of_connection)
 
     def _matched(self, client_random: bytes, source: KeySource) -> None:
         if self._of_connection.get(client_random) is not source:
