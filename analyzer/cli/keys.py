@@ -1,15 +1,47 @@
 """mediasec decrypt and keys check: what keys open."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from analyzer.cli import options as opt
-from analyzer.cli.run_one import UNREADABLE, Progress, give_up, say
+from analyzer.cli.run_one import UNREADABLE, Progress, color_wanted, give_up, run, say, settings_of, width
+
+keys_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What keys open, and what stays closed.")
 
 Out = Annotated[Path, typer.Option("-o", "--output", help="The pcapng to write; never over a file.")]
 _OUTPUT_FAILED = 74
+
+
+@keys_app.callback()
+def _keys() -> None:
+    """A group, though it has one command."""
+
+
+@keys_app.command()
+def check(
+    capture: opt.OneCapture,
+    keys: opt.Keys = [],  # noqa: B006  # typer copies defaults
+    no_color: opt.NoColor = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """List each key and what it opened, and each closed flow and what would open it."""
+    from analyzer.export.key_coverage import closed_table, keys_table
+    from analyzer.export.options import ExportOptions
+    from analyzer.export.table import render
+
+    report = run(settings_of(capture, keys, None), quiet).report
+    assert report is not None
+    terminal = sys.stdout.isatty()
+    closed = closed_table(report, terminal, "Closed")
+    shown = [
+        keys_table(report.keys, terminal, "Keys") if report.keys else "No key was given, and none is in the capture.",
+        "",
+        closed if closed.row_count else "No TLS, DTLS, ESP or SRTP that was recognised is closed.",
+    ]
+    print(render(iter(shown), ExportOptions(terminal, color_wanted(no_color), width())), end="")
 
 
 def decrypt(

@@ -1,5 +1,6 @@
 """Every key of a run, and which of them opened what."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
@@ -9,6 +10,7 @@ from analyzer.formats.nss_keylog import LogProblem, LogSecret, parse
 from analyzer.session.key_entries import AkaKey, EspKey, SrtpMaster
 
 _TLS_KEY_LOG = 0x544C534B
+_SESSIONS = 4_096  # that may be resumed
 Entry: TypeAlias = EspKey | AkaKey | SrtpMaster
 KINDS = {EspKey: "esp-sa", AkaKey: "ims-aka", SrtpMaster: "srtp-master"}
 
@@ -50,6 +52,8 @@ class Keyring:
         self.aka: list[AkaKey] = []
         self.srtp: list[SrtpMaster] = []
         self.version = 0
+        self.growing = False  # key logs are read on while the run goes on
+        self._sessions: dict[bytes, Secret] = {}  # by hash of session id or ticket
         self._log: dict[tuple[str, bytes], tuple[Secret, KeySource]] = {}
         self._private: list[tuple[PrivateKey, KeySource]] = []
         self._of_connection: dict[bytes, KeySource] = {}  # by client random
@@ -150,6 +154,16 @@ class Keyring:
                 self._premasters[client_random] = premaster
                 return premaster
         return None
+
+    def session_master(self, session: bytes) -> Secret | None:
+        """See `session.tls.SecretStore`."""
+        return self._sessions.get(hashlib.sha256(session).digest())
+
+    def remember_session(self, session: bytes, master: Secret) -> None:
+        """See `session.tls.SecretStore`. The oldest of `_SESSIONS` goes."""
+        self._sessions[hashlib.sha256(session).digest()] = master
+        if len(self._sessions) > _SESSIONS:
+            del self._sessions[next(iter(self._sessions))]
 
     def matched_log(self) -> tuple[bytes, int]:
         """An NSS key log with the secrets of the connections that were seen, and no others; their number.
