@@ -14,6 +14,7 @@ from analyzer.capture.writer import CaptureWriter
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.engine import SrtpContext
+from analyzer.pipeline.clear_esp import ClearEsp
 from analyzer.pipeline.clear_media import ClearCounts, ClearMedia
 from analyzer.pipeline.engine import Engine, Setup
 
@@ -30,6 +31,7 @@ class Decrypted:
     frames: int = 0
     tls_connections: int = 0
     media: ClearCounts = field(default_factory=ClearCounts)
+    esp: int = 0  # packets replaced by what they carried
     problems: list[str] = field(default_factory=list)
     failed: str = ""  # the file could not be written
 
@@ -80,6 +82,7 @@ def _write(captures: Sequence[str], out: Path, engine: Engine, secrets: bytes, d
 
     media = ClearMedia(sources, contexts, limits)
     done.media = media.counts
+    esp = ClearEsp(sources, engine.esp.table.all(), limits)
     try:
         writer = CaptureWriter(out, sources, in_order=True, tls_secrets=secrets)
     except CaptureProblem as problem:
@@ -87,7 +90,8 @@ def _write(captures: Sequence[str], out: Path, engine: Engine, secrets: bytes, d
     whole = False
     try:
         for batch in merge(readers):
-            done.frames += len(writer.write(media.clear(batch)))
+            done.frames += len(writer.write(media.clear(esp.clear(batch))))
+        done.esp, done.media.kept = esp.opened, done.media.kept + esp.kept
         writer.close()
         whole = True
     except OSError as error:

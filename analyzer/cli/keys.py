@@ -2,12 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from analyzer.cli import options as opt
 from analyzer.cli.run_one import UNREADABLE, Progress, color_wanted, give_up, run, say, settings_of, width
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 keys_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What keys open, and what stays closed.")
 
@@ -28,18 +31,17 @@ def check(
     quiet: opt.Quiet = False,
 ) -> None:
     """List each key and what it opened, and each closed flow and what would open it."""
-    from analyzer.export.key_coverage import closed_table, keys_table
+    from analyzer.export.key_coverage import closed_tables, keys_table
     from analyzer.export.options import ExportOptions
     from analyzer.export.table import render
 
     report = run(settings_of(capture, keys, None), quiet).report
     assert report is not None
     terminal = sys.stdout.isatty()
-    closed = closed_table(report, terminal, "Closed")
-    shown = [
+    closed = list(closed_tables(report, terminal))
+    shown: list[RenderableType] = [
         keys_table(report.keys, terminal, "Keys") if report.keys else "No key was given, and none is in the capture.",
-        "",
-        closed if closed.row_count else "No TLS, DTLS, ESP or SRTP that was recognised is closed.",
+        *(closed or ("", "No TLS, DTLS, ESP or SRTP that was recognised is closed.")),
     ]
     print(render(iter(shown), ExportOptions(terminal, color_wanted(no_color), width())), end="")
 
@@ -71,6 +73,7 @@ def decrypt(
     lines = [
         f"{output}: {done.frames} frames",
         f"{media.rtp} SRTP and {media.rtcp} SRTCP packets of {len(media.streams)} streams in clear",
+        f"{done.esp} ESP packets replaced by what they carried",
         f"secrets of {done.tls_connections} TLS and DTLS connections inside",
     ]
     if media.closed:

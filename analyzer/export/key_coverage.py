@@ -1,7 +1,9 @@
 """What the keys of a run opened, and what stays closed: tables for a terminal or a pipe."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
+from rich.console import RenderableType
 from rich.table import Table
 
 from analyzer.export.tables import DIM, GOOD, WARN, counted, grid, short_path, text
@@ -43,39 +45,64 @@ def keys_table(keys: Iterable[Key], terminal: bool = False, title: str = "") -> 
     return table
 
 
-def closed_table(report: Report, terminal: bool = False, title: str = "") -> Table:
-    """One row a flow that is not open, or not all of it: why, and what would open it."""
-    table = grid(("flow", "src > dst", "what", "closed", "why, and what would open it"), terminal, title)
-    for flow, ends, what, closed, why in closed_flows(report):
-        table.add_row(text(flow), text(ends), text(what), text(closed), text(why))
-    return table
+@dataclass(frozen=True, slots=True)
+class ClosedFlow:
+    """A flow that is not wholly open: its id, ends and protection, how much is closed, why, and what would open it."""
+
+    id: str
+    ends: str
+    what: str
+    closed: str
+    why: str
 
 
-def closed_flows(report: Report) -> Iterator[tuple[str, str, str, str, str]]:
-    """Id, ends, protection, how much is closed, and the reason, for every flow that is not wholly open."""
+def closed_tables(report: Report, terminal: bool = False) -> Iterator[RenderableType]:
+    """Each reason, and the flows that it keeps closed, one a row."""
+    by_reason: dict[str, list[ClosedFlow]] = {}
+    for flow in closed_flows(report):
+        by_reason.setdefault(flow.why, []).append(flow)
+    for why, flows in by_reason.items():
+        yield ""
+        yield text(f"Closed: {why}.", "bold")
+        table = grid(("flow", "src > dst", "what", "closed"), terminal)
+        for flow in flows:
+            table.add_row(text(flow.id), text(flow.ends), text(flow.what), text(flow.closed, WARN))
+        yield table
+
+
+def closed_flows(report: Report) -> Iterator[ClosedFlow]:
+    """The TLS and DTLS connections, ESP associations and SRTP streams that are not wholly open."""
+    handshakes: dict[frozenset[str], str] = {}
     for connection in report.tls:
+        ends = f"{connection.src} > {connection.dst}"
+        if (connection.version or "").startswith("DTLS"):
+            handshakes[frozenset((connection.src, connection.dst))] = connection.id
         if not connection.decrypted:
             what = " ".join(filter(None, (connection.version or "TLS", connection.cipher)))
             why = connection.failure or "nothing but its handshake was captured"
-            yield connection.id, f"{connection.src} > {connection.dst}", what, "all", why
-    for association in report.esp:
-        if association.failure and association.decrypted < association.packets:
-            what = f"ESP {association.spi}"
-            closed = _share(association.packets, association.decrypted)
-            yield association.id, f"{association.src} > {association.dst}", what, closed, association.failure
+            yield ClosedFlow(connection.id, ends, what, "all", why)
+    for sa in report.esp:
+        if sa.failure and sa.decrypted < sa.packets:
+            yield ClosedFlow(
+                sa.id, f"{sa.src} > {sa.dst}", f"ESP {sa.spi}", _share(sa.packets, sa.decrypted), sa.failure
+            )
     for stream in report.streams:
         if stream.protection in _KEYING_WANTS and stream.decrypted < stream.packets:
             what = " ".join(filter(None, (stream.protection, stream.suite, stream.ssrc)))
+            why = _stream_why(stream, handshakes.get(frozenset((stream.src, stream.dst))))
             closed = _share(stream.packets, stream.decrypted)
-            yield stream.id, f"{stream.src} > {stream.dst}", what, closed, _stream_why(stream)
+            yield ClosedFlow(stream.id, f"{stream.src} > {stream.dst}", what, closed, why)
 
 
 def _share(packets: int, opened: int) -> str:
     return f"all {counted(packets, 'packet')}" if not opened else f"{packets - opened} of {packets} packets"
 
 
-def _stream_why(stream: Stream) -> str:
+def _stream_why(stream: Stream, handshake: str | None) -> str:
     why = _STREAM_WHY.get(stream.failure, stream.failure) if stream.failure else "no key"
     if stream.failure in _TRY_AGAIN or stream.decrypted:
         return why
-    return f"{why}; wanted: {_KEYING_WANTS[stream.protection]}"
+    wanted = _KEYING_WANTS[stream.protection]
+    if handshake is not None:
+        wanted = f"a key log of its DTLS handshake ({handshake}), or its master key (srtp-master)"
+    return f"{why}; wanted: {wanted}"

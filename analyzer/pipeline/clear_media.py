@@ -111,18 +111,22 @@ class ClearMedia:
 
     def _put(self, batch: FrameBatch, packets: PacketBatch, row: int, plain: bytes, changed: dict[int, bytes]) -> bool:
         at = int(packets.row[row])
-        start = int(batch.start[at])
-        frame = batch.buffer[start : start + int(batch.captured[at])].tobytes()
-        inside = int(packets.payload_start[row]) - start
+        inside = int(packets.payload_start[row]) - int(batch.start[at])
         made = None
         if row not in packets.extra_cites:
             link = self._sources[int(batch.source[at])].link_type
-            made = with_payload(frame, link, inside, int(packets.payload_length[row]), plain)
+            made = with_payload(frame_of(batch, at), link, inside, int(packets.payload_length[row]), plain)
         if made is None:
             self.counts.kept += 1
             return False
         changed[at] = made
         return True
+
+
+def frame_of(batch: FrameBatch, row: int) -> bytes:
+    """The bytes of a frame."""
+    start = int(batch.start[row])
+    return batch.buffer[start : start + int(batch.captured[row])].tobytes()
 
 
 def with_frames(batch: FrameBatch, changed: dict[int, bytes]) -> FrameBatch:

@@ -1,6 +1,6 @@
-"""Why a TLS connection stays closed, in words that say what would open it."""
+"""Why a TLS or DTLS connection stays closed, in words that say what would open it."""
 
-from analyzer.formats.tls_handshake import Hello
+from analyzer.formats.tls_handshake import VERSIONS, Hello
 from analyzer.formats.tls_suites import CipherSuite, suite_name
 
 LOST = "bytes of the connection were not captured"
@@ -8,7 +8,7 @@ OTHER_KEY = "records do not verify with the key at hand: it is of another connec
 _WHOLE = "a capture from the connection's beginning would do"
 _NO_SECRET = "no secret for its client random in the keys given"
 _LOG = "a key log of either end"
-_TLS_1_3 = 0x0304
+_NEW = (0x0304, 0xFEFC)
 
 
 def why_closed(
@@ -27,11 +27,11 @@ def why_closed(
         return f"the keys given have the secrets of the {known}'s direction only"
     if resumed:
         return f"it resumes a session whose handshake is not in the captures, or is closed; {_LOG} would open it"
-    new = server.negotiated_version == _TLS_1_3
+    new = server.negotiated_version in _NEW
     if suite.key_exchange == "RSA" and not new:
         return (
             f"{_NO_SECRET}, and no private key of the server's certificate; "
             f"{_LOG} or the server's private key would open it"
         )
-    name = "TLS 1.3" if new else suite.key_exchange.partition("_")[0]
+    name = VERSIONS[server.negotiated_version] if new else suite.key_exchange.partition("_")[0]
     return f"{_NO_SECRET}; {_LOG} would open it ({name}: no private key does)"
