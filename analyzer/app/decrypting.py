@@ -51,8 +51,8 @@ def check_output(out: Path) -> None:
 
 
 def decrypt(captures: Sequence[str], keys: Sequence[Path], out: Path, observer: Observer) -> Decrypted:
-    """Writes `out`, which only its owner can read. WrongUse for wrong keys, output or input. No file is left behind
-    where writing failed."""
+    """Writes `out`, which only its owner can read. WrongUse for wrong keys, output or input;
+    KeyboardInterrupt if the user ends it. No file is left behind where it was not written to its end."""
     check_output(out)
     if STDIN in captures:
         raise WrongUse(["-: a capture is read twice here: give a file"])
@@ -62,6 +62,8 @@ def decrypt(captures: Sequence[str], keys: Sequence[Path], out: Path, observer: 
         raise WrongUse(problems)
     setup = Setup(keyring=ring, keep_keys=True)
     run = analyze(Settings(captures=tuple(captures)), observer, setup=setup)
+    if run.facts.interrupted:
+        raise KeyboardInterrupt
     done = Decrypted(run.facts.captures_given, problems=run.problems)
     if run.engine is None:
         return done

@@ -20,7 +20,8 @@ from analyzer.formats.tls_suites import CipherSuite, suite
 from analyzer.protocols.dtls.handshake import HandshakeMessage
 from analyzer.protocols.dtls.records import CID, DtlsRecord
 from analyzer.session.media_keys import MediaKey
-from analyzer.session.tls import BAD_HANDSHAKE, FATAL_ALERT, RETRY, SecretStore, Side
+from analyzer.session.secret_store import SecretStore
+from analyzer.session.tls import BAD_HANDSHAKE, FATAL_ALERT, RETRY, Side
 from analyzer.session.tls_reasons import why_closed
 
 REFUSED = define(

@@ -129,13 +129,13 @@ class Keyring:
         source.problem = source.problem or why
 
     def opened_records(self, client_random: bytes, records: int = 1) -> None:
-        """See `session.tls.SecretStore`."""
+        """See `SecretStore`."""
         source = self._of_connection.get(client_random)
         if source is not None:
             source.opened += records
 
     def log_secret(self, label: str, client_random: bytes) -> Secret | None:
-        """See `session.tls.SecretStore`."""
+        """See `SecretStore`."""
         found = self._log.get((label, client_random))
         if found is None:
             return None
@@ -143,7 +143,7 @@ class Keyring:
         return found[0]
 
     def rsa_premaster(self, encrypted: bytes, certificate: bytes | None, client_random: bytes) -> Secret | None:
-        """See `session.tls.SecretStore`: a key log's line for this premaster or connection, else a private key."""
+        """See `SecretStore`: a key log's line for this premaster or connection, else a private key."""
         for found in (self._log.get(("RSA", encrypted[:8])), self._log.get(("PMS_CLIENT_RANDOM", client_random))):
             if found is not None:
                 self._matched(client_random, found[1])
@@ -158,11 +158,11 @@ class Keyring:
         return None
 
     def session_master(self, session: bytes) -> Secret | None:
-        """See `session.tls.SecretStore`."""
+        """See `SecretStore`."""
         return self._sessions.get(hashlib.sha256(session).digest())
 
     def remember_session(self, session: bytes, master: Secret) -> None:
-        """See `session.tls.SecretStore`. The oldest of `_SESSIONS` goes."""
+        """See `SecretStore`. The oldest of `_SESSIONS` goes."""
         self._sessions[hashlib.sha256(session).digest()] = master
         if len(self._sessions) > _SESSIONS:
             del self._sessions[next(iter(self._sessions))]

@@ -6,7 +6,7 @@ or from a private key (RSA key exchange). The tracker is total: what cannot be o
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
@@ -23,6 +23,7 @@ from analyzer.protocols.tls.records import (
     HANDSHAKE,
     Record,
 )
+from analyzer.session.secret_store import SecretStore
 from analyzer.session.tls_reasons import LOST, OTHER_KEY, why_closed
 from analyzer.transport.cited import Chunk
 
@@ -40,31 +41,6 @@ FATAL_ALERT = define("tls.fatal_alert", Severity.INFO, "A fatal TLS alert", "RFC
 
 _HANDSHAKE_LIMIT = 262_144
 _WAITING_LIMIT = 65_536  # bytes of records of one direction kept until their secret is known
-
-
-class SecretStore(Protocol):
-    """Where secrets are looked up: NSS key log labels by client random, premaster secrets by private keys.
-
-    `version` changes when secrets are added. Where `growing`, more may come while connections run.
-    """
-
-    version: int
-    growing: bool
-
-    def log_secret(self, label: str, client_random: bytes) -> Secret | None:
-        """The secret that a key log gives for a label and a client random."""
-
-    def rsa_premaster(self, encrypted: bytes, certificate: bytes | None, client_random: bytes) -> Secret | None:
-        """The premaster secret of a ClientKeyExchange, where the server's private key or itself is at hand."""
-
-    def session_master(self, session: bytes) -> Secret | None:
-        """The master secret of the session that a session id or ticket names."""
-
-    def remember_session(self, session: bytes, master: Secret) -> None:
-        """Keeps a master secret for the connections that resume its session."""
-
-    def opened_records(self, client_random: bytes, records: int = 1) -> None:
-        """Told of records that a secret looked up for this client random opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +94,20 @@ class TlsConnection:
 
     def record(self, side: Side, record: Record) -> Sequence[Plaintext | Anomaly]:
         """Takes one record of one side."""
-        if self.store.growing and self.store.version != self._store_version:
-            late = self._with_new_secrets()
-            return (*late, *self._record(side, record))
-        return self._record(side, record)
+        late = self.late() if self.store.growing else ()
+        return (*late, *self._record(side, record)) if late else self._record(side, record)
+
+    @property
+    def waits(self) -> bool:
+        """Records wait for a secret that may still come."""
+        return any(direction.waiting for direction in self._directions.values())
+
+    def late(self) -> Sequence[Plaintext | Anomaly]:
+        """What can be read of records that waited, where there are more secrets than before."""
+        if self.store.version == self._store_version:
+            return ()
+        self._store_version = self.store.version
+        return self._with_new_secrets()
 
     def _record(self, side: Side, record: Record) -> Sequence[Plaintext | Anomaly]:
         direction = self._directions[side]
@@ -219,8 +205,6 @@ class TlsConnection:
                 direction.waiting.clear()  # for good: records behind a gap are of no use
 
     def _with_new_secrets(self) -> list[Plaintext | Anomaly]:
-        """What can be read of records that waited, now that there are more secrets."""
-        self._store_version = self.store.version
         found: list[Plaintext | Anomaly] = []
         for side, direction in self._directions.items():
             if not direction.waiting or direction.opener is not None:

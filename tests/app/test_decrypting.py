@@ -1,8 +1,6 @@
 """A capture written anew in clear: what tshark reads in it is what the core's hops carry."""
 
 import hashlib
-import os
-import shutil
 import subprocess
 from collections import defaultdict
 from pathlib import Path
@@ -169,7 +167,6 @@ def test_standard_input_and_wrong_keys_are_refused_before_anything_is_read(tmp_p
     assert not out.exists()
 
 
-@pytest.mark.skipif(not hasattr(os, "posix_fallocate") or not shutil.which("sh"), reason="needs a POSIX system")
 def test_a_disk_that_is_full_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -179,6 +176,19 @@ def test_a_disk_that_is_full_leaves_no_file(tmp_path: Path, monkeypatch: pytest.
     done = decrypt([str(SAMPLES / "e2ae-all.pcapng")], [], out, Silent())
     assert done.failed == f"{out}: cannot be written (No space left on device)"
     assert not out.exists()
+
+
+def test_an_end_by_the_user_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "clear.pcapng"
+    for place in ("analyzer.pipeline.engine.Engine.feed", "analyzer.pipeline.clear_media.ClearMedia.clear"):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, ended)
+            with pytest.raises(KeyboardInterrupt):
+                decrypt([str(SAMPLES / "e2ae-all.pcapng")], [], out, Silent())
+        assert not out.exists()
 
 
 def test_without_keys_only_what_sdp_in_clear_opens(shared: Path, tmp_path: Path) -> None:
