@@ -72,7 +72,7 @@ def decrypt(
     media = done.media
     lines = [
         f"{output}: {done.frames} frames",
-        f"{media.rtp} SRTP and {media.rtcp} SRTCP packets of {len(media.streams)} streams in clear",
+        f"{media.rtp} SRTP and {media.rtcp} SRTCP packets of {media.streams} streams in clear",
         f"{done.esp} ESP packets replaced by what they carried",
         f"secrets of {done.tls_connections} TLS and DTLS connections inside",
     ]

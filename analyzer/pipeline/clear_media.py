@@ -10,6 +10,7 @@ from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.crypto.srtp.fast import FastStream
+from analyzer.crypto.srtp.reasons import Reason
 from analyzer.net.decode import Decoder
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.net.rewrite import with_payload
@@ -27,7 +28,16 @@ class ClearCounts:
     rtcp: int = 0
     closed: int = 0  # no key verifies them: sent in clear, or under another key
     kept: int = 0  # opened, but the frame around them cannot be rewritten: fragments, for one
-    streams: set[tuple[Endpoints, int]] = field(default_factory=set)
+    streams: int = 0  # at each vantage point, that packets of were opened
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One SSRC between two addresses at one vantage point. `opener` is None where no key may be its."""
+
+    opener: FastStream | None
+    last_ns: int = 0
+    opened: bool = False
 
 
 @dataclass(slots=True)
@@ -46,7 +56,8 @@ class ClearMedia:
         self._contexts = contexts
         self._limits = limits
         self._decoder = Decoder(sources, limits)
-        self._streams: dict[tuple[int, Endpoints, int], FastStream | None] = {}
+        self._streams: dict[tuple[int, Endpoints, int], _Stream] = {}
+        self._looked_ns = 0
         self.counts = ClearCounts()
 
     def clear(self, batch: FrameBatch) -> FrameBatch:
@@ -54,19 +65,24 @@ class ClearMedia:
         packets = self._decoder.decode(batch)
         self._decoder.take_anomalies()
         changed: dict[int, bytes] = {}
-        for (vantage, endpoints, ssrc), (rtp, rtcp) in self._sorted(packets).items():
-            stream = self._stream(vantage, endpoints, ssrc)
-            if stream is None:
+        now_ns = int(batch.ts_ns.max(initial=0))
+        for key, (rtp, rtcp) in self._sorted(packets).items():
+            stream = self._stream(key)
+            stream.last_ns = now_ns
+            if stream.opener is None:
                 continue
-            plain: list[object] = list(stream.unprotect_many(rtp.packets)) if rtp.packets else []
-            plain += [stream.unprotect_rtcp(packet) for packet in rtcp.packets]
-            for row, opened in zip(rtp.rows + rtcp.rows, plain, strict=True):
-                if not isinstance(opened, bytes):
-                    self.counts.closed += 1
-                elif self._put(batch, packets, row, opened, changed):
-                    self.counts.streams.add((endpoints, ssrc))
-            self.counts.rtp += sum(isinstance(opened, bytes) for opened in plain[: len(rtp.rows)])
-            self.counts.rtcp += sum(isinstance(opened, bytes) for opened in plain[len(rtp.rows) :])
+            plain: list[bytes | Reason] = list(stream.opener.unprotect_many(rtp.packets)) if rtp.packets else []
+            plain += [stream.opener.unprotect_rtcp(packet) for packet in rtcp.packets]
+            opened = [isinstance(result, bytes) for result in plain]
+            self.counts.rtp += sum(opened[: len(rtp.rows)])
+            self.counts.rtcp += sum(opened[len(rtp.rows) :])
+            self.counts.closed += len(plain) - sum(opened)
+            self.counts.streams += any(opened) and not stream.opened
+            stream.opened = stream.opened or any(opened)
+            for row, result in zip(rtp.rows + rtcp.rows, plain, strict=True):
+                if isinstance(result, bytes):
+                    self._put(batch, packets, row, result, changed)
+        self._forget(now_ns)
         return with_frames(batch, changed)
 
     def _sorted(self, packets: PacketBatch) -> dict[tuple[int, Endpoints, int], tuple[_Pending, _Pending]]:
@@ -92,14 +108,22 @@ class ClearMedia:
             pending.packets.append(packet)
         return found
 
-    def _stream(self, vantage: int, endpoints: Endpoints, ssrc: int) -> FastStream | None:
-        key = vantage, endpoints, ssrc
-        if key not in self._streams:
+    def _stream(self, key: tuple[int, Endpoints, int]) -> _Stream:
+        known = self._streams.get(key)
+        if known is None:
             if len(self._streams) >= self._limits.streams:
                 del self._streams[next(iter(self._streams))]
-            contexts = self._keys(endpoints, ssrc)
-            self._streams[key] = FastStream(contexts, self._limits) if contexts else None
-        return self._streams[key]
+            contexts = self._keys(key[1], key[2])
+            known = self._streams[key] = _Stream(FastStream(contexts, self._limits) if contexts else None)
+        return known
+
+    def _forget(self, now_ns: int) -> None:
+        """Lets idle streams go."""
+        horizon = now_ns - self._limits.stream_idle_ns
+        if self._looked_ns < horizon:
+            self._looked_ns = now_ns
+            for key in [key for key, stream in self._streams.items() if stream.last_ns < horizon]:
+                del self._streams[key]
 
     def _keys(self, endpoints: Endpoints, ssrc: int) -> Sequence[SrtpContext]:
         """Those of the addresses; for RTCP on ports of its own, of the ports below (RFC 3550 11)."""
@@ -109,7 +133,7 @@ class ClearMedia:
             return own
         return self._contexts(Address(src.ip, src.port - 1), Address(dst.ip, dst.port - 1), ssrc)
 
-    def _put(self, batch: FrameBatch, packets: PacketBatch, row: int, plain: bytes, changed: dict[int, bytes]) -> bool:
+    def _put(self, batch: FrameBatch, packets: PacketBatch, row: int, plain: bytes, changed: dict[int, bytes]) -> None:
         at = int(packets.row[row])
         inside = int(packets.payload_start[row]) - int(batch.start[at])
         made = None
@@ -118,9 +142,8 @@ class ClearMedia:
             made = with_payload(frame_of(batch, at), link, inside, int(packets.payload_length[row]), plain)
         if made is None:
             self.counts.kept += 1
-            return False
-        changed[at] = made
-        return True
+        else:
+            changed[at] = made
 
 
 def frame_of(batch: FrameBatch, row: int) -> bytes:
