@@ -211,6 +211,7 @@ def _tls(connections: Sequence[Connection]) -> list[TlsConnection]:
                     decrypted=connection.decrypted,
                     certificates=connection.certificate_hashes(),
                     carries=connection.inner or None,
+                    failure=connection.failure or None,
                     channels=tuple(
                         DataChannel(stream, label, protocol)
                         for stream, (label, protocol) in connection.channels.items()

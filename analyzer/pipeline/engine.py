@@ -67,6 +67,7 @@ class Setup:
     trust: Trust = field(default_factory=Trust)  # certificates for signed identities
     reveal_identities: bool = False
     post_decrypt_taps: frozenset[str] = frozenset()  # capture files or vantage points behind a decrypting element
+    keep_keys: bool = False  # media keys stay known behind the end of their call, for `clear_media`
     contain: bool = True  # faults of ours are counted, not raised; off in tests and fuzzing
 
 
@@ -81,6 +82,7 @@ class Engine:
         self.decoder = Decoder(sources, limits)
         self.connections = ConnectionTable(limits)
         self.signalling = Signalling(limits, setup.topology.correlation_headers if setup.topology else ())
+        self.signalling.keys.keep = setup.keep_keys
         self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits)
         self.verifier = Verifier(self.keys, limits)
         self.streams = StreamTable(limits, self.verifier)
