@@ -2,13 +2,14 @@
 
 import gc
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
+from analyzer.app.clocks import clocks_of
 from analyzer.app.prepare import prepare
 from analyzer.app.settings import Observer, Settings
 from analyzer.capture.batch import FrameBatch
@@ -23,7 +24,7 @@ from analyzer.pipeline.assemble import assemble
 from analyzer.pipeline.closing import ClosedCall
 from analyzer.pipeline.engine import Engine
 from analyzer.report.exit_codes import RunFacts
-from analyzer.report.model import Report
+from analyzer.report.model import Clock, Report
 from analyzer.session.keyring import Keyring
 
 
@@ -52,7 +53,7 @@ def _spooled(path: str) -> BinaryIO:
 
 def _open(
     paths: Sequence[str], settings: Settings, sources: SourceTable, limits: Limits
-) -> tuple[list[CaptureReader], list[str]]:
+) -> tuple[list[CaptureReader], list[str], list[Clock]]:
     readers: list[CaptureReader] = []
     problems: list[str] = []
     vantages = group(paths, settings.vantages, limits)
@@ -64,7 +65,20 @@ def _open(
             problems.append(str(problem))
         else:
             readers.append(reader)
-    return readers, problems
+    return readers, problems, _set_clocks(readers, vantages, limits)
+
+
+def _set_clocks(readers: Sequence[CaptureReader], vantages: Mapping[str, str], limits: Limits) -> list[Clock]:
+    """Puts all captures on the clock of the first one, as far as what passed several of them tells."""
+    rows: dict[str, Clock] = {}
+    known = clocks_of([reader.info.path for reader in readers], vantages, limits)
+    for reader in readers:
+        path = reader.info.path
+        if path in known:
+            reader.shift_ns = known[path].add_ns
+            name = vantages.get(path) or Path(path).name
+            rows[name] = Clock(name, known[path].add_ns, known[path].matched)
+    return list(rows.values())
 
 
 def within(batch: FrameBatch, settings: Settings) -> FrameBatch:
@@ -104,7 +118,7 @@ def analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall]
     setup = prepare(settings, observer, limits)
     paths, missing = expand(settings.captures)
     sources = SourceTable()
-    readers, problems = _open(paths, settings, sources, limits)
+    readers, problems, clocks = _open(paths, settings, sources, limits)
     problems = missing + problems
     facts = RunFacts(captures_given=len(readers) + len(problems), captures_unreadable=len(problems))
     if not readers:
@@ -130,5 +144,5 @@ def analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall]
     notes = [f"not read: {problem}" for problem in problems]
     if interrupted:
         notes.append("The run was interrupted: frames behind that moment were not read.")
-    report = assemble(engine, [reader.info for reader in readers], notes)
+    report = replace(assemble(engine, [reader.info for reader in readers], notes), clock=tuple(clocks))
     return Run(report, replace(facts, interrupted=interrupted), problems, engine)

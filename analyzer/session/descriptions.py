@@ -7,8 +7,10 @@ from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Crypto, InlineKey, Media
 from analyzer.protocols.sdp.suites import suite_info
+from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.model.media import CryptoLine, MediaDescription
+from analyzer.session.offer_answer import negotiations
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 
@@ -108,8 +110,30 @@ def _role(leg: LegState, message: MessageRecord) -> str | Unknown:
     return Unknown.of("message", "the offer that this description answers")
 
 
-def descriptions(call: CallState, placement: Placement) -> Iterator[MediaDescription]:
-    """Every m-line of every message of the call that is no repetition."""
+def _protected(media: Media) -> bool:
+    return media.secure_profile or media.tls
+
+
+def _before(leg: LegState, message: MessageRecord, media: Media) -> Tristate:
+    """Whether the last exchange of the dialog before this message agreed on protection for the m-line."""
+    tag = message.to_tag if message.from_tag == leg.first.from_tag else message.from_tag
+    dialog = leg.offer_answer.get(tag)
+    earlier = [
+        exchange
+        for exchange in (dialog.exchanges if dialog is not None else ())
+        if exchange.answer is not None and exchange.answer.ts_ns < message.ts_ns
+    ]
+    if earlier:
+        return any(
+            each.index == media.index and each.agreed and _protected(each.offer) for each in negotiations(earlier[-1])
+        )
+    if leg.first.initial:
+        return False
+    return Unknown.of("message", "the beginning of this dialog")
+
+
+def descriptions(call: CallState, placement: Placement, uses: KeyUses) -> Iterator[MediaDescription]:
+    """Every m-line of every message of the call that is no repetition. `uses` learns their keys."""
     core = _Core(call, placement)
     for leg in call.legs.values():
         access = placement.access(leg.initiator, leg.responder)
@@ -118,7 +142,9 @@ def descriptions(call: CallState, placement: Placement) -> Iterator[MediaDescrip
                 continue
             role = _role(leg, message)
             for media in message.sdp.media:
-                yield _description(media, message, role, access, core, placement)
+                reused = uses.place(call, leg, message, media)
+                before = _before(leg, message, media)
+                yield _description(media, message, role, access, core, placement, before, reused)
 
 
 def _description(
@@ -128,6 +154,8 @@ def _description(
     access: Tristate,
     core: _Core,
     placement: Placement,
+    before: Tristate,
+    reused: tuple[Tristate, tuple[Cite, ...]],
 ) -> MediaDescription:
     src, dst = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
     ends = placement.ends(src, dst)
@@ -157,5 +185,9 @@ def _description(
         key_on_core_leg=key_leaked,
         marker_on_core_leg=marker_leaked,
         core_leg=tuple(dict.fromkeys(key_cites + marker_cites)),
+        protected=_protected(media),
+        protected_before=before,
+        key_reused=reused[0],
+        key_elsewhere=reused[1],
         first=message.cites,
     )

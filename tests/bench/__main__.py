@@ -107,6 +107,10 @@ def main() -> None:
 
     print("\nSIP to typed messages:")
     sip_speed.main()
+    from tests.bench import correlation
+
+    print("\nLegs into calls:")
+    correlation.main()
 
 
 if __name__ == "__main__":
