@@ -10,6 +10,7 @@ from analyzer.protocols.sdp.suites import suite_info
 from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.model.media import CryptoLine, MediaDescription
+from analyzer.session.model.states import AnswerKind, CryptoBeyond
 from analyzer.session.offer_answer import negotiations
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
@@ -86,6 +87,15 @@ class _Core:
             return False, self.cites[media.index]
         return self._missing(), ()
 
+    def crypto_beyond(self, media: Media) -> CryptoBeyond | Unknown:
+        """What has become of its keys beyond the edge."""
+        if media.index not in self.cites:
+            return self._missing()
+        known = self.keys.get(media.index, {})
+        if not known:
+            return "none"
+        return "same" if inline_keys(media) & known.keys() else "other"
+
     def marker_leaked(self, media: Media) -> tuple[Tristate, tuple[Cite, ...]]:
         """Whether a=3ge2ae also appears beyond the edge, and where."""
         if media.index in self.marked:
@@ -132,6 +142,19 @@ def _before(leg: LegState, message: MessageRecord, media: Media) -> Tristate:
     return Unknown.of("message", "the beginning of this dialog")
 
 
+def _answer(leg: LegState, message: MessageRecord, media: Media) -> AnswerKind | Unknown:
+    """How the answer to this offer takes the m-line."""
+    for dialog in leg.offer_answer.values():
+        for exchange in (*dialog.exchanges, dialog.exchange):
+            if exchange is None or exchange.answer is None or exchange.offer.cites != message.cites:
+                continue
+            answers = exchange.answer.session.media[media.index : media.index + 1]
+            if not answers or answers[0].rejected:
+                return "refused"
+            return "secure" if _protected(answers[0]) else "clear"
+    return Unknown.of("message", "the answer to this offer")
+
+
 def descriptions(call: CallState, placement: Placement, uses: KeyUses) -> Iterator[MediaDescription]:
     """Every m-line of every message of the call that is no repetition. `uses` learns their keys."""
     core = _Core(call, placement)
@@ -144,7 +167,8 @@ def descriptions(call: CallState, placement: Placement, uses: KeyUses) -> Iterat
             for media in message.sdp.media:
                 reused = uses.place(call, leg, message, media)
                 before = _before(leg, message, media)
-                yield _description(media, message, role, access, core, placement, before, reused)
+                answer = _answer(leg, message, media)
+                yield _description(media, message, role, access, core, placement, before, reused, answer)
 
 
 def _description(
@@ -156,6 +180,7 @@ def _description(
     placement: Placement,
     before: Tristate,
     reused: tuple[Tristate, tuple[Cite, ...]],
+    answer: AnswerKind | Unknown,
 ) -> MediaDescription:
     src, dst = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
     ends = placement.ends(src, dst)
@@ -184,6 +209,8 @@ def _description(
         from_ue=ends.from_ue,
         key_on_core_leg=key_leaked,
         marker_on_core_leg=marker_leaked,
+        crypto_beyond=core.crypto_beyond(media),
+        answer=answer,
         core_leg=tuple(dict.fromkeys(key_cites + marker_cites)),
         protected=_protected(media),
         protected_before=before,

@@ -239,3 +239,21 @@ def test_hang_up_first() -> None:
     send(wire, near, "BYE", cseq=2)
     hops, _, _ = judged(wire)
     assert scopes(hops)[0] == ("e2ae", "e2ae", "proven_by_payload")
+
+
+def test_keys_that_the_edge_takes_out() -> None:
+    """Offered with keys on an unprotected profile (RFC 8643), handed on without, answered without."""
+    offer = sdp(UE, 4_000, lines=crypto(KEYS[0]))
+    near = Leg(UE, EDGE, "near", offer=offer, answer=sdp(EDGE, 5_000))
+    far = Leg(INNER, FOCUS, "far", offer=sdp(INNER, 6_000), answer=sdp(FOCUS, 7_000))
+    wire = Wire()
+    setup(wire, [near, far])
+    talk(wire, (plain, plain), (plain, plain))
+    assert judged(wire)[1]["MSEC-10"] == (0, 1, 0)
+
+
+def test_keys_that_reach_the_server() -> None:
+    keys = crypto(KEYS[0]), crypto(KEYS[1])
+    wire = Wire()
+    setup(wire, legs(keys, keys))
+    assert judged(wire)[1]["MSEC-10"] == (1, 0, 0)

@@ -6,6 +6,8 @@ from analyzer.core.unknown import Tristate, Unknown
 from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.signalling import Mediasec
 from analyzer.session.model.states import (
+    AnswerKind,
+    CryptoBeyond,
     E2ae,
     Evidence,
     HopState,
@@ -60,6 +62,10 @@ class MediaDescription:
         "for an e2ae m-line: one of its inline keys also appears beyond the access edge"
     )
     marker_on_core_leg: Tristate = rule_field("for an e2ae m-line: a=3ge2ae also appears beyond the access edge")
+    crypto_beyond: CryptoBeyond | Unknown = rule_field(
+        "of the inline keys: beyond the access edge the m-line has the same, others or none"
+    )
+    answer: AnswerKind | Unknown = rule_field("of an offer: how its answer on this leg takes the m-line")
     core_leg: Cites = rule_field("the correlated descriptions beyond the access edge")
     protected: bool = rule_field("it describes protected transport: a secure RTP profile, TLS or DTLS")
     protected_before: Tristate = rule_field("an earlier exchange of the dialog agreed on protection for this m-line")
