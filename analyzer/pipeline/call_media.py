@@ -1,6 +1,7 @@
 """Each medium of a call along its path, as a row of the report."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
 
 from analyzer.core.unknown import Unknown
 from analyzer.report.traffic import CallMedia, Exposure
@@ -21,10 +22,11 @@ WEAKEST_FIRST: tuple[str, ...] = (
 NamedFacts = Sequence[tuple[str, HopFact]]
 
 
-def weakest(states: Sequence[HopState | Unknown]) -> HopState:
+def weakest(states: Iterable[str | Unknown]) -> HopState:
     """The weakest state; what is not known counts as little."""
-    words: list[HopState] = ["unknown" if isinstance(state, Unknown) else state for state in states]
-    return min(words, key=lambda word: WEAKEST_FIRST.index(word) if word in WEAKEST_FIRST else 4, default="unknown")
+    words = ["unknown" if isinstance(state, Unknown) else state for state in states]
+    rank = {word: at for at, word in enumerate(WEAKEST_FIRST)}
+    return cast("HopState", min(words, key=lambda word: rank.get(word, 4), default="unknown"))
 
 
 def media_rows(call: CallState, hops: NamedFacts) -> tuple[CallMedia, ...]:

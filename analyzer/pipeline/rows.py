@@ -97,6 +97,7 @@ def call_row(
     hops: list[tuple[str, HopFact]],
     placement: Placement,
     places: Places,
+    conference: str | None = None,
 ) -> Call:
     """A call with its legs and the path of each medium."""
     first = next(iter(call.legs.values()))
@@ -110,6 +111,7 @@ def call_row(
     return Call(
         id=call_id,
         call_ids=call.call_ids or (call.call_id,),
+        conference=conference,
         legs=tuple(
             Leg(
                 legs[leg.ordinal],

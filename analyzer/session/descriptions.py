@@ -1,6 +1,7 @@
 """The m-lines of a call's messages as rules see them, each held against the call's other legs."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from analyzer.core.cites import Cite
 from analyzer.core.secrets import Secret
@@ -14,6 +15,7 @@ from analyzer.session.model.states import AnswerKind, CryptoBeyond
 from analyzer.session.offer_answer import negotiations
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
+from analyzer.session.registrations import Registrations
 
 
 def _length_ok(suite: str, keys: tuple[InlineKey, ...]) -> Tristate:
@@ -43,6 +45,11 @@ def medium_name(media: Media) -> str:
     if media.is_bfcp:
         return "bfcp"
     return "message" if media.is_msrp else media.medium
+
+
+def keyed_by_dtls(media: Media) -> bool:
+    """RTP whose keys DTLS agrees (RFC 5764)."""
+    return media.proto.upper().startswith("UDP/TLS/RTP")
 
 
 def inline_keys(media: Media) -> set[Secret]:
@@ -124,6 +131,15 @@ def _protected(media: Media) -> bool:
     return media.secure_profile or media.tls
 
 
+class _More(NamedTuple):
+    """What the dialog and the other calls say of an m-line."""
+
+    before: Tristate
+    reused: Tristate
+    elsewhere: tuple[Cite, ...]
+    answer: AnswerKind | Unknown
+
+
 def _before(leg: LegState, message: MessageRecord, media: Media) -> Tristate:
     """Whether the last exchange of the dialog before this message agreed on protection for the m-line."""
     tag = message.to_tag if message.from_tag == leg.first.from_tag else message.from_tag
@@ -155,7 +171,9 @@ def _answer(leg: LegState, message: MessageRecord, media: Media) -> AnswerKind |
     return Unknown.of("message", "the answer to this offer")
 
 
-def descriptions(call: CallState, placement: Placement, uses: KeyUses) -> Iterator[MediaDescription]:
+def descriptions(
+    call: CallState, placement: Placement, registrations: Registrations, uses: KeyUses
+) -> Iterator[MediaDescription]:
     """Every m-line of every message of the call that is no repetition. `uses` learns their keys."""
     core = _Core(call, placement)
     for leg in call.legs.values():
@@ -168,7 +186,8 @@ def descriptions(call: CallState, placement: Placement, uses: KeyUses) -> Iterat
                 reused = uses.place(call, leg, message, media)
                 before = _before(leg, message, media)
                 answer = _answer(leg, message, media)
-                yield _description(media, message, role, access, core, placement, before, reused, answer)
+                more = _More(before, *reused, answer)
+                yield _description(media, message, role, access, core, placement, registrations, more)
 
 
 def _description(
@@ -178,16 +197,17 @@ def _description(
     access: Tristate,
     core: _Core,
     placement: Placement,
-    before: Tristate,
-    reused: tuple[Tristate, tuple[Cite, ...]],
-    answer: AnswerKind | Unknown,
+    registrations: Registrations,
+    more: _More,
 ) -> MediaDescription:
     src, dst = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
     ends = placement.ends(src, dst)
+    ue = next((ip for ip in (src, dst) if placement.is_ue(ip) is True), None)
+    medium = medium_name(media)
     key_leaked, key_cites = core.key_leaked(media)
     marker_leaked, marker_cites = core.marker_leaked(media)
     return MediaDescription(
-        medium=medium_name(media),
+        medium=medium,
         proto=media.proto,
         port=media.port,
         index=media.index,
@@ -210,11 +230,12 @@ def _description(
         key_on_core_leg=key_leaked,
         marker_on_core_leg=marker_leaked,
         crypto_beyond=core.crypto_beyond(media),
-        answer=answer,
+        answer=more.answer,
+        mediasec=registrations.mediasec(ue, medium, keyed_by_dtls(media)),
         core_leg=tuple(dict.fromkeys(key_cites + marker_cites)),
         protected=_protected(media),
-        protected_before=before,
-        key_reused=reused[0],
-        key_elsewhere=reused[1],
+        protected_before=more.before,
+        key_reused=more.reused,
+        key_elsewhere=more.elsewhere,
         first=message.cites,
     )

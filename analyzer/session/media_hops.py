@@ -13,7 +13,7 @@ from analyzer.core.numbers import decimal
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Codec, Media
 from analyzer.session.connections import Connection
-from analyzer.session.descriptions import medium_name
+from analyzer.session.descriptions import keyed_by_dtls, medium_name
 from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.evidence import MediaEvidence, codec_of
@@ -100,13 +100,10 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
             fact, packets = _connection_hop(candidate, sources)
         facts.append(fact)
         if isinstance(fact.entity, MediaHop):
-            last = candidate.negotiations[-1]
-            path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets))
+            path.append(path_hop(fact.entity, candidate.negotiations[-1], candidate.legs, sources.placement, packets))
     entities = judged(path, sources.compare, consecutive(call, sources.placement))
-    hops = tuple(
-        replace(fact, entity=entity, index=hop.index) for fact, entity, hop in zip(facts, entities, path, strict=True)
-    )
-    return MediaHops(hops, tuple(claimed.values()))
+    hops = [replace(fact, entity=e, index=hop.index) for fact, e, hop in zip(facts, entities, path, strict=True)]
+    return MediaHops(tuple(hops), tuple(claimed.values()))
 
 
 def _candidates(call: CallState) -> list[_Candidate]:
@@ -364,7 +361,7 @@ def _entity(
         packets=counted,
         unexpected_srtp=_unexpected(facts),
         zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),
-        mediasec=sources.registrations.mediasec(ue, medium),
+        mediasec=sources.registrations.mediasec(ue, medium, keyed_by_dtls(last.offer)),
         policy=_policy(placement, medium),
         offer=exchange.offer.cites,
         answer=exchange.answer.cites if exchange.answer else (),

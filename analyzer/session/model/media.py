@@ -66,6 +66,7 @@ class MediaDescription:
         "of the inline keys: beyond the access edge the m-line has the same, others or none"
     )
     answer: AnswerKind | Unknown = rule_field("of an offer: how its answer on this leg takes the m-line")
+    mediasec: Mediasec = rule_field("what the registration announced for this medium")
     core_leg: Cites = rule_field("the correlated descriptions beyond the access edge")
     protected: bool = rule_field("it describes protected transport: a secure RTP profile, TLS or DTLS")
     protected_before: Tristate = rule_field("an earlier exchange of the dialog agreed on protection for this m-line")
