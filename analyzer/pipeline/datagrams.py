@@ -19,8 +19,7 @@ from analyzer.pipeline.sip_events import SipEvents
 from analyzer.protocols.bfcp.parser import parse_datagram as parse_bfcp
 from analyzer.protocols.bfcp.probe import probe as probe_bfcp
 from analyzer.protocols.dtls.records import probe as probe_dtls
-from analyzer.protocols.sip.parser import parse_datagram
-from analyzer.protocols.sip.probe import probe as probe_sip
+from analyzer.protocols.sip.parser import recognise
 from analyzer.protocols.stun.message import ChannelData, StunMessage
 from analyzer.protocols.stun.parser import CUT
 from analyzer.protocols.stun.parser import parse as parse_stun
@@ -68,9 +67,9 @@ class DatagramHandler:
         """Takes one UDP payload."""
         payload = datagram.payload
         first = payload[0] if payload else -1
-        if (first in b"\r\n" if 0 <= first < 32 else 32 < first < 127) and probe_sip(payload) > 0:
-            self._take_sip(datagram)
-        elif 0 <= first <= 3:
+        if (first in b"\r\n" if 0 <= first < 32 else 32 < first < 127) and self._take_sip(datagram):
+            return
+        if 0 <= first <= 3:
             self._take_stun(datagram)
         elif BFCP_FIRST <= first <= BFCP_LAST:
             if first > CHANNEL_LAST or not self._take_stun(datagram):
@@ -93,17 +92,21 @@ class DatagramHandler:
         size = len(datagram.payload) + datagram.missing
         return self._connections.touch(datagram.endpoints, datagram.vantage, datagram.cites[-1], size)
 
-    def _take_sip(self, datagram: Datagram) -> None:
+    def _take_sip(self, datagram: Datagram) -> bool:
+        """SIP, if it is that."""
+        events = recognise(datagram.payload, datagram.cites, self._limits)
+        if events is None:
+            return False
         self._touch(datagram).protocol = "sip"
-        events = parse_datagram(datagram.payload, datagram.cites, self._limits)
         carrier = Carrier(datagram.vantage, datagram.endpoints, "udp", "", datagram.ip_id)
         self._sip.take(events, carrier, datagram.cites)
+        return True
 
     def sctp(self, vantage: int, endpoints: Endpoints, packet: bytes, cite: Cite) -> None:
         """Takes one SCTP packet."""
         for message in user_messages(packet):
-            if probe_sip(message) > 0:
-                events = parse_datagram(message, (cite,), self._limits)
+            events = recognise(message, (cite,), self._limits)
+            if events is not None:
                 self._sip.take(events, Carrier(vantage, endpoints, "sctp"), (cite,))
 
     def _take_dtls(self, datagram: Datagram) -> None:
