@@ -22,6 +22,7 @@ from analyzer.report.model import Report
 from analyzer.report.words import SCHEMA_ID
 from analyzer.rules.bundled import bundled_rules_dir
 from analyzer.rules.load import load_rules
+from analyzer.rules.prepared import PREPARED, prepare
 from analyzer.rules.tooling import docs, model_docs, schema
 from analyzer.session.topology_schema import topology_schema
 
@@ -38,6 +39,7 @@ def pages() -> dict[str, str]:
     made["docs/anomalies.md"] = _signed(_anomalies())
     made["docs/report-schema.md"] = _signed(_report_schema())
     made["docs/topology.schema.json"] = json.dumps(topology_schema(), indent=2) + "\n"
+    made[f"rules/{PREPARED}"] = prepare(path.read_bytes() for path in sorted(bundled_rules_dir().glob("*.yaml")))
     made["rules/rule.schema.json"] = json.dumps(schema(), indent=2) + "\n"
     made["README.md"] = _with_demo((ROOT / "README.md").read_text("utf-8"))
     return made
