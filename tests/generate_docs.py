@@ -24,6 +24,7 @@ from analyzer.rules.bundled import bundled_rules_dir
 from analyzer.rules.load import load_rules
 from analyzer.rules.prepared import PREPARED, prepare
 from analyzer.rules.tooling import docs, model_docs, schema
+from analyzer.session.key_bundle_schema import key_bundle_schema
 from analyzer.session.topology_schema import topology_schema
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +41,7 @@ def pages() -> dict[str, str]:
     made["docs/report-schema.md"] = _signed(_report_schema())
     made["docs/topology.schema.json"] = json.dumps(topology_schema(), indent=2) + "\n"
     made[f"rules/{PREPARED}"] = prepare(path.read_bytes() for path in sorted(bundled_rules_dir().glob("*.yaml")))
+    made["docs/keys.schema.json"] = json.dumps(key_bundle_schema(), indent=2) + "\n"
     made["rules/rule.schema.json"] = json.dumps(schema(), indent=2) + "\n"
     made["README.md"] = _with_demo((ROOT / "README.md").read_text("utf-8"))
     return made

@@ -4,7 +4,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Final, Self
 
 from analyzer.app.feeders import Feeder, Interfaces, Stream, standard_input
+from analyzer.app.key_loading import KeyTail
 from analyzer.app.offline import Run, limits_of, within
 from analyzer.app.prepare import prepare
 from analyzer.app.recording import Recording
@@ -23,7 +24,7 @@ from analyzer.core.severity import Verdict
 from analyzer.core.text import ELLIPSIS
 from analyzer.pipeline.assemble import assemble
 from analyzer.pipeline.engine import Engine, Setup
-from analyzer.pipeline.judge import Gathered
+from analyzer.pipeline.findings import Gathered
 from analyzer.pipeline.rows import Places
 from analyzer.report.exit_codes import RunFacts
 
@@ -93,8 +94,10 @@ class _Loop:
         settings: Settings,
         recording: Recording | None,
         decided: Callable[[Gathered, str], None],
+        tails: Sequence[KeyTail] = (),
     ) -> None:
         self._engine = engine
+        self._tails = tails
         self._feeder = feeder
         self._settings = settings
         self._recording = recording
@@ -111,6 +114,7 @@ class _Loop:
                 self._feed(batch)
             elif time.monotonic() - ticked >= _TICK_S:
                 ticked = time.monotonic()
+                self._take_found()
                 self._now_ns = max(self._now_ns, self._feeder.now_ns())
                 self._engine.tick(self._now_ns)
             self.tell()
@@ -122,6 +126,8 @@ class _Loop:
         return self._settings.to_ns is not None and self._feeder.now_ns() >= self._settings.to_ns
 
     def _take_found(self) -> None:
+        for tail in self._tails:
+            tail.poll()
         anomalies, secrets = self._feeder.found()
         self._engine.ledger.extend(anomalies)
         for kind, secret in secrets:
@@ -176,10 +182,12 @@ def _run(
     observer: Observer,
     decided: Callable[[Gathered, str], None],
     stop: Stop,
+    tails: Sequence[KeyTail],
 ) -> Run:
     recording = Recording(live.write, feeder.infos, sources) if live.write is not None else None
     engine = Engine(sources, setup)
-    loop = _Loop(engine, feeder, settings, recording, decided)
+    engine.judge.tells = True
+    loop = _Loop(engine, feeder, settings, recording, decided, tails)
     observer.remark(f"capturing from {feeder.name}; Ctrl-C ends it and gives the report")
     try:
         loop.run(stop)
@@ -211,7 +219,8 @@ def watch(
     failed, or the reason why a stream could not be read at all (then there is no report).
     """
     limits = limits_of(settings)
-    setup = prepare(settings, observer, limits)
+    tails: list[KeyTail] = []
+    setup = prepare(settings, observer, limits, tails)
     sources = SourceTable()
     with stop or Stop() as stop:
         try:
@@ -219,6 +228,6 @@ def watch(
         except CaptureProblem as problem:
             return Run(None, RunFacts(captures_given=1, captures_unreadable=1), [str(problem)])
         try:
-            return _run(sources, setup, feeder, settings, live, observer, decided, stop)
+            return _run(sources, setup, feeder, settings, live, observer, decided, stop, tails)
         finally:
             feeder.close()

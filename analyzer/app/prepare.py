@@ -3,19 +3,16 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from analyzer.app.key_loading import KeyTail, load_keys
 from analyzer.app.settings import Observer, Settings, WrongUse
 from analyzer.core.limits import Limits
 from analyzer.core.text import safe
-from analyzer.formats import nss_keylog
 from analyzer.formats.user_file import read_bounded
 from analyzer.pipeline.engine import Setup
 from analyzer.rules.bundled import bundled_rules_dir
 from analyzer.rules.evaluate import RuleSet
 from analyzer.rules.load import load_rules
-from analyzer.session.keyring import Keyring
 from analyzer.session.topology import Topology, load
-
-MAX_KEY_FILE = 64 * 1024 * 1024
 
 
 def rule_paths(names: Iterable[str]) -> tuple[list[Path], list[str]]:
@@ -72,28 +69,14 @@ def load_topology(path: Path | None, problems: list[str]) -> Topology | None:
     return topology
 
 
-def load_keys(paths: Iterable[Path], problems: list[str], observer: Observer) -> Keyring:
-    """Every key file, its kind recognised by its content."""
-    keyring = Keyring()
-    for path in paths:
-        data = _read(path, problems, MAX_KEY_FILE)
-        if data is None:
-            continue
-        if path.stat().st_mode & 0o004:
-            observer.remark(f"{path}: others may read this key file")
-        if nss_keylog.looks_like(data):
-            problems += [f"{path}:{p.line}:1: {p.message}" for p in keyring.add_key_log(data, path.name)]
-        else:
-            problems.append(f"{path}: not a key file of a kind known here (NSS key log)")
-    return keyring
-
-
-def prepare(settings: Settings, observer: Observer, limits: Limits | None = None) -> Setup:
-    """The engine's setup. WrongUse with every problem if there is any."""
+def prepare(
+    settings: Settings, observer: Observer, limits: Limits | None = None, tails: list[KeyTail] | None = None
+) -> Setup:
+    """The engine's setup. WrongUse with every problem if there is any. With `tails`, key logs may grow."""
     problems: list[str] = []
     rules = load_rule_set(settings, problems)
     topology = load_topology(settings.topology, problems)
-    keyring = load_keys(settings.keys, problems, observer)
+    keyring = load_keys(settings.keys, problems, observer, tails)
     if problems:
         raise WrongUse(problems)
     behind = frozenset(name for name, point in topology.taps.items() if point == "post_decrypt") if topology else None

@@ -13,7 +13,8 @@ Keys = Annotated[
     list[Path],
     typer.Option(
         "--keys",
-        help="Key file: an NSS key log (SSLKEYLOGFILE). Repeatable.",
+        help="Key file: NSS key log (SSLKEYLOGFILE), PEM private key, esp_sa table, rtpengine log, pcapng with "
+        "secrets or YAML bundle. Repeatable.",
         show_default=False,
     ),
 ]

@@ -37,6 +37,8 @@ class Limits:
     body_parts: int = 32
     nesting: int = 8
     sdp_lines: int = 2_000
+    xml_bytes: int = 262_144  # one XML body
+    roster_entries: int = 4_096  # users and endpoints of a conference document, entries of a list
     inflated_bytes: int = 1024**2  # one WebSocket message
     msrp_messages: int = 1_024  # whose chunks are not all here, in one direction
     msrp_directions: int = 4_096  # of connections, with such messages
@@ -45,6 +47,7 @@ class Limits:
     bfcp_fragmented: int = 256  # messages whose fragments are not all here
     turn_channels: int = 65_536  # bindings of TURN channels to peers, all flows together
     dtls_handshakes: int = 2_048  # under way at once
+    dtls_sessions: int = 20_000  # flows whose handshake gave keys that are still at hand
     # session
     dialogs: int = 100_000
     calls: int = 50_000

@@ -2,7 +2,7 @@
 
 import hmac
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4, Camellia, TripleDES
@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
+from analyzer.core.secrets import Secret
 from analyzer.crypto.tls_keys import DirectionKeys
 from analyzer.formats.tls_suites import CipherSuite
 
@@ -22,6 +23,31 @@ class Opened:
 
     content_type: int
     plaintext: bytes
+
+
+Aead: TypeAlias = AESGCM | AESCCM | ChaCha20Poly1305
+
+
+def aead_of(suite: CipherSuite, key: Secret) -> Aead | None:
+    """The AEAD of a suite under a key, None where it has none."""
+    raw = key.reveal()
+    match suite.kind:
+        case "gcm":
+            return AESGCM(raw)
+        case "ccm" | "ccm8":
+            return AESCCM(raw, tag_length=suite.tag_bytes)
+        case "chacha20":
+            return ChaCha20Poly1305(raw)
+        case _:
+            return None
+
+
+def aead_open(aead: Aead, nonce: bytes, data: bytes, header: bytes) -> bytes | None:
+    """The plaintext, None where the tag is wrong."""
+    try:
+        return aead.decrypt(nonce, data, header)
+    except InvalidTag:
+        return None
 
 
 class RecordOpener:
@@ -40,19 +66,7 @@ class RecordOpener:
         self.sequence = 0
         self._chained_iv = keys.iv.reveal()  # TLS 1.0 chains CBC blocks across records
         self._stream: CipherContext | None = None
-        self._aead = self._make_aead()
-
-    def _make_aead(self) -> AESGCM | AESCCM | ChaCha20Poly1305 | None:
-        key = self._keys.key.reveal()
-        match self._suite.kind:
-            case "gcm":
-                return AESGCM(key)
-            case "ccm" | "ccm8":
-                return AESCCM(key, tag_length=self._suite.tag_bytes)
-            case "chacha20":
-                return ChaCha20Poly1305(key)
-            case _:
-                return None
+        self._aead = aead_of(suite, keys.key)
 
     def open(self, content_type: int, version: int, fragment: bytes, sequence: int | None = None) -> Opened | Reason:
         """The plaintext of one record. The implicit sequence advances only when the record verifies."""
@@ -93,10 +107,7 @@ class RecordOpener:
     def _decrypt_aead(self, nonce: bytes, data: bytes, header: bytes) -> bytes | None:
         if self._aead is None or len(data) < self._suite.tag_bytes:
             return None
-        try:
-            return self._aead.decrypt(nonce, data, header)
-        except InvalidTag:
-            return None
+        return aead_open(self._aead, nonce, data, header)
 
     def _open_cbc(self, content_type: int, version: int, fragment: bytes, number: int) -> Opened | Reason:
         block = self._suite.block_bytes

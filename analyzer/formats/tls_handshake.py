@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from analyzer.core.cursor import Cursor
 from analyzer.core.text import decode, safe
 
-CLIENT_HELLO, SERVER_HELLO, NEW_SESSION_TICKET, END_OF_EARLY_DATA = 1, 2, 4, 5
+HELLO_REQUEST, CLIENT_HELLO, SERVER_HELLO, HELLO_VERIFY_REQUEST = 0, 1, 2, 3
+NEW_SESSION_TICKET, END_OF_EARLY_DATA = 4, 5
 ENCRYPTED_EXTENSIONS, CERTIFICATE, SERVER_KEY_EXCHANGE, CERTIFICATE_REQUEST = 8, 11, 12, 13
 SERVER_HELLO_DONE, CERTIFICATE_VERIFY, CLIENT_KEY_EXCHANGE, FINISHED, KEY_UPDATE = 14, 15, 16, 20, 24
 
@@ -92,6 +93,11 @@ def _extensions(cursor: Cursor) -> dict[int, bytes] | None:
             return None
         found.setdefault(kind, body)
     return found
+
+
+def parse_extensions(body: bytes) -> dict[int, bytes] | None:
+    """The body of an EncryptedExtensions message (RFC 8446 4.3.1)."""
+    return _extensions(Cursor(body))
 
 
 def parse_client_hello(body: bytes, *, datagram: bool = False) -> Hello | None:

@@ -1,7 +1,11 @@
-"""DTLS on datagrams: what the handshake in clear says of version, cipher and certificates (RFC 6347, RFC 9147)."""
+"""DTLS on datagrams: handshakes followed, records opened where a secret is known, keys and plaintext handed on.
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+What the handshake says of version, cipher and certificates is put on the connection; the SRTP keys it gave go to the
+media of its flow; application data comes back as datagrams of their own (RFC 6347, RFC 9147, RFC 5764).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from analyzer.core.addresses import Endpoints
 from analyzer.core.anomalies import Anomaly, define
@@ -12,91 +16,197 @@ from analyzer.formats.tls_suites import suite_name
 from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.ledger import Ledger
 from analyzer.protocols.dtls.handshake import HELD_LIMIT, HandshakeAssembler, HandshakeMessage
-from analyzer.protocols.dtls.records import CUT_RECORD, HANDSHAKE, DtlsRecord, parse_datagram
+from analyzer.protocols.dtls.records import (
+    ALERT,
+    APPLICATION_DATA,
+    CUT_RECORD,
+    HANDSHAKE,
+    DtlsRecord,
+    parse_datagram,
+)
 from analyzer.session.connections import Connection
-from analyzer.session.tls import BAD_HANDSHAKE
+from analyzer.session.dtls import DtlsSession
+from analyzer.session.stream_keys import StreamKeys
+from analyzer.session.tls import SecretStore, Side
 
 FORGOTTEN = define(
     "dtls.handshakes_limit", Severity.LOW, "More DTLS handshakes under way than are followed; the oldest is forgotten"
 )
+SESSIONS = define(
+    "dtls.sessions_limit", Severity.LOW, "More open DTLS associations than are kept; the oldest is forgotten"
+)
 _MESSAGES = 64  # of one handshake; those of RFC 6347 4.2.4 are a dozen
+_REPLAYS = 128  # records of a direction remembered, so that a copy is not read twice (RFC 6347 4.1.2.6)
 
 Key = tuple[int, Endpoints]
 
 
 @dataclass(slots=True)
 class _Association:
-    """A handshake under way at one vantage point."""
+    """An association at one vantage point."""
 
-    last_ns: int
+    session: DtlsSession
+    last_ns: int = 0
+    hello: bytes = b""  # the first fragment of its first ClientHello
+    client: Endpoints | None = None
     assemblers: dict[Endpoints, HandshakeAssembler] = field(default_factory=dict)
     protected: set[Endpoints] = field(default_factory=set)  # directions whose keys have changed
     messages: int = 0
+    keyed: bool = False
+    seen: dict[Endpoints, dict[int, None]] = field(default_factory=dict)
+
+    def side(self, endpoints: Endpoints) -> Side:
+        """Who sends in a direction."""
+        return "client" if self.client is None or endpoints == self.client else "server"
+
+    def repeated(self, record: DtlsRecord, endpoints: Endpoints) -> bool:
+        """Whether the very record was seen lately in its direction; it is noted."""
+        seen = self.seen.setdefault(endpoints, {})
+        mark = hash((record.content_type, record.epoch, record.sequence, record.fragment))
+        if mark in seen:
+            return True
+        seen[mark] = None
+        if len(seen) > _REPLAYS:
+            del seen[next(iter(seen))]
+        return False
 
 
 class DtlsAssociations:
-    """Follows DTLS handshakes, at most `Limits.dtls_handshakes` at once; what they say is put on their Connection.
+    """Follows DTLS associations; what their handshakes say is put on their Connection.
 
-    State is held from the first handshake record in clear until both directions are protected, or it has been idle.
+    At most `Limits.dtls_handshakes` are under way at once. Those that can be opened are kept behind their handshake, at
+    most `Limits.dtls_sessions`; the others are let go once both directions are protected, all when they are idle.
     """
 
-    def __init__(self, limits: Limits, ledger: Ledger) -> None:
+    def __init__(self, limits: Limits, ledger: Ledger, secrets: SecretStore, keys: StreamKeys) -> None:
         self._limits = limits
         self._ledger = ledger
-        self._open: dict[Key, _Association] = {}  # the least recently used first
+        self._secrets = secrets
+        self._keys = keys
+        self._open: dict[Key, _Association] = {}  # handshakes under way, the least recently used first
+        self._done: dict[Key, _Association] = {}  # associations behind their handshake, likewise
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def datagram(self, datagram: Datagram, connection: Connection) -> None:
-        """Takes a datagram of DTLS records."""
+    def datagram(self, datagram: Datagram, connection: Connection) -> list[Datagram]:
+        """Takes a datagram of DTLS records; gives the application data that was opened in it."""
+        found: list[Datagram] = []
         for event in parse_datagram(datagram.payload, datagram.cites):
             if isinstance(event, DtlsRecord):
-                self._record(datagram, event, connection)
+                found += self._record(datagram, event, connection)
             elif not (datagram.missing and event.kind is CUT_RECORD):
                 self._ledger.add(event)
+        return found
 
-    def _record(self, datagram: Datagram, record: DtlsRecord, connection: Connection) -> None:
+    def _record(self, datagram: Datagram, record: DtlsRecord, connection: Connection) -> Sequence[Datagram]:
         endpoints = datagram.endpoints
         key = datagram.vantage, min(endpoints, endpoints.reverse)
         association = self._open.pop(key, None)
         if record.unified or record.epoch:
-            if association is not None:
-                association.protected.add(endpoints)
-                if len(association.protected) == 2:
-                    return
-                self._open[key] = association
-            return
+            return self._protected(datagram, key, association, record, connection)
         if record.content_type != HANDSHAKE:
             if association is not None:
                 self._open[key] = association
-            return
+            return ()
+        association = association or self._done.pop(key, None)
         if association is None or _begins_anew(association, endpoints, record):
-            association = _Association(0)
+            association = _Association(DtlsSession(self._secrets))
         association.last_ns = datagram.cites[-1].ts_ns
         self._open[key] = association
         if len(self._open) > self._limits.dtls_handshakes:
             self._close(next(iter(self._open)))
             self._ledger.add(Anomaly(FORGOTTEN, datagram.cites, f"{self._limits.dtls_handshakes} handshakes"))
         self._handshake(association, endpoints, record, connection)
+        return ()
+
+    # -- protected records -----------------------------------------------------------------------------------------
+
+    def _protected(
+        self,
+        datagram: Datagram,
+        key: Key,
+        association: _Association | None,
+        record: DtlsRecord,
+        connection: Connection,
+    ) -> Sequence[Datagram]:
+        if association is None:
+            association = self._done.pop(key, None)
+        if association is None:
+            return ()
+        endpoints = datagram.endpoints
+        association.last_ns = datagram.cites[-1].ts_ns
+        association.protected.add(endpoints)
+        found = self._opened(association, datagram, record, connection)
+        if len(association.protected) < 2:
+            self._open[key] = association
+        elif association.session.opened or association.keyed:
+            self._done[key] = association
+            if len(self._done) > self._limits.dtls_sessions:
+                del self._done[next(iter(self._done))]
+                self._ledger.add(Anomaly(SESSIONS, datagram.cites, f"{self._limits.dtls_sessions} associations"))
+        return found
+
+    def _opened(
+        self, association: _Association, datagram: Datagram, record: DtlsRecord, connection: Connection
+    ) -> Sequence[Datagram]:
+        endpoints, session = datagram.endpoints, association.session
+        if association.repeated(record, endpoints):
+            return ()
+        result = session.record(association.side(endpoints), record)
+        connection.failure = session.failure
+        if isinstance(result, Anomaly):
+            self._ledger.add(result)
+        if result is None or isinstance(result, Anomaly):
+            return ()
+        connection.decrypted = True
+        if result.content_type == HANDSHAKE:
+            self._handshake(association, endpoints, replace(record, fragment=result.plaintext), connection)
+        elif result.content_type == ALERT:
+            self._ledger.extend(session.alert(result.plaintext, record.cites))
+        elif result.content_type == APPLICATION_DATA and result.plaintext:
+            return (replace(datagram, payload=result.plaintext, missing=0, depth=datagram.depth + 1, inside="dtls"),)
+        return ()
+
+    # -- handshake -------------------------------------------------------------------------------------------------
 
     def _handshake(
         self, association: _Association, endpoints: Endpoints, record: DtlsRecord, connection: Connection
     ) -> None:
         if association.messages > _MESSAGES:
             return
+        if record.fragment[:1] == bytes((hs.CLIENT_HELLO,)) and not association.hello:
+            association.hello, association.client = record.fragment, endpoints
         assembler = association.assemblers.get(endpoints)
-        if assembler is None:
+        if assembler is None or _renegotiates(association, record):
             assembler = association.assemblers[endpoints] = HandshakeAssembler(self._limits)
         for event in assembler.receive(record):
             if isinstance(event, HandshakeMessage):
                 association.messages += 1
-                if not _describe(connection, endpoints, event):
-                    self._ledger.add(Anomaly(BAD_HANDSHAKE, event.cites, f"DTLS message of type {event.kind}"))
+                self._message(association, endpoints, event, connection)
             else:
                 self._ledger.add(event)
         if association.messages > _MESSAGES:
             self._ledger.add(Anomaly(HELD_LIMIT, record.cites, f"more than {_MESSAGES} messages"))
+
+    def _message(
+        self, association: _Association, endpoints: Endpoints, message: HandshakeMessage, connection: Connection
+    ) -> None:
+        if message.kind == hs.SERVER_HELLO and association.client is None:  # the ClientHello was not captured
+            association.client = endpoints.reverse
+        session = association.session
+        self._ledger.extend(session.message(association.side(endpoints), message))
+        if association.client is not None:
+            connection.src, connection.dst = association.client.src, association.client.dst
+        _describe(connection, session)
+        if message.kind in _KEYS_KNOWN and association.client is not None:
+            keys = session.srtp_keys()
+            if keys is not None:
+                association.keyed = True
+                client = association.client
+                self._keys.dtls.learn(client.src, client.dst, keys, self._keys.position)
+
+    # -- the end ---------------------------------------------------------------------------------------------------
 
     def _close(self, key: Key) -> None:
         for assembler in self._open.pop(key).assemblers.values():
@@ -105,59 +215,48 @@ class DtlsAssociations:
                     self._ledger.add(event)
 
     def tick(self, now_ns: int) -> None:
-        """Lets go of handshakes that have been idle."""
+        """Lets go of what has been idle."""
         horizon = now_ns - self._limits.flow_idle_ns
         for key in [key for key, association in self._open.items() if association.last_ns <= horizon]:
             self._close(key)
+        for key in [key for key, association in self._done.items() if association.last_ns <= horizon]:
+            del self._done[key]
 
     def finish(self) -> None:
-        """Lets go of every handshake."""
+        """Lets go of everything."""
         for key in list(self._open):
             self._close(key)
+        self._done.clear()
+
+
+_KEYS_KNOWN = frozenset((hs.SERVER_HELLO, hs.ENCRYPTED_EXTENSIONS, hs.CLIENT_KEY_EXCHANGE))
 
 
 def _begins_anew(association: _Association, endpoints: Endpoints, record: DtlsRecord) -> bool:
-    """A first ClientHello after the server has spoken: a new association of the same addresses (RFC 6347 4.2.8)."""
+    """A first ClientHello after the server has spoken: a new association of the same addresses (RFC 6347 4.2.8).
+
+    The very one that began this association is a copy of it.
+    """
     first = record.sequence == 0 and record.fragment[:1] == bytes((hs.CLIENT_HELLO,))
-    return first and record.fragment[4:6] == b"\0\0" and endpoints.reverse in association.assemblers
+    known = record.fragment == association.hello
+    return first and not known and record.fragment[4:6] == b"\0\0" and endpoints.reverse in association.assemblers
 
 
-def _describe(connection: Connection, endpoints: Endpoints, message: HandshakeMessage) -> bool:
-    """Puts on the connection what a message says; whether the message is well-formed."""
-    tell = _TELL.get(message.kind)
-    return tell is None or tell(connection, endpoints, message.body)
+def _renegotiates(association: _Association, record: DtlsRecord) -> bool:
+    """The first message of another handshake inside the association (RFC 6347 4.2.2): its numbers start again."""
+    first = record.fragment[:1] in (bytes((hs.CLIENT_HELLO,)), bytes((hs.HELLO_REQUEST,)))
+    return bool(record.epoch) and not association.session.is_13 and first and record.fragment[4:6] == b"\0\0"
 
 
-def _client_hello(connection: Connection, endpoints: Endpoints, body: bytes) -> bool:
-    connection.src, connection.dst = endpoints.src, endpoints.dst
-    return hs.parse_client_hello(body, datagram=True) is not None
-
-
-def _server_hello(connection: Connection, endpoints: Endpoints, body: bytes) -> bool:
-    connection.src, connection.dst = endpoints.dst, endpoints.src
-    hello = hs.parse_server_hello(body)
-    if hello is None:
-        return False
-    version = hello.negotiated_version
-    connection.tls_version = hs.VERSIONS.get(version, f"0x{version:04x}")
-    connection.tls_cipher = suite_name(hello.suites[0])
-    connection.alpn = next(iter(hello.alpn), "")
-    return True
-
-
-def _certificates(connection: Connection, endpoints: Endpoints, body: bytes) -> bool:
-    found = hs.parse_certificates(body, tls13=False)
-    if found is None:
-        return False
-    if endpoints.src == connection.dst:
-        connection.server_certificates = list(found)
-    else:
-        connection.client_certificates = list(found)
-    return True
-
-
-_TELL: dict[int, Callable[[Connection, Endpoints, bytes], bool]] = {
-    hs.CLIENT_HELLO: _client_hello,
-    hs.SERVER_HELLO: _server_hello,
-    hs.CERTIFICATE: _certificates,
-}
+def _describe(connection: Connection, session: DtlsSession) -> None:
+    """Puts on the connection what the handshake says so far."""
+    if session.server_hello is not None:
+        connection.tls_version = hs.VERSIONS.get(session.version, f"0x{session.version:04x}")
+        connection.tls_cipher = suite_name(session.server_hello.suites[0])
+        connection.alpn = next(iter(session.server_hello.alpn), "")
+    if session.certificates:
+        connection.server_certificates = session.certificates
+    if session.client_certificates:
+        connection.client_certificates = session.client_certificates
+    if session.profiles and session.server_hello is not None:
+        connection.inner = connection.inner or "srtp"

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from analyzer.capture.batch import Source
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
+from analyzer.core.secrets import Secret
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.rows import Places, call_row, hop_row, stream_row
 from analyzer.report.redact import Redactor
@@ -18,10 +20,13 @@ from analyzer.session.media.evidence import classify, plausible
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
-from analyzer.session.model.media import MediaHop
+from analyzer.session.media_keys import KeyOrigin
+from analyzer.session.model.media import MediaDescription, MediaHop
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
+from analyzer.session.model.signalling import SignallingHop
 from analyzer.session.placement import Placement
+from analyzer.session.records import MessageRecord
 from analyzer.session.signalling import Signalling
 
 
@@ -36,17 +41,33 @@ class ClosedCall:
 
 
 @dataclass(slots=True)
-class SdesKey:
-    """A master key from SDP that opened packets."""
+class UsedKey:
+    """A master key that opened packets: where it comes from, and the message that named it."""
 
+    origin: KeyOrigin
     cites: tuple[Cite, ...]
     opened: int = 0
+
+
+_VERIFIED: dict[KeyOrigin, str] = {
+    "sdes": "srtp_sdes", "dtls-srtp": "srtp_dtls", "srtp-master": "srtp_unknown_keying",
+}  # fmt: skip
 
 
 def _lines(call: CallState) -> int:
     """The most m-lines that a description of the call has."""
     descriptions = (message.sdp for leg in call.legs.values() for message in leg.messages)
     return max((len(sdp.media) for sdp in descriptions if sdp is not None), default=0)
+
+
+def _way(place: dict[str, str], entity: SignallingHop | MediaHop | MediaDescription) -> dict[str, str]:
+    """Where an entity between two elements is."""
+    place = place | {"from": entity.from_addr, "to": entity.to_addr}
+    return place if isinstance(entity, SignallingHop) else place | {"medium": entity.medium}
+
+
+def _of_message(place: dict[str, str], message: MessageRecord) -> dict[str, str]:
+    return place | {"message": message.label}
 
 
 class Closer:
@@ -61,6 +82,7 @@ class Closer:
         signalling: Signalling,
         streams: StreamTable,
         connections: ConnectionTable,
+        opened: Callable[[Secret, int], None],
     ) -> None:
         self._places = Places(sources)
         self._limits = limits
@@ -69,6 +91,7 @@ class Closer:
         self._signalling = signalling
         self._streams = streams
         self._connections = connections
+        self._opened = opened
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
         self._calls = 0
@@ -76,7 +99,7 @@ class Closer:
         self.calls: list[bytes] = []
         self.hops: list[bytes] = []
         self.stream_rows: list[bytes] = []
-        self.sdes: dict[str, SdesKey] = {}  # by the name the report has for it
+        self.used: dict[str, UsedKey] = {}  # by the name the report has for it
 
     def close(self, call: CallState, placement: Placement, post_decrypt: frozenset[int]) -> None:
         """Judges a call and writes its rows."""
@@ -128,29 +151,23 @@ class Closer:
         base = {"call": call_id} if call_id else {}
         for hop_id, fact in hops:
             entity = fact.entity
-            where = base | {"hop": hop_id, "from": entity.from_addr, "to": entity.to_addr}
-            if isinstance(entity, MediaHop):
-                judge("media_hop", entity, where | {"medium": entity.medium})
-            else:
-                judge("signalling_hop", entity, where)
+            kind = "media_hop" if isinstance(entity, MediaHop) else "signalling_hop"
+            judge(kind, entity, partial(_way, base | {"hop": hop_id}, entity))
         for leg in call.legs.values():
+            name = legs[leg.ordinal]
             for message in leg.messages:
                 if not message.retransmission:
                     seen = message_entity(message, placement, post_decrypt)
-                    judge("sip_message", seen, base | {"leg": legs[leg.ordinal], "message": message.label})
-            judge("leg", self._leg_entity(call, leg.ordinal, placement), base | {"leg": legs[leg.ordinal]})
+                    judge("sip_message", seen, partial(_of_message, base | {"leg": name}, message))
+            judge("leg", self._leg_entity(call, leg.ordinal, placement), partial(dict, base, leg=name))
         for media in descriptions(call, placement):
-            judge(
-                "media_description",
-                media,
-                base | {"from": media.from_addr, "to": media.to_addr, "medium": media.medium},
-            )
+            judge("media_description", media, partial(_way, base, media))
         if call_id is not None:
             first = next(iter(call.legs.values()))
             whole = CallEntity(
                 call.call_ids or (call.call_id,), len(call.legs), first.outcome, first.invites > 0, first.first.cites
             )
-            judge("call", whole, dict(base))
+            judge("call", whole, partial(dict, base))
 
     @staticmethod
     def _leg_entity(call: CallState, ordinal: int, placement: Placement) -> LegEntity:
@@ -176,15 +193,17 @@ class Closer:
                 evidence = classify(record, {})
                 state = {"rtp": "clear", "srtp": "srtp_unknown_keying"}.get(evidence.observed, "unknown")
                 if record.verification is not None and record.verification.authenticated:
-                    state = "srtp_sdes"
+                    state = _VERIFIED[record.verification.origin]
                 self._write_stream(record, ClaimedStream(record, evidence, state, None))  # type: ignore[arg-type]  # a hop state
 
     def _count_key(self, record: StreamRecord) -> None:
         verified = record.verification
         if verified is None or verified.key is None:
             return
-        used = self.sdes.setdefault(self._redactor.key(verified.key), SdesKey(verified.cites))
+        named = self._redactor.key(verified.key)
+        used = self.used.setdefault(named, UsedKey(verified.origin, verified.cites))
         used.opened += verified.decrypted
+        self._opened(verified.key, verified.decrypted)
 
     def _write_stream(self, record: StreamRecord, claimed: ClaimedStream) -> None:
         if record.ordinal in self._written:

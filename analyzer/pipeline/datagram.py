@@ -11,7 +11,8 @@ class Datagram:
     """A UDP payload, as captured or as a relay carried it.
 
     `missing` bytes behind `payload` were cut off by the snap length. `cites` are the frames of its fragments, one at
-    least. `ip_id` is that of the packet on the wire. `depth` counts the relays it was taken out of.
+    least. `ip_id` is that of the packet on the wire. `depth` counts the relays and protections it was taken out of;
+    `inside` names the protection that was opened to get at it, "" for none.
     """
 
     vantage: int
@@ -21,3 +22,4 @@ class Datagram:
     ip_id: int
     cites: tuple[Cite, ...]
     depth: int = 0
+    inside: str = ""

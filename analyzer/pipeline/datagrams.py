@@ -1,6 +1,7 @@
 """Datagrams that are not media, told by their first bytes (RFC 7983 7) and the probes.
 
-What TURN relays comes out between the client and its peer, and is read like a datagram of its own.
+What TURN relays comes out between the client and its peer, and is read like a datagram of its own; so does what was
+inside DTLS.
 """
 
 from collections.abc import Callable
@@ -30,11 +31,14 @@ from analyzer.session.carrier import Carrier
 from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.media.zrtp import ZrtpFlows
 from analyzer.session.messaging import Messaging
+from analyzer.session.stream_keys import StreamKeys
+from analyzer.session.tls import SecretStore
 
 RTP_FIRST, RTP_LAST = 128, 191  # RFC 7983 7: first bytes of RTP and RTCP
 BFCP_FIRST, CHANNEL_LAST, BFCP_LAST = 64, 79, 95  # RFC 8855 5.1: version 2; up to 79 TURN's too (RFC 7983 7)
-NESTED = define("turn.nesting_limit", Severity.MEDIUM, "TURN inside TURN, deeper than is unwrapped")
+NESTED = define("turn.nesting_limit", Severity.MEDIUM, "TURN or DTLS inside each other, deeper than is unwrapped")
 _CHANNEL_HEADER = 4
+_DATA_CHANNELS = b"\x13\x88\x13\x88"  # SCTP from port 5000 to 5000 (RFC 8832 and RFC 8841 have it as the usual one)
 _WITH_VERSION = 60  # what the DTLS probe says of a record that names its version
 
 Relay = Callable[[Datagram], None]
@@ -52,6 +56,8 @@ class DatagramHandler:
         connections: ConnectionTable,
         zrtp: ZrtpFlows,
         relay: Relay,
+        secrets: SecretStore,
+        keys: StreamKeys,
     ) -> None:
         self._limits = limits
         self._ledger = ledger
@@ -61,7 +67,7 @@ class DatagramHandler:
         self._zrtp = zrtp
         self._relay = relay
         self._turn = TurnTable(limits)
-        self.dtls = DtlsAssociations(limits, ledger)
+        self.dtls = DtlsAssociations(limits, ledger, secrets, keys)
 
     def datagram(self, datagram: Datagram) -> None:
         """Takes one UDP payload."""
@@ -118,7 +124,23 @@ class DatagramHandler:
         connection = self._touch(datagram)
         if connection.protocol in ("", "stun"):
             connection.protocol = "dtls"
-        self.dtls.datagram(datagram, connection)
+        for inner in self.dtls.datagram(datagram, connection):
+            self._plaintext(inner, connection)
+
+    def _plaintext(self, inner: Datagram, connection: Connection) -> None:
+        """What was inside DTLS, told by its first bytes: SIP, BFCP, or SCTP with messages of data channels in it."""
+        if inner.depth > self._limits.decode_depth:
+            self._ledger.add(Anomaly(NESTED, inner.cites, f"{inner.depth} levels"))
+            return
+        events = recognise(inner.payload, inner.cites, self._limits)
+        if events is not None:
+            connection.inner = "sip"
+            self._sip.take(events, Carrier(inner.vantage, inner.endpoints, inner.inside), inner.cites)
+        elif connection.inner == "bfcp" or probe_bfcp(inner.payload, datagram=True) > 0:
+            connection.inner = "bfcp"
+            self._bfcp(inner, Carrier(inner.vantage, inner.endpoints, inner.inside))
+        elif inner.payload[:4] == _DATA_CHANNELS and connection.inner in ("", "srtp"):
+            connection.inner = "sctp"
 
     def _take_bfcp(self, datagram: Datagram) -> None:
         """BFCP, by the strict rules where none was seen on the flow. A cut datagram's faults are the capture's."""
@@ -128,13 +150,15 @@ class DatagramHandler:
         connection = self._touch(datagram)
         if connection.protocol in ("", "stun"):
             connection.protocol = "bfcp"
+        self._bfcp(datagram, Carrier(datagram.vantage, datagram.endpoints, "udp", "", datagram.ip_id))
+
+    def _bfcp(self, datagram: Datagram, carrier: Carrier) -> None:
         message = parse_bfcp(datagram.payload, datagram.cites, self._limits)
         if isinstance(message, Anomaly):
             self._ledger.add(message)
             return
         if datagram.missing:
             message = replace(message, anomalies=())
-        carrier = Carrier(datagram.vantage, datagram.endpoints, "udp", "", datagram.ip_id)
         self._ledger.extend(self._messaging.take(message, carrier))
 
     # -- STUN and TURN -------------------------------------------------------------------------------------------

@@ -24,9 +24,11 @@ from analyzer.net.packets import SCTP, TCP, UDP, PacketBatch
 from analyzer.pipeline.closing import Closer
 from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.datagrams import RTP_FIRST, RTP_LAST, DatagramHandler
-from analyzer.pipeline.judge import Gathered, Judge
+from analyzer.pipeline.findings import Gathered, Writer
+from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.ledger import FAULT, Ledger
 from analyzer.pipeline.media_rows import MediaRows
+from analyzer.pipeline.rows import Places
 from analyzer.pipeline.sip_events import SipEvents
 from analyzer.pipeline.streams import StreamHandler
 from analyzer.report.redact import Redactor
@@ -39,6 +41,8 @@ from analyzer.session.media.verification import Verifier
 from analyzer.session.messaging import Messaging
 from analyzer.session.placement import Placement
 from analyzer.session.signalling import Signalling
+from analyzer.session.stream_keys import StreamKeys
+from analyzer.session.supplied_keys import SuppliedKeys
 from analyzer.session.topology import Topology
 
 I64 = npt.NDArray[np.int64]
@@ -69,20 +73,24 @@ class Engine:
         self.decoder = Decoder(sources, limits)
         self.connections = ConnectionTable(limits)
         self.signalling = Signalling(limits, setup.topology.correlation_headers if setup.topology else ())
-        self.verifier = Verifier(self.signalling.keys, limits)
+        self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits)
+        self.verifier = Verifier(self.keys, limits)
         self.streams = StreamTable(limits, self.verifier)
-        self.judge = Judge(setup.rules, limits, self.ledger)
         self.redactor = Redactor(setup.reveal_identities)
+        self.writer = Writer(Places(sources), self.redactor)
+        self.judge = Judge(setup.rules, limits, self.ledger, self.writer)
         self.closer = Closer(
-            sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections
-        )
+            sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections,
+            setup.keyring.opened_media,
+        )  # fmt: skip
         sip = SipEvents(limits, self.signalling, self.ledger, self._close)
         self.messaging = Messaging(limits)
         self.tcp = StreamHandler(limits, self.ledger, sip, self.messaging, self.connections, setup.keyring)
         self._media = MediaRows(self.streams)
         self.datagrams = DatagramHandler(
-            limits, self.ledger, sip, self.messaging, self.connections, self.streams.zrtp, self._media.relay
-        )
+            limits, self.ledger, sip, self.messaging, self.connections, self.streams.zrtp, self._media.relay,
+            setup.keyring, self.keys,
+        )  # fmt: skip
         self._placed = Placement(setup.topology or Topology())
         self._now_ns = 0
         self.decoded = 0

@@ -8,7 +8,7 @@ from analyzer.core.unknown import Unknown
 from analyzer.session.model.states import SipState, YesNo
 
 _CLEAR: dict[str, SipState] = {"udp": "clear_udp", "tcp": "clear_tcp", "sctp": "clear_tcp", "ws": "ws_clear"}
-_PROTECTED: dict[str, SipState] = {"tls": "tls_enc", "wss": "wss", "tls_null": "tls_null"}
+_PROTECTED: dict[str, SipState] = {"tls": "tls_enc", "dtls": "tls_enc", "wss": "wss", "tls_null": "tls_null"}
 _ENCRYPTED: frozenset[SipState] = frozenset({"esp_enc", "tls_enc", "wss", "tunnel_opaque"})
 _INTEGRITY_ONLY: frozenset[SipState] = frozenset({"esp_null_auth", "tls_null"})
 
@@ -23,8 +23,8 @@ STRENGTH: tuple[SipState, ...] = (
 class Carrier:
     """One sighting's way: who sent to whom, over what, seen where.
 
-    `transport` is udp, tcp, sctp, ws, tls or wss; `ipsec` is "", "null" or "encrypted" for what ESP did around it;
-    `ip_id` is the IPv4 identification of a datagram, -1 where there is none.
+    `transport` is udp, tcp, sctp, ws, tls, dtls or wss; `ipsec` is "", "null" or "encrypted" for what ESP did around
+    it; `ip_id` is the IPv4 identification of a datagram, -1 where there is none.
     """
 
     vantage: int

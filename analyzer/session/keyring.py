@@ -110,6 +110,12 @@ class Keyring:
         """Says that a single key opened packets."""
         self._of_entry[entry.id].opened += packets
 
+    def opened_media(self, material: Secret, packets: int) -> None:
+        """Says that an SRTP master key, from wherever it was taken, opened packets: it may be one that was supplied."""
+        for source in self._of_entry.values() if packets else ():
+            if source.media_key == material:
+                source.opened += packets
+
     def unopened(self, entry: Entry, why: str) -> None:
         """Says why a single key opened nothing; shown while that is so. The first reason stays."""
         source = self._of_entry[entry.id]

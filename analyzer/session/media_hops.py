@@ -17,7 +17,7 @@ from analyzer.session.descriptions import medium_name
 from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.evidence import MediaEvidence, codec_of
-from analyzer.session.media.keyed import evidence_of, keyed, verified_of
+from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
 from analyzer.session.model.media import MediaHop
@@ -156,7 +156,7 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     lines = [line for line in chosen_crypto(last) if line is not None]
     facts = Facts(
         agreed=agreed,
-        keying=keying(last),
+        keying=key_exchange(records, keying(last)),
         observed=observed,
         verified=verified_of(records),
         unencrypted=any(line.unencrypted_srtp for line in lines),
@@ -389,7 +389,7 @@ def _peer_auth(state: object) -> YesNo | Unknown:
 
 
 def _key_exchange(facts: Facts) -> KeyExchange:
-    return "unknown" if facts.agreed == "unknown" else facts.keying
+    return "unknown" if facts.agreed == "unknown" and not facts.verified else facts.keying
 
 
 def _policy(placement: Placement, medium: str) -> str | Unknown:

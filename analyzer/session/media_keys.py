@@ -8,27 +8,49 @@ its message was complete: what is asked about an earlier position does not see i
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Literal
 
 from analyzer.core.addresses import Address
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.engine import SrtpContext, split_material
-from analyzer.crypto.srtp.suites import suite_named
+from analyzer.crypto.srtp.suites import Suite, suite_named
 from analyzer.protocols.sdp.session import Crypto, InlineKey, Session
 from analyzer.session.offer_answer import rtp_address
 
 Identity = tuple[str, Secret, bytes, int, bool, bool]
+_MKI_BYTES = 128  # RFC 4568 6.1
+
+
+KeyOrigin = Literal["sdes", "dtls-srtp", "srtp-master"]
 
 
 @dataclass(frozen=True, slots=True)
 class MediaKey:
-    """One master key with what decides how packets are protected under it, and the message that named it."""
+    """One master key with what decides how packets are protected under it, and the message that named it.
+
+    A `tentative` key is tried because nothing speaks against it: that it does not open a packet says nothing of the
+    packet.
+    """
 
     context: SrtpContext
     identity: Identity
     material: Secret
     cites: tuple[Cite, ...]
+    origin: KeyOrigin = "sdes"
+    tentative: bool = False
+
+    @classmethod
+    def of(
+        cls, suite: Suite, material: Secret, mki: bytes, cites: tuple[Cite, ...], origin: KeyOrigin
+    ) -> "MediaKey | None":
+        """A key without session parameters, None where its length is not the suite's."""
+        split = split_material(suite, material)
+        if split is None or len(mki) > _MKI_BYTES:
+            return None
+        identity = (suite.name, material, mki, 0, False, False)
+        return cls(SrtpContext(suite, *split, mki=mki), identity, material, cites, origin)
 
 
 @dataclass(frozen=True, slots=True)

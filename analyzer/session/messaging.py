@@ -82,7 +82,7 @@ class Messaging:
         """Whether this is no copy. Streams repeat nothing: what comes twice on one was sent twice."""
         ts_ns = message.cites[0].ts_ns if message.cites else 0
         occurrence, _ = self._sightings.place(carrier, repr(identity).encode("utf-8", "replace"), ts_ns, None)
-        return occurrence == "new" or (occurrence == "retransmission" and carrier.transport != "udp")
+        return occurrence == "new" or (occurrence == "retransmission" and carrier.transport not in ("udp", "dtls"))
 
     def _bfcp(self, message: BfcpMessage, carrier: Carrier) -> Sequence[Anomaly]:
         identity = (

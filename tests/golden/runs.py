@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.app.prepare import load_keys, load_topology
+from analyzer.app.key_loading import load_keys
+from analyzer.app.prepare import load_topology
 from analyzer.app.settings import Silent
 from analyzer.capture.batch import FrameBatch
 from analyzer.capture.reader import CaptureReader, open_capture

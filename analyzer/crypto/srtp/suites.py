@@ -18,7 +18,7 @@ class Suite:
     rtp_tag: int
     rtcp_tag: int
     profile: int | None = None
-    """The DTLS-SRTP protection profile with the same transforms (RFC 5764 4.1.2, RFC 7714 14.2)."""
+    """The DTLS-SRTP protection profile with the same transforms (RFC 5764 4.1.2, RFC 7714 14.2, RFC 8723 10.1)."""
 
     @property
     def opened(self) -> bool:
@@ -59,6 +59,8 @@ SUITES: tuple[Suite, ...] = (
     NULL_HMAC_SHA1_80,
     NULL_HMAC_SHA1_32,
     F8_128_HMAC_SHA1_80,
+    Suite("DOUBLE_AEAD_AES_128_GCM_AEAD_AES_128_GCM", "other", 32, 24, 0, 32, 16, 0x0009),  # RFC 8723 10.1
+    Suite("DOUBLE_AEAD_AES_256_GCM_AEAD_AES_256_GCM", "other", 64, 24, 0, 32, 16, 0x000A),
     Suite("SEED_CTR_128_HMAC_SHA1_80", "other", 16, 14, 20, 10, 10),  # RFC 5669 4.1
     Suite("SEED_128_CCM_80", "other", 16, 14, 0, 10, 10),
     Suite("SEED_128_GCM_96", "other", 16, 14, 0, 12, 12),

@@ -33,6 +33,12 @@ class HandshakeMessage:
         """The message with a TLS header."""
         return bytes([self.kind]) + len(self.body).to_bytes(3, "big") + self.body
 
+    @property
+    def dtls_raw(self) -> bytes:
+        """The message as one fragment, which is what handshake hashes are taken over (RFC 6347 4.2.6)."""
+        size = len(self.body).to_bytes(3, "big")
+        return bytes([self.kind]) + size + self.message_seq.to_bytes(2, "big") + bytes(3) + size + self.body
+
 
 @dataclass(slots=True)
 class _Partial:

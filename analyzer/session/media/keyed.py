@@ -6,6 +6,8 @@ from analyzer.protocols.sdp.session import Codec
 from analyzer.session.media.evidence import MediaEvidence, classify
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media_state import Agreed
+from analyzer.session.model.states import KeyExchange
+from analyzer.session.offer_answer import Keying
 
 VERIFIED_SHARE = 0.99
 
@@ -13,9 +15,17 @@ VERIFIED_SHARE = 0.99
 def keyed(record: StreamRecord, agreed: Agreed) -> StreamRecord:
     """The record, without the trial of keys that were declined and opened nothing."""
     found = record.verification
-    if found is None or found.decrypted or agreed not in ("clear", "opportunistic"):
+    if found is None or found.decrypted or not (found.tentative or agreed in ("clear", "opportunistic")):
         return record
     return replace(record, verification=None)
+
+
+def key_exchange(records: list[StreamRecord], negotiated: Keying) -> KeyExchange:
+    """How the keys that opened streams were agreed: as negotiated, or, where that was not seen, by where they stood."""
+    origins = {r.verification.origin for r in records if r.verification is not None and r.verification.decrypted}
+    if negotiated != "none" or not origins:
+        return negotiated
+    return "dtls" if "dtls-srtp" in origins else "sdes" if "sdes" in origins else "unknown"
 
 
 def verified_of(records: list[StreamRecord]) -> bool | None:

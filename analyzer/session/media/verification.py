@@ -21,7 +21,8 @@ from analyzer.crypto.srtp.reasons import Reason
 from analyzer.net.packets import PacketBatch
 from analyzer.session.media.columns import Groups
 from analyzer.session.media.ranges import Ranges
-from analyzer.session.media_keys import MediaKey, MediaKeys
+from analyzer.session.media_keys import KeyOrigin, MediaKey
+from analyzer.session.stream_keys import StreamKeys
 
 I64 = npt.NDArray[np.int64]
 KEY_LATE = "key_late"
@@ -30,12 +31,13 @@ _END = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What the keys in the signalling say of a stream.
+    """What the keys that may be a stream's say of it.
 
     `suite` as RFC 4568 and its successors name it; `key` is the one that opened the stream's packets last, None where
-    none did, and `cites` the message it stands in. `authenticated`, `failed` and `decrypted` are distinct packets: the
-    tag verified, it verified with no key, the payload was opened. `failure` is a reason of `crypto.srtp`, or
-    `key_late`: more packets came before their key than are kept.
+    none did, `origin` where it comes from and `cites` the message it stands in. `authenticated`, `failed` and
+    `decrypted` are distinct packets: the tag verified, it verified with no key, the payload was opened. `failure` is a
+    reason of `crypto.srtp`, or `key_late`: more packets came before their key than are kept. `tentative`: no key was
+    known to be the stream's own, and none opened it.
     """
 
     suite: str
@@ -45,6 +47,8 @@ class Verification:
     failed: int
     decrypted: int
     failure: str | None
+    origin: KeyOrigin = "sdes"
+    tentative: bool = False
 
 
 class _View:
@@ -55,7 +59,7 @@ class _View:
     def __init__(self, limits: Limits) -> None:
         self.stream = FastStream((), limits)
         self.keys: list[MediaKey] = []
-        self.version = (-1, -1)  # of the keys
+        self.version: tuple[int, ...] = ()  # of the keys
         self.cut = 0
         self._numbers: dict[int, int] = {}  # of waiting packets: their place in the stream -> extended sequence number
 
@@ -72,6 +76,12 @@ class _View:
             extended = self._numbers.pop(number)
             opened.add(extended, extended)
         reopened.clear()
+
+    def room(self, bound: int) -> int | None:
+        """How many more packets are tried with keys that are only guessed and opened none; None: no end to it."""
+        if self.stream.stream.position is not None or not all(key.tentative for key in self.keys):
+            return None
+        return max(0, bound - self.stream.stream.given)
 
     def open(self, numbers: Sequence[int], packets: Prepared, at: int, opened: Ranges, refused: Ranges) -> None:
         stream = self.stream.stream
@@ -110,8 +120,9 @@ class _View:
 class _Stream:
     """A stream with keys, or one that waits for them."""
 
-    def __init__(self, endpoints: Endpoints, limits: Limits) -> None:
+    def __init__(self, endpoints: Endpoints, ssrc: int, limits: Limits) -> None:
         self.endpoints = endpoints
+        self.ssrc = ssrc
         self.opened = Ranges(limits.sequence_ranges)
         self.refused = Ranges(limits.sequence_ranges)
         self.views: dict[int, _View] = {}
@@ -139,6 +150,8 @@ class _Stream:
             failed=self.refused.count,
             decrypted=self.opened.count,
             failure=self._failure(sighted),
+            origin=last.origin,
+            tentative=not self.opened.count and all(key.tentative for key in keys),
         )
 
     def _failure(self, sighted: int) -> str | None:
@@ -171,12 +184,12 @@ class _Noted(NamedTuple):
 class Verifier:
     """Opens what the stream table has seen, after the signalling among the same rows has been read."""
 
-    def __init__(self, keys: MediaKeys, limits: Limits) -> None:
+    def __init__(self, keys: StreamKeys, limits: Limits) -> None:
         self._keys = keys
         self._limits = limits
         self._streams: dict[int, _Stream] = {}
         self._noted: dict[int, list[_Noted]] = {}
-        self._endpoints: dict[int, Endpoints] = {}
+        self._sources: dict[int, tuple[Endpoints, int]] = {}
         self.batch_position = 0
 
     def note(
@@ -185,14 +198,14 @@ class Verifier:
         """Remembers a group of rows until `flush`; `base` is the extended sequence number of its first."""
         noted = _Noted(packets, groups, index, base, groups.vantage[index], self.batch_position)
         self._noted.setdefault(ordinal, []).append(noted)
-        self._endpoints[ordinal] = endpoints
+        self._sources[ordinal] = endpoints, groups.keys[index][1]
 
     def flush(self) -> None:
         """Opens what was noted. The batch's buffer may be reused after this."""
         for ordinal in self._noted:
             self._flush(ordinal)
         self._noted.clear()
-        self._endpoints.clear()
+        self._sources.clear()
 
     def close(self, ordinal: int, endpoints: Endpoints, sighted: int) -> Verification | None:
         """A stream has ended: what its keys say of it. `sighted` counts its packets at all vantage points."""
@@ -201,7 +214,7 @@ class Verifier:
         stream = self._streams.pop(ordinal, None)
         if stream is None:
             return None
-        keys = self._keys.keys(endpoints.src, endpoints.dst, _END) or ()
+        keys = self._keys.keys(endpoints.src, endpoints.dst, stream.ssrc, _END) or ()
         for view in stream.views.values():
             view.learn(keys, self._limits.srtp_keys, stream.opened)
         return stream.result(sighted)
@@ -210,10 +223,10 @@ class Verifier:
         noted = self._noted.get(ordinal)
         if not noted:
             return
-        endpoints = self._endpoints[ordinal]
-        if not self._keys.concerns(endpoints.src, endpoints.dst):
+        endpoints, ssrc = self._sources[ordinal]
+        if not self._keys.concerns(endpoints.src, endpoints.dst, ssrc):
             return
-        stream = self._streams.get(ordinal) or _Stream(endpoints, self._limits)
+        stream = self._streams.get(ordinal) or _Stream(endpoints, ssrc, self._limits)
         for item in noted:
             self._group(stream, item)
         noted.clear()
@@ -229,7 +242,7 @@ class Verifier:
         view = stream.views.get(item.vantage)
         version = self._keys.version(src, dst)
         if view is not None and view.version == version:
-            self._open(stream, view, item, first, numbers)
+            self._try(stream, view, item, first, numbers)
             return
         positions = item.packets.row[item.groups.rows(item.at)].astype(np.int64) + item.position
         cuts = self._keys.changes(src, dst, int(positions[0]))
@@ -237,15 +250,24 @@ class Verifier:
         for start, end in zip(edges, [*edges[1:], last - first], strict=True):
             if start == end:
                 continue
-            keys = self._keys.keys(src, dst, int(positions[start]))
+            keys = self._keys.keys(src, dst, stream.ssrc, int(positions[start]))
             if keys is None and view is None:
                 continue
             if view is None:
                 view = stream.views[item.vantage] = _View(self._limits)
             view.learn(keys or (), self._limits.srtp_keys, stream.opened)
-            self._open(stream, view, item, first + start, numbers[start:end])
+            self._try(stream, view, item, first + start, numbers[start:end])
         if view is not None and not (cuts and cuts[-1] > int(positions[-1])):
             view.version = version
+
+    def _try(self, stream: _Stream, view: _View, item: _Noted, first: int, numbers: Sequence[int]) -> None:
+        room = view.room(self._limits.key_wait_packets)
+        if room is not None and room < len(numbers):
+            self._open(stream, view, item, first, numbers[:room])
+            if view.room(self._limits.key_wait_packets) == 0:
+                return
+            first, numbers = first + room, numbers[room:]
+        self._open(stream, view, item, first, numbers)
 
     def _open(self, stream: _Stream, view: _View, item: _Noted, first: int, numbers: Sequence[int]) -> None:
         """Opens packets of a group, without those that the capture cut short."""

@@ -148,4 +148,7 @@ def test_profiles_are_those_of_rfc_5764_and_7714():
         0x0007: "AEAD_AES_128_GCM",
         0x0008: "AEAD_AES_256_GCM",
     }
-    assert {number: suite.name for number in range(0x20) if (suite := suite_of_profile(number))} == names
+    doubles = {9: "DOUBLE_AEAD_AES_128_GCM_AEAD_AES_128_GCM", 10: "DOUBLE_AEAD_AES_256_GCM_AEAD_AES_256_GCM"}
+    named = {number: suite for number in range(0x20) if (suite := suite_of_profile(number))}
+    assert {number: suite.name for number, suite in named.items() if suite.opened} == names
+    assert {number: suite.name for number, suite in named.items() if not suite.opened} == doubles  # RFC 8723 10.1

@@ -1,0 +1,48 @@
+"""Every key that may open a media stream: from SDP (RFC 4568), from DTLS handshakes (RFC 5764), from the user."""
+
+from collections.abc import Sequence
+
+from analyzer.core.addresses import Address
+from analyzer.core.limits import Limits
+from analyzer.session.dtls_keys import DtlsMediaKeys
+from analyzer.session.media_keys import MediaKey, MediaKeys
+from analyzer.session.supplied_keys import SuppliedKeys
+
+
+class StreamKeys:
+    """The three sources as one. `position` as in `MediaKeys`."""
+
+    def __init__(self, sdp: MediaKeys, supplied: SuppliedKeys, limits: Limits) -> None:
+        self._limits = limits
+        self.sdp = sdp
+        self.dtls = DtlsMediaKeys(limits)
+        self.supplied = supplied
+
+    @property
+    def position(self) -> int:
+        """How many frames came before the one that is being read."""
+        return self.sdp.position
+
+    def version(self, src: Address, dst: Address) -> tuple[int, ...]:
+        """What changes whenever the keys that `keys` gives for two addresses may."""
+        return *self.sdp.version(src, dst), *self.dtls.version(src, dst)
+
+    def concerns(self, src: Address, dst: Address, ssrc: int) -> bool:
+        """Whether any key may concern a stream."""
+        return self.sdp.concerns(src, dst) or self.dtls.concerns(src, dst) or self.supplied.concerns(ssrc)
+
+    def changes(self, src: Address, dst: Address, after: int) -> list[int]:
+        """The positions behind `after` at which more becomes known about either address, ascending."""
+        sdp, dtls = self.sdp.changes(src, dst, after), self.dtls.changes(src, dst, after)
+        return sorted({*sdp, *dtls}) if dtls else sdp
+
+    def keys(self, src: Address, dst: Address, ssrc: int, position: int) -> Sequence[MediaKey] | None:
+        """The keys that may protect a stream, as known at a position, the likeliest first; None where none is in
+        question, or where keys in SDP were declined and there are no others."""
+        described = self.sdp.keys(src, dst, position)
+        others = [*self.dtls.keys(src, dst, position), *self.supplied.keys(ssrc)]
+        if not others:
+            return described
+        found = [*(described or ()), *others]
+        found.sort(key=lambda key: key.tentative)  # stable: order of the sources
+        return found[: self._limits.srtp_keys]
