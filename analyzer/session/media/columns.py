@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
-from analyzer.crypto.srtp.fast import Prepared
-from analyzer.crypto.srtp.stream import PacketColumns
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.session.media.statistics import SAMPLE
 
@@ -108,7 +106,6 @@ class Groups:
         self.contiguous: list[bool] = np.logical_and.reduceat(step == 1, edges).tolist()
         self.jitter = self._jitter(ts, arrival, edges, count)
         self.keys = self._keys(packets, edges)
-        self.prepared: Prepared | None = None
         self.in_row_order: list[int] = np.argsort(rows[edges], kind="stable").tolist()
 
     def _payload_sizes(self, packets: PacketBatch) -> I64:
@@ -153,17 +150,6 @@ class Groups:
     def rows(self, index: int) -> I64:
         """The packet rows of a group, in order."""
         return self._order_rows[self._slice(index)]
-
-    def span(self, index: int) -> tuple[int, int]:
-        """Where a group begins and ends among the sorted rows."""
-        start = self._edges[index]
-        return start, start + self.count[index]
-
-    def prepare(self, packets: PacketBatch) -> Prepared:
-        """All packets, group behind group, ready for being opened."""
-        if self.prepared is None:
-            self.prepared = Prepared(PacketColumns(packets.buffer.data, self._starts, self._lengths))
-        return self.prepared
 
     def relative(self, index: int) -> I64:
         """Extended sequence numbers of a group relative to its first."""
