@@ -55,10 +55,19 @@ class Chain:
             return nothing
         found, end = self._follow(data, np.array(starts, np.int64))
         if (end - at) * 2 < len(data) - at:
-            self._rest = self._penalty = min(2 * self._penalty, _LONGEST_REST)
+            self.disappoint()
         else:
             self._penalty = 1
         return (found, end) if len(found) <= rows else (found[:rows], int(found[rows]))
+
+    @property
+    def resting(self) -> bool:
+        """Whether the next call gives nothing."""
+        return self._rest > 0
+
+    def disappoint(self) -> None:
+        """Notes that what was found was of little use."""
+        self._rest = self._penalty = min(2 * self._penalty, _LONGEST_REST)
 
     @staticmethod
     def _starts(data: bytes, at: int, guess: Guess) -> list[int]:
