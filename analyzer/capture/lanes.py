@@ -12,7 +12,7 @@ import numpy as np
 
 from analyzer.capture.batch import I64
 
-_SPAN = 32_768  # bytes of a lane
+_SPAN = 16_384  # bytes of a lane
 _MOST = 256  # lanes
 _FEWEST = 4  # lanes worth the while
 _STRIDE = 8  # steps between two looks at how many lanes go on
