@@ -1,5 +1,6 @@
 """RTP rows of a batch, recognised and grouped by stream with array operations (RFC 3550 5.1, RFC 5761 4)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,12 +12,14 @@ from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.session.media.statistics import SAMPLE
+from analyzer.session.media.trail import LOW, lots
 
 I64 = npt.NDArray[np.int64]
 _FACTORS = np.array(
     [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F,
      0xE7037ED1A0B428DB], np.uint64
 )  # fmt: skip
+Sampled = tuple[int, bytes, int, bool]  # payload type, packet, where its payload begins, whether it is whole
 CLOCKS = (8_000, 16_000, 48_000, 90_000)
 _WEIGHTS = (15 / 16) ** np.arange(12_000) / 16  # of a packet's jitter, by how many follow it; below any float at last
 
@@ -104,6 +107,7 @@ class Groups:
         step[edges] = 1
         self._step = step
         self.contiguous: list[bool] = np.logical_and.reduceat(step == 1, edges).tolist()
+        self._lots = lots(ts)
         self.jitter = self._jitter(ts, arrival, edges, count)
         self.keys = self._keys(packets, edges)
         self.in_row_order: list[int] = np.argsort(rows[edges], kind="stable").tolist()
@@ -151,6 +155,12 @@ class Groups:
         """The packet rows of a group, in order."""
         return self._order_rows[self._slice(index)]
 
+    def low_lots(self) -> Iterator[tuple[int, int, int]]:
+        """Packets that a trail may keep: group, lot, row. Groups in the order of their first rows."""
+        at = np.flatnonzero(self._lots < LOW)
+        groups = np.searchsorted(self._edges, at, "right") - 1
+        return zip(groups.tolist(), self._lots[at].tolist(), self._order_rows[at].tolist(), strict=True)
+
     def relative(self, index: int) -> I64:
         """Extended sequence numbers of a group relative to its first."""
         step = self._step[self._slice(index)].copy()
@@ -165,15 +175,14 @@ class Groups:
         """Payload lengths of a group."""
         return self._sizes[self._slice(index)]
 
-    def sample(self, packets: PacketBatch, index: int, into: list[tuple[int, bytes]]) -> None:
-        """Copies payloads of a group until the sample is full."""
+    def sample(self, packets: PacketBatch, index: int, into: list[Sampled]) -> None:
+        """Copies packets of a group until the sample is full."""
         start = self._edges[index]
         part = slice(start, start + min(self.count[index], SAMPLE - len(into)))
-        memory = packets.buffer.data
-        columns = (self._types, self._starts, self._lengths, self._sizes)
-        for kind, begin, length, size in zip(*(column[part].tolist() for column in columns), strict=True):
-            end = begin + length
-            into.append((kind, bytes(memory[max(end - min(size, length), 0) : end])))
+        memory, missing = packets.buffer.data, packets.missing[self._order_rows[part]]
+        columns = (self._types[part], self._starts[part], self._lengths[part], self._sizes[part], missing)
+        for kind, begin, length, size, lost in zip(*(column.tolist() for column in columns), strict=True):
+            into.append((kind, bytes(memory[begin : begin + length]), length - min(size, length), not lost))
 
 
 def _cites(packets: PacketBatch, rows: I64) -> list[Cite]:
