@@ -14,7 +14,7 @@ from analyzer.capture.batch import I64
 
 _SPAN = 16_384  # bytes of a lane
 _MOST = 256  # lanes
-_FEWEST = 4  # lanes worth the while
+_FEWEST = 64  # lanes worth the while
 _STRIDE = 8  # steps between two looks at how many lanes go on
 _MANY = 4_096  # records asked for at least: a walk is not done for a few
 _LONGEST_REST = 64  # calls
@@ -59,11 +59,6 @@ class Chain:
         else:
             self._penalty = 1
         return (found, end) if len(found) <= rows else (found[:rows], int(found[rows]))
-
-    @property
-    def resting(self) -> bool:
-        """Whether the next call gives nothing."""
-        return self._rest > 0
 
     def disappoint(self) -> None:
         """Notes that what was found was of little use."""

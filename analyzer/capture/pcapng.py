@@ -30,8 +30,6 @@ _INT64 = (1 << 63) - 1
 _TICKS = (1 << 64) - 1
 _PLAIN = 32  # bytes of a packet block around its packet
 _TRIES = 8  # places that are looked at for the beginning of a block
-_FEW = 256  # blocks read one by one before many are tried at once again
-_NONE = np.empty(0, np.int64)
 
 
 @dataclass(slots=True)
@@ -86,7 +84,10 @@ class PcapngFormat:
     def walk(self, data: bytes, at: int, rows: int) -> tuple[FrameBatch, int]:
         """See `reader.Format`."""
         self._base = self._offset - at
-        starts, end = self._chain.walk(data, at, rows, self._guess) if self._interfaces else (_NONE, at)
+        batch, at = self._blocks(data, at, rows, packets=False)
+        if len(batch) or self.broken:
+            return batch, at
+        starts, end = self._chain.walk(data, at, rows, self._guess)
         if len(starts):
             batch, count = self._packets(data, starts)
             if count < len(starts):
@@ -96,10 +97,10 @@ class PcapngFormat:
             if count:
                 self._offset += end - at
                 return batch, end
-        return self._blocks(data, at, rows if self._chain.resting else min(rows, _FEW))
+        return self._blocks(data, at, rows)
 
-    def _blocks(self, data: bytes, at: int, rows: int) -> tuple[FrameBatch, int]:
-        """Block by block: whatever is not one plain packet behind the other."""
+    def _blocks(self, data: bytes, at: int, rows: int, packets: bool = True) -> tuple[FrameBatch, int]:
+        """Block by block: whatever is not one plain packet behind the other, or what stands before packets."""
         out = _Rows()
         begin, size = at, len(data)
         head = struct.Struct(self._order + "II")
@@ -111,6 +112,8 @@ class PcapngFormat:
                 self._chain = self._plain_packets()
                 head, packet = struct.Struct(self._order + "II"), struct.Struct(self._order + "IIIII")
                 kind, length = head.unpack_from(data, at)
+            if kind == EPB and self._interfaces and not packets:
+                break
             if length < 12 or length % 4 or length > self._limits.block_bytes:
                 self.broken = f"a block of {length} bytes behind frame {self._frames + len(out.start)}"
                 break

@@ -153,13 +153,12 @@ def test_lanes_are_what_reads_a_pcapng_too(monkeypatch: pytest.MonkeyPatch) -> N
     alone = []
     blocks = PcapngFormat._blocks
 
-    def spy(self, data, at, rows):  # type: ignore[no-untyped-def]
-        found = blocks(self, data, at, rows)
+    def spy(self, data, at, rows, packets=True):  # type: ignore[no-untyped-def]
+        found = blocks(self, data, at, rows, packets)
         alone.extend(found[0].frame)
         return found
 
     monkeypatch.setattr(PcapngFormat, "_blocks", spy)
-    monkeypatch.setattr("analyzer.capture.pcapng._FEW", 10)
     monkeypatch.setattr(lanes, "_SPAN", 512)
     frames = [(n * 1_000, bytes(n % 50)) for n in range(1, 400)]
     assert len(_frames(pcapng(frames), 1_000)) == 2 * len(frames)
