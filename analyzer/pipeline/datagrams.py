@@ -31,8 +31,8 @@ from analyzer.session.carrier import Carrier, Ipsec
 from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.media.zrtp import ZrtpFlows
 from analyzer.session.messaging import Messaging
+from analyzer.session.secret_store import SecretStore
 from analyzer.session.stream_keys import StreamKeys
-from analyzer.session.tls import SecretStore
 
 RTP_FIRST, RTP_LAST = 128, 191  # RFC 7983 7: first bytes of RTP and RTCP
 BFCP_FIRST, CHANNEL_LAST, BFCP_LAST = 64, 79, 95  # RFC 8855 5.1: version 2; up to 79 TURN's too (RFC 7983 7)
