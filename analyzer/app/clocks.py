@@ -1,6 +1,6 @@
 """A pass over several captures before they are analysed: how far their clocks are apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -20,12 +20,11 @@ _MESSAGES = 20_000  # read of one capture
 _UPPER = (ord("A"), ord("Z"))
 
 
-def clocks_of(paths: Sequence[str], vantages: Mapping[str, str], limits: Limits) -> dict[str, Offset]:
-    """The offset of each capture's clock, by path; captures of one vantage point have one clock.
+def clocks_of(names: Mapping[str, str], limits: Limits) -> dict[str, Offset]:
+    """The offset of each capture's clock, by path; `names` gives the vantage point of each, which has one clock.
 
     Empty where there is one clock only. A capture that cannot be read twice keeps its times.
     """
-    names = {path: vantages.get(path) or path for path in paths}
     if len(set(names.values())) < 2:
         return {}
     points: dict[str, Passed] = {}

@@ -210,6 +210,7 @@ def _tls(connections: Sequence[Connection]) -> list[TlsConnection]:
                     decrypted=connection.decrypted,
                     certificates=connection.certificate_hashes(),
                     carries=connection.inner or None,
+                    failure=connection.failure or None,
                 )
             )
     return rows
