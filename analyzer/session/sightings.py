@@ -37,6 +37,7 @@ class SightingTable:
         self._capacity = capacity
         self._identities: OrderedDict[tuple[object, ...], _Identity] = OrderedDict()
         self._bytes_seen: OrderedDict[tuple[object, ...], int] = OrderedDict()
+        self._due_ns = 0  # before it there is nothing to forget, unless a table is full
 
     def place(self, carrier: Carrier, raw: bytes, ts_ns: int, owner: object) -> tuple[Occurrence, object]:
         """Says what this occurrence is, and the `owner` given with the one it belongs to (itself if new)."""
@@ -63,13 +64,18 @@ class SightingTable:
 
     def _forget(self, now_ns: int) -> None:
         horizon = now_ns - self._window_ns
+        if horizon <= self._due_ns and max(len(self._identities), len(self._bytes_seen)) <= self._capacity:
+            return
+        self._due_ns = horizon
         while self._identities:
             key, identity = next(iter(self._identities.items()))
             if identity.first_ns[-1] >= horizon and len(self._identities) <= self._capacity:
+                self._due_ns = identity.first_ns[-1]
                 break
             del self._identities[key]
         while self._bytes_seen:
             key, ts_ns = next(iter(self._bytes_seen.items()))
             if ts_ns >= horizon and len(self._bytes_seen) <= self._capacity:
+                self._due_ns = min(self._due_ns, ts_ns)
                 break
             del self._bytes_seen[key]
