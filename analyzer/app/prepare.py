@@ -77,6 +77,8 @@ def prepare(
     rules = load_rule_set(settings, problems)
     topology = load_topology(settings.topology, problems)
     keyring = load_keys(settings.keys, problems, observer, tails)
+    if settings.keys and not settings.decrypt:
+        problems.append("--no-decrypt: keys are given, and nothing is to be opened")
     if problems:
         raise WrongUse(problems)
     behind = frozenset(name for name, point in topology.taps.items() if point == "post_decrypt") if topology else None
@@ -86,5 +88,6 @@ def prepare(
         topology=topology,
         keyring=keyring,
         reveal_identities=settings.reveal_identities,
+        decrypt=settings.decrypt,
         post_decrypt_taps=behind or frozenset(),
     )

@@ -58,6 +58,7 @@ class Setup:
     topology: Topology | None = None
     keyring: Keyring = field(default_factory=Keyring)
     reveal_identities: bool = False
+    decrypt: bool = True  # with the keys that the signalling carries
     post_decrypt_taps: frozenset[str] = frozenset()  # capture files or vantage points behind a decrypting element
     contain: bool = True  # faults of ours are counted, not raised; off in tests and fuzzing
 
@@ -72,7 +73,8 @@ class Engine:
         self.ledger = Ledger(limits)
         self.decoder = Decoder(sources, limits)
         self.connections = ConnectionTable(limits)
-        self.signalling = Signalling(limits, setup.topology.correlation_headers if setup.topology else ())
+        headers = setup.topology.correlation_headers if setup.topology else ()
+        self.signalling = Signalling(limits, headers, setup.decrypt)
         self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits)
         self.verifier = Verifier(self.keys, limits)
         self.streams = StreamTable(limits, self.verifier)

@@ -54,8 +54,9 @@ class Filed:
 class Signalling:
     """Takes SIP messages in capture order."""
 
-    def __init__(self, limits: Limits, correlation_headers: Sequence[str] = ()) -> None:
+    def __init__(self, limits: Limits, correlation_headers: Sequence[str] = (), takes_keys: bool = True) -> None:
         self._limits = limits
+        self._takes_keys = takes_keys
         self._sightings = SightingTable(limits)
         self.calls = CallTable(limits)
         self._correlator = Correlator(limits, correlation_headers)
@@ -87,7 +88,7 @@ class Signalling:
         filed.retransmission = occurrence == "retransmission"
         holder.append(filed)
         self._observe(message, carrier, filed.vias)
-        if sdp is not None and not filed.retransmission:
+        if sdp is not None and self._takes_keys and not filed.retransmission:
             self.keys.describe(filed.call_id, sdp, filed.cites)
         call, _, evicted = self.calls.add(filed)
         if filed.bodies.roster is not None and not filed.retransmission:
