@@ -120,10 +120,13 @@ def main() -> None:
     if not quick:
         _memory(analyze, ours)
     print(f"\nmediasec --help: {_help_seconds():.2f} s")
-    from tests.bench import sip_speed
+    from tests.bench import sip_speed, srtp_speed
 
     print("\nSIP to typed messages:")
     sip_speed.main()
+    print("\nSRTP verified and decrypted, one core:")
+    for suite in srtp_speed.PROFILES:
+        print(f"{suite.name:24}{srtp_speed.verified_rate(suite):10,.0f}/s")
 
 
 if __name__ == "__main__":
