@@ -138,7 +138,8 @@ def analyze(
     interrupted = False
     try:
         for batch in _batches(readers, observer):
-            _take_secrets(readers, taken, setup.keyring)
+            if settings.decrypt:
+                _take_secrets(readers, taken, setup.keyring)
             engine.feed(within(batch, settings))
             for reader in readers:
                 engine.ledger.extend(reader.take_anomalies())

@@ -66,6 +66,7 @@ class Setup:
     keyring: Keyring = field(default_factory=Keyring)
     trust: Trust = field(default_factory=Trust)  # certificates for signed identities
     reveal_identities: bool = False
+    decrypt: bool = True  # with the keys that the signalling carries
     post_decrypt_taps: frozenset[str] = frozenset()  # capture files or vantage points behind a decrypting element
     keep_keys: bool = False  # media keys stay known behind the end of their call, for `clear_media`
     contain: bool = True  # faults of ours are counted, not raised; off in tests and fuzzing
@@ -87,7 +88,8 @@ class Engine:
         self.ledger = Ledger(limits)
         self.decoder = Decoder(sources, limits)
         self.connections = ConnectionTable(limits)
-        self.signalling = Signalling(limits, setup.topology.correlation_headers if setup.topology else ())
+        headers = setup.topology.correlation_headers if setup.topology else ()
+        self.signalling = Signalling(limits, headers, setup.decrypt)
         self.signalling.keys.keep = setup.keep_keys
         self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits)
         self.verifier = Verifier(self.keys, limits)
