@@ -48,6 +48,7 @@ class HopFact:
     grounds: tuple[str, ...] = ()
     sessions: tuple[BoundMsrp | BoundBfcp, ...] = ()  # that run on it
     files: tuple[tuple[str, str], ...] = ()  # a=file-selector values, and the end that sends: offerer, answerer
+    index: int = -1  # of the m-line of a media hop
 
 
 def named(placement: Placement, ip: int, port: int | None = None) -> str:
