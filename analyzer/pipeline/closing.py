@@ -102,6 +102,7 @@ class Closer:
                 self._signalling.registrations,
                 placement,
                 self._streams.zrtp.between,
+                self._streams.rtcp.between,
             )
             media = media_hops(call, sources)
             facts += media.hops

@@ -12,7 +12,7 @@ from analyzer.report.evidence import Sighting
 from analyzer.report.traffic import Call, CallMedia, Hop, Leg, Link, Stream
 from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState
-from analyzer.session.media.record import StreamRecord
+from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.media_hops import ClaimedStream
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.states import Evidence, HopState
@@ -94,9 +94,17 @@ def hop_row(fact: HopFact, hop_id: str, call_id: str | None, legs: dict[int, str
             scope=entity.scope,
             scope_detail=entity.scope_detail,
             termination=entity.termination,
+            rtcp=_tri(entity.rtcp) if fact.rtcp else None,  # type: ignore[arg-type]  # one of the words of RtcpState
+            rtcp_packets=sum(flow.packets for flow in fact.rtcp),
+            rtcp_authenticated=sum(flow.authenticated for flow in fact.rtcp) if _tried(fact.rtcp) else None,
+            rtcp_failed=sum(flow.failed for flow in fact.rtcp) if _tried(fact.rtcp) else None,
             **shared,  # type: ignore[arg-type]  # one mapping for both planes
         )
     return Hop(plane="signalling", medium="sip", transport=entity.transport, **shared)  # type: ignore[arg-type]  # as above
+
+
+def _tried(flows: Sequence[RtcpRecord]) -> bool:
+    return any(flow.authenticated or flow.failed for flow in flows)
 
 
 def call_row(

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from analyzer.report.evidence import Cite, Sighting
 from analyzer.report.keys import Handling, entry
 from analyzer.report.words import LinkKind, Outcome, YesNoUnknown
-from analyzer.session.model.states import Evidence, HopState, KeyExchange, Plane, Scope, ScopeDetail, Termination
+from analyzer.session.model.states import (
+    Evidence,
+    HopState,
+    KeyExchange,
+    Plane,
+    RtcpState,
+    Scope,
+    ScopeDetail,
+    Termination,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +182,10 @@ class Hop:
     termination: Termination = entry("how the end of the protection is known", default="unknown")
     sightings: Sequence[Sighting] = entry("where it was seen", default=())
     packets: int = entry("distinct packets (media) or messages (signalling)", default=0)
+    rtcp: RtcpState | None = entry("protection of its RTCP, the weakest any packet had; null: none seen", default=None)
+    rtcp_packets: int = entry("RTCP packets seen, every sighting counted", default=0)
+    rtcp_authenticated: int | None = entry("distinct RTCP packets whose tag verified; null: no key", default=None)
+    rtcp_failed: int | None = entry("distinct RTCP packets whose tag failed; null: no key", default=None)
 
 
 @dataclass(frozen=True, slots=True)

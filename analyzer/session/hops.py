@@ -7,6 +7,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.unknown import Unknown
 from analyzer.session.carrier import confidentiality, integrity, weakest
 from analyzer.session.legs import CallState, LegState
+from analyzer.session.media.record import RtcpRecord
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.signalling import SignallingHop, SipMessage
 from analyzer.session.model.states import Evidence, SipState
@@ -36,6 +37,7 @@ class HopFact:
     negotiated: str = ""
     observed: str = ""
     grounds: tuple[str, ...] = ()
+    rtcp: tuple[RtcpRecord, ...] = ()
 
 
 def named(placement: Placement, ip: int, port: int | None = None) -> str:

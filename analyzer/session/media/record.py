@@ -67,7 +67,12 @@ class StreamRecord:
 
 @dataclass(frozen=True, slots=True)
 class RtcpRecord:
-    """RTCP from one address to another."""
+    """RTCP from one address to another.
+
+    `packets` are sightings, `plain` those that read as RTCP in clear, `protected` the others. Distinct packets:
+    `authenticated` under a key, `encrypted` of those (the E bit is set), `failed` under every key that should open
+    them, `late` those whose key came after more than are kept.
+    """
 
     src: Address
     dst: Address
@@ -77,3 +82,8 @@ class RtcpRecord:
     cname: str
     bye: bool
     first: Cite
+    suite: str | None = None
+    encrypted: int = 0
+    authenticated: int = 0
+    failed: int = 0
+    late: int = 0

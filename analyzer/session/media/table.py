@@ -16,11 +16,11 @@ from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.net.packets import UDP, PacketBatch
-from analyzer.protocols.rtp import rtcp
 from analyzer.session.media.closed import ClosedStreams
 from analyzer.session.media.columns import CLOCKS, Groups, group_rtp, recognise
 from analyzer.session.media.ranges import Ranges
-from analyzer.session.media.record import RtcpRecord, StreamRecord, View
+from analyzer.session.media.record import StreamRecord, View
+from analyzer.session.media.rtcp_flows import RtcpFlows
 from analyzer.session.media.statistics import SAMPLE, summarise
 from analyzer.session.media.verification import Verification, Verifier
 from analyzer.session.media.zrtp import ZrtpFlows
@@ -64,16 +64,6 @@ class _Stream:
     last_ns: int = 0
 
 
-@dataclass(slots=True)
-class _Rtcp:
-    first: Cite
-    packets: int = 0
-    plain: int = 0
-    protected: int = 0
-    cname: str = ""
-    bye: bool = False
-
-
 Key = tuple[Endpoints, int]
 
 
@@ -86,7 +76,7 @@ class StreamTable:
         self._streams: OrderedDict[Key, _Stream] = OrderedDict()
         self._to: dict[Address, dict[Key, None]] = {}
         self._closed = ClosedStreams(limits)
-        self._rtcp: OrderedDict[tuple[Address, Address], _Rtcp] = OrderedDict()
+        self.rtcp = RtcpFlows(limits, verifier.keys if verifier is not None else None)
         self._ordinal = 0
         self.evicted = 0
         self.zrtp = ZrtpFlows(limits)
@@ -238,29 +228,10 @@ class StreamTable:
 
     def _feed_rtcp(self, packets: PacketBatch, row: int) -> None:
         start, length = int(packets.payload_start[row]), int(packets.payload_length[row])
-        parsed = rtcp.parse(packets.buffer[start : start + length].tobytes())
-        if parsed is None:
-            return
-        endpoints = endpoints_of(packets, row)
-        key = (endpoints.src, endpoints.dst)
-        flow = self._rtcp.get(key)
-        if flow is None:
-            if len(self._rtcp) >= self._limits.streams:
-                self._rtcp.popitem(last=False)
-            flow = self._rtcp[key] = _Rtcp(_cite(packets, row))
-        flow.packets += 1
-        flow.plain += parsed.well_formed
-        flow.protected += parsed.protected
-        flow.cname = flow.cname or (parsed.cname if parsed.well_formed else "")
-        flow.bye = flow.bye or (parsed.bye and parsed.well_formed)
-
-    def rtcp_between(self, a: Address, b: Address) -> list[RtcpRecord]:
-        """RTCP between two addresses, either direction."""
-        return [
-            RtcpRecord(src, dst, f.packets, f.plain, f.protected, f.cname, f.bye, f.first)
-            for src, dst in ((a, b), (b, a))
-            if (f := self._rtcp.get((src, dst))) is not None
-        ]
+        data = packets.buffer[start : start + length].tobytes()
+        position = int(packets.row[row]) + (self._verifier.batch_position if self._verifier is not None else 0)
+        whole = not packets.missing[row]
+        self.rtcp.feed(endpoints_of(packets, row), data, whole, _cite(packets, row), position)
 
     # -- closing -------------------------------------------------------------------------------------------------
 

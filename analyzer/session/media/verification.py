@@ -185,7 +185,7 @@ class Verifier:
     """Opens what the stream table has seen, after the signalling among the same rows has been read."""
 
     def __init__(self, keys: StreamKeys, limits: Limits) -> None:
-        self._keys = keys
+        self._keys = self.keys = keys
         self._limits = limits
         self._streams: dict[int, _Stream] = {}
         self._noted: dict[int, list[_Noted]] = {}

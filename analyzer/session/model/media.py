@@ -10,6 +10,7 @@ from analyzer.session.model.states import (
     Evidence,
     HopState,
     KeyExchange,
+    RtcpState,
     Scope,
     ScopeDetail,
     Termination,
@@ -93,6 +94,7 @@ class MediaHop:
     scope_detail: ScopeDetail = rule_field("the row of the decision table")
     termination: Termination = rule_field("how the end of the protection is known")
     packets: int = rule_field("distinct packets seen")
+    rtcp: RtcpState | Unknown = rule_field("protection of its RTCP: the weakest any packet had")
     unexpected_srtp: Tristate = rule_field("packets have the shape of SRTP although plain RTP was agreed")
     zrtp: bool = rule_field("ZRTP was seen")
     mediasec: Mediasec = rule_field("what the registration announced for this medium")
