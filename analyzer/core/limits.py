@@ -53,6 +53,10 @@ class Limits:
     streams: int = 100_000
     sequence_ranges: int = 512  # disjoint runs of sequence numbers remembered for a stream
     srtp_roc_search: int = 1_024  # roll-over counters tried for a stream whose beginning is not in the capture
+    explained_packets: int = 3  # of a stream that stays closed, tried otherwise to find out why
+    explained_counters: int = 64  # roll-over counters that they are tried at
+    explained_keys: int = 4  # and keys
+    explained_streams: int = 2_000  # streams for which that is done
     srtp_window: int = 1_024  # packet indices of a stream remembered to tell a duplicate from a reused index
     srtp_prime: int = 64  # roll-over counters that the fast path is led through to join a stream late
     srtp_keys: int = 32  # master keys tried for one stream

@@ -16,6 +16,7 @@ from analyzer.session.descriptions import descriptions
 from analyzer.session.hops import HopFact, message_entity, signalling_hops
 from analyzer.session.legs import CallState
 from analyzer.session.media.evidence import classify, plausible
+from analyzer.session.media.keyed import keyed
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
@@ -182,7 +183,8 @@ class Closer:
 
     def orphans(self, records: Sequence[StreamRecord]) -> None:
         """Streams that no call has claimed: reported if they are plausible RTP."""
-        for record in records:
+        for seen in records:
+            record = keyed(seen, "unknown")
             if plausible(record):
                 evidence = classify(record, {})
                 state = {"rtp": "clear", "srtp": "srtp_unknown_keying"}.get(evidence.observed, "unknown")

@@ -210,7 +210,8 @@ class Stream:
     authenticated: int | None = entry("distinct packets whose tag verified; null: no key", default=None)
     auth_failed: int | None = entry("distinct packets whose tag failed; null: no key", default=None)
     decrypted: int = entry("distinct packets opened", default=0)
-    failure: str | None = entry("why it could not be opened", default=None)
+    failure: str | None = entry("why it could not be opened, one word: no_key, tag_failed, key_late, ...", default=None)
+    failure_detail: str | None = entry("the same as a sentence, with what would help", default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,8 +116,8 @@ class MediaKeys:
         for known in medium.descriptions:
             if known.address == description.address and {key.identity for key in known.keys} == identities:
                 return
-        if len(medium.descriptions) >= self._limits.descriptions_per_medium:
-            self.evicted += 1
+        if sum(d.control == description.control for d in medium.descriptions) >= self._limits.descriptions_per_medium:
+            self.evicted += not description.control
             return
         medium.descriptions.append(description)
         self._at.setdefault(description.address, {})[place] = None

@@ -1,11 +1,12 @@
 """Every key that may open a media stream: from SDP (RFC 4568), from DTLS handshakes (RFC 5764), from the user."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
 from analyzer.session.dtls_keys import DtlsMediaKeys
-from analyzer.session.media_keys import MediaKey, MediaKeys
+from analyzer.session.media_keys import Identity, MediaKey, MediaKeys
 from analyzer.session.supplied_keys import SuppliedKeys
 
 
@@ -17,6 +18,7 @@ class StreamKeys:
         self.sdp = sdp
         self.dtls = DtlsMediaKeys(limits)
         self.supplied = supplied
+        self._proven: OrderedDict[tuple[int, Identity], None] = OrderedDict()
 
     @property
     def position(self) -> int:
@@ -35,6 +37,16 @@ class StreamKeys:
         """The positions behind `after` at which more becomes known about either address, ascending."""
         sdp, dtls = self.sdp.changes(src, dst, after), self.dtls.changes(src, dst, after)
         return sorted({*sdp, *dtls}) if dtls else sdp
+
+    def prove(self, ssrc: int, key: MediaKey) -> None:
+        """Says that a key opened SRTCP of an SSRC: SRTCP needs no roll-over counter."""
+        self._proven[ssrc, key.identity] = None
+        if len(self._proven) > self._limits.streams:
+            self._proven.popitem(last=False)
+
+    def proven(self, ssrc: int, keys: Sequence[MediaKey]) -> bool:
+        """Whether one of the keys opened SRTCP of an SSRC."""
+        return any((ssrc, key.identity) in self._proven for key in keys)
 
     def keys(self, src: Address, dst: Address, ssrc: int, position: int) -> Sequence[MediaKey] | None:
         """The keys that may protect a stream, as known at a position, the likeliest first; None where none is in

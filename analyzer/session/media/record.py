@@ -24,7 +24,8 @@ class StreamRecord:
 
     `packets` are distinct ones, over all vantage points; `lost`, `duplicates`, `mirrored` (copies of a mirror port)
     and `reordered` are those of the best view. `jitter_ns` is RFC 3550's estimate by clock rate. `sizes` counts RTP
-    payload lengths in bytes on the wire. `verification` is None where no key in the signalling concerns the stream.
+    payload lengths in bytes on the wire. `verification` is None where no key concerns the stream;
+    `tried` is that of keys which said nothing: guessed ones, or those of an offer that was declined.
     """
 
     ordinal: int
@@ -43,6 +44,7 @@ class StreamRecord:
     markers: int
     statistics: PayloadStatistics
     verification: Verification | None = None
+    tried: Verification | None = None
 
     @property
     def first(self) -> Cite:

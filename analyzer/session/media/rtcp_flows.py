@@ -109,6 +109,8 @@ class RtcpFlows:
             flow.authenticated += 1
             flow.encrypted += parts.encrypted and key.context.suite.encrypts
             flow.suite = key.context.suite.name
+            if self._keys is not None:
+                self._keys.prove(ssrc, key)
             if not flow.keys or flow.keys[0] is not key:
                 flow.keys = [key, *(known for known in flow.keys if known is not key)][: self._limits.srtp_keys]
             if (parsed := rtcp.parse(plain)) is not None and parsed.well_formed:
