@@ -24,7 +24,7 @@ from analyzer.core.severity import Verdict
 from analyzer.core.text import ELLIPSIS
 from analyzer.pipeline.assemble import assemble
 from analyzer.pipeline.engine import Engine, Setup
-from analyzer.pipeline.judge import Gathered
+from analyzer.pipeline.findings import Gathered
 from analyzer.pipeline.rows import Places
 from analyzer.report.exit_codes import RunFacts
 
@@ -186,6 +186,7 @@ def _run(
 ) -> Run:
     recording = Recording(live.write, feeder.infos, sources) if live.write is not None else None
     engine = Engine(sources, setup)
+    engine.judge.tells = True
     loop = _Loop(engine, feeder, settings, recording, decided, tails)
     observer.remark(f"capturing from {feeder.name}; Ctrl-C ends it and gives the report")
     try:

@@ -21,7 +21,7 @@ class Output:
 
 
 def parse_formats(values: list[str], known: set[str], default: str) -> list[Output]:
-    """The outputs asked for. WrongUse for an unknown name, or two that want standard output."""
+    """The outputs asked for. WrongUse for an unknown name, two that want standard output, a file that cannot be."""
     problems: list[str] = []
     outputs: list[Output] = []
     for value in values or [default]:
@@ -39,6 +39,9 @@ def parse_formats(values: list[str], known: set[str], default: str) -> list[Outp
     files = [output.path for output in outputs if output.path is not None and not output.path.is_char_device()]
     twice = dict.fromkeys(path for path in files if files.count(path) > 1)
     problems += [f"--format: {safe(str(path))} is named twice" for path in twice]
+    problems += [f"--format: {safe(str(path))} is a folder" for path in files if path.is_dir()]
+    missing = dict.fromkeys(path.parent for path in files if not path.parent.is_dir())
+    problems += [f"--format: {safe(str(folder))}: no such folder" for folder in missing]  # said before hours of work
     if problems:
         raise WrongUse(problems)
     return outputs

@@ -37,6 +37,8 @@ class Limits:
     body_parts: int = 32
     nesting: int = 8
     sdp_lines: int = 2_000
+    xml_bytes: int = 262_144  # one XML body
+    roster_entries: int = 4_096  # users and endpoints of a conference document, entries of a list
     inflated_bytes: int = 1024**2  # one WebSocket message
     msrp_messages: int = 1_024  # whose chunks are not all here, in one direction
     msrp_directions: int = 4_096  # of connections, with such messages

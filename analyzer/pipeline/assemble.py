@@ -4,18 +4,15 @@ from collections.abc import Mapping, Sequence
 
 from analyzer import __version__
 from analyzer.capture.sources import CaptureInfo
-from analyzer.core.severity import Severity, Verdict
+from analyzer.core.severity import Verdict
 from analyzer.pipeline.engine import Engine
-from analyzer.pipeline.judge import Gathered
+from analyzer.pipeline.findings import FindingRows
 from analyzer.pipeline.rows import Places, capture_id
-from analyzer.report.evidence import Need as ReportNeed
 from analyzer.report.model import (
     AnomalyRow,
     CaptureRow,
     ClauseRow,
     Coverage,
-    Finding,
-    Note,
     Report,
     RuleRow,
     Summary,
@@ -36,6 +33,7 @@ from analyzer.report.traffic import (
     TlsConnection,
 )
 from analyzer.report.words import SEVERITIES
+from analyzer.rules.panel import Tally
 from analyzer.session.connections import Connection
 from analyzer.session.hops import named
 from analyzer.session.keyring import KeySource
@@ -54,6 +52,9 @@ _NOTHING = {  # of the capture that a key belongs to
 }
 
 
+Tallies = Mapping[str, Tally]
+
+
 def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[str] = ()) -> Report:
     """Everything the engine found, in the report's order."""
     places = Places(engine.sources)
@@ -62,15 +63,14 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
     for (capture, reason), count in engine.decoder.undecoded.items():
         undecoded.setdefault(capture, {})[reason] = count
     topology = engine.setup.topology or engine.signalling.observations.topology()
-    findings = [_finding(gathered, places, redactor) for gathered in engine.judge.findings.values()]
-    findings.sort(key=lambda f: (-SEVERITIES.index(f.severity), f.rule, f.id, f.verdict))
-    noted = [_note(gathered, places, redactor) for gathered in engine.judge.notes.values()]
+    judge, tallies = engine.judge, engine.judge.tallies
+    noted = sorted(judge.notes, key=lambda each: (each.rule.id, each.id))
     closer = engine.closer
     return Report(
         tool=Tool("mediasec", __version__),
         captures=tuple(_capture(info, undecoded.get(info.index, {})) for info in captures),
         coverage=_coverage(engine, undecoded, notes),
-        summary=_summary(engine, findings),
+        summary=_summary(engine, tallies),
         sip=_sip(engine),
         msrp=_msrp(engine),
         bfcp=_bfcp(engine),
@@ -84,10 +84,10 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
             AnomalyRow(e.kind.code, e.kind.severity.label, e.count, tuple(places.cite(c) for c in e.cites))  # type: ignore[arg-type]  # a label
             for e in engine.ledger.entries()
         ),
-        rules=_rules(engine),
-        clauses=_clauses(engine),
-        notes=tuple(sorted(noted, key=lambda note: (note.rule, note.id))),
-        findings=tuple(findings),
+        rules=_rules(engine, tallies),
+        clauses=_clauses(engine, tallies),
+        notes=tuple(engine.writer.note(each) for each in noted),
+        findings=FindingRows(judge.findings, engine.writer),
     )
 
 
@@ -136,15 +136,15 @@ def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes:
     )
 
 
-def _summary(engine: Engine, findings: Sequence[Finding]) -> Summary:
+def _summary(engine: Engine, tallies: Tallies) -> Summary:
     total = dict.fromkeys(Verdict, 0)
-    for tally in engine.judge.tallies.values():
+    for tally in tallies.values():
         for verdict, count in tally.counts.items():
             total[verdict] += count
     counts = dict.fromkeys(SEVERITIES, 0)
-    for finding in findings:
-        if finding.verdict == "fail":
-            counts[finding.severity] += 1
+    for finding in engine.judge.findings:
+        if finding.verdict is Verdict.FAIL:
+            counts[finding.rule.severity.label] += 1  # type: ignore[index]  # a severity label
     verdicts = VerdictCounts(
         total[Verdict.PASS], total[Verdict.FAIL], total[Verdict.OPEN], total[Verdict.NOT_APPLICABLE]
     )
@@ -249,10 +249,10 @@ def _unused(source: KeySource) -> str | None:
     return None if source.matched else _NOTHING[source.kind]
 
 
-def _rules(engine: Engine) -> tuple[RuleRow, ...]:
+def _rules(engine: Engine, tallies: Tallies) -> tuple[RuleRow, ...]:
     rows = []
     for rule in engine.setup.rules.rules:
-        counts = engine.judge.tallies[rule.id].counts
+        counts = tallies[rule.id].counts
         rows.append(
             RuleRow(
                 rule.id,
@@ -268,7 +268,7 @@ def _rules(engine: Engine) -> tuple[RuleRow, ...]:
     return tuple(rows)
 
 
-def _clauses(engine: Engine) -> tuple[ClauseRow, ...]:
+def _clauses(engine: Engine, tallies: Tallies) -> tuple[ClauseRow, ...]:
     """Every clause that a rule refers to, with the worst verdict of its rules."""
     named: dict[tuple[str, str], list[str]] = {}
     for rule in engine.setup.rules.rules:
@@ -277,48 +277,7 @@ def _clauses(engine: Engine) -> tuple[ClauseRow, ...]:
                 named.setdefault((document, clause), []).append(rule.id)
     rows = []
     for (document, clause), ids in sorted(named.items()):
-        reached = {verdict for rule in ids for verdict, count in engine.judge.tallies[rule].counts.items() if count}
+        reached = {verdict for rule in ids for verdict, count in tallies[rule].counts.items() if count}
         worst = next((v for v in (Verdict.FAIL, Verdict.OPEN, Verdict.PASS) if v in reached), Verdict.NOT_APPLICABLE)
         rows.append(ClauseRow(document, clause, worst.value, tuple(ids)))
     return tuple(rows)
-
-
-def _references(gathered: Gathered) -> tuple[str, ...]:
-    return tuple(f"{doc} {clause}".strip() for doc, clause in gathered.rule.refs)
-
-
-def _finding(gathered: Gathered, places: Places, redactor: Redactor) -> Finding:
-    rule = gathered.rule
-    frames = sorted({cite.frame for cite in gathered.evidence})
-    return redactor.row(
-        Finding(
-            id=gathered.id,
-            rule=rule.id,
-            severity=Severity(rule.severity).label,  # type: ignore[arg-type]  # a severity label
-            verdict="open" if gathered.verdict is Verdict.OPEN else "fail",
-            title=rule.title,
-            message=gathered.message,
-            where=gathered.where,
-            evidence=tuple(places.cite(cite) for cite in gathered.evidence),
-            wireshark=f"frame.number in {{{', '.join(map(str, frames))}}}" if frames else "",
-            caveats=gathered.caveats,
-            references=_references(gathered),
-            fix=rule.fix,
-            needs=tuple(ReportNeed(need.kind, need.what) for need in gathered.needs),
-            occurrences=gathered.occurrences,
-        )
-    )
-
-
-def _note(gathered: Gathered, places: Places, redactor: Redactor) -> Note:
-    return redactor.row(
-        Note(
-            id=gathered.id,
-            rule=gathered.rule.id,
-            title=gathered.rule.title,
-            message=gathered.message,
-            where=gathered.where,
-            evidence=tuple(places.cite(cite) for cite in gathered.evidence),
-            references=_references(gathered),
-        )
-    )

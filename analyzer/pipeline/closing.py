@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from analyzer.capture.batch import Source
 from analyzer.core.cites import Cite
@@ -21,10 +22,12 @@ from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
 from analyzer.session.media_keys import KeyOrigin
-from analyzer.session.model.media import MediaHop
+from analyzer.session.model.media import MediaDescription, MediaHop
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
+from analyzer.session.model.signalling import SignallingHop
 from analyzer.session.placement import Placement
+from analyzer.session.records import MessageRecord
 from analyzer.session.signalling import Signalling
 
 
@@ -56,6 +59,16 @@ def _lines(call: CallState) -> int:
     """The most m-lines that a description of the call has."""
     descriptions = (message.sdp for leg in call.legs.values() for message in leg.messages)
     return max((len(sdp.media) for sdp in descriptions if sdp is not None), default=0)
+
+
+def _way(place: dict[str, str], entity: SignallingHop | MediaHop | MediaDescription) -> dict[str, str]:
+    """Where an entity between two elements is."""
+    place = place | {"from": entity.from_addr, "to": entity.to_addr}
+    return place if isinstance(entity, SignallingHop) else place | {"medium": entity.medium}
+
+
+def _of_message(place: dict[str, str], message: MessageRecord) -> dict[str, str]:
+    return place | {"message": message.label}
 
 
 class Closer:
@@ -140,29 +153,23 @@ class Closer:
         base = {"call": call_id} if call_id else {}
         for hop_id, fact in hops:
             entity = fact.entity
-            where = base | {"hop": hop_id, "from": entity.from_addr, "to": entity.to_addr}
-            if isinstance(entity, MediaHop):
-                judge("media_hop", entity, where | {"medium": entity.medium})
-            else:
-                judge("signalling_hop", entity, where)
+            kind = "media_hop" if isinstance(entity, MediaHop) else "signalling_hop"
+            judge(kind, entity, partial(_way, base | {"hop": hop_id}, entity))
         for leg in call.legs.values():
+            name = legs[leg.ordinal]
             for message in leg.messages:
                 if not message.retransmission:
                     seen = message_entity(message, placement, post_decrypt)
-                    judge("sip_message", seen, base | {"leg": legs[leg.ordinal], "message": message.label})
-            judge("leg", self._leg_entity(call, leg.ordinal, placement), base | {"leg": legs[leg.ordinal]})
+                    judge("sip_message", seen, partial(_of_message, base | {"leg": name}, message))
+            judge("leg", self._leg_entity(call, leg.ordinal, placement), partial(dict, base, leg=name))
         for media in descriptions(call, placement):
-            judge(
-                "media_description",
-                media,
-                base | {"from": media.from_addr, "to": media.to_addr, "medium": media.medium},
-            )
+            judge("media_description", media, partial(_way, base, media))
         if call_id is not None:
             first = next(iter(call.legs.values()))
             whole = CallEntity(
                 call.call_ids or (call.call_id,), len(call.legs), first.outcome, first.invites > 0, first.first.cites
             )
-            judge("call", whole, dict(base))
+            judge("call", whole, partial(dict, base))
 
     @staticmethod
     def _leg_entity(call: CallState, ordinal: int, placement: Placement) -> LegEntity:

@@ -24,9 +24,11 @@ from analyzer.net.packets import SCTP, TCP, UDP, PacketBatch
 from analyzer.pipeline.closing import Closer
 from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.datagrams import RTP_FIRST, RTP_LAST, DatagramHandler
-from analyzer.pipeline.judge import Gathered, Judge
+from analyzer.pipeline.findings import Gathered, Writer
+from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.ledger import FAULT, Ledger
 from analyzer.pipeline.media_rows import MediaRows
+from analyzer.pipeline.rows import Places
 from analyzer.pipeline.sip_events import SipEvents
 from analyzer.pipeline.streams import StreamHandler
 from analyzer.report.redact import Redactor
@@ -74,8 +76,9 @@ class Engine:
         self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits)
         self.verifier = Verifier(self.keys, limits)
         self.streams = StreamTable(limits, self.verifier)
-        self.judge = Judge(setup.rules, limits, self.ledger)
         self.redactor = Redactor(setup.reveal_identities)
+        self.writer = Writer(Places(sources), self.redactor)
+        self.judge = Judge(setup.rules, limits, self.ledger, self.writer)
         self.closer = Closer(
             sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections,
             setup.keyring.opened_media,

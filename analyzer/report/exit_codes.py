@@ -74,9 +74,12 @@ def _found(report: Report, options: ExitOptions) -> bool:
     """A failed finding at or over the threshold that nobody accepted (and, with `new_only`, that is new)."""
     if options.fail_on == "never":
         return False
+    threshold = SEVERITY_RANK[options.fail_on]
+    if not any(count and SEVERITY_RANK[label] >= threshold for label, count in report.summary.findings.items()):
+        return False  # the findings, of which there may be many, need not be read
     return any(
         finding.verdict == "fail"
-        and SEVERITY_RANK[finding.severity] >= SEVERITY_RANK[options.fail_on]
+        and SEVERITY_RANK[finding.severity] >= threshold
         and finding.accepted is None
         and not (options.new_only and finding.baseline == "known")
         for finding in report.findings

@@ -3,7 +3,7 @@
 import dataclasses
 import operator
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 ANONYMOUS = "anonymous"  # names nobody (RFC 3323 4.1.1.3), and a report must show that it does
 TEXT_LIMIT = 2_000  # characters of one text in a report
-_REMEMBERED = 16_384
+_REMEMBERED = 4_096
 _SHORT = 200
 _NUMBERS = (bool, int, float)
 _OURS = (Cite, Sighting)  # hold ids of ours and numbers, nothing from the wire
@@ -88,6 +88,16 @@ class Redactor:
 
     def text(self, value: str) -> str:
         """Free text that may quote the wire: safe, without secrets, identities replaced, cut at `TEXT_LIMIT`."""
+        shown = self._texts.get(value)
+        if shown is None:
+            shown = self._text(value)
+            if len(value) <= _SHORT:
+                if len(self._texts) >= _REMEMBERED:
+                    self._texts.clear()
+                self._texts[value] = shown
+        return shown
+
+    def _text(self, value: str) -> str:
         shown = scrub(clean(value[:_LONGEST]))
         if len(value) > _LONGEST:
             shown = shown.rpartition(" ")[0]  # the cut may have split an identity: its beginning goes too
@@ -112,22 +122,28 @@ class Redactor:
 
     def row(self, value: T) -> T:
         """A report object with every string handled as its field declares."""
-        if isinstance(value, _OURS):
+        kind = type(value)
+        if kind in _OURS:
             return value
-        changes: dict[str, Any] = {}
-        for name, how in _plan(cast("Hashable", type(value))):
-            old = getattr(value, name)
-            if old is None or type(old) in _NUMBERS:
+        get, handlings = _plan(cast("Hashable", kind))
+        fields = get(value)
+        shown: list[Any] | None = None
+        for index, (old, how) in enumerate(zip(fields, handlings, strict=True)):
+            if not old or type(old) in _NUMBERS:  # nothing to say, or nothing of anybody's
                 continue
             new = self._field(old, how)
             if new is not old:
-                changes[name] = new
-        return dataclasses.replace(value, **changes) if changes else value  # type: ignore[type-var]  # report objects only
+                shown = list(fields) if shown is None else shown
+                shown[index] = new
+        return value if shown is None else kind(*shown)
 
     def _field(self, value: Any, how: Handling) -> Any:
+        kind = type(value)
+        if kind in _OURS:
+            return value
         if isinstance(value, str):
             return self._string(value, how)
-        if type(value) is tuple:
+        if kind is tuple:
             handled = tuple([self._field(item, how) for item in value])
             return value if all(map(operator.is_, handled, value)) else handled
         if isinstance(value, Mapping):
@@ -142,25 +158,24 @@ class Redactor:
             shown = self._plain.get(value)
             if shown is None:
                 shown = scrub(clean(value))
-                if len(self._plain) < _REMEMBERED:
-                    self._plain[value] = shown = value if shown == value else shown
+                if len(self._plain) >= _REMEMBERED:
+                    self._plain.clear()
+                self._plain[value] = shown = value if shown == value else shown
             return shown
         if how is Handling.TEXT:
-            shown = self._texts.get(value)
-            if shown is None:
-                shown = self.text(value)
-                if len(value) <= _SHORT and len(self._texts) < _REMEMBERED:
-                    self._texts[value] = shown
-            return shown
+            return self.text(value)
         if how is Handling.IDENTITY:
             return self.identity(value)
         return self.call_id(value)
 
 
 @lru_cache(maxsize=64)
-def _plan(cls: Any) -> tuple[tuple[str, Handling], ...]:
-    """The fields of a report class with their handling."""
-    return tuple((field.name, handling(field)) for field in dataclasses.fields(cls))
+def _plan(cls: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Handling, ...]]:
+    """A report class: all its fields at once, in the order its constructor takes them, and their handling."""
+    fields = dataclasses.fields(cls)
+    names = [field.name for field in fields]
+    get = operator.attrgetter(*names) if len(names) > 1 else lambda row: tuple([getattr(row, name) for name in names])
+    return get, tuple([handling(field) for field in fields])
 
 
 def _canonical(name: str) -> str:

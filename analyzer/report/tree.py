@@ -24,7 +24,7 @@ class Plan:
     omit_at: Any
 
 
-_NEVER = object()
+NEVER = object()  # the `omit_at` of a field that is always written
 _PLANS: dict[type, tuple[Plan, ...]] = {}  # as many as there are report classes
 
 
@@ -38,7 +38,7 @@ def plan(cls: type) -> tuple[Plan, ...]:
 def _planned(cls: type) -> tuple[Plan, ...]:
     hints = typing.get_type_hints(cls)
     return tuple(
-        Plan(field.name, json_name(field), hints[field.name], field.default if is_optional(field) else _NEVER)
+        Plan(field.name, json_name(field), hints[field.name], field.default if is_optional(field) else NEVER)
         for field in dataclasses.fields(cls)
     )
 
@@ -63,7 +63,7 @@ def to_tree(value: Any) -> Any:
     tree = {}
     for field in plan(type(value)):
         item = getattr(value, field.attribute)
-        if field.omit_at is _NEVER or item != field.omit_at:
+        if field.omit_at is NEVER or item != field.omit_at:
             tree[field.name] = to_tree(item)
     return tree
 
@@ -121,7 +121,7 @@ class Reader:
         for field in fields:
             if field.name in tree:
                 values[field.attribute] = self.read(field.hint, tree[field.name], f"{path}.{field.name}".lstrip("."))
-            elif field.omit_at is _NEVER:
+            elif field.omit_at is NEVER:
                 self.problem(f"{path}.{field.name}".lstrip("."), MISSING_KEY)
         return None if self.problems else cls(**values)
 

@@ -3,14 +3,14 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from analyzer.core.anomalies import AnomalyKind, define
 from analyzer.core.cites import Cite
 from analyzer.core.severity import Severity, Verdict
 from analyzer.core.text import safe
 from analyzer.core.unknown import Need, Unknown
-from analyzer.rules.compile import Compiled
+from analyzer.rules.compile import LOOP_BUDGET, Compiled
 from analyzer.rules.values import BudgetError, RuleError
 
 RULE_ERROR: AnomalyKind = define(
@@ -36,6 +36,16 @@ class Outcome:
     evidence: tuple[Cite, ...] = ()
     same_as: tuple[str, ...] = ()
     finding: str = ""
+
+
+class Decision(NamedTuple):
+    """A verdict without words: why it does not apply, or "rule_error: ..."; the conditions that are unknown, and what
+    would settle them."""
+
+    verdict: Verdict
+    reason: str = ""
+    unknown: tuple[Compiled, ...] = ()
+    needs: tuple[Need, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,27 +101,38 @@ class Rule:
         object.__setattr__(self, "_steps", self._in_order())
 
     def judge(self, entity: object, zone_of: ZoneOf | None = None) -> Outcome:
-        """The verdict on one entity of the rule's kind; total."""
-        verdict, reason, open_parts, needs = self._decide(entity, zone_of)
-        if verdict is Verdict.PASS:
-            return _PASSED
-        if verdict is Verdict.NOT_APPLICABLE:
-            return Outcome(verdict, reason) if reason else _NOT_APPLICABLE
-        values = tuple(_text(_quiet(path, entity)) for path in self.same_as)
+        """The verdict on one entity of the rule's kind, with all that a report says of it; total."""
+        decision = self.decide(entity, zone_of)
+        verdict, reason, unknown, needs = decision
+        if verdict is Verdict.PASS or verdict is Verdict.NOT_APPLICABLE:
+            return Outcome(verdict, reason)
+        values = self.same(entity)
         return Outcome(
             verdict,
             reason,
-            tuple(dict.fromkeys(path for part in open_parts for path in _unknown_paths(part, entity))),
+            tuple(dict.fromkeys(path for part in unknown for path in _unknown_paths(part, entity))),
             needs,
-            "".join(part if isinstance(part, str) else _text(_quiet(part, entity)) for part in self.message),
-            tuple(dict.fromkeys(cite for path in self.evidence for cite in _cites(_quiet(path, entity)))),
+            self.words(entity),
+            self.cited(entity),
             values,
             finding_id(self.id, values),
         )
 
-    def _decide(
-        self, entity: object, zone_of: ZoneOf | None
-    ) -> tuple[Verdict, str, tuple[Compiled, ...], tuple[Need, ...]]:
+    def same(self, entity: object) -> tuple[str, ...]:
+        """What makes a finding on this entity the same as another one of the rule."""
+        return tuple([_text(value) for value in _values(self.same_as, entity)])
+
+    def words(self, entity: object) -> str:
+        """Its message on this entity."""
+        values = iter(_values(tuple(part for part in self.message if not isinstance(part, str)), entity))
+        return "".join([part if isinstance(part, str) else _text(next(values)) for part in self.message])
+
+    def cited(self, entity: object) -> tuple[Cite, ...]:
+        """The frames it cites for this entity."""
+        return tuple(dict.fromkeys([cite for value in _values(self.evidence, entity) for cite in _cites(value)]))
+
+    def decide(self, entity: object, zone_of: ZoneOf | None = None) -> Decision:
+        """The verdict on one entity of the rule's kind; total."""
         parts: list[Compiled] = []
         needs: tuple[Need, ...] = ()
         reason = ""
@@ -126,12 +147,12 @@ class Rule:
                 parts.append(part)
                 needs = tuple(dict.fromkeys(needs + value.needs))
             elif role == "when" and not value:
-                return Verdict.NOT_APPLICABLE, "", (), ()
+                return Decision(Verdict.NOT_APPLICABLE)
             elif role == "unless" and value:
-                return Verdict.NOT_APPLICABLE, because, (), ()
+                return Decision(Verdict.NOT_APPLICABLE, because)
             elif role == "assert" and not parts:
-                return (Verdict.PASS if value else Verdict.FAIL), "", (), ()
-        return Verdict.OPEN, reason, tuple(parts), needs
+                return Decision(Verdict.PASS if value else Verdict.FAIL)
+        return Decision(Verdict.OPEN, reason, tuple(parts), needs)
 
     def reads(self) -> tuple[str, ...]:
         """Paths of every field that its verdict depends on."""
@@ -146,10 +167,6 @@ class Rule:
         return tuple(steps)
 
 
-_PASSED = Outcome(Verdict.PASS)
-_NOT_APPLICABLE = Outcome(Verdict.NOT_APPLICABLE)
-
-
 def finding_id(rule: str, same_as: tuple[str, ...]) -> str:
     """Sixteen hexadecimal digits, stable across runs: a hash of the rule and its `same_as` values."""
     parts = (rule, *same_as)
@@ -157,14 +174,20 @@ def finding_id(rule: str, same_as: tuple[str, ...]) -> str:
     return hashlib.sha256(raw).hexdigest()[:16]
 
 
-def _quiet(path: Compiled, entity: object) -> Any:
-    try:
-        return path.run(entity)
-    except (RuleError, BudgetError):
-        return None
+def _values(paths: tuple[Compiled, ...], entity: object) -> list[Any]:
+    """What the paths lead to; None where they lead nowhere."""
+    found: list[Any] = []
+    for path in paths:
+        try:
+            found.append(path.fn([entity, LOOP_BUDGET, None] + [None] * path.slots))
+        except (RuleError, BudgetError):
+            found.append(None)
+    return found
 
 
 def _text(value: object) -> str:
+    if type(value) is str:
+        return safe(value)
     if isinstance(value, Unknown):
         return "unknown"
     if value is None:

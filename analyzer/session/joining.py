@@ -24,6 +24,8 @@ def joined(group: Group) -> CallState:
         legs={(leg.ordinal, leg.initiator, leg.responder): leg for leg in legs},
         ended_ns=None if None in ended else max(at for at in ended if at is not None),
         messages=sum(call.messages for call in calls),
+        roster=next((call.roster for call in calls if call.roster is not None), None),
+        notified=[message for call in calls for message in call.notified],
         call_ids=tuple(call.call_id for call in calls),
         links=group.links,
     )

@@ -8,7 +8,10 @@ quiet, and its linger has passed in capture time.
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from analyzer.core.anomalies import Anomaly
 from analyzer.core.limits import Limits
+from analyzer.formats.conference_info import ConferenceInfo, merge
+from analyzer.session.bodies import Bodies
 from analyzer.session.offer_answer import OfferAnswer, SdpMessage
 from analyzer.session.records import MessageRecord
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 _NEGOTIATING = frozenset({"INVITE", "UPDATE", "PRACK", "ACK"})
 _MAX_FORKS = 16
+_ROSTERS = 32  # documents of a subscription that are kept beside what they make together
 _RETRIED = frozenset({401, 407, 422, 423, 491, 494})  # the client is expected to try the request again
 
 
@@ -76,8 +80,20 @@ class CallState:
     legs: dict[tuple[int, ...], LegState] = field(default_factory=dict)
     ended_ns: int | None = None
     messages: int = 0
+    roster: ConferenceInfo | None = None  # what its notifications say together (RFC 4575 4.6)
+    notified: list[MessageRecord] = field(default_factory=list)  # the last of them whose own document is kept
     call_ids: tuple[str, ...] = ()  # of a call put together from several: each of theirs
     links: "tuple[Link, ...]" = ()  # what joins them
+
+    def notify(self, message: MessageRecord) -> tuple[Anomaly, ...]:
+        """Takes a NOTIFY with a conference document; says which are missing before it."""
+        if message.bodies.roster is None:
+            return ()
+        self.notified.append(message)
+        if len(self.notified) > _ROSTERS:
+            self.notified.pop(0).bodies = Bodies()
+        self.roster, gaps = merge(self.roster, message.bodies.roster)
+        return gaps
 
     @property
     def is_call(self) -> bool:

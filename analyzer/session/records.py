@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 
 from analyzer.core.cites import Cite
+from analyzer.formats.referral import ReferTo, parse_refer_to, parse_referred_by
 from analyzer.protocols.sdp.session import Session
 from analyzer.protocols.sip.message import Message
+from analyzer.session.bodies import Bodies
 from analyzer.session.carrier import Carrier
 
 EMERGENCY_PREFIX = "urn:service:sos"
@@ -39,6 +41,9 @@ class MessageRecord:
     conference_focus: bool
     sightings: dict[int, tuple[Cite, ...]] = field(default_factory=dict)
     retransmission: bool = False
+    refer_to: ReferTo | None = None
+    referred_by: str = ""  # URI of a Referred-By
+    bodies: Bodies = Bodies()  # what it carries besides SDP
 
     @property
     def initial(self) -> bool:
@@ -63,8 +68,10 @@ def _privacy(message: Message) -> tuple[str, ...]:
     return tuple(value for value in values if value)
 
 
-def record(message: Message, carrier: Carrier, sdp: Session | None, ordinal: int) -> MessageRecord:
+def record(message: Message, carrier: Carrier, bodies: Bodies, ordinal: int) -> MessageRecord:
     """The record of a message that was not seen before."""
+    refer_to = message.first("refer-to") if message.method == "REFER" else None
+    referred_by = message.first("referred-by")
     return MessageRecord(
         ordinal=ordinal,
         ts_ns=message.ts_ns,
@@ -86,7 +93,10 @@ def record(message: Message, carrier: Carrier, sdp: Session | None, ordinal: int
         asserted=message.identities("p-asserted-identity"),
         preferred=message.identities("p-preferred-identity"),
         privacy=_privacy(message),
-        sdp=sdp,
+        sdp=bodies.sdp,
         conference_focus=any("isfocus" in contact.lower() for contact in message.all("contact")),
         sightings={carrier.vantage: message.cites},
+        refer_to=parse_refer_to(refer_to) if refer_to is not None else None,
+        referred_by=parse_referred_by(referred_by) if referred_by is not None else "",
+        bodies=bodies.without_sdp,
     )

@@ -9,9 +9,8 @@ from analyzer.core.addresses import parse_ip
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.limits import Limits
 from analyzer.formats.uri import host_port
-from analyzer.protocols.sdp.parser import parse as parse_sdp
-from analyzer.protocols.sdp.session import Session
 from analyzer.protocols.sip.message import Message
+from analyzer.session.bodies import bodies_of
 from analyzer.session.carrier import Carrier
 from analyzer.session.correlation import Correlator, NodeOf
 from analyzer.session.inference import Facts, Observations
@@ -22,7 +21,6 @@ from analyzer.session.records import MessageRecord, record
 from analyzer.session.registrations import Registrations
 from analyzer.session.sightings import SightingTable
 
-SDP_TYPE = "application/sdp"
 _CALL_IDS = 1_000_000  # Call-IDs counted exactly
 _CORE_HEADERS = ("p-charging-vector", "p-charging-function-addresses")
 
@@ -83,14 +81,17 @@ class Signalling:
         if occurrence == "retransmission":
             self.counts.retransmissions += 1
         self._ordinal += 1
-        sdp, anomalies = self._sdp(message)
-        filed = record(message, carrier, sdp, self._ordinal)
+        bodies, anomalies = bodies_of(message, self._limits)
+        sdp = bodies.sdp
+        filed = record(message, carrier, bodies, self._ordinal)
         filed.retransmission = occurrence == "retransmission"
         holder.append(filed)
         self._observe(message, carrier)
         if sdp is not None and not filed.retransmission:
             self.keys.describe(filed.call_id, sdp, filed.cites)
         call, _, evicted = self.calls.add(filed)
+        if filed.bodies.roster is not None and not filed.retransmission:
+            anomalies += call.notify(filed)
         late = self._correlator.observe(call, filed, message)
         return Filed(filed, call, evicted, (*anomalies, *late))
 
@@ -117,15 +118,6 @@ class Signalling:
             counts.responses[str(message.status)] += 1
         if message.call_id and len(counts.call_ids) < _CALL_IDS:
             counts.call_ids.add(hashlib.blake2b(message.call_id.encode("utf-8", "replace"), digest_size=8).digest())
-
-    def _sdp(self, message: Message) -> tuple[Session | None, Sequence[Anomaly]]:
-        if not message.body:
-            return None, ()
-        for part in message.parts(self._limits):
-            if part.content_type == SDP_TYPE:
-                session = parse_sdp(part.body, message.cites, self._limits)
-                return session, session.anomalies
-        return None, ()
 
     def _observe(self, message: Message, carrier: Carrier) -> None:
         src, dst = carrier.endpoints.src.ip, carrier.endpoints.dst.ip

@@ -1,0 +1,201 @@
+"""Findings as they are gathered: compact, so that fifty thousand calls with a defect each fit into memory.
+
+What is shown of a finding is redacted when it is gathered and kept as JSON; frames are kept as packed numbers.
+`FindingRows` is the report's section made from them, one row at a time.
+"""
+
+import json
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+from analyzer.core.cites import Cite
+from analyzer.core.severity import Severity, Verdict
+from analyzer.core.unknown import Need
+from analyzer.pipeline.rows import Places
+from analyzer.report.evidence import Need as ReportNeed
+from analyzer.report.model import Finding, Note
+from analyzer.report.redact import Redactor
+from analyzer.report.rows import Rows, encode_row, encode_value
+from analyzer.rules.evaluate import Rule
+
+EVIDENCE = 20
+NEEDS = 8
+_CITE = struct.Struct("<5q")
+
+
+@dataclass(slots=True)
+class Gathered:
+    """One finding (or note) with all its occurrences: the first gives its words, later ones add evidence and needs."""
+
+    rule: Rule
+    id: str
+    verdict: Verdict
+    shown: bytes  # message and where, as members of a JSON object, redacted
+    cites: bytes
+    needs: tuple[Need, ...]
+    occurrences: int = 1
+
+    @property
+    def message(self) -> str:
+        """What was found, in words; redacted."""
+        return str(json.loads(b"{" + self.shown + b"}")["message"])
+
+    @property
+    def where(self) -> dict[str, str]:
+        """Which entity; redacted."""
+        return dict(json.loads(b"{" + self.shown + b"}")["where"])
+
+    @property
+    def evidence(self) -> tuple[Cite, ...]:
+        """The frames that show it, at most `EVIDENCE`."""
+        return tuple(Cite(*numbers) for numbers in _CITE.iter_unpack(self.cites))
+
+    def again(self, cites: Sequence[Cite], needs: Sequence[Need]) -> None:
+        """Takes another occurrence."""
+        self.occurrences += 1
+        if len(self.cites) < EVIDENCE * _CITE.size:
+            self.cites = packed((*self.evidence, *cites))
+        if len(self.needs) < NEEDS:
+            self.needs = tuple(dict.fromkeys((*self.needs, *needs)))[:NEEDS]
+
+
+def packed(cites: Iterable[Cite]) -> bytes:
+    """The first `EVIDENCE` different frames, as numbers."""
+    return b"".join([_CITE.pack(*cite) for cite in list(dict.fromkeys(cites))[:EVIDENCE]])
+
+
+class Writer:
+    """Turns what was gathered into rows of the report."""
+
+    def __init__(self, places: Places, redactor: Redactor) -> None:
+        self._places = places
+        self._redactor = redactor
+        self._frames: dict[int, str] = {}  # source -> a cite in it as JSON, but for its numbers
+        self._templates: dict[tuple[str, Verdict], str] = {}
+
+    def shown(self, message: str, where: dict[str, str]) -> bytes:
+        """Message and place as they are kept, redacted."""
+        text = self._redactor.text
+        words = encode_value(text(message))
+        place = {name: text(value) for name, value in where.items()}
+        return f'"message":{words},"where":{encode_value(place)}'.encode()
+
+    def finding(self, gathered: Gathered) -> Finding:
+        """The report's row."""
+        rule, cited = gathered.rule, gathered.evidence
+        row = Finding(
+            id=gathered.id,
+            rule=rule.id,
+            severity=Severity(rule.severity).label,  # type: ignore[arg-type]  # a severity label
+            verdict="open" if gathered.verdict is Verdict.OPEN else "fail",
+            title=rule.title,
+            message=gathered.message,
+            where=gathered.where,
+            evidence=tuple(self._places.cite(cite) for cite in cited),
+            wireshark=_display_filter(cite.frame for cite in cited),
+            caveats=rule.caveats,
+            references=_references(rule),
+            fix=rule.fix,
+            needs=tuple(ReportNeed(need.kind, need.what) for need in gathered.needs),
+            occurrences=gathered.occurrences,
+        )
+        return self._redactor.row(row)
+
+    def note(self, gathered: Gathered) -> Note:
+        """The report's row of a note."""
+        rule = gathered.rule
+        cited = tuple(self._places.cite(cite) for cite in gathered.evidence)
+        row = Note(gathered.id, rule.id, rule.title, gathered.message, gathered.where, cited, _references(rule))
+        return self._redactor.row(row)
+
+    def encoded(self, gathered: Gathered) -> bytes:
+        """What `encode_row` makes of `finding`, from a template for the rule and verdict."""
+        key = (gathered.rule.id, gathered.verdict)
+        template = self._templates.get(key) or self._templates.setdefault(key, self._template(gathered))
+        numbers = list(_CITE.iter_unpack(gathered.cites))
+        values = {
+            "id": gathered.id,
+            "shown": gathered.shown.decode(),
+            "evidence": ",".join([self._frame(source) % (frame, at, size) for source, frame, at, size, _ in numbers]),
+            "wireshark": _display_filter(frame for _, frame, *_ in numbers),
+            "needs": ",".join([encode_value(ReportNeed(need.kind, need.what)) for need in gathered.needs]),
+            "occurrences": gathered.occurrences,
+        }
+        return (template % values).encode()
+
+    def _template(self, gathered: Gathered) -> str:
+        """The row of a finding of the rule with a place for all in which its findings differ."""
+        blank = self.finding(Gathered(gathered.rule, "", gathered.verdict, _BLANK, b"", (), -1))
+        text = encode_row(blank).decode().replace("%", "%%")
+        for member, place in _PLACES:
+            text = text.replace(member, place, 1)
+        return text
+
+    def _frame(self, source: int) -> str:
+        text = self._frames.get(source)
+        if text is None:
+            blank = self._places.cite(Cite(source, -1, -2, -3, 0))
+            text = encode_row(blank).decode().replace("%", "%%")
+            for number in (":-1", ":-2", ":-3"):
+                text = text.replace(number, ":%d", 1)
+            self._frames[source] = text
+        return text
+
+
+_BLANK = b'"message":"","where":{}'
+_PLACES = (  # a quotation mark inside a string is escaped, so these stand nowhere else
+    ('"id":""', '"id":"%(id)s"'),
+    ('"message":"","where":{}', "%(shown)s"),
+    ('"evidence":[]', '"evidence":[%(evidence)s]'),
+    ('"wireshark":""', '"wireshark":"%(wireshark)s"'),
+    ('"needs":[]', '"needs":[%(needs)s]'),
+    ('"occurrences":-1', '"occurrences":%(occurrences)d'),
+)
+
+
+def _display_filter(frames: Iterable[int]) -> str:
+    numbers = ", ".join(map(str, sorted(set(frames))))
+    return f"frame.number in {{{numbers}}}" if numbers else ""
+
+
+def _references(rule: Rule) -> tuple[str, ...]:
+    return tuple(f"{doc} {clause}".strip() for doc, clause in rule.refs)
+
+
+class _Encoded(Sequence[bytes]):
+    """The rows as JSON, made when asked for."""
+
+    def __init__(self, gathered: Sequence[Gathered], encode: Callable[[Gathered], bytes]) -> None:
+        self._gathered = gathered
+        self._encode = encode
+
+    def __len__(self) -> int:
+        return len(self._gathered)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
+        if isinstance(index, slice):
+            return _Encoded(self._gathered[index], self._encode)
+        return self._encode(self._gathered[index])
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self._encode, self._gathered)
+
+
+class FindingRows(Rows[Finding]):
+    """The findings of a run, worst first. Each row is made when it is asked for."""
+
+    __slots__ = ("_gathered", "_writer")
+
+    def __init__(self, gathered: Iterable[Gathered], writer: Writer) -> None:
+        self._gathered = sorted(gathered, key=lambda each: (-each.rule.severity, each.rule.id, each.id, each.verdict))
+        self._writer = writer
+        super().__init__(Finding, _Encoded(self._gathered, writer.encoded))
+
+    def __iter__(self) -> Iterator[Finding]:
+        return map(self._writer.finding, self._gathered)

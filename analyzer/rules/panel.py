@@ -1,0 +1,139 @@
+"""The rules of one kind of entity at work together, so that equal entities cost one look-up.
+
+A decision depends only on the values that its rule reads, and on an unknown one only by its being unknown. So what
+was decided is remembered by those values, with each unknown in its place; what would settle a remembered open verdict
+is read off the entity at hand.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from analyzer.core.severity import Verdict
+from analyzer.core.unknown import Need, Unknown
+from analyzer.rules.evaluate import Decision, Rule
+from analyzer.session.model import ENTITIES, field_name
+
+REMEMBERED = 1_024  # combinations of values, for a kind of entity and for each rule
+_SETTLED = (Verdict.PASS, Verdict.NOT_APPLICABLE)
+_UNKNOWN = object()  # stands for every unknown: what settles it does not change the verdict
+
+
+class Ruled(NamedTuple):
+    """A decision that leaves more than a count: failed or open."""
+
+    rule: Rule
+    decision: Decision
+
+
+@dataclass(slots=True)
+class Tally:
+    """How often a rule reached each verdict; `notes` are the failures of a rule that only notes."""
+
+    counts: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(Verdict, 0))
+    notes: int = 0
+
+    def add(self, rule: Rule, verdict: Verdict, times: int) -> None:
+        """Counts a verdict."""
+        if rule.note and verdict is Verdict.FAIL:
+            self.notes += times
+        else:
+            self.counts[verdict] += times
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark(Need):
+    """Stands for whatever would settle one field of the entity: `what` is its attribute."""
+
+
+@dataclass(slots=True)
+class _Judged:
+    """What all rules decided for one combination of values, and how often it came."""
+
+    decisions: tuple[Decision, ...]
+    rest: tuple[Ruled, ...]
+    times: int = 0
+
+
+class Panel:
+    """Every rule of one kind."""
+
+    def __init__(self, rules: tuple[Rule, ...], remembered: int = REMEMBERED) -> None:
+        self._rules = rules
+        self._bound = remembered
+        attributes = {field_name(each): each.name for each in dataclasses.fields(ENTITIES[rules[0].kind])}
+        reads = [dict.fromkeys(attributes[path.split(".")[1]] for path in rule.reads()) for rule in rules]
+        self._names = tuple(dict.fromkeys(name for names in reads for name in names))
+        self._read = _reader(self._names)
+        self._places = tuple(tuple(self._names.index(name) for name in names) for names in reads)
+        self._by_rule: tuple[dict[tuple[Any, ...], Decision], ...] = tuple({} for _ in rules)
+        self._known: dict[tuple[Any, ...], _Judged] = {}
+        self._tallies = tuple(Tally() for _ in rules)
+
+    def judge(self, entity: Any) -> Sequence[Ruled]:
+        """Judges an entity by every rule; gives what failed or is open."""
+        key = tuple([_UNKNOWN if value.__class__ is Unknown else value for value in self._read(entity)])
+        judged = self._known.get(key)
+        if judged is None:
+            judged = self._judged(entity, key)
+        judged.times += 1
+        return judged.rest
+
+    def _judged(self, entity: Any, key: tuple[Any, ...]) -> _Judged:
+        marked: Any = None
+        decisions = []
+        for rule, places, known in zip(self._rules, self._places, self._by_rule, strict=True):
+            part = tuple([key[place] for place in places])
+            decision = known.get(part)
+            if decision is None:
+                marked = marked or self._marked(entity, key)
+                decision = rule.decide(marked)
+                if len(known) >= self._bound:
+                    known.clear()
+                known[part] = decision
+            decisions.append(decision)
+        if len(self._known) >= self._bound:
+            self._count()
+        rest = [
+            Ruled(rule, decision)
+            for rule, decision in zip(self._rules, decisions, strict=True)
+            if decision.verdict not in _SETTLED
+        ]
+        judged = self._known[key] = _Judged(tuple(decisions), tuple(rest))
+        return judged
+
+    def _marked(self, entity: Any, key: tuple[Any, ...]) -> Any:
+        """The entity with each unknown field telling its own name instead of its needs."""
+        unknown = {name for name, value in zip(self._names, key, strict=True) if value is _UNKNOWN}
+        return dataclasses.replace(entity, **{name: Unknown((_Mark("message", name),)) for name in unknown})
+
+    def _count(self) -> None:
+        """Carries what was counted by value over to the rules, and forgets the values."""
+        for judged in self._known.values():
+            for rule, tally, decision in zip(self._rules, self._tallies, judged.decisions, strict=True):
+                tally.add(rule, decision.verdict, judged.times)
+        self._known.clear()
+
+    def tallies(self) -> dict[str, Tally]:
+        """How often each rule reached each verdict, by rule id."""
+        self._count()
+        return {rule.id: tally for rule, tally in zip(self._rules, self._tallies, strict=True)}
+
+
+def _reader(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda entity: tuple([getattr(entity, name) for name in names])
+
+
+def needs(decision: Decision, entity: object) -> tuple[Need, ...]:
+    """What would settle a panel's open decision on this entity."""
+    found: dict[Need, None] = {}
+    for need in decision.needs:
+        if isinstance(need, _Mark):
+            found.update(dict.fromkeys(getattr(entity, need.what).needs))
+        else:
+            found[need] = None
+    return tuple(found)

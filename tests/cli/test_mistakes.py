@@ -1,0 +1,116 @@
+"""What a user gets wrong: the exit code of the contract, one clear line each, nothing half-written."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from analyzer.cli.main import app
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+SMALL = str(SAMPLES / "bfcp-udp.pcapng")
+CALL = [
+    str(SAMPLES / "e2ae-all.pcapng"), "--keys", str(SAMPLES / "e2ae-all.tls-keylog.txt"),
+    "--topology", str(SAMPLES / "lab.topology.yaml"),
+]  # fmt: skip
+
+
+def told(*arguments: str) -> tuple[int, str]:
+    """Exit code and what was said on stderr."""
+    result = CliRunner().invoke(app, list(arguments))
+    return result.exit_code, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "no such file"), (b"", "is empty"), (b"no capture at all", "is not a pcap or pcapng capture")],
+)
+def test_no_capture_could_be_read(tmp_path: Path, content: bytes | None, said: str) -> None:
+    capture, out = tmp_path / "x.pcap", tmp_path / "out.json"
+    if content is not None:
+        capture.write_bytes(content)
+    assert told("analyze", str(capture), "--format", f"json={out}") == (3, f"mediasec: {capture}: {said}\n")
+    assert sorted(tmp_path.iterdir()) == ([capture] if content is not None else [])
+
+
+def test_one_of_several_captures_is_missing() -> None:
+    missing = "no-such.pcap"
+    assert told("analyze", SMALL, missing, "--fail-on", "never")[0] in (0, 4)
+    assert told("analyze", SMALL, missing, "--strict") == (3, f"mediasec: {missing}: no such file\n")
+
+
+PACK = """format: 1
+pack: mine
+title: Mine
+rules:
+  - id: MINE-01
+    title: t
+    severity: low
+    about: a
+    why: w
+    fix: f
+    refs: [{doc: RFC 3711}]
+    each: media_hop
+    assert: hop.from_zne == "core"
+    message: m
+    evidence: [hop.first]
+    same_as: [hop.medium]
+"""
+
+
+def test_a_misspelt_field_stops_before_the_capture_is_read(tmp_path: Path) -> None:
+    pack = tmp_path / "mine.yaml"
+    pack.write_text(PACK)
+    code, said = told("analyze", "no-such.pcap", "--rules", str(pack))
+    assert code == 2
+    assert f"{pack}:13:" in said
+    assert "MediaHop has no field 'from_zne'; did you mean 'from_zone'?" in said
+
+
+def test_a_bad_network_in_the_topology(tmp_path: Path) -> None:
+    topology = tmp_path / "t.yaml"
+    topology.write_text("format: 1\nzones:\n  a: {trust: outside, nets: [10.0.0.0/99]}\n")
+    code, said = told("analyze", SMALL, "--topology", str(topology))
+    assert (code, said) == (2, f"mediasec: {topology}:3:30: '10.0.0.0/99' is not a network in CIDR notation\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--format", "nope"), "no format is called nope"),
+        (("--format", "json", "--format", "csv"), "only one format can go to standard output"),
+        (("--format", "json=no-such-folder/x.json"), "no-such-folder: no such folder"),
+        (("--format", f"json={SAMPLES}"), "is a folder"),
+        (("--fail-on", "nope"), "'nope' is not one of info, low, medium, high, critical, never"),
+        (("--from", "tomorrow"), "'tomorrow' is not a time"),
+        (("--rule", "NOPE-01"), "no rule is called NOPE-01"),
+        (("--profile", "nope"), "no such profile nope"),
+        (("--keys", "no-such.keys"), "no-such.keys"),
+        (("--call", "nope"), "no call is called nope"),
+    ],
+)
+def test_wrong_use(options: tuple[str, ...], said: str) -> None:
+    code, text = told("analyze", SMALL, *options)
+    assert code == 2
+    assert said in text
+
+
+def test_a_full_disk_is_74() -> None:
+    code, said = told("analyze", SMALL, "--format", "json=/dev/full")
+    assert code == 74
+    assert "/dev/full: cannot be written (No space left on device)" in said
+
+
+def test_open_verdicts_matter_only_where_asked() -> None:
+    """The sample has open verdicts (BFCP-01 depends on a policy its topology does not state) and no failed rule of
+    severity high or above."""
+    assert told("analyze", *CALL, "--rule", "BFCP-01", "--quiet")[0] in (0, 4)
+    assert told("analyze", *CALL, "--rule", "BFCP-01", "--fail-on-open", "--quiet")[0] == 4
+
+
+def test_the_threshold_decides() -> None:
+    """SDES keys in SIP that others can read: SIG-18, critical (FACTS: e2e-sdes-clear-sip)."""
+    clear = [str(SAMPLES / "e2e-sdes-clear-sip.pcapng"), "--topology", str(SAMPLES / "lab.topology.yaml")]
+    assert told("analyze", *clear)[0] == 1
+    assert told("analyze", *clear, "--fail-on", "critical")[0] == 1
+    assert told("analyze", *clear, "--fail-on", "never")[0] == 0

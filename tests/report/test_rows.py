@@ -1,0 +1,36 @@
+"""The fast way to JSON against the plain one: the standard encoder over the tree."""
+
+import json
+
+from hypothesis import given
+
+from analyzer.report.evidence import Cite
+from analyzer.report.model import Report
+from analyzer.report.rows import encode_row
+from analyzer.report.tree import to_tree
+from tests import factories
+
+
+def _plain(row: object) -> bytes:
+    return json.dumps(to_tree(row), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+@given(factories.any_row(Report))
+def test_a_row_is_what_the_standard_encoder_makes_of_its_tree(report: Report) -> None:
+    for row in (*report.findings, *report.calls, *report.hops, *report.streams, *report.captures, report.sip):
+        assert encode_row(row) == _plain(row)
+
+
+def test_text_is_cleaned_quoted_and_scrubbed() -> None:
+    key = "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"
+    row = Cite('a"b\\c\u202e\n', 0, 1, 2, 3, f"offers {key}|2^20 and password=")
+    shown = json.loads(encode_row(row))
+    assert shown["capture"] == 'a"b\\c\\u202e\\u000a'
+    assert key not in shown["note"]
+    assert shown["note"].endswith("password=")
+
+
+def test_an_optional_field_at_its_default_is_left_out() -> None:
+    assert encode_row(Cite("capture-1", 0, 1, 2, 3)) == (
+        b'{"capture":"capture-1","interface":0,"frame":1,"offset":2,"length":3}'
+    )

@@ -1,0 +1,54 @@
+"""Rules of a kind judged together give what each gives alone, in the same words and with the same needs."""
+
+import itertools
+from collections import Counter
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from analyzer.core.severity import Verdict
+from analyzer.core.unknown import Unknown
+from analyzer.rules.bundled import bundled_rules_dir
+from analyzer.rules.evaluate import InlineTest, Rule
+from analyzer.rules.load import load_rules
+from analyzer.rules.panel import Panel, needs
+from analyzer.rules.tooling import build_entity
+from analyzer.session.model import ENTITIES
+
+SETTLED = (Verdict.PASS, Verdict.NOT_APPLICABLE)
+
+
+def _entities(rules: tuple[Rule, ...]) -> list[Any]:
+    """The entities of the rules' own tests, and each with any one field unknown for a reason of its own."""
+    found = []
+    for rule in rules:
+        for test in (test for test in rule.tests if isinstance(test, InlineTest)):
+            whole = build_entity(ENTITIES[rule.kind], test.given)
+            lacking = [
+                replace(whole, **{field.name: Unknown.of("key", f"{field.name} of {test.name}")})
+                for field in fields(whole)
+            ]
+            found += [whole, *lacking]
+    return found
+
+
+@pytest.mark.parametrize("remembered", [3, 1_024])
+def test_a_panel_decides_what_its_rules_decide(remembered: int) -> None:
+    rules, _ = load_rules([bundled_rules_dir()])
+    for kind, of_kind in rules.by_kind.items():
+        panel = Panel(of_kind, remembered)
+        counts: Counter[tuple[str, Verdict]] = Counter()
+        entities = _entities(of_kind)
+        for entity in itertools.chain(entities, entities):
+            alone = {rule.id: rule.judge(entity) for rule in of_kind}
+            counts.update((name, outcome.verdict) for name, outcome in alone.items())
+            together = {rule.id: decision for rule, decision in panel.judge(entity)}
+            assert together.keys() == {name for name, out in alone.items() if out.verdict not in SETTLED}, kind
+            for name, decision in together.items():
+                assert (decision.verdict, decision.reason) == (alone[name].verdict, alone[name].reason)
+                assert needs(decision, entity) == alone[name].needs
+        for name, tally in panel.tallies().items():
+            noted = {rule.id for rule in of_kind if rule.note} & {name}
+            found = tally.counts | ({Verdict.FAIL: tally.notes} if noted else {})
+            assert found == {verdict: counts[name, verdict] for verdict in Verdict}
