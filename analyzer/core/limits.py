@@ -49,6 +49,11 @@ class Limits:
     dtls_handshakes: int = 2_048  # under way at once
     dtls_sessions: int = 20_000  # flows whose handshake gave keys that are still at hand
     # session
+    esp_associations: int = 4_096  # followed at once
+    esp_keys: int = 32  # tried for one association
+    esp_held_packets: int = 1_024  # kept until their association is known to be without encryption
+    esp_agreements: int = 8_192  # registrations whose associations are remembered
+    esp_paths: int = 65_536  # TCP connections inside ESP
     dialogs: int = 100_000
     calls: int = 50_000
     messages_per_call: int = 2_000

@@ -6,6 +6,7 @@ from analyzer import __version__
 from analyzer.capture.sources import CaptureInfo
 from analyzer.core.severity import Verdict
 from analyzer.pipeline.engine import Engine
+from analyzer.pipeline.esp_rows import KeyNames, esp_notes, esp_rows
 from analyzer.pipeline.findings import FindingRows
 from analyzer.pipeline.rows import Places, capture_id
 from analyzer.report.model import (
@@ -66,6 +67,7 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
     judge, tallies = engine.judge, engine.judge.tallies
     noted = sorted(judge.notes, key=lambda each: (each.rule.id, each.id))
     closer = engine.closer
+    keys, key_names = _keys(engine, places)
     return Report(
         tool=Tool("mediasec", __version__),
         captures=tuple(_capture(info, undecoded.get(info.index, {})) for info in captures),
@@ -75,11 +77,12 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
         msrp=_msrp(engine),
         bfcp=_bfcp(engine),
         registrations=_registrations(engine, places, Placement(topology)),
+        esp=tuple(redactor.row(row) for row in esp_rows(engine.esp, places, key_names)),
         calls=Rows(Call, closer.calls),
         hops=Rows(Hop, closer.hops),
         streams=Rows(Stream, closer.stream_rows),
         tls=tuple(redactor.row(row) for row in _tls(engine.connections.all())),
-        keys=_keys(engine, places),
+        keys=keys,
         anomalies=tuple(
             AnomalyRow(e.kind.code, e.kind.severity.label, e.count, tuple(places.cite(c) for c in e.cites))  # type: ignore[arg-type]  # a label
             for e in engine.ledger.entries()
@@ -117,6 +120,7 @@ def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes:
     closed = [c for c in engine.connections.all() if c.protocol == "tls" and not c.decrypted]
     if closed:
         said.append(f"{len(closed)} TLS connections stay closed: what is inside them is not in this report.")
+    said.extend(esp_notes(engine.esp))
     if engine.judge.dropped:
         said.append(f"{engine.judge.dropped} findings beyond the bound are counted, not listed.")
     tables = (
@@ -126,6 +130,8 @@ def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes:
         engine.messaging,
         engine.keys.sdp,
         engine.keys.dtls,
+        engine.esp.table,
+        engine.signalling.agreements,
     )
     return Coverage(
         decoded=engine.decoded,
@@ -215,22 +221,32 @@ def _tls(connections: Sequence[Connection]) -> list[TlsConnection]:
     return rows
 
 
-def _keys(engine: Engine, places: Places) -> tuple[Key, ...]:
-    """The keys of the signalling and of handshakes, by ordinal, then what was given.
+def _keys(engine: Engine, places: Places) -> tuple[tuple[Key, ...], KeyNames]:
+    """The keys of the signalling and of handshakes, by ordinal, then what was given; what the report calls each entry.
 
     The frame is the one that completes the message.
     """
     redactor, sources = engine.redactor, engine.setup.keyring.sources
     given = {redactor.key(source.media_key) for source in sources if source.media_key is not None}
     found = sorted(engine.closer.used.items(), key=lambda item: int(item[0].rpartition("-")[2]))
-    seen = []
+    rows = []
     for name, key in found:
         if name not in given:
             last = max(key.cites, key=lambda cite: (cite.ts_ns, cite.frame))
             where = "SDP" if key.origin == "sdes" else "DTLS handshake"
             source = f"{where}, frame {last.frame} of {places.cite(last).capture}"
-            seen.append(Key(name, key.origin, source, key.opened, False))
-    return tuple(seen) + tuple(redactor.row(_given(source, redactor)) for source in sources)
+            rows.append(Key(name, key.origin, source, key.opened, False))
+    names: KeyNames = {}
+    for run in engine.signalling.agreements.captured.values():
+        if run.opened:
+            source = f"WWW-Authenticate, frame {run.cites[-1].frame} of {places.cite(run.cites[-1]).capture}"
+            rows.append(Key(redactor.other_key(), "ims-aka", source, run.opened, False))
+            names[run.key.id] = rows[-1].id
+    for account in sources:
+        rows.append(redactor.row(_given(account, redactor)))
+        if account.entry_id:
+            names[account.entry_id] = rows[-1].id
+    return tuple(rows), names
 
 
 def _given(source: KeySource, redactor: Redactor) -> Key:

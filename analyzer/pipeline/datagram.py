@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from analyzer.core.addresses import Endpoints
 from analyzer.core.cites import Cite
+from analyzer.session.carrier import Ipsec
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +13,8 @@ class Datagram:
 
     `missing` bytes behind `payload` were cut off by the snap length. `cites` are the frames of its fragments, one at
     least. `ip_id` is that of the packet on the wire. `depth` counts the relays and protections it was taken out of;
-    `inside` names the protection that was opened to get at it, "" for none.
+    `inside` names the protection that was opened to get at it, "" for none; `ipsec` is what
+    ESP did around it.
     """
 
     vantage: int
@@ -23,3 +25,4 @@ class Datagram:
     cites: tuple[Cite, ...]
     depth: int = 0
     inside: str = ""
+    ipsec: Ipsec | None = None

@@ -28,7 +28,7 @@ from analyzer.protocols.stun.parser import parse as parse_stun
 from analyzer.protocols.stun.probe import probe as probe_stun
 from analyzer.protocols.stun.turn import TurnTable
 from analyzer.protocols.zrtp.probe import probe as probe_zrtp
-from analyzer.session.carrier import Carrier
+from analyzer.session.carrier import Carrier, Ipsec
 from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.media.zrtp import ZrtpFlows
 from analyzer.session.messaging import Messaging
@@ -87,6 +87,13 @@ class DatagramHandler:
         elif 20 <= first <= 63:
             self._take_dtls(datagram)
 
+    def carried(self, inner: Datagram) -> None:
+        """Takes a UDP payload that came out of a relay or a security association: media too."""
+        if len(inner.payload) >= 8 and RTP_FIRST <= inner.payload[0] <= RTP_LAST:
+            self._relay(inner)
+        else:
+            self.datagram(inner)
+
     def tick(self, now_ns: int) -> None:
         """Lets go of what has been idle."""
         self.dtls.tick(now_ns)
@@ -102,15 +109,15 @@ class DatagramHandler:
     def _take_sip(self, datagram: Datagram) -> None:
         self._touch(datagram).protocol = "sip"
         events = parse_datagram(datagram.payload, datagram.cites, self._limits)
-        carrier = Carrier(datagram.vantage, datagram.endpoints, "udp", "", datagram.ip_id)
+        carrier = Carrier(datagram.vantage, datagram.endpoints, "udp", datagram.ipsec, datagram.ip_id)
         self._sip.take(events, carrier, datagram.cites)
 
-    def sctp(self, vantage: int, endpoints: Endpoints, packet: bytes, cite: Cite) -> None:
-        """Takes one SCTP packet."""
+    def sctp(self, vantage: int, endpoints: Endpoints, packet: bytes, cite: Cite, ipsec: Ipsec | None = None) -> None:
+        """Takes what one SCTP packet carries; `ipsec` is what ESP did around it."""
         for message in user_messages(packet):
             if probe_sip(message) > 0:
                 events = parse_datagram(message, (cite,), self._limits)
-                self._sip.take(events, Carrier(vantage, endpoints, "sctp"), (cite,))
+                self._sip.take(events, Carrier(vantage, endpoints, "sctp", ipsec), (cite,))
 
     def _take_dtls(self, datagram: Datagram) -> None:
         """DTLS. The shape of 1.3 ciphertext alone proves nothing: it counts where a handshake was seen."""
@@ -147,7 +154,7 @@ class DatagramHandler:
         connection = self._touch(datagram)
         if connection.protocol in ("", "stun"):
             connection.protocol = "bfcp"
-        self._bfcp(datagram, Carrier(datagram.vantage, datagram.endpoints, "udp", "", datagram.ip_id))
+        self._bfcp(datagram, Carrier(datagram.vantage, datagram.endpoints, "udp", datagram.ipsec, datagram.ip_id))
 
     def _bfcp(self, datagram: Datagram, carrier: Carrier) -> None:
         message = parse_bfcp(datagram.payload, datagram.cites, self._limits)
@@ -203,8 +210,6 @@ class DatagramHandler:
             datagram.ip_id,
             datagram.cites,
             datagram.depth + 1,
+            ipsec=datagram.ipsec,
         )
-        if len(captured) >= 8 and RTP_FIRST <= captured[0] <= RTP_LAST:
-            self._relay(inner)
-        else:
-            self.datagram(inner)
+        self.carried(inner)

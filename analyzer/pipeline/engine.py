@@ -20,10 +20,11 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.core.text import safe
 from analyzer.net.decode import Decoder
-from analyzer.net.packets import SCTP, TCP, UDP, PacketBatch
+from analyzer.net.packets import ESP, SCTP, TCP, UDP, PacketBatch
 from analyzer.pipeline.closing import Closer
 from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.datagrams import RTP_FIRST, RTP_LAST, DatagramHandler
+from analyzer.pipeline.esp import EspHandler
 from analyzer.pipeline.findings import Gathered, Writer
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.ledger import FAULT, Ledger
@@ -34,6 +35,7 @@ from analyzer.pipeline.streams import StreamHandler
 from analyzer.report.redact import Redactor
 from analyzer.rules.evaluate import RuleSet
 from analyzer.session.connections import ConnectionTable
+from analyzer.session.esp.table import EspPacket
 from analyzer.session.keyring import Keyring
 from analyzer.session.legs import CallState
 from analyzer.session.media.table import StreamTable
@@ -91,6 +93,7 @@ class Engine:
             limits, self.ledger, sip, self.messaging, self.connections, self.streams.zrtp, self._media.relay,
             setup.keyring, self.keys,
         )  # fmt: skip
+        self.esp = EspHandler(limits, self.ledger, setup.keyring, self.signalling.agreements, self.tcp, self.datagrams)
         self._placed = Placement(setup.topology or Topology())
         self._now_ns = 0
         self.decoded = 0
@@ -245,6 +248,12 @@ class Engine:
                     self.datagrams.datagram(Datagram(vantage, endpoints, payload, missing, ip_id, cites))
                 elif protocol == SCTP:
                     self.datagrams.sctp(vantage, endpoints, buffer[at : at + size].tobytes(), cite)
+                elif protocol == ESP:
+                    cites = (*extra.get(row, ()), cite)
+                    payload = buffer[at : at + size].tobytes()
+                    src, dst = endpoints.src, endpoints.dst
+                    ports = (src.port, dst.port)
+                    self.esp.packet(EspPacket(vantage, src.ip, dst.ip, ports, payload, missing, ip_id, cites))
             except Exception as fault:  # noqa: BLE001  # the other side of the containment seam
                 self._contain(fault, (cite,))
 

@@ -29,8 +29,9 @@ from analyzer.protocols.websocket.handshake import starts
 from analyzer.protocols.websocket.message import Upgrade, WebSocketMessage
 from analyzer.protocols.websocket.parser import WebSocketStream
 from analyzer.protocols.websocket.probe import probe as probe_websocket
-from analyzer.session.carrier import Carrier
+from analyzer.session.carrier import Carrier, Ipsec
 from analyzer.session.connections import Connection, ConnectionTable
+from analyzer.session.esp.paths import EspPaths
 from analyzer.session.keyring import Keyring
 from analyzer.session.messaging import Messaging
 from analyzer.session.tls import Plaintext, Side, TlsConnection
@@ -91,6 +92,7 @@ class StreamHandler:
         self._outer = StreamDispatcher((tls_protocol, *plain), limits)
         self._inner = StreamDispatcher(plain, limits)
         self._tls: dict[tuple[int, Endpoints], _Tls] = {}
+        self._paths = EspPaths(limits)
         self.gaps = 0
 
     def segment(
@@ -103,8 +105,11 @@ class StreamHandler:
         payload: bytes,
         missing: int,
         cite: Cite,
+        ipsec: Ipsec | None = None,
     ) -> None:
-        """Takes one TCP segment."""
+        """Takes one TCP segment; `ipsec` is what ESP did around it."""
+        if ipsec is not None or self._paths:
+            self._ledger.extend(self._paths.seen(vantage, endpoints, ipsec, cite))
         if payload or flags & 7:
             self._connections.touch(endpoints, vantage, cite, len(payload) + missing)
         self._events(self._tcp.segment(vantage, endpoints, seq, ack, flags, payload, missing, cite))
@@ -141,17 +146,20 @@ class StreamHandler:
             elif isinstance(event, Anomaly):
                 self._ledger.add(event)
 
+    def _carrier(self, vantage: int, endpoints: Endpoints, transport: str) -> Carrier:
+        return Carrier(vantage, endpoints, transport, self._paths.of(vantage, endpoints))
+
     def _parsed(self, vantage: int, endpoints: Endpoints, parsed: Iterable[Parsed]) -> None:
         for item in parsed:
             connection = self._connections.find(endpoints)
             if connection is not None and not connection.protocol:
                 connection.protocol = item.protocol
             if item.protocol == "sip":
-                self._sip.take(item.events, Carrier(vantage, endpoints, "tcp"))
+                self._sip.take(item.events, self._carrier(vantage, endpoints, "tcp"))
             elif item.protocol == "websocket":
-                self._websocket(Carrier(vantage, endpoints, "ws"), item.events, self._outer, connection)
+                self._websocket(self._carrier(vantage, endpoints, "ws"), item.events, self._outer, connection)
             elif item.protocol in ("msrp", "bfcp"):
-                self._messages(Carrier(vantage, endpoints, "tcp"), item.events)
+                self._messages(self._carrier(vantage, endpoints, "tcp"), item.events)
             elif item.protocol == "tls":
                 for event in item.events:
                     if isinstance(event, Record):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from analyzer.report.evidence import Cite, Sighting
 from analyzer.report.keys import Handling, entry
@@ -63,7 +64,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class EspSa:
-    """One ESP security association seen on the wire or set up by a registration (TS 33.203)."""
+    """One direction of ESP between two addresses, as seen on the wire (RFC 4303, TS 33.203). Packets are distinct."""
 
     id: str = entry("esp-1, ...")
     spi: str = entry("SPI, 0x and eight hexadecimal digits")
@@ -76,6 +77,16 @@ class EspSa:
     authenticated: int | None = entry("packets whose check value verified; null: no key", default=None)
     decrypted: int = entry("packets opened", default=0)
     evidence: Sequence[Cite] = entry("the first packet", default=())
+    mode: Literal["transport", "tunnel"] | None = entry("what it carries; null: not opened", default=None)
+    udp: bool = entry("inside UDP (RFC 3948)", default=False)
+    recognised_by: Literal["key", "agreement", "structure"] | None = entry(
+        "how its algorithms are known: a key that opens it, Security-Server, or the look of its packets (RFC 5879); "
+        "null: unknown",
+        default=None,
+    )
+    auth_failed: int = entry("packets that fail the check value of every key that may be theirs", default=0)
+    replayed: int = entry("packets sent again, with the same bytes", default=0)
+    failure: str | None = entry("why packets stay closed, and what would open them", default=None)
 
 
 @dataclass(frozen=True, slots=True)

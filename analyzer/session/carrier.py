@@ -1,16 +1,30 @@
 """What carried a message: the addresses, the transport, the protection on the wire, the vantage point."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from analyzer.core.addresses import Endpoints
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Unknown
-from analyzer.session.model.states import SipState, YesNo
+from analyzer.session.model.states import Evidence, SipState, YesNo
 
 _CLEAR: dict[str, SipState] = {"udp": "clear_udp", "tcp": "clear_tcp", "sctp": "clear_tcp", "ws": "ws_clear"}
 _PROTECTED: dict[str, SipState] = {"tls": "tls_enc", "dtls": "tls_enc", "wss": "wss", "tls_null": "tls_null"}
 _ENCRYPTED: frozenset[SipState] = frozenset({"esp_enc", "tls_enc", "wss", "tunnel_opaque"})
+_ESP: frozenset[SipState] = frozenset({"esp_enc", "esp_null_auth"})
 _INTEGRITY_ONLY: frozenset[SipState] = frozenset({"esp_null_auth", "tls_null"})
+
+_GROUNDS: dict[str, Evidence] = {
+    "verified": "keyed_verified",
+    "agreed": "negotiated_and_structural",
+    "present": "structural_only",
+    "none": "structural_only",
+}
+GROUNDS: tuple[Evidence, ...] = (
+    "none", "negotiated_only", "structural_only", "negotiated_and_structural", "keyed_verified",
+)  # fmt: skip
+"""Weak to strong."""
 
 STRENGTH: tuple[SipState, ...] = (
     "clear_udp", "clear_tcp", "ws_clear", "esp_null_auth", "tls_null",
@@ -20,17 +34,29 @@ STRENGTH: tuple[SipState, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
+class Ipsec:
+    """What ESP did around a message, as far as it is known.
+
+    `check` says of its check value: verified (with the key), agreed (the registration did, the key is missing),
+    present (there is room for one, and no more is known), none.
+    """
+
+    encrypted: bool
+    check: Literal["verified", "agreed", "present", "none"]
+
+
+@dataclass(frozen=True, slots=True)
 class Carrier:
     """One sighting's way: who sent to whom, over what, seen where.
 
-    `transport` is udp, tcp, sctp, ws, tls, dtls or wss; `ipsec` is "", "null" or "encrypted" for what ESP did around
-    it; `ip_id` is the IPv4 identification of a datagram, -1 where there is none.
+    `transport` is udp, tcp, sctp, ws, tls, dtls or wss; `ipsec` is what ESP did around it, None without ESP; `ip_id` is
+    the IPv4 identification of a datagram, -1 where there is none.
     """
 
     vantage: int
     endpoints: Endpoints
     transport: str
-    ipsec: str = ""
+    ipsec: Ipsec | None = None
     ip_id: int = -1
 
     @property
@@ -38,9 +64,16 @@ class Carrier:
         """Protection of the hop as this carrier shows it."""
         if self.transport in _PROTECTED:
             return _PROTECTED[self.transport]
-        if self.ipsec:
-            return "esp_enc" if self.ipsec == "encrypted" else "esp_null_auth"
+        if self.ipsec is not None and (self.ipsec.encrypted or self.ipsec.check != "none"):
+            return "esp_enc" if self.ipsec.encrypted else "esp_null_auth"
         return _CLEAR.get(self.transport, "clear_tcp")
+
+    @property
+    def evidence(self) -> Evidence:
+        """On what ground `state` is said: what came out of TLS or ESP was opened with keys that its tags prove."""
+        if self.transport in _PROTECTED:
+            return "keyed_verified"
+        return _GROUNDS[self.ipsec.check] if self.ipsec is not None else "structural_only"
 
 
 def weakest(states: set[SipState]) -> SipState:
@@ -55,10 +88,16 @@ def confidentiality(state: SipState | Unknown) -> YesNo | Unknown:
     return "yes" if state in _ENCRYPTED else "no"
 
 
-def integrity(state: SipState | Unknown) -> YesNo | Unknown:
-    """Whether a hop in this state protects messages from change."""
+def integrity(state: SipState | Unknown, carriers: Iterable[Carrier] = ()) -> YesNo | Unknown:
+    """Whether a hop in this state protects messages from change; `carriers` are those of its messages in ESP."""
     if isinstance(state, Unknown) or state == "unknown_post_decrypt":
         return Unknown.of("vantage", "a capture taken before the decrypting element")
+    if state in _ESP:
+        checks = {carrier.ipsec.check for carrier in carriers if carrier.ipsec is not None}
+        if "none" in checks:
+            return "no"
+        if "present" in checks:
+            return Unknown.of("key", "the integrity key of the ESP association, or CK and IK of the registration")
     return "yes" if state in _ENCRYPTED or state in _INTEGRITY_ONLY else "no"
 
 

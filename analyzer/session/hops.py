@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from analyzer.core.addresses import ip_text
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Unknown
-from analyzer.session.carrier import confidentiality, integrity, weakest
+from analyzer.session.carrier import GROUNDS, Carrier, confidentiality, integrity, weakest
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.record import RtcpRecord
 from analyzer.session.model.media import MediaHop
@@ -13,8 +13,6 @@ from analyzer.session.model.signalling import SignallingHop, SipMessage
 from analyzer.session.model.states import Evidence, SipState
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
-
-_OPENED = frozenset({"tls", "wss"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,8 @@ def _hop(leg: LegState, placement: Placement, post_decrypt: frozenset[int]) -> H
     messages = leg.messages
     behind = all(vantage in post_decrypt for message in messages for vantage in message.sightings)
     state = weakest({message_state(message, message.carrier.vantage in post_decrypt) for message in messages})
-    transports = list(dict.fromkeys(message.carrier.transport for message in messages))
+    carriers = [message.carrier for message in messages]
+    transports = list(dict.fromkeys(carrier.transport for carrier in carriers))
     a, b = leg.initiator, leg.responder
     entity = SignallingHop(
         from_addr=named(placement, a),
@@ -91,8 +90,8 @@ def _hop(leg: LegState, placement: Placement, post_decrypt: frozenset[int]) -> H
         transport="+".join(transports),
         state=state,
         confidentiality=confidentiality(state),
-        integrity=integrity(state),
-        evidence=_evidence(transports, behind),
+        integrity=integrity(state, carriers),
+        evidence=_evidence(carriers, behind),
         inter_domain=placement.inter_domain(a, b),
         access=placement.access(a, b),
         post_decrypt=behind,
@@ -102,11 +101,9 @@ def _hop(leg: LegState, placement: Placement, post_decrypt: frozenset[int]) -> H
     return HopFact(entity, (leg.ordinal,), _seen(messages))
 
 
-def _evidence(transports: list[str], behind: bool) -> Evidence:
-    """Messages read out of TLS were opened with its keys; others stand as they were on the wire."""
-    if behind:
-        return "none"
-    return "keyed_verified" if set(transports) <= _OPENED else "structural_only"
+def _evidence(carriers: list[Carrier], behind: bool) -> Evidence:
+    """The weakest ground that any message stands on."""
+    return "none" if behind else min((carrier.evidence for carrier in carriers), key=GROUNDS.index)
 
 
 def message_entity(message: MessageRecord, placement: Placement, post_decrypt: frozenset[int]) -> SipMessage:
@@ -132,7 +129,7 @@ def message_entity(message: MessageRecord, placement: Placement, post_decrypt: f
         transport=message.carrier.transport,
         state=state,
         confidentiality=confidentiality(state),
-        integrity=integrity(state),
+        integrity=integrity(state, (message.carrier,)),
         post_decrypt=behind,
         complete=message.complete,
         trusted=ends.trusted,

@@ -35,6 +35,7 @@ class KeySource:
     opened: int = 0
     problem: str = ""
     media_key: Secret | None = None  # of SRTP: streams name it
+    entry_id: str = ""  # of a single key
 
 
 class Keyring:
@@ -89,6 +90,7 @@ class Keyring:
         else:
             self.srtp.append(entry)
         source = self._of_entry[entry.id] = KeySource(KINDS[type(entry)], name, 1)
+        source.entry_id = entry.id
         source.media_key = entry.material if isinstance(entry, SrtpMaster) else None
         self.sources.append(source)
         self.version += 1

@@ -13,6 +13,7 @@ from analyzer.protocols.sip.message import Message
 from analyzer.session.bodies import bodies_of
 from analyzer.session.carrier import Carrier
 from analyzer.session.correlation import Correlator, NodeOf
+from analyzer.session.esp.agreements import Agreements
 from analyzer.session.inference import Facts, Observations
 from analyzer.session.joining import joined
 from analyzer.session.legs import CallState, CallTable
@@ -62,6 +63,7 @@ class Signalling:
         self.keys = MediaKeys(limits)
         self.counts = SipCounts()
         self.registrations = Registrations()
+        self.agreements = Agreements(limits)
         self.observations = Observations()
         self._ordinal = 0
 
@@ -87,6 +89,8 @@ class Signalling:
         filed.retransmission = occurrence == "retransmission"
         holder.append(filed)
         self._observe(message, carrier)
+        ends = carrier.endpoints
+        anomalies = [*anomalies, *self.agreements.observe(message, ends.src.ip, ends.dst.ip)]
         if sdp is not None and not filed.retransmission:
             self.keys.describe(filed.call_id, sdp, filed.cites)
         call, _, evicted = self.calls.add(filed)

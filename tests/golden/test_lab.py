@@ -64,7 +64,8 @@ class Facts:
             self.dtls.add((f"{found[1]}:{found[2]}", _SUITES[found[3]]))
         elif found := _COUNT.fullmatch(line):
             kind = found[3].removeprefix("gtp:")
-            counter = {"sip": self.sip, "tls:sip": self.tls_sip, "rtp": self.rtp}.get(kind)
+            # ESP without encryption is read without a key
+            counter = {"sip": self.sip, "esp:sip": self.sip, "tls:sip": self.tls_sip, "rtp": self.rtp}.get(kind)
             if counter is not None:
                 counter[found[1]] += int(found[2])
 

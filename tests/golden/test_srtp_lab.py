@@ -70,12 +70,10 @@ def _facts() -> Iterator[Fact]:
 
 
 FACTS = tuple(_facts())
-_ESP = pytest.mark.xfail(strict=True, reason="the SDP with the keys is inside ESP, which is not opened yet")
 
 
 def _case(fact: Fact) -> object:
-    name = f"{fact.capture}-{fact.ssrc}-{fact.src}"
-    return pytest.param(fact, id=name, marks=_ESP if fact.capture.startswith("esp-") else ())
+    return pytest.param(fact, id=f"{fact.capture}-{fact.ssrc}-{fact.src}")
 
 
 @cache
@@ -110,7 +108,7 @@ def test_every_packet_is_authenticated(fact: Fact) -> None:
     assert (key.kind, key.source, key.unused) == ("sdes", f"SDP, frame {fact.frame} of capture-1", False)
 
 
-@pytest.mark.parametrize("name", sorted({fact.capture for fact in FACTS if not fact.capture.startswith("esp-")}))
+@pytest.mark.parametrize("name", sorted({fact.capture for fact in FACTS}))
 def test_hops_are_verified(name: str) -> None:
     """A hop between the ends of authenticated streams says on what grounds it is secure."""
     hops = [hop for hop in report(name).hops if hop.plane == "media" and hop.state == "srtp_sdes"]

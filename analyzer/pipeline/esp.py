@@ -1,0 +1,106 @@
+"""ESP packets: what comes out of them takes the way of every other packet, one association deeper."""
+
+from collections import Counter
+
+from analyzer.core.addresses import Address, Endpoints
+from analyzer.core.anomalies import Anomaly, define
+from analyzer.core.limits import Limits
+from analyzer.core.severity import Severity
+from analyzer.net.inner import IPV4, IPV6, InnerIp, read_ip, read_sctp, read_tcp, read_udp
+from analyzer.net.packets import ESP, SCTP, TCP, UDP
+from analyzer.pipeline.datagram import Datagram
+from analyzer.pipeline.datagrams import DatagramHandler
+from analyzer.pipeline.ledger import Ledger
+from analyzer.pipeline.streams import StreamHandler
+from analyzer.session.esp.agreements import Agreements
+from analyzer.session.esp.candidates import Candidates
+from analyzer.session.esp.table import AssociationTable, Carried, EspPacket
+from analyzer.session.keyring import Keyring
+
+NESTED = define("esp.nesting_limit", Severity.MEDIUM, "ESP inside ESP, deeper than is opened")
+_ENCAPSULATED = 4500  # RFC 3948
+_NO_NEXT_HEADER = 59  # a dummy packet (RFC 4303 2.6)
+
+
+class EspHandler:
+    """Everything on ESP, in UDP too."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        ledger: Ledger,
+        keyring: Keyring,
+        agreements: Agreements,
+        tcp: StreamHandler,
+        datagrams: DatagramHandler,
+    ) -> None:
+        self._limits = limits
+        self._ledger = ledger
+        self._tcp = tcp
+        self._datagrams = datagrams
+        self.candidates = Candidates(keyring, agreements, limits.esp_keys)
+        self.table = AssociationTable(limits, self.candidates)
+        self.unread: Counter[str] = Counter()
+
+    def packet(self, packet: EspPacket) -> None:
+        """Takes one ESP packet."""
+        if packet.depth >= self._limits.decode_depth:
+            self._ledger.add(Anomaly(NESTED, packet.cites[-1:], f"{packet.depth} levels"))
+            return
+        carried = self.table.packet(packet)
+        self._ledger.extend(self.table.take_anomalies())
+        for inner in carried:
+            self._carry(inner)
+
+    def _carry(self, inner: Carried) -> None:
+        packet = inner.packet
+        missing = packet.missing
+        if inner.next_header not in (IPV4, IPV6):
+            self._transport(
+                inner, InnerIp(packet.src, packet.dst, inner.next_header, inner.payload, missing, packet.ip_id)
+            )
+            return
+        read = read_ip(inner.payload, missing)
+        for _ in range(self._limits.decode_depth):
+            if isinstance(read, str) or read.protocol not in (IPV4, IPV6):
+                break
+            read = read_ip(read.payload, read.missing)
+        if isinstance(read, str):
+            self.unread[read] += 1
+        else:
+            self._transport(inner, read)
+
+    def _transport(self, inner: Carried, ip: InnerIp) -> None:
+        packet, protocol = inner.packet, ip.protocol
+        reader = {UDP: read_udp, TCP: read_tcp, SCTP: read_sctp}.get(protocol)
+        if protocol == ESP:
+            self._again(inner, ip, (0, 0), ip.payload, ip.missing)
+            return
+        read = reader(ip.payload, ip.missing) if reader is not None else None
+        if read is None:
+            if protocol != _NO_NEXT_HEADER:
+                self.unread["short" if reader is not None else f"IP protocol {protocol}"] += 1
+            return
+        ends = Endpoints(Address(ip.src, read.sport), Address(ip.dst, read.dport), protocol)
+        if protocol == TCP:
+            self._tcp.segment(
+                packet.vantage, ends, read.seq, read.ack, read.flags, read.payload, read.missing,
+                packet.cites[-1], inner.ipsec,
+            )  # fmt: skip
+        elif protocol == SCTP:
+            self._datagrams.sctp(packet.vantage, ends, read.payload, packet.cites[-1], inner.ipsec)
+        elif _ENCAPSULATED in (read.sport, read.dport) and len(read.payload) >= 8 and any(read.payload[:4]):
+            self._again(inner, ip, (read.sport, read.dport), read.payload, read.missing)
+        else:
+            self._datagrams.carried(
+                Datagram(
+                    packet.vantage, ends, read.payload, read.missing, ip.ip_id, packet.cites,
+                    packet.depth + 1, ipsec=inner.ipsec,
+                )
+            )  # fmt: skip
+
+    def _again(self, inner: Carried, ip: InnerIp, ports: tuple[int, int], payload: bytes, missing: int) -> None:
+        outer = inner.packet
+        self.packet(
+            EspPacket(outer.vantage, ip.src, ip.dst, ports, payload, missing, ip.ip_id, outer.cites, outer.depth + 1)
+        )

@@ -1,0 +1,102 @@
+"""ESP associations as rows of the report, with the reason of each that stays closed."""
+
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from analyzer.core.addresses import ip_text
+from analyzer.pipeline.esp import EspHandler
+from analyzer.pipeline.rows import Places
+from analyzer.report.traffic import EspSa
+from analyzer.session.esp.table import Association
+
+KeyNames: TypeAlias = dict[str, str]  # what the report calls a key, by the id of its entry
+
+
+def esp_rows(handler: EspHandler, places: Places, names: Mapping[str, str]) -> Iterator[EspSa]:
+    """One row an association, in order of first sight."""
+    for number, association in enumerate(handler.table.all(), 1):
+        yield _row(handler, association, f"esp-{number}", places, names)
+
+
+def esp_notes(handler: EspHandler) -> Iterator[str]:
+    """What the coverage says of ESP."""
+    closed = sum(not association.opened for association in handler.table.all())
+    if closed:
+        yield f"{closed} ESP associations stay closed: what is inside them is not in this report."
+    if handler.unread:
+        kinds = ", ".join(f"{count} {why}" for why, count in sorted(handler.unread.items()))
+        yield f"{handler.unread.total()} packets out of ESP carry what is not read further: {kinds}."
+
+
+def _row(handler: EspHandler, association: Association, row_id: str, places: Places, names: Mapping[str, str]) -> EspSa:
+    chosen = association.chosen
+    cipher, auth = _algorithms(handler, association)
+    tunnel = association.tunnel
+    return EspSa(
+        id=row_id,
+        spi=f"0x{association.spi:08x}",
+        src=ip_text(association.src),
+        dst=ip_text(association.dst),
+        cipher=cipher,
+        auth=auth,
+        key=names.get(chosen.entry.id) if chosen is not None else None,
+        packets=association.packets,
+        authenticated=association.authenticated if chosen is not None and chosen.opener.checked else None,
+        decrypted=association.opened,
+        evidence=(places.cite(association.first),),
+        mode=None if tunnel is None else "tunnel" if tunnel else "transport",
+        udp=any(association.ports),
+        recognised_by=(
+            "key" if chosen is not None
+            else "agreement" if association.agreed_null or (cipher is not None and association.layout is None)
+            else "structure" if association.layout is not None else None
+        ),
+        auth_failed=association.auth_failed,
+        replayed=association.replayed,
+        failure=_failure(handler, association),
+    )  # fmt: skip
+
+
+def _algorithms(handler: EspHandler, association: Association) -> tuple[str | None, str | None]:
+    """Cipher and integrity algorithm: of the key, else of the agreement, else what the packets show."""
+    if association.chosen is not None:
+        opener = association.chosen.opener
+        return opener.cipher, opener.cipher if opener.cipher in ("aes-gcm", "aes-gmac") else opener.auth
+    agreed = {(one.ealg, one.alg) for one in handler.candidates.agreed(association.dst, association.spi)}
+    if association.layout is not None:
+        algorithms = {alg for ealg, alg in agreed if ealg == "null"}
+        known = algorithms.pop() if association.agreed_null and len(algorithms) == 1 else None
+        return "aes-gmac" if association.layout == (16, 8) else "null", known
+    if len(agreed) == 1:
+        cipher, auth = agreed.pop()
+        return cipher, cipher if cipher == "aes-gcm" else auth
+    return None, None
+
+
+def _failure(handler: EspHandler, association: Association) -> str | None:
+    """Why packets stay closed, for a person to act on; of an open association, what is still unproven."""
+    reasons = []
+    if association.truncated:
+        reasons.append(f"{association.truncated} packets are cut off by the snap length")
+    keys = len(association.candidates)
+    refused = f"the check value is wrong with {'the key' if keys == 1 else f'each of the {keys} keys'} that may be its"
+    if association.chosen is not None:
+        if association.auth_failed:
+            reasons.append(f"{association.auth_failed} packets fail its check value: changed, or under another key")
+        if not association.chosen.opener.checked:
+            reasons.append("the key leaves the check value unchecked")
+    elif association.layout is not None:
+        reasons.append(f"read without a key; {refused}" if keys else "")
+    elif association.closed > association.truncated or not association.truncated:
+        reasons.append(
+            f"{refused}: a key of another association, or other algorithms" if keys else _wanted(handler, association)
+        )
+    return "; ".join(filter(None, reasons)) or None
+
+
+def _wanted(handler: EspHandler, association: Association) -> str:
+    if handler.candidates.agreed(association.dst, association.spi):
+        return "no CK and IK for the registration that set it up: an ims-aka key would open it"
+    other = handler.candidates.elsewhere(association.src, association.dst, association.spi)
+    spi = f"0x{association.spi:08x} to {ip_text(association.dst)}"
+    return f"no key for SPI {spi}: an esp-sa key would open it" + (f"; {other}" if other else "")
