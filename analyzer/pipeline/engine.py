@@ -43,7 +43,7 @@ from analyzer.session.media.verification import Verifier
 from analyzer.session.messaging import Messaging
 from analyzer.session.placement import Placement
 from analyzer.session.signalling import Signalling
-from analyzer.session.stream_keys import StreamKeys
+from analyzer.session.stream_keys import KnownKeys, StreamKeys
 from analyzer.session.supplied_keys import SuppliedKeys
 from analyzer.session.topology import Topology
 
@@ -61,6 +61,7 @@ class Setup:
     keyring: Keyring = field(default_factory=Keyring)
     reveal_identities: bool = False
     post_decrypt_taps: frozenset[str] = frozenset()  # capture files or vantage points behind a decrypting element
+    known: KnownKeys = field(default_factory=dict)  # see `Engine.wanted`
     contain: bool = True  # faults of ours are counted, not raised; off in tests and fuzzing
 
 
@@ -75,7 +76,7 @@ class Engine:
         self.decoder = Decoder(sources, limits)
         self.connections = ConnectionTable(limits)
         self.signalling = Signalling(limits, setup.topology.correlation_headers if setup.topology else ())
-        self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits)
+        self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits, setup.known)
         self.verifier = Verifier(self.keys, limits)
         self.streams = StreamTable(limits, self.verifier)
         self.redactor = Redactor(setup.reveal_identities)
@@ -267,6 +268,11 @@ class Engine:
         for call in self.signalling.calls.all():
             self._close(call)
         self.closer.orphans(self.streams.finish())
+
+    def wanted(self) -> KnownKeys | None:
+        """Keys that came after the packets of their streams, for the `Setup.known` of another pass over the same
+        captures; None where another pass would find nothing new. May be empty: secrets in a capture came late."""
+        return self.verifier.wanted if self.verifier.wanted or self.setup.keyring.late else None
 
     def take_decided(self) -> list[Gathered]:
         """Findings decided since the last call."""

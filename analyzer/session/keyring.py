@@ -9,6 +9,7 @@ from analyzer.formats.nss_keylog import LogProblem, LogSecret, parse
 from analyzer.session.key_entries import AkaKey, EspKey, SrtpMaster
 
 _TLS_KEY_LOG = 0x544C534B
+_MISSED = 100_000  # lookups in vain that are remembered
 Entry: TypeAlias = EspKey | AkaKey | SrtpMaster
 KINDS = {EspKey: "esp-sa", AkaKey: "ims-aka", SrtpMaster: "srtp-master"}
 
@@ -51,6 +52,8 @@ class Keyring:
         self.aka: list[AkaKey] = []
         self.srtp: list[SrtpMaster] = []
         self.version = 0
+        self.late = False  # a secret was added that had been asked for before
+        self._missed: set[tuple[str, bytes]] = set()
         self._log: dict[tuple[str, bytes], tuple[Secret, KeySource]] = {}
         self._private: list[tuple[PrivateKey, KeySource]] = []
         self._of_connection: dict[bytes, KeySource] = {}  # by client random
@@ -103,6 +106,7 @@ class Keyring:
             else:
                 source.secrets += 1
                 self._log.setdefault((line.label, line.client_random), (line.secret, source))
+                self.late = self.late or (line.label, line.client_random) in self._missed
         self.version += 1
         return problems
 
@@ -133,9 +137,20 @@ class Keyring:
         """See `session.tls.SecretStore`."""
         found = self._log.get((label, client_random))
         if found is None:
+            if len(self._missed) < _MISSED:
+                self._missed.add((label, client_random))
             return None
         self._matched(client_random, found[1])
         return found[0]
+
+    def rewind(self) -> None:
+        """Forgets the account, not the keys: the same captures are read again."""
+        self.late = False
+        self._missed.clear()
+        self._of_connection.clear()
+        for source in self.sources:
+            source.matched = source.opened = 0
+            source.problem = ""
 
     def rsa_premaster(self, encrypted: bytes, certificate: bytes | None, client_random: bytes) -> Secret | None:
         """See `session.tls.SecretStore`: a key log's line for this premaster or connection, else a private key."""

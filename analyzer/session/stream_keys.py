@@ -1,7 +1,7 @@
 """Every key that may open a media stream: from SDP (RFC 4568), from DTLS handshakes (RFC 5764), from the user."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
@@ -9,12 +9,19 @@ from analyzer.session.dtls_keys import DtlsMediaKeys
 from analyzer.session.media_keys import Identity, MediaKey, MediaKeys
 from analyzer.session.supplied_keys import SuppliedKeys
 
+StreamId = tuple[Address, Address, int]  # source, destination, SSRC
+KnownKeys = Mapping[StreamId, tuple[MediaKey, ...]]
+
 
 class StreamKeys:
-    """The three sources as one. `position` as in `MediaKeys`."""
+    """The three sources as one. `position` as in `MediaKeys`.
 
-    def __init__(self, sdp: MediaKeys, supplied: SuppliedKeys, limits: Limits) -> None:
+    `known` are keys that an earlier pass over the same captures found for streams that it found them too late for.
+    """
+
+    def __init__(self, sdp: MediaKeys, supplied: SuppliedKeys, limits: Limits, known: KnownKeys | None = None) -> None:
         self._limits = limits
+        self._known = known or {}
         self.sdp = sdp
         self.dtls = DtlsMediaKeys(limits)
         self.supplied = supplied
@@ -31,7 +38,9 @@ class StreamKeys:
 
     def concerns(self, src: Address, dst: Address, ssrc: int) -> bool:
         """Whether any key may concern a stream."""
-        return self.sdp.concerns(src, dst) or self.dtls.concerns(src, dst) or self.supplied.concerns(ssrc)
+        if self.sdp.concerns(src, dst) or self.dtls.concerns(src, dst) or self.supplied.concerns(ssrc):
+            return True
+        return (src, dst, ssrc) in self._known
 
     def changes(self, src: Address, dst: Address, after: int) -> list[int]:
         """The positions behind `after` at which more becomes known about either address, ascending."""
@@ -52,7 +61,8 @@ class StreamKeys:
         """The keys that may protect a stream, as known at a position, the likeliest first; None where none is in
         question, or where keys in SDP were declined and there are no others."""
         described = self.sdp.keys(src, dst, position)
-        others = [*self.dtls.keys(src, dst, position), *self.supplied.keys(ssrc)]
+        known = self._known.get((src, dst, ssrc), ())
+        others = [*self.dtls.keys(src, dst, position), *self.supplied.keys(ssrc), *known]
         if not others:
             return described
         found = [*(described or ()), *others]

@@ -7,7 +7,7 @@ at that very row: results do not depend on how rows are batched.
 """
 
 from collections import Counter, OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -264,7 +264,14 @@ class StreamTable:
         """Closes and gives the streams towards an address that overlap a span of time. They can be taken again."""
         for key in list(self._to.get(address, ())):
             self._close(key)
-        return self._closed.take(address, first_ns, last_ns)
+        return [self._overtaken(record) for record in self._closed.take(address, first_ns, last_ns)]
+
+    def _overtaken(self, record: StreamRecord) -> StreamRecord:
+        """A record that was closed before any key for it was known, under what is known now."""
+        if self._verifier is None or record.verification is not None:
+            return record
+        late = self._verifier.overtaken(record.endpoints, record.ssrc)
+        return record if late is None else replace(record, verification=late)
 
     def last_activity(self, address: Address) -> int:
         """Time of the latest packet towards an address in streams that are open or were let go lately, 0 if none."""

@@ -23,7 +23,7 @@ from analyzer.session.media.columns import Groups
 from analyzer.session.media.failure import Explained, Failure, explain
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media_keys import KeyOrigin, MediaKey
-from analyzer.session.stream_keys import StreamKeys
+from analyzer.session.stream_keys import StreamId, StreamKeys
 
 I64 = npt.NDArray[np.int64]
 _END = 1 << 62
@@ -162,6 +162,14 @@ class _Stream:
             tentative=not self.opened.count and all(key.tentative for key in keys),
         )
 
+    def late(self, sighted: int) -> bool:
+        """Whether packets came before their key that are not kept, though a key is the stream's own."""
+        views = self.views.values()
+        tried = sum(view.stream.stream.given + view.cut for view in views)
+        unkeyed = any(view.stream.counts.reasons.get(Reason.NO_KEY) for view in views)
+        own = any(not key.tentative for view in views for key in view.keys)
+        return own and (tried < sighted or unkeyed)
+
     def _failure(self, sighted: int) -> Failure | None:
         counts = [view.stream.counts for view in self.views.values()]
         reasons: dict[str, int] = {}
@@ -199,6 +207,7 @@ class Verifier:
         self._noted: dict[int, list[_Noted]] = {}
         self._sources: dict[int, tuple[Endpoints, int]] = {}
         self._explained = 0
+        self.wanted: dict[StreamId, tuple[MediaKey, ...]] = {}  # keys of streams that they came too late for
         self.batch_position = 0
 
     def note(
@@ -227,10 +236,29 @@ class Verifier:
         for view in stream.views.values():
             view.learn(keys, self._limits.srtp_keys, stream.opened)
         found = stream.result(sighted, self._why(stream, keys))
+        if stream.late(sighted):
+            self._want(endpoints, stream.ssrc, keys)
         if found is None or found.failure is not Failure.ROC_NOT_FOUND:
             return found
         failure = Failure.ROC_NOT_FOUND if self._keys.proven(stream.ssrc, keys) else Failure.TAG_FAILED
         return replace(found, failure=failure, detail=f"at {self._limits.srtp_roc_search} roll-over counters")
+
+    def _want(self, endpoints: Endpoints, ssrc: int, keys: Sequence[MediaKey]) -> None:
+        if len(self.wanted) < self._limits.streams:
+            self.wanted[endpoints.src, endpoints.dst, ssrc] = tuple(keys)
+
+    def overtaken(self, endpoints: Endpoints, ssrc: int) -> Verification | None:
+        """What is to be said of a stream that ended before any key for it was known, if one is known by now."""
+        keys = [
+            key
+            for key in self.keys.keys(endpoints.src, endpoints.dst, ssrc, _END) or ()
+            if not key.tentative and key.origin != "srtp-master"
+        ]
+        if not keys:
+            return None
+        self._want(endpoints, ssrc, keys)
+        key = keys[-1]
+        return Verification(key.context.suite.name, None, key.cites, 0, 0, 0, Failure.KEY_LATE, origin=key.origin)
 
     def _why(self, stream: _Stream, keys: Sequence[MediaKey]) -> Explained | None:
         packets = stream.unopened(self._limits.explained_packets)
