@@ -196,8 +196,13 @@ class Closer:
                 evidence = classify(record, {})
                 state = {"rtp": "clear", "srtp": "srtp_unknown_keying"}.get(evidence.observed, "unknown")
                 if record.verification is not None and record.verification.authenticated:
-                    state = _VERIFIED[record.verification.origin]
+                    state = _VERIFIED[self._keyed_by(record, record.verification.origin)]
                 self._write_stream(record, ClaimedStream(record, evidence, state, None))  # type: ignore[arg-type]  # a hop state
+
+    def _keyed_by(self, record: StreamRecord, origin: KeyOrigin) -> KeyOrigin:
+        """Where a key comes from; one that was supplied, from the handshake on the stream's flow, if there was one."""
+        connection = self._connections.find(record.endpoints) if origin == "srtp-master" else None
+        return "dtls-srtp" if connection is not None and connection.inner == "srtp" else origin
 
     def _count_key(self, record: StreamRecord) -> None:
         verified = record.verification

@@ -20,6 +20,7 @@ from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
 from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.media.rtcp_flows import rtcp_state
+from analyzer.session.media_beside import peers_proven, rtcp_of
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.states import E2ae, HopState, KeyExchange, RtcpState, Scope, ScopeDetail, Termination, YesNo
@@ -29,7 +30,6 @@ from analyzer.session.offer_answer import (
     keying,
     negotiations,
     opportunistic,
-    rtcp_address,
     rtp_address,
 )
 from analyzer.session.placement import Placement
@@ -171,29 +171,14 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
         for record, evidence in zip(records, evidences, strict=True)
     ]
     grounds = tuple(dict.fromkeys(ground for evidence in evidences for ground in evidence.grounds))
-    control = _rtcp(candidate, records, sources)
+    control = rtcp_of(candidate.negotiations, records, sources.rtcp)
     entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
+    if facts.keying == "dtls" and protection.state == "srtp_dtls":
+        entity = replace(entity, peer_auth=peers_proven(candidate.negotiations, records, sources.connections))
     negotiated = _negotiated_text(last, facts)
     return HopFact(
         entity, tuple(leg.ordinal for leg in candidate.legs), _seen(records), negotiated, observed, grounds, control
     ), streams
-
-
-def _rtcp(candidate: _Candidate, records: list[StreamRecord], sources: MediaSources) -> tuple[RtcpRecord, ...]:
-    """RTCP between the negotiated addresses, and between those where streams really ran: muxed or one port above."""
-    pairs: dict[frozenset[Address], tuple[Address, Address]] = {}
-    for negotiation in candidate.negotiations:
-        ours = rtcp_address(negotiation.offer)
-        theirs = rtcp_address(negotiation.answer) if negotiation.answer else None
-        if ours is not None and theirs is not None:
-            pairs.setdefault(frozenset((ours, theirs)), (ours, theirs))
-    for record in records:
-        src, dst = record.endpoints.src, record.endpoints.dst
-        above = Address(src.ip, src.port + 1), Address(dst.ip, dst.port + 1)
-        for pair in ((src, dst), above):
-            pairs.setdefault(frozenset(pair), pair)
-    found = {(flow.src, flow.dst): flow for pair in pairs.values() for flow in sources.rtcp(*pair)}
-    return tuple(sorted(found.values(), key=lambda flow: (flow.first.ts_ns, flow.first.frame)))
 
 
 def _stream_state(facts: Facts, record: StreamRecord, evidence: MediaEvidence) -> HopState | Unknown:
