@@ -22,6 +22,7 @@ from analyzer.core.text import safe
 from analyzer.net.decode import Decoder
 from analyzer.net.packets import ESP, SCTP, TCP, UDP, PacketBatch
 from analyzer.pipeline.closing import Closer
+from analyzer.pipeline.conference_rows import judge_conferences
 from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.datagrams import RTP_FIRST, RTP_LAST, DatagramHandler
 from analyzer.pipeline.esp import EspHandler
@@ -41,11 +42,14 @@ from analyzer.session.legs import CallState
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media.verification import Verifier
 from analyzer.session.messaging import Messaging
+from analyzer.session.passports import Passports
 from analyzer.session.placement import Placement
+from analyzer.session.registrations import Binding
 from analyzer.session.signalling import Signalling
 from analyzer.session.stream_keys import KnownKeys, StreamKeys
 from analyzer.session.supplied_keys import SuppliedKeys
 from analyzer.session.topology import Topology
+from analyzer.session.trust import Trust
 
 I64 = npt.NDArray[np.int64]
 PERIOD_NS = 10 * SECOND_NS
@@ -59,6 +63,7 @@ class Setup:
     rules: RuleSet = field(default_factory=RuleSet)
     topology: Topology | None = None
     keyring: Keyring = field(default_factory=Keyring)
+    trust: Trust = field(default_factory=Trust)  # certificates for signed identities
     reveal_identities: bool = False
     post_decrypt_taps: frozenset[str] = frozenset()  # capture files or vantage points behind a decrypting element
     known: KnownKeys = field(default_factory=dict)  # see `Engine.wanted`
@@ -85,8 +90,9 @@ class Engine:
         self.judge = Judge(setup.rules, limits, self.ledger, self.writer)
         self.closer = Closer(
             sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections,
-            self.messaging, self.keys, setup.keyring.opened_media,
+            self.messaging, self.keys, setup.keyring.opened_media, Passports(setup.trust),
         )  # fmt: skip
+        self.signalling.registrations.forgotten = self._registration
         sip = SipEvents(limits, self.signalling, self.ledger, self._close)
         self.tcp = StreamHandler(limits, self.ledger, sip, self.messaging, self.connections, setup.keyring)
         self._media = MediaRows(self.streams)
@@ -158,6 +164,9 @@ class Engine:
             self.closer.close(call, placement, self._post_decrypt())
         except Exception as fault:  # noqa: BLE001  # the one seam where a fault of ours is contained
             self._contain(fault, ())
+
+    def _registration(self, binding: Binding) -> None:
+        self.closer.registration(binding, self._placement())
 
     def _contain(self, fault: Exception, cites: tuple[Cite, ...]) -> None:
         if not self.setup.contain:
@@ -267,6 +276,9 @@ class Engine:
         self.ledger.extend(self.messaging.finish())
         for call in self.signalling.calls.all():
             self._close(call)
+        for binding in self.signalling.registrations.all():
+            self._registration(binding)
+        judge_conferences(self.closer.conferences, self.judge)
         self.closer.orphans(self.streams.finish())
 
     def wanted(self) -> KnownKeys | None:

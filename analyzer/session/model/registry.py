@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from analyzer.core.unknown import Unknown
 from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.media import MediaDescription, MediaHop, SrtpStream
+from analyzer.session.model.people import Conference, Participant, Passage, Passport, Referral
 from analyzer.session.model.signalling import Call, Leg, Registration, SignallingHop, SipMessage
 
 
@@ -40,6 +41,11 @@ ENTITIES: dict[str, type] = {
     "media_description": MediaDescription,
     "srtp_stream": SrtpStream,
     "tls_connection": TlsConnection,
+    "passport": Passport,
+    "passage": Passage,
+    "participant": Participant,
+    "conference": Conference,
+    "referral": Referral,
     "capture": Capture,
 }
 """Kind to class. Kinds whose evidence is not gathered yet are not in it, so that a rule cannot name them in vain."""
@@ -54,6 +60,11 @@ VARIABLES: dict[str, str] = {
     "media_description": "media",
     "srtp_stream": "stream",
     "tls_connection": "connection",
+    "passport": "passport",
+    "passage": "passage",
+    "participant": "participant",
+    "conference": "conference",
+    "referral": "referral",
     "capture": "capture",
 }
 """What conditions call the entity of each kind."""
