@@ -20,7 +20,8 @@ def entity(**changes: object) -> MediaHop:
         zones=("access",), inferred=False, access=True, server=False, proto="RTP/SAVP", secure_negotiated=True,
         clear_negotiated=False, e2ae="none", state="srtp_sdes", confidentiality="yes", integrity="yes", peer_auth=NEED,
         key_exchange="sdes", evidence="negotiated_and_structural", scope="unknown", scope_detail="none",
-        termination="unknown", packets=100, rtcp="missing", unexpected_srtp=False, zrtp=False, mediasec=Mediasec(NEED, NEED, NEED),
+        termination="unknown", packets=100, rtcp="missing",
+        unexpected_srtp=False, zrtp=False, mediasec=Mediasec(NEED, NEED, NEED),
         policy=NEED, offer=(), answer=(), first=(),
     )  # fmt: skip
     return replace(made, **changes)  # type: ignore[arg-type]  # fields of MediaHop
