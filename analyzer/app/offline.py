@@ -62,19 +62,7 @@ class _Inputs:
 
     def open(self, sources: SourceTable) -> tuple[list[CaptureReader], list[str]]:
         """Readers of the captures, and the problems of those that have none."""
-        readers: list[CaptureReader] = []
-        problems: list[str] = []
-        vantages = group(self.paths, self.settings.vantages, self.limits)
-        for path in self.paths:
-            try:
-                stream = self._pipe(path) if is_pipe(path) else None
-                vantage = vantages.get(path, "")
-                reader = open_capture(path, len(readers), sources, self.limits, stream=stream, vantage=vantage)
-            except CaptureProblem as problem:
-                problems.append(str(problem))
-            else:
-                readers.append(reader)
-        return readers, problems
+        return open_all(self.paths, self.settings, sources, self.limits, self._pipe)
 
     def _pipe(self, path: str) -> BinaryIO:
         if path not in self._pipes:
@@ -87,6 +75,28 @@ class _Inputs:
         """Lets go of what was spooled."""
         for spooled in self._pipes.values():
             spooled.close()
+
+
+def open_all(
+    paths: Sequence[str],
+    settings: Settings,
+    sources: SourceTable,
+    limits: Limits,
+    pipe: Callable[[str], BinaryIO] = _spooled,
+) -> tuple[list[CaptureReader], list[str]]:
+    """Opens captures; gives those that can be read, and what is wrong with the others."""
+    readers: list[CaptureReader] = []
+    problems: list[str] = []
+    vantages = group(paths, settings.vantages, limits)
+    for path in paths:
+        try:
+            stream = pipe(path) if is_pipe(path) else None
+            reader = open_capture(path, len(readers), sources, limits, stream=stream, vantage=vantages.get(path, ""))
+        except CaptureProblem as problem:
+            problems.append(str(problem))
+        else:
+            readers.append(reader)
+    return readers, problems
 
 
 def within(batch: FrameBatch, settings: Settings) -> FrameBatch:
@@ -160,19 +170,24 @@ def _read(
     return done
 
 
-def analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall], None] | None = None) -> Run:
+def analyze(
+    settings: Settings,
+    observer: Observer,
+    watch: Callable[[ClosedCall], None] | None = None,
+    setup: Setup | None = None,
+) -> Run:
     """Analyses captures. WrongUse before anything is read if rules, topology or keys are wrong. `watch` sees each
-    call as it closes.
+    call as it closes. A `setup` that is given stands for rules, topology and keys of the settings.
 
     Where keys came after the packets that they open, the captures are read a second time, and `watch` sees the calls
     again.
     """
     limits = limits_of(settings)
-    setup = prepare(settings, observer, limits)
+    setup = setup or prepare(settings, observer, limits)
     paths, missing = expand(settings.captures)
     inputs = _Inputs(paths, settings, limits)
     gc.set_threshold(200_000, 20, 100)  # the engine's tables hold many objects and no cycles
-    done = _read(inputs, setup, observer, watch, secrets=True)
+    done = _read(inputs, setup, observer, watch, secrets=settings.decrypt)
     if isinstance(done, list):
         inputs.close()
         failed = missing + done

@@ -14,7 +14,7 @@ from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.rows import Places, call_row, hop_row, stream_row
 from analyzer.report.redact import Redactor
-from analyzer.report.rows import encode_row
+from analyzer.report.rows import PackedRows, encode_row
 from analyzer.session.conferences import Conferences, HopState
 from analyzer.session.connections import ConnectionTable
 from analyzer.session.descriptions import descriptions
@@ -122,9 +122,9 @@ class Closer:
         self.watch: Callable[[ClosedCall], None] | None = None
         self._calls = 0
         self._hops = 0
-        self.calls: list[bytes] = []
-        self.hops: list[bytes] = []
-        self.stream_rows: list[bytes] = []
+        self.calls = PackedRows()
+        self.hops = PackedRows()
+        self.stream_rows = PackedRows()
         self.used: dict[str, UsedKey] = {}  # by the name the report has for it
 
     def close(self, call: CallState, placement: Placement, post_decrypt: frozenset[int]) -> None:
@@ -160,6 +160,7 @@ class Closer:
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
             self._write_stream(stream.record, stream)
+            stream.record.trail.forget()
         for dialog in call.call_ids or (call.call_id,):
             self._signalling.keys.forget(dialog, _lines(call))
         if self.watch is not None:

@@ -249,6 +249,7 @@ class TlsConnection:
     decrypted: bool = entry("application data was opened", default=False)
     certificates: Sequence[str] = entry("SHA-256 of each certificate seen, hexadecimal", default=())
     carries: str | None = entry("protocol inside: sip, msrp, bfcp, ...; null: unknown", default=None)
+    failure: str | None = entry("why records stay closed, and what would open them", default=None)
 
 
 @dataclass(frozen=True, slots=True)
