@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from analyzer.app.clocks import clocks_of
 from analyzer.app.prepare import prepare
 from analyzer.app.settings import Observer, Settings
 from analyzer.capture.batch import FrameBatch
@@ -24,7 +25,7 @@ from analyzer.pipeline.assemble import assemble
 from analyzer.pipeline.closing import ClosedCall
 from analyzer.pipeline.engine import Engine, Setup
 from analyzer.report.exit_codes import RunFacts
-from analyzer.report.model import Report
+from analyzer.report.model import Clock, Report
 from analyzer.session.keyring import Keyring
 
 
@@ -99,6 +100,19 @@ def open_all(
     return readers, problems
 
 
+def _set_clocks(readers: Sequence[CaptureReader], limits: Limits) -> list[Clock]:
+    """Puts all captures on the clock of the first one, as far as what passed several of them tells."""
+    rows: dict[str, Clock] = {}
+    known = clocks_of({reader.info.path: reader.info.vantage or reader.info.path for reader in readers}, limits)
+    for reader in readers:
+        path = reader.info.path
+        if path in known:
+            reader.shift_ns = known[path].add_ns
+            name = reader.info.vantage or Path(path).name
+            rows[name] = Clock(name, known[path].add_ns, known[path].matched)
+    return list(rows.values())
+
+
 def within(batch: FrameBatch, settings: Settings) -> FrameBatch:
     """The frames of a batch inside --from and --to."""
     keep = np.ones(len(batch), np.bool_)
@@ -136,6 +150,7 @@ class _Pass:
     engine: Engine
     infos: list[CaptureInfo]
     problems: list[str]
+    clocks: list[Clock]
     interrupted: bool = False
 
 
@@ -147,10 +162,11 @@ def _read(
     readers, problems = inputs.open(sources)
     if not readers:
         return problems
+    clocks = _set_clocks(readers, inputs.limits)
     observer.started(sum(Path(path).stat().st_size for path in inputs.paths if Path(path).is_file()))
     engine = Engine(sources, setup)
     engine.closer.watch = watch
-    done = _Pass(engine, [reader.info for reader in readers], problems)
+    done = _Pass(engine, [reader.info for reader in readers], problems, clocks)
     taken = [0] * len(readers)
     try:
         for batch in _batches(readers, observer):
@@ -208,4 +224,5 @@ def analyze(
     notes = [f"not read: {problem}" for problem in problems]
     if done.interrupted:
         notes.append("The run was interrupted: frames behind that moment were not read.")
-    return Run(assemble(done.engine, done.infos, notes), facts, problems, done.engine)
+    report = replace(assemble(done.engine, done.infos, notes), clock=tuple(done.clocks))
+    return Run(report, facts, problems, done.engine)

@@ -11,6 +11,7 @@ from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
 from analyzer.crypto.srtp.engine import SrtpContext
+from analyzer.pipeline.call_media import mixed_media
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.rows import Places, call_row, hop_row, stream_row
 from analyzer.report.redact import Redactor
@@ -20,6 +21,7 @@ from analyzer.session.connections import ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.equality import Comparer
 from analyzer.session.hops import HopFact, message_entity, signalling_hops
+from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState
 from analyzer.session.media.evidence import classify, plausible
 from analyzer.session.media.keyed import keyed
@@ -116,6 +118,7 @@ class Closer:
         self._messaging = messaging
         self._keys = keys
         self._opened = opened
+        self._key_uses = KeyUses(limits)
         self._passports = passports
         self.conferences = Conferences()
         self._written: set[int] = set()
@@ -202,13 +205,15 @@ class Closer:
             judge("leg", self._leg_entity(call, leg.ordinal, placement), partial(dict, base, leg=name))
         for passage in passages(call, placement, self._signalling.registrations):
             judge("passage", passage, partial(dict, base, at=passage.at, message=passage.method))
-        for media in descriptions(call, placement, self._signalling.registrations):
+        for media in descriptions(call, placement, self._signalling.registrations, self._key_uses):
             judge("media_description", media, partial(_way, base, media))
         if call_id is not None:
             first = next(iter(call.legs.values()))
+            carried = [fact for _, fact in hops if isinstance(fact.entity, MediaHop) and fact.entity.packets]
             whole = CallEntity(
-                call.call_ids or (call.call_id,), len(call.legs), first.outcome, first.invites > 0, first.first.cites
-            )
+                call.call_ids or (call.call_id,), len(call.legs), first.outcome, first.invites > 0,
+                len(carried), mixed_media(carried), first.first.cites,
+            )  # fmt: skip
             judge("call", whole, partial(dict, base))
 
     @staticmethod

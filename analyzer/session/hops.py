@@ -47,6 +47,7 @@ class HopFact:
     observed: str = ""
     grounds: tuple[str, ...] = ()
     rtcp: tuple[RtcpRecord, ...] = ()
+    index: int = -1  # of the m-line of a media hop
 
 
 def named(placement: Placement, ip: int, port: int | None = None) -> str:

@@ -127,6 +127,10 @@ def main() -> None:
     print("\nSRTP verified and decrypted, one core:")
     for suite in srtp_speed.PROFILES:
         print(f"{suite.name:24}{srtp_speed.verified_rate(suite):10,.0f}/s")
+    from tests.bench import correlation
+
+    print("\nLegs into calls:")
+    correlation.main()
 
 
 if __name__ == "__main__":
