@@ -21,7 +21,8 @@ def entity(**changes: object) -> MediaHop:
         clear_negotiated=False, e2ae="none", state="srtp_sdes", confidentiality="yes", integrity="yes", peer_auth=NEED,
         key_exchange="sdes", evidence="negotiated_and_structural", scope="unknown", scope_detail="none",
         termination="unknown", end_to_end=NEED, passed_on=NEED, packets=100, rtcp="missing",
-        unexpected_srtp=False, zrtp=False, mediasec=Mediasec(NEED, NEED, NEED), policy=NEED, offer=(), answer=(), first=(),
+        unexpected_srtp=False, zrtp=False, mediasec=Mediasec(NEED, NEED, NEED),
+        policy=NEED, offer=(), answer=(), first=(),
     )  # fmt: skip
     return replace(made, **changes)  # type: ignore[arg-type]  # fields of MediaHop
 
