@@ -166,6 +166,8 @@ def _read(
     observer.started(sum(Path(path).stat().st_size for path in inputs.paths if Path(path).is_file()))
     engine = Engine(sources, setup)
     engine.closer.watch = watch
+    if watch is not None:
+        engine.messaging.trace()
     done = _Pass(engine, [reader.info for reader in readers], problems, clocks)
     taken = [0] * len(readers)
     try:

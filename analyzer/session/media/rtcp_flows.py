@@ -20,6 +20,7 @@ from analyzer.session.model.states import RtcpState
 from analyzer.session.stream_keys import StreamKeys
 
 _END = 1 << 62
+_SENDERS = 16  # whose last report is kept, of one direction
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class _Flow:
     protected: int = 0
     cname: str = ""
     bye: bool = False
+    reports: dict[int, rtcp.SenderReport] = field(default_factory=dict)  # the last of each SSRC
     encrypted: int = 0
     authenticated: int = 0
     failed: int = 0
@@ -139,6 +141,7 @@ class RtcpFlows:
         )
         return RtcpRecord(
             *ends, flow.packets, flow.plain, flow.protected, flow.cname, flow.bye, flow.first,
+            tuple(flow.reports.values()),
             suite=flow.suite,
             encrypted=flow.encrypted,
             authenticated=flow.authenticated,
@@ -150,6 +153,9 @@ class RtcpFlows:
 def _tell(flow: _Flow, parsed: rtcp.Rtcp) -> None:
     flow.cname = flow.cname or parsed.cname
     flow.bye = flow.bye or parsed.bye
+    report = parsed.report
+    if report is not None and (report.ssrc in flow.reports or len(flow.reports) < _SENDERS):
+        flow.reports[report.ssrc] = report
 
 
 def rtcp_state(flows: Sequence[RtcpRecord]) -> RtcpState:

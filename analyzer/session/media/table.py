@@ -19,7 +19,7 @@ from analyzer.net.packets import UDP, PacketBatch
 from analyzer.session.media.closed import ClosedStreams
 from analyzer.session.media.columns import CLOCKS, Groups, Sampled, group_rtp, recognise
 from analyzer.session.media.ranges import Ranges
-from analyzer.session.media.record import StreamRecord, View
+from analyzer.session.media.record import RtcpRecord, StreamRecord, View
 from analyzer.session.media.rtcp_flows import RtcpFlows
 from analyzer.session.media.statistics import SAMPLE, summarise
 from analyzer.session.media.trail import Trail
@@ -237,6 +237,10 @@ class StreamTable:
         position = int(packets.row[row]) + (self._verifier.batch_position if self._verifier is not None else 0)
         whole = not packets.missing[row]
         self.rtcp.feed(endpoints_of(packets, row), data, whole, _cite(packets, row), position)
+
+    def rtcp_between(self, a: Address, b: Address) -> list[RtcpRecord]:
+        """RTCP between two addresses, either direction."""
+        return self.rtcp.between(a, b)
 
     # -- closing -------------------------------------------------------------------------------------------------
 
