@@ -119,5 +119,5 @@ def test_without_secrets_it_is_recognised() -> None:
     connection = engine.connections.find(flow(CLIENT, SERVER))
     assert connection is not None
     assert (connection.tls_version, connection.decrypted) == ("DTLS 1.3", False)
-    assert connection.failure == "no secret for this connection in the keys given"
+    assert connection.failure.startswith("no secret for ")
     assert anomalies(engine) == {}

@@ -182,7 +182,8 @@ def test_without_the_secret_the_connection_says_what_is_missing() -> None:
     talk(wire, case)
     engine = wire.run(keyring=keyring(cases()["1.2-ccm"].key_log))
     connection = found(engine)
-    assert (connection.decrypted, connection.failure) == (False, "no secret for this connection in the keys given")
+    assert not connection.decrypted
+    assert connection.failure.startswith("no secret for ")
     assert {row["authenticated"] for row in streams(engine).values()} == {None}
     assert anomalies(engine) == {}
 
