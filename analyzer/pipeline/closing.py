@@ -16,10 +16,12 @@ from analyzer.pipeline.rows import Places, call_row, hop_row, stream_row
 from analyzer.report.redact import Redactor
 from analyzer.report.rows import encode_row
 from analyzer.session.conferences import Conferences, HopState
-from analyzer.session.connections import ConnectionTable
+from analyzer.session.connection_entities import connection_entity
+from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.equality import Comparer
 from analyzer.session.hops import HopFact, message_entity, signalling_hops
+from analyzer.session.key_hygiene import KeyUses
 from analyzer.session.legs import CallState
 from analyzer.session.media.evidence import classify, plausible
 from analyzer.session.media.record import StreamRecord
@@ -117,6 +119,7 @@ class Closer:
         self._opened = opened
         self._passports = passports
         self.conferences = Conferences()
+        self._key_uses = KeyUses()
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
         self._calls = 0
@@ -199,7 +202,7 @@ class Closer:
             judge("leg", self._leg_entity(call, leg.ordinal, placement), partial(dict, base, leg=name))
         for passage in passages(call, placement, self._signalling.registrations):
             judge("passage", passage, partial(dict, base, at=passage.at, message=passage.method))
-        for media in descriptions(call, placement, self._signalling.registrations):
+        for media in descriptions(call, placement, self._signalling.registrations, self._key_uses):
             judge("media_description", media, partial(_way, base, media))
         if call_id is not None:
             first = next(iter(call.legs.values()))
@@ -229,6 +232,11 @@ class Closer:
         """Judges a registration that is forgotten, or all there is of it at the end."""
         where = {"registration": f"registration-{binding.ordinal}", "ue": placement.node(binding.ue)}
         self._judge.judge("registration", registration_entity(binding, placement), lambda: where)
+
+    def connection(self, connection: Connection, placement: Placement) -> None:
+        """Judges a TLS or DTLS connection, at the end."""
+        entity = connection_entity(connection, placement)
+        self._judge.judge("tls_connection", entity, partial(dict, src=entity.from_addr, dst=entity.to_addr))
 
     def orphans(self, records: Sequence[StreamRecord]) -> None:
         """Streams that no call has claimed: reported if they are plausible RTP."""

@@ -7,8 +7,11 @@ from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Crypto, InlineKey, Media
 from analyzer.protocols.sdp.suites import suite_info
+from analyzer.session.carrier import confidentiality, integrity
+from analyzer.session.key_hygiene import CallKeys, Hygiene, KeyUses, kdr_ok, lifetime_ok, mki_ok, tags_unique
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.model.media import CryptoLine, MediaDescription
+from analyzer.session.offer_answer import Exchange
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.registrations import Registrations
@@ -33,6 +36,9 @@ def crypto_line(line: Crypto) -> CryptoLine:
         unencrypted_srtp=line.unencrypted_srtp,
         unencrypted_srtcp=line.unencrypted_srtcp,
         unauthenticated_srtp=line.unauthenticated_srtp,
+        mki_ok=mki_ok(line),
+        lifetime_ok=lifetime_ok(line.keys),
+        kdr_ok=kdr_ok(line),
     )
 
 
@@ -99,32 +105,37 @@ class _Core:
         return self._missing(), ()
 
 
-def _role(leg: LegState, message: MessageRecord) -> str | Unknown:
+def _role(leg: LegState, message: MessageRecord) -> tuple[str | Unknown, Exchange | None]:
+    """Offer or answer, and the exchange it is one of."""
     for negotiation in leg.offer_answer.values():
         exchanges = [*negotiation.exchanges, negotiation.exchange]
         for exchange in exchanges:
             if exchange is None:
                 continue
             if exchange.offer.cites == message.cites:
-                return "offer"
+                return "offer", exchange
             if exchange.answer is not None and exchange.answer.cites == message.cites:
-                return "answer"
+                return "answer", exchange
     if not message.request and message.status is not None and message.status < 200:
-        return "answer"
-    return Unknown.of("message", "the offer that this description answers")
+        return "answer", None
+    return Unknown.of("message", "the offer that this description answers"), None
 
 
-def descriptions(call: CallState, placement: Placement, registrations: Registrations) -> Iterator[MediaDescription]:
+def descriptions(
+    call: CallState, placement: Placement, registrations: Registrations, uses: KeyUses
+) -> Iterator[MediaDescription]:
     """Every m-line of every message of the call that is no repetition."""
     core = _Core(call, placement)
+    keys = CallKeys(call, uses)
     for leg in call.legs.values():
         access = placement.access(leg.initiator, leg.responder)
         for message in leg.messages:
             if message.sdp is None or message.retransmission:
                 continue
-            role = _role(leg, message)
+            role, exchange = _role(leg, message)
             for media in message.sdp.media:
-                yield _description(media, message, role, access, core, placement, registrations)
+                hygiene = keys.hygiene(leg, message, media, exchange)
+                yield _description(media, message, role, access, core, placement, registrations, hygiene)
 
 
 def _description(
@@ -135,6 +146,7 @@ def _description(
     core: _Core,
     placement: Placement,
     registrations: Registrations,
+    hygiene: Hygiene,
 ) -> MediaDescription:
     src, dst = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
     ends = placement.ends(src, dst)
@@ -166,6 +178,16 @@ def _description(
         key_on_core_leg=key_leaked,
         marker_on_core_leg=marker_leaked,
         mediasec=registrations.mediasec(ue, medium, keyed_by_dtls(media)),
+        confidentiality=confidentiality(message.carrier.state),
+        integrity=integrity(message.carrier.state),
+        tags_unique=tags_unique(media),
+        selects_offer=hygiene.selects_offer,
+        key_returned=hygiene.returned,
+        key_shared=hygiene.shared,
+        key_reused=hygiene.reused,
+        key_moved=hygiene.moved,
+        weak_key=hygiene.weak,
+        other_use=hygiene.other,
         core_leg=tuple(dict.fromkeys(key_cites + marker_cites)),
         first=message.cites,
     )
