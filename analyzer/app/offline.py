@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from analyzer.app.clocks import clocks_of
 from analyzer.app.prepare import prepare
 from analyzer.app.settings import Observer, Settings
 from analyzer.capture.batch import FrameBatch
@@ -21,9 +22,9 @@ from analyzer.capture.vantage import group
 from analyzer.core.limits import Limits
 from analyzer.pipeline.assemble import assemble
 from analyzer.pipeline.closing import ClosedCall
-from analyzer.pipeline.engine import Engine
+from analyzer.pipeline.engine import Engine, Setup
 from analyzer.report.exit_codes import RunFacts
-from analyzer.report.model import Report
+from analyzer.report.model import Clock, Report
 from analyzer.session.keyring import Keyring
 
 
@@ -50,9 +51,10 @@ def _spooled(path: str) -> BinaryIO:
         return spool(pipe)
 
 
-def _open(
+def open_all(
     paths: Sequence[str], settings: Settings, sources: SourceTable, limits: Limits
 ) -> tuple[list[CaptureReader], list[str]]:
+    """Opens captures; gives those that can be read, and what is wrong with the others."""
     readers: list[CaptureReader] = []
     problems: list[str] = []
     vantages = group(paths, settings.vantages, limits)
@@ -65,6 +67,19 @@ def _open(
         else:
             readers.append(reader)
     return readers, problems
+
+
+def _set_clocks(readers: Sequence[CaptureReader], limits: Limits) -> list[Clock]:
+    """Puts all captures on the clock of the first one, as far as what passed several of them tells."""
+    rows: dict[str, Clock] = {}
+    known = clocks_of({reader.info.path: reader.info.vantage or reader.info.path for reader in readers}, limits)
+    for reader in readers:
+        path = reader.info.path
+        if path in known:
+            reader.shift_ns = known[path].add_ns
+            name = reader.info.vantage or Path(path).name
+            rows[name] = Clock(name, known[path].add_ns, known[path].matched)
+    return list(rows.values())
 
 
 def within(batch: FrameBatch, settings: Settings) -> FrameBatch:
@@ -97,14 +112,20 @@ def _take_secrets(readers: Sequence[CaptureReader], taken: list[int], keyring: K
         taken[number] = len(reader.secrets)
 
 
-def analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall], None] | None = None) -> Run:
+def analyze(
+    settings: Settings,
+    observer: Observer,
+    watch: Callable[[ClosedCall], None] | None = None,
+    setup: Setup | None = None,
+) -> Run:
     """Analyses captures. WrongUse before anything is read if rules, topology or keys are wrong. `watch` sees each
-    call as it closes."""
+    call as it closes. A `setup` that is given stands for rules, topology and keys of the settings."""
     limits = limits_of(settings)
-    setup = prepare(settings, observer, limits)
+    setup = setup or prepare(settings, observer, limits)
     paths, missing = expand(settings.captures)
     sources = SourceTable()
-    readers, problems = _open(paths, settings, sources, limits)
+    readers, problems = open_all(paths, settings, sources, limits)
+    clocks = _set_clocks(readers, limits)
     problems = missing + problems
     facts = RunFacts(captures_given=len(readers) + len(problems), captures_unreadable=len(problems))
     if not readers:
@@ -117,7 +138,8 @@ def analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall]
     interrupted = False
     try:
         for batch in _batches(readers, observer):
-            _take_secrets(readers, taken, setup.keyring)
+            if settings.decrypt:
+                _take_secrets(readers, taken, setup.keyring)
             engine.feed(within(batch, settings))
             for reader in readers:
                 engine.ledger.extend(reader.take_anomalies())
@@ -130,5 +152,5 @@ def analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall]
     notes = [f"not read: {problem}" for problem in problems]
     if interrupted:
         notes.append("The run was interrupted: frames behind that moment were not read.")
-    report = assemble(engine, [reader.info for reader in readers], notes)
+    report = replace(assemble(engine, [reader.info for reader in readers], notes), clock=tuple(clocks))
     return Run(report, replace(facts, interrupted=interrupted), problems, engine)

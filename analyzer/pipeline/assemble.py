@@ -119,6 +119,8 @@ def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes:
     said = list(notes)
     if engine.setup.topology is None:
         said.append("No topology file: zones and roles are inferred from the signalling, and marked so.")
+    if not engine.setup.decrypt:
+        said.append("Nothing was decrypted (--no-decrypt): SRTP is told by its shape and the signalling, not its tags.")
     closed = [c for c in engine.connections.all() if c.protocol == "tls" and not c.decrypted]
     if closed:
         said.append(f"{len(closed)} TLS connections stay closed: what is inside them is not in this report.")
@@ -210,6 +212,7 @@ def _tls(connections: Sequence[Connection]) -> list[TlsConnection]:
                     decrypted=connection.decrypted,
                     certificates=connection.certificate_hashes(),
                     carries=connection.inner or None,
+                    failure=connection.failure or None,
                 )
             )
     return rows

@@ -11,17 +11,18 @@ from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
 from analyzer.crypto.srtp.engine import SrtpContext
+from analyzer.pipeline.call_media import mixed_media
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.rows import Places, call_row, hop_row, stream_row
 from analyzer.report.redact import Redactor
-from analyzer.report.rows import encode_row
+from analyzer.report.rows import PackedRows, encode_row
 from analyzer.session.conferences import Conferences, HopState
 from analyzer.session.connection_entities import connection_entity
 from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.equality import Comparer
 from analyzer.session.hops import HopFact, message_entity, signalling_hops
-from analyzer.session.key_hygiene import KeyUses
+from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState
 from analyzer.session.media.evidence import classify, plausible
 from analyzer.session.media.record import StreamRecord
@@ -117,16 +118,16 @@ class Closer:
         self._messaging = messaging
         self._keys = keys
         self._opened = opened
+        self._key_uses = KeyUses(limits)
         self._passports = passports
         self.conferences = Conferences()
-        self._key_uses = KeyUses()
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
         self._calls = 0
         self._hops = 0
-        self.calls: list[bytes] = []
-        self.hops: list[bytes] = []
-        self.stream_rows: list[bytes] = []
+        self.calls = PackedRows()
+        self.hops = PackedRows()
+        self.stream_rows = PackedRows()
         self.used: dict[str, UsedKey] = {}  # by the name the report has for it
 
     def close(self, call: CallState, placement: Placement, post_decrypt: frozenset[int]) -> None:
@@ -161,6 +162,7 @@ class Closer:
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
             self._write_stream(stream.record, stream)
+            stream.record.trail.forget()
         for dialog in call.call_ids or (call.call_id,):
             self._signalling.keys.forget(dialog, _lines(call))
         if self.watch is not None:
@@ -206,9 +208,11 @@ class Closer:
             judge("media_description", media, partial(_way, base, media))
         if call_id is not None:
             first = next(iter(call.legs.values()))
+            carried = [fact for _, fact in hops if isinstance(fact.entity, MediaHop) and fact.entity.packets]
             whole = CallEntity(
-                call.call_ids or (call.call_id,), len(call.legs), first.outcome, first.invites > 0, first.first.cites
-            )
+                call.call_ids or (call.call_id,), len(call.legs), first.outcome, first.invites > 0,
+                len(carried), mixed_media(carried), first.first.cites,
+            )  # fmt: skip
             judge("call", whole, partial(dict, base))
 
     @staticmethod

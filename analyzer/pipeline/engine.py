@@ -8,6 +8,7 @@ invisible in the report.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -65,8 +66,16 @@ class Setup:
     keyring: Keyring = field(default_factory=Keyring)
     trust: Trust = field(default_factory=Trust)  # certificates for signed identities
     reveal_identities: bool = False
+    decrypt: bool = True  # with the keys that the signalling carries
     post_decrypt_taps: frozenset[str] = frozenset()  # capture files or vantage points behind a decrypting element
+    keep_keys: bool = False  # media keys stay known behind the end of their call, for `clear_media`
     contain: bool = True  # faults of ours are counted, not raised; off in tests and fuzzing
+
+
+@lru_cache(maxsize=16_384)
+def _endpoints(src_hi: int, src_lo: int, dst_hi: int, dst_lo: int, sport: int, dport: int, protocol: int) -> Endpoints:
+    """The ends of a row. The rows of a flow share theirs."""
+    return Endpoints(Address(src_hi << 64 | src_lo, sport), Address(dst_hi << 64 | dst_lo, dport), protocol)
 
 
 class Engine:
@@ -79,7 +88,9 @@ class Engine:
         self.ledger = Ledger(limits)
         self.decoder = Decoder(sources, limits)
         self.connections = ConnectionTable(limits)
-        self.signalling = Signalling(limits, setup.topology.correlation_headers if setup.topology else ())
+        headers = setup.topology.correlation_headers if setup.topology else ()
+        self.signalling = Signalling(limits, headers, setup.decrypt)
+        self.signalling.keys.keep = setup.keep_keys
         self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits)
         self.verifier = Verifier(self.keys, limits)
         self.streams = StreamTable(limits, self.verifier)
@@ -220,10 +231,9 @@ class Engine:
             packets.protocol, packets.src_hi, packets.src_lo, packets.dst_hi, packets.dst_lo, packets.sport,
             packets.dport, packets.payload_start, packets.payload_length, packets.missing, packets.vantage,
             packets.source, packets.frame, packets.offset, packets.captured, packets.ts_ns, packets.ip_id,
-            packets.seq, packets.ack, packets.flags,
+            packets.seq, packets.ack, packets.flags, packets.row,
         )  # fmt: skip
-        extra = packets.extra_cites
-        keys, position = self.signalling.keys, packets.row.astype(np.int64) + self.verifier.batch_position
+        extra, keys, before = packets.extra_cites, self.signalling.keys, self.verifier.batch_position
         for (
             row,
             protocol,
@@ -242,17 +252,18 @@ class Engine:
             seq,
             ack,
             flags,
+            frame_row,
         ) in zip(rows.tolist(), *(column[rows].tolist() for column in columns), strict=True):
             self._media.row = row
             cite = Cite(*cited)
-            keys.position = int(position[row])
-            endpoints = Endpoints(Address(shi << 64 | slo, sport), Address(dhi << 64 | dlo, dport), protocol)
+            keys.position = before + frame_row
+            endpoints = _endpoints(shi, slo, dhi, dlo, sport, dport, protocol)
             try:
                 if protocol == TCP:
                     payload = buffer[at : at + size].tobytes() if size else b""
                     self.tcp.segment(vantage, endpoints, seq, ack, flags, payload, missing, cite)
                 elif protocol == UDP:
-                    cites = (*extra.get(row, ()), cite)
+                    cites = (*extra[row], cite) if row in extra else (cite,)
                     payload = buffer[at : at + size].tobytes()
                     self.datagrams.datagram(Datagram(vantage, endpoints, payload, missing, ip_id, cites))
                 elif protocol == SCTP:

@@ -1,32 +1,23 @@
 """What the session layer found, as rows of the report."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from analyzer.capture.batch import Source
 from analyzer.core.cites import Cite
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
+from analyzer.pipeline.call_media import media_rows
 from analyzer.report.evidence import Cite as ReportCite
 from analyzer.report.evidence import Sighting
-from analyzer.report.traffic import Call, CallMedia, Hop, Leg, Link, Stream
+from analyzer.report.traffic import Call, Hop, Leg, Link, Stream
 from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media_hops import ClaimedStream
 from analyzer.session.model.media import MediaHop
-from analyzer.session.model.states import Evidence, HopState
+from analyzer.session.model.states import HopState
 from analyzer.session.placement import Placement
-
-_NO_ASSURANCE = "NO_ASSURANCE_BEYOND_HOP"
-_WEAKEST_FIRST: tuple[str, ...] = (
-    "clear", "osrtp_clear", "clear_tcp", "clear_udp", "unknown", "srtp_unencrypted", "srtp_unauthenticated",
-    "tls_fp_mismatch", "dtls_fp_mismatch", "srtp_unknown_keying", "zrtp", "srtp_mikey", "tls_unverified_cert",
-    "dtls_unverified_cert", "srtp_sdes", "srtp_dtls", "tls_fp_ok", "dtls_fp_ok",
-)  # fmt: skip
-_GROUNDS: tuple[Evidence, ...] = (
-    "none", "negotiated_only", "structural_only", "negotiated_and_structural", "keyed_verified",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +90,6 @@ def hop_row(fact: HopFact, hop_id: str, call_id: str | None, legs: dict[int, str
     return Hop(plane="signalling", medium="sip", transport=entity.transport, **shared)  # type: ignore[arg-type]  # as above
 
 
-def weakest_state(states: Iterable[str]) -> HopState:
-    """The weakest of some media states; unknown if there are none."""
-    found = min(states, key=lambda s: _WEAKEST_FIRST.index(s) if s in _WEAKEST_FIRST else 4, default="unknown")
-    return _state(found)
-
-
 def call_row(
     call: CallState,
     call_id: str,
@@ -115,18 +100,6 @@ def call_row(
     conference: str | None = None,
 ) -> Call:
     """A call with its legs and the path of each medium."""
-    media: dict[str, list[tuple[str, MediaHop]]] = {}
-    for hop_id, fact in hops:
-        if isinstance(fact.entity, MediaHop):
-            media.setdefault(fact.entity.medium, []).append((hop_id, fact.entity))
-    rows = []
-    for medium, path in media.items():
-        states = [str(_tri(entity.state)) for _, entity in path]
-        weakest = weakest_state(states)
-        grounds = min((entity.evidence for _, entity in path), key=_GROUNDS.index)
-        exposed = tuple(hop_id for hop_id, entity in path if entity.confidentiality == "no")
-        ids = tuple(hop_id for hop_id, _ in path)
-        rows.append(CallMedia(medium, ids, weakest, grounds, exposed, (_NO_ASSURANCE,)))
     first = next(iter(call.legs.values()))
     identities = dict.fromkeys(
         uri
@@ -156,7 +129,7 @@ def call_row(
         start_ns=call.first_ns,
         end_ns=call.last_ns,
         outcome=first.outcome,  # type: ignore[arg-type]  # as above
-        media=tuple(rows),
+        media=media_rows(call, hops),
         links=tuple(
             Link(link.kind, link.score, link.call_ids, tuple(places.cite(cite) for cite in link.cites))
             for link in call.links

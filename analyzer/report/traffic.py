@@ -6,7 +6,7 @@ from typing import Literal
 
 from analyzer.report.evidence import Cite, Sighting
 from analyzer.report.keys import Handling, entry
-from analyzer.report.words import LinkKind, Outcome, YesNoUnknown
+from analyzer.report.words import Exposed, LinkKind, Outcome, YesNoUnknown
 from analyzer.session.model.states import Evidence, HopState, KeyExchange, Plane, Scope, ScopeDetail, Termination
 
 
@@ -114,14 +114,24 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Exposure:
+    """What could be read on the wire of one hop."""
+
+    what: Exposed = entry("content, key or identity")
+    hop: str = entry("id of the hop")
+
+
+@dataclass(frozen=True, slots=True)
 class CallMedia:
     """One medium of a call along its whole path."""
 
     medium: str = entry("audio, video, message, bfcp, ...")
     path: Sequence[str] = entry("ids of its hops, in path order")
     protection: HopState = entry("the weakest state on the path", default="unknown")
-    assurance: Evidence = entry("the weakest grounds on the path", default="none")
-    exposed: Sequence[str] = entry("ids of the hops where content was readable on the wire", default=())
+    assurance: str = entry(
+        "what the conference server may conclude, and what it may not", handling=Handling.TEXT, default=""
+    )
+    exposed: Sequence[Exposure] = entry("what was readable on which hop", default=())
     caveats: Sequence[str] = entry("what the evidence cannot show", default=())
 
 
@@ -235,6 +245,7 @@ class TlsConnection:
     decrypted: bool = entry("application data was opened", default=False)
     certificates: Sequence[str] = entry("SHA-256 of each certificate seen, hexadecimal", default=())
     carries: str | None = entry("protocol inside: sip, msrp, bfcp, ...; null: unknown", default=None)
+    failure: str | None = entry("why records stay closed, and what would open them", default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class HopFact:
     negotiated: str = ""
     observed: str = ""
     grounds: tuple[str, ...] = ()
+    index: int = -1  # of the m-line of a media hop
 
 
 def named(placement: Placement, ip: int, port: int | None = None) -> str:

@@ -1,15 +1,12 @@
-"""How SDES keys are used: in one call, over all calls, and whether they look like keys at all (RFC 4568 6.1, 8.2).
+"""How an end uses its SDES keys in one call, and whether they look like keys at all (RFC 4568 5.1, 6.1, 6.3).
 
-The same key on another hop of the same call, for the same m-line and in the same direction, is a description passed
-on; a repetition in a later offer of the same end is the same key kept. Everything else is one key for two uses.
+One key in several calls or m-lines is the matter of `key_uses`.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
-from analyzer.core.cites import Cite
-from analyzer.core.limits import SECOND_NS
 from analyzer.core.numbers import decimal
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate, Unknown
@@ -18,11 +15,9 @@ from analyzer.session.legs import CallState, LegState
 from analyzer.session.offer_answer import Exchange
 from analyzer.session.records import MessageRecord
 
-MAX_KEYS = 100_000
 _MOST_PACKETS = 1 << 48  # RFC 3711 9.2
 _MAX_MKI = 128
 _MAX_KDR = 24
-_ONE_CALL_NS = 64 * SECOND_NS  # how long the legs of one call may take to be set up
 _PRINTABLE = frozenset(range(0x20, 0x7F))
 _BLOCK = 8  # a key made of repetitions of at most this many bytes is no key
 _Use = tuple[int, bool, str]  # m-line, whether the end that called first describes it, Call-ID
@@ -30,15 +25,12 @@ _Use = tuple[int, bool, str]  # m-line, whether the end that called first descri
 
 @dataclass(frozen=True, slots=True)
 class Hygiene:
-    """What one description shows of its keys; `other` are the messages of the other use."""
+    """What one description shows of its keys."""
 
     selects_offer: Tristate = True
     returned: bool = False
-    shared: bool = False
-    reused: Tristate = False
     moved: Tristate = False
     weak: bool = False
-    other: tuple[Cite, ...] = ()
 
 
 CLEAN = Hygiene()
@@ -95,65 +87,30 @@ def kdr_ok(line: Crypto) -> bool:
     return line.kdr is None or 0 <= line.kdr <= _MAX_KDR
 
 
-@dataclass(slots=True)
-class KeyUses:
-    """Keys of all calls. Past `MAX_KEYS` further ones are not remembered, and it says so."""
-
-    known: dict[Secret, tuple[int, int, tuple[Cite, ...]]] = field(default_factory=dict)
-
-    def elsewhere(self, key: Secret, call: int, message: MessageRecord) -> tuple[Tristate, tuple[Cite, ...]]:
-        """Whether another call has this key, and where. Two at one time may be legs of one call that nothing joins."""
-        found = self.known.get(key)
-        if found is None:
-            if len(self.known) >= MAX_KEYS:
-                return Unknown.of("message", "keys of calls beyond those remembered"), ()
-            self.known[key] = (call, message.ts_ns, message.cites)
-            return False, ()
-        if found[0] == call:
-            return False, ()
-        if abs(message.ts_ns - found[1]) <= _ONE_CALL_NS:
-            return Unknown.of("vantage", "the hops between, to tell two calls from two legs of one"), found[2]
-        return True, found[2]
-
-
 class CallKeys:
     """The keys of one call, by what they are used for."""
 
-    def __init__(self, call: CallState, uses: KeyUses) -> None:
-        self._call = call.ordinal
-        self._uses = uses
-        self._by_key: dict[Secret, dict[_Use, tuple[Cite, ...]]] = {}
+    def __init__(self, call: CallState) -> None:
+        self._by_key: dict[Secret, set[_Use]] = {}
         self._last: dict[tuple[int, int, int], tuple[Media, frozenset[Secret]]] = {}  # leg, sender, m-line
         for leg in call.legs.values():
             for message in leg.messages:
                 for media in message.sdp.media if message.sdp and not message.retransmission else ():
                     use = (media.index, _forward(leg, message), leg.call_id)
                     for key in keys_of(media):
-                        self._by_key.setdefault(key, {}).setdefault(use, message.cites)
+                        self._by_key.setdefault(key, set()).add(use)
 
     def hygiene(self, leg: LegState, message: MessageRecord, media: Media, exchange: Exchange | None) -> Hygiene:
         """What a description shows. Descriptions of a call are to be asked for in order."""
         if not media.crypto:
             return CLEAN
         keys = keys_of(media)
-        use = (media.index, _forward(leg, message), leg.call_id)
-        known = {other: cites for key in keys for other, cites in self._by_key.get(key, {}).items()}
-        uses = {other: cites for other, cites in known.items() if _conflicts(other, use)}
-        reused: Tristate = False
-        others = [cites for other, cites in uses.items()]
-        for key in keys:
-            found, cites = self._uses.elsewhere(key, self._call, message)
-            if found is True or (isinstance(found, Unknown) and reused is False):
-                reused = found
-                others.append(cites)
+        back = (media.index, not _forward(leg, message), leg.call_id)
         return Hygiene(
             selects_offer=_selects(message, media, exchange),
-            returned=any(other[0] == media.index for other in uses),
-            shared=any(other[0] != media.index for other in uses),
-            reused=reused,
+            returned=any(back in self._by_key.get(key, ()) for key in keys),
             moved=self._moved(leg, message, media, frozenset(keys)),
             weak=any(looks_weak(key) for key in keys),
-            other=tuple(dict.fromkeys(cite for cites in others for cite in cites))[:8],
         )
 
     def _moved(self, leg: LegState, message: MessageRecord, media: Media, keys: frozenset[Secret]) -> Tristate:
@@ -164,11 +121,6 @@ class CallKeys:
         if before is None or not media.port or not before[0].port or len(keys) != 1 or len(before[1]) != 1:
             return False
         return (media.ip, media.port) != (before[0].ip, before[0].port) and bool(keys & before[1])
-
-
-def _conflicts(one: _Use, other: _Use) -> bool:
-    """Another m-line; or the other direction of one dialog, since legs of a call may be set up from either side."""
-    return one[0] != other[0] or (one[1] != other[1] and one[2] == other[2])
 
 
 def _forward(leg: LegState, message: MessageRecord) -> bool:

@@ -19,7 +19,7 @@ from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
 from analyzer.session.media.record import StreamRecord
-from analyzer.session.media_path import FindConnections, from_elements, judged, path_hop
+from analyzer.session.media_path import FindConnections, consecutive, from_elements, judged, path_hop
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.states import E2ae, HopState, KeyExchange, YesNo
@@ -100,11 +100,10 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
             fact, packets = _connection_hop(candidate, sources)
         facts.append(fact)
         if isinstance(fact.entity, MediaHop):
-            last = candidate.negotiations[-1]
-            path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets))
-    entities = judged(path, sources.compare)
-    hops = tuple(replace(fact, entity=entity) for fact, entity in zip(facts, entities, strict=True))
-    return MediaHops(hops, tuple(claimed.values()))
+            path.append(path_hop(fact.entity, candidate.negotiations[-1], candidate.legs, sources.placement, packets))
+    entities = judged(path, sources.compare, consecutive(call, sources.placement))
+    hops = [replace(fact, entity=e, index=hop.index) for fact, e, hop in zip(facts, entities, path, strict=True)]
+    return MediaHops(tuple(hops), tuple(claimed.values()))
 
 
 def _candidates(call: CallState) -> list[_Candidate]:
@@ -357,6 +356,8 @@ def _entity(
         scope="unknown",  # the whole path decides
         scope_detail="none",
         termination="unknown",
+        end_to_end=unseen,
+        passed_on=unseen,
         packets=counted,
         unexpected_srtp=_unexpected(facts),
         zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),

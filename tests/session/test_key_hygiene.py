@@ -1,4 +1,4 @@
-"""SDES keys by their use: two directions, two m-lines, two calls, a new address; lines as RFC 4568 writes them."""
+"""SDES keys by their use: two directions, a new address, no random value; lines as RFC 4568 writes them."""
 
 import base64
 
@@ -50,9 +50,7 @@ def _judged(rule: str, offer: bytes, answer: bytes) -> dict[str, int]:
 OFFER, ANSWER = _sdp("192.0.2.1", (4000, _line(ONE))), _sdp("192.0.2.2", (5000, _line(TWO)))
 
 
-@pytest.mark.parametrize(
-    "rule", ["SDES-03", "SDES-04", "SDES-06", "SDES-07.line", "SDES-07.call", "SDES-13", "SDES-16"]
-)
+@pytest.mark.parametrize("rule", ["SDES-03", "SDES-04", "SDES-06", "SDES-07", "SDES-13", "SDES-16"])
 def test_a_good_call(rule: str) -> None:
     assert set(_judged(rule, OFFER, ANSWER)) == {"pass"}
 
@@ -61,40 +59,13 @@ def test_the_offerers_key_returned() -> None:
     assert _judged("SDES-06", OFFER, _sdp("192.0.2.2", (5000, _line(ONE)))) == {"fail": 2}
 
 
-def test_one_key_on_two_m_lines() -> None:
-    both = _sdp("192.0.2.1", (4000, _line(ONE)), (4002, _line(ONE)))
-    assert _judged("SDES-07.line", both, ANSWER) == {"pass": 1, "fail": 2}
-
-
-def test_one_key_in_two_calls() -> None:
-    wire = Wire()
-    _call(wire, "first", OFFER, ANSWER)
-    wire.now_ns += 400 * 10**9
-    _call(wire, "second", OFFER, _sdp("192.0.2.2", (5000, _line(THREE))))
-    engine = wire.run(rules=rules())
-    assert _said(engine, "SDES-07.call") == {"pass": 3, "fail": 1}
-    found = next(f for f in engine.judge.findings if f.rule.id == "SDES-07.call")
-    assert [cite.frame for cite in found.evidence] == [3, 1]
-
-
-def test_two_at_one_time_may_be_legs_of_one_call() -> None:
-    """Different Call-IDs on two hops that nothing joins: a critical finding would be a guess."""
-    wire = Wire()
-    first = dialog("near", 1, "INVITE", via=["192.0.2.1"])
-    wire.udp(A, PROXY, request("INVITE", "sip:bob@ims.example", first, OFFER))
-    second = dialog("far", 1, "INVITE", via=["198.51.100.1"], caller="<sip:x@y.example>;tag=q")
-    other = OFFER.replace(b"o=- 1 1 IN IP4 192.0.2.1", b"o=x 9 9 IN IP4 198.51.100.1")
-    wire.udp(at("198.51.100.1", 5060), at("198.51.100.2", 5060), request("INVITE", "sip:z@y.example", second, other))
-    assert "fail" not in _said(wire.run(rules=rules()), "SDES-07.call")
-
-
 def test_a_description_passed_on_is_one_use() -> None:
     wire = Wire()
     wire.udp(A, PROXY, request("INVITE", "sip:bob@ims.example", dialog("c", 1, "INVITE", via=["192.0.2.1"]), OFFER))
     via = ["192.0.2.9", "192.0.2.1"]
     wire.udp(PROXY, B, request("INVITE", "sip:bob@ims.example", dialog("c", 1, "INVITE", via=via), OFFER))
     engine = wire.run(rules=rules())
-    for rule in ("SDES-06", "SDES-07.line", "SDES-07.call"):
+    for rule in ("SDES-06", "SDES-07"):
         assert set(_said(engine, rule)) == {"pass"}, rule
 
 

@@ -6,6 +6,8 @@ from analyzer.core.unknown import Tristate, Unknown
 from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.signalling import Mediasec
 from analyzer.session.model.states import (
+    AnswerKind,
+    CryptoBeyond,
     E2ae,
     Evidence,
     HopState,
@@ -63,18 +65,23 @@ class MediaDescription:
         "for an e2ae m-line: one of its inline keys also appears beyond the access edge"
     )
     marker_on_core_leg: Tristate = rule_field("for an e2ae m-line: a=3ge2ae also appears beyond the access edge")
+    crypto_beyond: CryptoBeyond | Unknown = rule_field(
+        "of the inline keys: beyond the access edge the m-line has the same, others or none"
+    )
+    answer: AnswerKind | Unknown = rule_field("of an offer: how its answer on this leg takes the m-line")
     mediasec: Mediasec = rule_field("what the registration announced for this medium")
     confidentiality: YesNo | Unknown = rule_field("its message was encrypted on the wire")
     integrity: YesNo | Unknown = rule_field("its message was integrity-protected on the wire")
     tags_unique: bool = rule_field("no tag of a=crypto stands twice")
     selects_offer: Tristate = rule_field("an answer has one a=crypto line, with tag and suite of one that was offered")
     key_returned: bool = rule_field("the other end's key for this m-line is the same")
-    key_shared: bool = rule_field("another m-line of the call has one of its keys")
-    key_reused: Tristate = rule_field("another call has one of its keys")
     key_moved: Tristate = rule_field("the same end keeps its key although it moves to another address or port")
     weak_key: bool = rule_field("a key is constant, repeated, counting or printable")
-    other_use: Cites = rule_field("the messages with the other use of its key")
     core_leg: Cites = rule_field("the correlated descriptions beyond the access edge")
+    protected: bool = rule_field("it describes protected transport: a secure RTP profile, TLS or DTLS")
+    protected_before: Tristate = rule_field("an earlier exchange of the dialog agreed on protection for this m-line")
+    key_reused: Tristate = rule_field("one of its inline keys also serves another m-line, direction or call")
+    key_elsewhere: Cites = rule_field("the other description with that key")
     first: Cites = rule_field("the frames that carry the message")
 
 
@@ -106,6 +113,8 @@ class MediaHop:
     scope: Scope = rule_field("how far the protection reaches")
     scope_detail: ScopeDetail = rule_field("the row of the decision table")
     termination: Termination = rule_field("how the end of the protection is known")
+    end_to_end: Tristate = rule_field("the protection is one from the UE to the other UE or to the conference server")
+    passed_on: Tristate = rule_field("the protection goes on unchanged beyond the end of this hop")
     packets: int = rule_field("distinct packets seen")
     unexpected_srtp: Tristate = rule_field("packets have the shape of SRTP although plain RTP was agreed")
     zrtp: bool = rule_field("ZRTP was seen")

@@ -30,4 +30,6 @@ ScopeDetail = Literal[
 ]  # fmt: skip
 Termination = Literal["proven_by_payload", "proven_by_keys", "indicated", "assumed", "unknown"]
 KeyExchange = Literal["none", "sdes", "dtls", "mikey", "zrtp", "tls", "ipsec", "unknown"]
+CryptoBeyond = Literal["same", "other", "none"]
+AnswerKind = Literal["secure", "clear", "refused"]
 E2ae = Literal["none", "requested", "applied", "other"]
