@@ -133,6 +133,8 @@ def analyze(
     observer.started(sum(Path(path).stat().st_size for path in paths if Path(path).is_file()))
     engine = Engine(sources, setup)
     engine.closer.watch = watch
+    if watch is not None:
+        engine.messaging.trace()
     taken = [0] * len(readers)
     gc.set_threshold(200_000, 20, 100)  # the engine's tables hold many objects and no cycles
     interrupted = False

@@ -43,6 +43,13 @@ class Limits:
     msrp_messages: int = 1_024  # whose chunks are not all here, in one direction
     msrp_directions: int = 4_096  # of connections, with such messages
     msrp_held_total: int = 64 * 1024**2  # of their chunks
+    msrp_transactions: int = 256  # of one session, unanswered
+    messaging_sessions: int = 20_000  # of MSRP, and of BFCP, followed at once
+    traced_messages: int = 500  # of a session, kept for a ladder
+    bfcp_transactions: int = 256  # of one session, unanswered
+    bfcp_conferences: int = 4_096  # whose floors are followed
+    bfcp_requests: int = 1_024  # floor requests, and floors, of a conference
+    bfcp_steps: int = 64  # of one floor request; chair actions of a conference; errors of a session
     bfcp_attributes: int = 1_024  # of one message, nested ones counted
     bfcp_fragmented: int = 256  # messages whose fragments are not all here
     tls_waiting: int = 256  # connections that ended before the secret their records wait for came, in a live run

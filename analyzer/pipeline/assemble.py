@@ -9,8 +9,8 @@ from analyzer.pipeline.conference_rows import conference_rows
 from analyzer.pipeline.engine import Engine
 from analyzer.pipeline.esp_rows import KeyNames, esp_notes, esp_rows
 from analyzer.pipeline.findings import FindingRows
+from analyzer.pipeline.places import Places, capture_id
 from analyzer.pipeline.registration_rows import registration_row
-from analyzer.pipeline.rows import Places, capture_id
 from analyzer.report.model import (
     AnomalyRow,
     CaptureRow,
@@ -27,6 +27,7 @@ from analyzer.report.rows import Rows
 from analyzer.report.traffic import (
     BfcpCounts,
     Call,
+    DataChannel,
     Hop,
     Key,
     MsrpCounts,
@@ -213,6 +214,10 @@ def _tls(connections: Sequence[Connection]) -> list[TlsConnection]:
                     certificates=connection.certificate_hashes(),
                     carries=connection.inner or None,
                     failure=connection.failure or None,
+                    channels=tuple(
+                        DataChannel(stream, label, protocol)
+                        for stream, (label, protocol) in connection.channels.items()
+                    ),
                 )
             )
     return rows

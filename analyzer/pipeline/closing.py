@@ -13,9 +13,12 @@ from analyzer.core.unknown import Unknown
 from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.pipeline.call_media import mixed_media
 from analyzer.pipeline.judge import Judge
-from analyzer.pipeline.rows import Places, call_row, hop_row, stream_row
+from analyzer.pipeline.places import Places
+from analyzer.pipeline.rows import call_row, hop_row, stream_row
 from analyzer.report.redact import Redactor
 from analyzer.report.rows import PackedRows, encode_row
+from analyzer.session.binding import BoundMsrp, Tables
+from analyzer.session.call_floors import call_floors
 from analyzer.session.conferences import Conferences, HopState
 from analyzer.session.connection_entities import connection_entity
 from analyzer.session.connections import Connection, ConnectionTable
@@ -30,6 +33,7 @@ from analyzer.session.media.table import StreamTable
 from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
 from analyzer.session.media_keys import KeyOrigin
 from analyzer.session.messaging import Messaging
+from analyzer.session.messaging_entities import bfcp_entity, msrp_entity
 from analyzer.session.model.media import MediaDescription, MediaHop
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
@@ -114,10 +118,10 @@ class Closer:
         self._redactor = redactor
         self._signalling = signalling
         self._streams = streams
-        self._connections = connections
-        self._messaging = messaging
         self._keys = keys
         self._opened = opened
+        self._messaging = messaging
+        self._tables = Tables(connections.listening, connections.find, messaging, signalling.claims)
         self._key_uses = KeyUses(limits)
         self._passports = passports
         self.conferences = Conferences()
@@ -140,7 +144,7 @@ class Closer:
             call_id = f"call-{self._calls}"
             sources = MediaSources(
                 self._streams.take,
-                self._connections.listening,
+                self._tables,
                 self._signalling.registrations,
                 placement,
                 self._streams.zrtp.between,
@@ -149,6 +153,7 @@ class Closer:
             media = media_hops(call, sources)
             facts += media.hops
             streams = media.streams
+            self._judge.note(media.anomalies)
         legs = {leg.ordinal: f"{call_id or 'dialog'}/leg-{leg.ordinal}" for leg in call.legs.values()}
         named = [(self._hop_id(), fact) for fact in facts]
         self._entities(call, call_id, legs, named, placement, post_decrypt)
@@ -158,7 +163,8 @@ class Closer:
         for hop_id, fact in named:
             self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places)))
         if call_id is not None:
-            row = call_row(call, call_id, legs, named, placement, self._places, conference)
+            floors = call_floors(named, self._messaging.floors)
+            row = call_row(call, call_id, legs, named, placement, self._places, conference, floors)
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
             self._write_stream(stream.record, stream)
@@ -191,6 +197,12 @@ class Closer:
             entity = fact.entity
             kind = "media_hop" if isinstance(entity, MediaHop) else "signalling_hop"
             judge(kind, entity, partial(_way, base | {"hop": hop_id}, entity))
+            for bound in fact.sessions if isinstance(entity, MediaHop) else ():
+                where = partial(_way, base | {"hop": hop_id}, entity)
+                if isinstance(bound, BoundMsrp):
+                    judge("msrp_session", msrp_entity(bound, fact, entity, call), where)  # type: ignore[arg-type]  # as above
+                else:
+                    judge("bfcp_session", bfcp_entity(bound, entity, self._messaging.floors), where)  # type: ignore[arg-type]  # as above
         callers = caller_identities(message for leg in call.legs.values() for message in leg.messages)
         for leg in call.legs.values():
             name = legs[leg.ordinal]

@@ -20,6 +20,7 @@ from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.core.text import safe
+from analyzer.formats.msrp_uri import session_id
 from analyzer.net.decode import Decoder
 from analyzer.net.packets import ESP, SCTP, TCP, UDP, PacketBatch
 from analyzer.pipeline.closing import Closer
@@ -31,7 +32,7 @@ from analyzer.pipeline.findings import Gathered, Writer
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.ledger import FAULT, Ledger
 from analyzer.pipeline.media_rows import MediaRows
-from analyzer.pipeline.rows import Places
+from analyzer.pipeline.places import Places
 from analyzer.pipeline.sip_events import SipEvents
 from analyzer.pipeline.streams import StreamHandler
 from analyzer.report.redact import Redactor
@@ -108,7 +109,7 @@ class Engine:
         self._media = MediaRows(self.streams)
         self.datagrams = DatagramHandler(
             limits, self.ledger, sip, self.messaging, self.connections, self.streams.zrtp, self._media.relay,
-            setup.keyring, self.keys,
+            setup.keyring, self.keys, self.signalling.claims,
         )  # fmt: skip
         self.esp = EspHandler(limits, self.ledger, setup.keyring, self.signalling.agreements, self.tcp, self.datagrams)
         self._placed = Placement(setup.topology or Topology())
@@ -144,6 +145,8 @@ class Engine:
         for leg in call.legs.values():
             for message in leg.messages:
                 for media in message.sdp.media if message.sdp else ():
+                    if media.path:
+                        latest = max(latest, self.messaging.msrp_sessions.last_activity(session_id(media.path[-1])))
                     if media.ip is not None and media.port:
                         latest = max(latest, self.streams.last_activity(Address(media.ip, media.port)))
         return latest

@@ -14,7 +14,7 @@ from typing import overload
 from analyzer.core.cites import Cite
 from analyzer.core.severity import Severity, Verdict
 from analyzer.core.unknown import Need
-from analyzer.pipeline.rows import Places
+from analyzer.pipeline.places import Places
 from analyzer.report.evidence import Need as ReportNeed
 from analyzer.report.model import Finding, Note
 from analyzer.report.redact import Redactor

@@ -1,16 +1,15 @@
 """What the session layer found, as rows of the report."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from analyzer.capture.batch import Source
-from analyzer.core.cites import Cite
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
 from analyzer.pipeline.call_media import media_rows
-from analyzer.report.evidence import Cite as ReportCite
+from analyzer.pipeline.messaging_rows import bfcp_rows, floor_rows, msrp_rows
+from analyzer.pipeline.places import Places
 from analyzer.report.evidence import Sighting
 from analyzer.report.traffic import Call, Hop, Leg, Link, Stream
+from analyzer.session.call_floors import CallFloor
 from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState
 from analyzer.session.media.record import StreamRecord
@@ -18,28 +17,6 @@ from analyzer.session.media_hops import ClaimedStream
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.states import HopState
 from analyzer.session.placement import Placement
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where things are: captures and interfaces by source index."""
-
-    sources: Sequence[Source]
-
-    def cite(self, cite: Cite) -> ReportCite:
-        """A cite as the report writes it."""
-        source = self.sources[cite.source]
-        return ReportCite(capture_id(source.capture), source.interface, cite.frame, cite.offset, cite.length)
-
-    def sighting(self, first: Cite, last: Cite, packets: int) -> Sighting:
-        """One vantage point of a hop or stream."""
-        source = self.sources[first.source]
-        return Sighting(capture_id(source.capture), source.interface, None, first.frame, last.frame, packets)
-
-
-def capture_id(index: int) -> str:
-    """capture-1, ..."""
-    return f"capture-{index + 1}"
 
 
 def _known(value: str | Unknown) -> str | None:
@@ -98,8 +75,9 @@ def call_row(
     placement: Placement,
     places: Places,
     conference: str | None = None,
+    floors: Sequence[CallFloor] = (),
 ) -> Call:
-    """A call with its legs and the path of each medium."""
+    """A call with its legs, the path of each medium, its sessions and floors."""
     first = next(iter(call.legs.values()))
     identities = dict.fromkeys(
         uri
@@ -134,6 +112,9 @@ def call_row(
             Link(link.kind, link.score, link.call_ids, tuple(places.cite(cite) for cite in link.cites))
             for link in call.links
         ),
+        msrp=msrp_rows(hops, places),
+        bfcp=bfcp_rows(hops, places),
+        floors=floor_rows(floors, places),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from analyzer.report.evidence import Cite, Sighting
 from analyzer.report.keys import Handling, entry
+from analyzer.report.messaging import BfcpSession, Floor, MsrpSession
 from analyzer.report.words import Exposed, LinkKind, Outcome, YesNoUnknown
 from analyzer.session.model.states import Evidence, HopState, KeyExchange, Plane, Scope, ScopeDetail, Termination
 
@@ -149,6 +150,9 @@ class Call:
     outcome: Outcome = entry("how the call ended", default="unknown")
     media: Sequence[CallMedia] = entry("one per medium", default=())
     links: Sequence[Link] = entry("what joins legs of different Call-IDs; empty: they have one", default=())
+    msrp: Sequence[MsrpSession] = entry("MSRP sessions, by hop", default=())
+    bfcp: Sequence[BfcpSession] = entry("BFCP sessions, by hop", default=())
+    floors: Sequence[Floor] = entry("floors that its BFCP shows", default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +235,15 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class DataChannel:
+    """A WebRTC data channel, as it was opened (RFC 8832)."""
+
+    stream: int = entry("SCTP stream")
+    label: str = entry("label", handling=Handling.TEXT, default="")
+    protocol: str = entry("subprotocol: msrp, bfcp, ...", handling=Handling.TEXT, default="")
+
+
+@dataclass(frozen=True, slots=True)
 class TlsConnection:
     """One TLS or DTLS connection."""
 
@@ -246,6 +259,7 @@ class TlsConnection:
     certificates: Sequence[str] = entry("SHA-256 of each certificate seen, hexadecimal", default=())
     carries: str | None = entry("protocol inside: sip, msrp, bfcp, ...; null: unknown", default=None)
     failure: str | None = entry("why records stay closed, and what would open them", default=None)
+    channels: Sequence[DataChannel] = entry("WebRTC data channels inside, where opened", default=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from analyzer.formats.uri import host_port
 from analyzer.protocols.sip.message import Message
 from analyzer.session.bodies import bodies_of
 from analyzer.session.carrier import Carrier
+from analyzer.session.claims import Claims
 from analyzer.session.correlation import Correlator, NodeOf
 from analyzer.session.esp.agreements import Agreements
 from analyzer.session.inference import Facts, Observations
@@ -62,6 +63,7 @@ class Signalling:
         self.calls = CallTable(limits)
         self._correlator = Correlator(limits, correlation_headers)
         self.keys = MediaKeys(limits)
+        self.claims = Claims(limits)
         self.counts = SipCounts()
         self.registrations = Registrations()
         self.agreements = Agreements(limits)
@@ -94,6 +96,7 @@ class Signalling:
         anomalies = [*anomalies, *self.agreements.observe(message, ends.src.ip, ends.dst.ip)]
         if sdp is not None and self._takes_keys and not filed.retransmission:
             self.keys.describe(filed.call_id, sdp, filed.cites)
+            self.claims.describe(filed.call_id, sdp)
         call, _, evicted = self.calls.add(filed)
         if filed.bodies.roster is not None and not filed.retransmission:
             anomalies += call.notify(filed)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
+from analyzer.protocols.rtp.rtcp import SenderReport
 from analyzer.session.media.statistics import PayloadStatistics
 from analyzer.session.media.trail import Trail
 from analyzer.session.media.verification import Verification
@@ -79,3 +80,4 @@ class RtcpRecord:
     cname: str
     bye: bool
     first: Cite
+    reports: tuple[SenderReport, ...] = ()  # the last of each SSRC

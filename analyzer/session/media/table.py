@@ -30,6 +30,7 @@ I64 = npt.NDArray[np.int64]
 DROPOUT = 3_000  # RFC 3550 A.1 MAX_DROPOUT: a wider gap is a restart
 _DECAY = 15 / 16
 _MAX_SIZES = 64
+_SENDERS = 16  # SSRCs of a flow whose last sender report is kept
 _MIRROR_NS = 1_000_000
 
 
@@ -74,6 +75,7 @@ class _Rtcp:
     protected: int = 0
     cname: str = ""
     bye: bool = False
+    reports: dict[int, rtcp.SenderReport] = field(default_factory=dict)  # by SSRC
 
 
 Key = tuple[Endpoints, int]
@@ -258,11 +260,14 @@ class StreamTable:
         flow.protected += parsed.protected
         flow.cname = flow.cname or (parsed.cname if parsed.well_formed else "")
         flow.bye = flow.bye or (parsed.bye and parsed.well_formed)
+        report = parsed.report if parsed.well_formed else None
+        if report is not None and (report.ssrc in flow.reports or len(flow.reports) < _SENDERS):
+            flow.reports[report.ssrc] = report
 
     def rtcp_between(self, a: Address, b: Address) -> list[RtcpRecord]:
         """RTCP between two addresses, either direction."""
         return [
-            RtcpRecord(src, dst, f.packets, f.plain, f.protected, f.cname, f.bye, f.first)
+            RtcpRecord(src, dst, f.packets, f.plain, f.protected, f.cname, f.bye, f.first, tuple(f.reports.values()))
             for src, dst in ((a, b), (b, a))
             if (f := self._rtcp.get((src, dst))) is not None
         ]

@@ -38,6 +38,16 @@ class CryptoLine:
 
 
 @dataclass(frozen=True, slots=True)
+class MikeyMessage:
+    """One MIKEY message by its names (RFC 3830 6); keys stay closed."""
+
+    decoded: bool = rule_field("base64 with a MIKEY header of version 1, to its end as far as payloads are known")
+    kind: str = rule_field("pre-shared key, public key, TRANSFER_INIT, ...; empty: not known")
+    encryption: str = rule_field("of the key data: AES-CM-128, AES-KW-128, NULL; empty: no key data")
+    mac: str = rule_field("of the key data: HMAC-SHA-1-160, NULL; empty: no key data")
+
+
+@dataclass(frozen=True, slots=True)
 class MediaDescription:
     """One m-line of one SDP, in one message on one hop."""
 
@@ -51,6 +61,10 @@ class MediaDescription:
     crypto: tuple[CryptoLine, ...] = rule_field("its a=crypto lines")
     fingerprints: int = rule_field("a=fingerprint lines that apply, media or session level")
     key_mgmt: bool = rule_field("a=key-mgmt applies, media or session level")
+    mikey: tuple[MikeyMessage, ...] = rule_field("its MIKEY messages (a=key-mgmt:mikey), not opened")
+    path_scheme: str = rule_field("scheme of a=path: msrp, msrps, mixed, or none")
+    path_elsewhere: Tristate = rule_field("a=path names one end alone, and another address than c= and m=")
+    cema: bool = rule_field("a=msrp-cema")
     e2ae: E2ae = rule_field("a=3ge2ae")
     from_addr: str = rule_field("the sender on this hop", name="from")
     to_addr: str = rule_field("the receiver on this hop", name="to")
@@ -116,6 +130,7 @@ class MediaHop:
     end_to_end: Tristate = rule_field("the protection is one from the UE to the other UE or to the conference server")
     passed_on: Tristate = rule_field("the protection goes on unchanged beyond the end of this hop")
     packets: int = rule_field("distinct packets seen")
+    opportunistic: Tristate = rule_field("keying was offered on an unprotected profile (OSRTP, RFC 8643)")
     unexpected_srtp: Tristate = rule_field("packets have the shape of SRTP although plain RTP was agreed")
     zrtp: bool = rule_field("ZRTP was seen")
     mediasec: Mediasec = rule_field("what the registration announced for this medium")
