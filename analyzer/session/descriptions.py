@@ -9,8 +9,8 @@ from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Crypto, InlineKey, Media
 from analyzer.protocols.sdp.suites import suite_info
 from analyzer.session.carrier import confidentiality, integrity
-from analyzer.session.key_hygiene import CallKeys, Hygiene, kdr_ok, lifetime_ok, mki_ok, tags_unique
 from analyzer.session.described import mikey_messages, path_elsewhere, path_scheme
+from analyzer.session.key_hygiene import CallKeys, Hygiene, kdr_ok, lifetime_ok, mki_ok, tags_unique
 from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.model.media import CryptoLine, MediaDescription
