@@ -20,7 +20,8 @@ from analyzer.report.rows import PackedRows, encode_row
 from analyzer.session.binding import BoundMsrp, Tables
 from analyzer.session.call_floors import call_floors
 from analyzer.session.conferences import Conferences, HopState
-from analyzer.session.connections import ConnectionTable
+from analyzer.session.connection_entities import connection_entity
+from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.equality import Comparer
 from analyzer.session.hops import HopFact, message_entity, signalling_hops
@@ -250,6 +251,11 @@ class Closer:
         """Judges a registration that is forgotten, or all there is of it at the end."""
         where = {"registration": f"registration-{binding.ordinal}", "ue": placement.node(binding.ue)}
         self._judge.judge("registration", registration_entity(binding, placement), lambda: where)
+
+    def connection(self, connection: Connection, placement: Placement) -> None:
+        """Judges a TLS or DTLS connection, at the end."""
+        entity = connection_entity(connection, placement)
+        self._judge.judge("tls_connection", entity, partial(dict, src=entity.from_addr, dst=entity.to_addr))
 
     def orphans(self, records: Sequence[StreamRecord]) -> None:
         """Streams that no call has claimed: reported if they are plausible RTP."""

@@ -292,6 +292,9 @@ class Engine:
             self._close(call)
         for binding in self.signalling.registrations.all():
             self._registration(binding)
+        for connection in self.connections.all():
+            if connection.protocol in ("tls", "dtls"):
+                self.closer.connection(connection, self._placement())
         judge_conferences(self.closer.conferences, self.judge)
         self.closer.orphans(self.streams.finish())
 
