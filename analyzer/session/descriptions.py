@@ -8,12 +8,14 @@ from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Crypto, InlineKey, Media
 from analyzer.protocols.sdp.suites import suite_info
+from analyzer.session.carrier import confidentiality, integrity
 from analyzer.session.described import mikey_messages, path_elsewhere, path_scheme
+from analyzer.session.key_hygiene import CallKeys, Hygiene, kdr_ok, lifetime_ok, mki_ok, tags_unique
 from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.model.media import CryptoLine, MediaDescription
 from analyzer.session.model.states import AnswerKind, CryptoBeyond
-from analyzer.session.offer_answer import negotiations
+from analyzer.session.offer_answer import Exchange, negotiations
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.registrations import Registrations
@@ -38,6 +40,9 @@ def crypto_line(line: Crypto) -> CryptoLine:
         unencrypted_srtp=line.unencrypted_srtp,
         unencrypted_srtcp=line.unencrypted_srtcp,
         unauthenticated_srtp=line.unauthenticated_srtp,
+        mki_ok=mki_ok(line),
+        lifetime_ok=lifetime_ok(line.keys),
+        kdr_ok=kdr_ok(line),
     )
 
 
@@ -113,19 +118,20 @@ class _Core:
         return self._missing(), ()
 
 
-def _role(leg: LegState, message: MessageRecord) -> str | Unknown:
+def _role(leg: LegState, message: MessageRecord) -> tuple[str | Unknown, Exchange | None]:
+    """Offer or answer, and the exchange it is one of."""
     for negotiation in leg.offer_answer.values():
         exchanges = [*negotiation.exchanges, negotiation.exchange]
         for exchange in exchanges:
             if exchange is None:
                 continue
             if exchange.offer.cites == message.cites:
-                return "offer"
+                return "offer", exchange
             if exchange.answer is not None and exchange.answer.cites == message.cites:
-                return "answer"
+                return "answer", exchange
     if not message.request and message.status is not None and message.status < 200:
-        return "answer"
-    return Unknown.of("message", "the offer that this description answers")
+        return "answer", None
+    return Unknown.of("message", "the offer that this description answers"), None
 
 
 def _protected(media: Media) -> bool:
@@ -139,6 +145,7 @@ class _More(NamedTuple):
     reused: Tristate
     elsewhere: tuple[Cite, ...]
     answer: AnswerKind | Unknown
+    hygiene: Hygiene
 
 
 def _before(leg: LegState, message: MessageRecord, media: Media) -> Tristate:
@@ -177,17 +184,18 @@ def descriptions(
 ) -> Iterator[MediaDescription]:
     """Every m-line of every message of the call that is no repetition. `uses` learns their keys."""
     core = _Core(call, placement)
+    keys = CallKeys(call)
     for leg in call.legs.values():
         access = placement.access(leg.initiator, leg.responder)
         for message in leg.messages:
             if message.sdp is None or message.retransmission:
                 continue
-            role = _role(leg, message)
+            role, exchange = _role(leg, message)
             for media in message.sdp.media:
                 reused = uses.place(call, leg, message, media)
                 before = _before(leg, message, media)
                 answer = _answer(leg, message, media)
-                more = _More(before, *reused, answer)
+                more = _More(before, *reused, answer, keys.hygiene(leg, message, media, exchange))
                 yield _description(media, message, role, access, core, placement, registrations, more)
 
 
@@ -237,6 +245,13 @@ def _description(
         crypto_beyond=core.crypto_beyond(media),
         answer=more.answer,
         mediasec=registrations.mediasec(ue, medium, keyed_by_dtls(media)),
+        confidentiality=confidentiality(message.carrier.state),
+        integrity=integrity(message.carrier.state),
+        tags_unique=tags_unique(media),
+        selects_offer=more.hygiene.selects_offer,
+        key_returned=more.hygiene.returned,
+        key_moved=more.hygiene.moved,
+        weak_key=more.hygiene.weak,
         core_leg=tuple(dict.fromkeys(key_cites + marker_cites)),
         protected=_protected(media),
         protected_before=more.before,

@@ -12,6 +12,7 @@ from analyzer.session.model.states import (
     Evidence,
     HopState,
     KeyExchange,
+    RtcpState,
     Scope,
     ScopeDetail,
     Termination,
@@ -32,6 +33,9 @@ class CryptoLine:
     unencrypted_srtp: bool = rule_field("session parameter UNENCRYPTED_SRTP")
     unencrypted_srtcp: bool = rule_field("session parameter UNENCRYPTED_SRTCP")
     unauthenticated_srtp: bool = rule_field("session parameter UNAUTHENTICATED_SRTP")
+    mki_ok: bool = rule_field("several keys have distinct MKIs of one length; an MKI has 1 to 128 bytes")
+    lifetime_ok: bool = rule_field("each lifetime, if there is one, is 1 to 2^48 packets")
+    kdr_ok: bool = rule_field("the key derivation rate, if there is one, is 0 to 24")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,13 @@ class MediaDescription:
     )
     answer: AnswerKind | Unknown = rule_field("of an offer: how its answer on this leg takes the m-line")
     mediasec: Mediasec = rule_field("what the registration announced for this medium")
+    confidentiality: YesNo | Unknown = rule_field("its message was encrypted on the wire")
+    integrity: YesNo | Unknown = rule_field("its message was integrity-protected on the wire")
+    tags_unique: bool = rule_field("no tag of a=crypto stands twice")
+    selects_offer: Tristate = rule_field("an answer has one a=crypto line, with tag and suite of one that was offered")
+    key_returned: bool = rule_field("the other end's key for this m-line is the same")
+    key_moved: Tristate = rule_field("the same end keeps its key although it moves to another address or port")
+    weak_key: bool = rule_field("a key is constant, repeated, counting or printable")
     core_leg: Cites = rule_field("the correlated descriptions beyond the access edge")
     protected: bool = rule_field("it describes protected transport: a secure RTP profile, TLS or DTLS")
     protected_before: Tristate = rule_field("an earlier exchange of the dialog agreed on protection for this m-line")
@@ -120,6 +131,7 @@ class MediaHop:
     end_to_end: Tristate = rule_field("the protection is one from the UE to the other UE or to the conference server")
     passed_on: Tristate = rule_field("the protection goes on unchanged beyond the end of this hop")
     packets: int = rule_field("distinct packets seen")
+    rtcp: RtcpState | Unknown = rule_field("protection of its RTCP: the weakest any packet had")
     opportunistic: Tristate = rule_field("keying was offered on an unprotected profile (OSRTP, RFC 8643)")
     unexpected_srtp: Tristate = rule_field("packets have the shape of SRTP although plain RTP was agreed")
     zrtp: bool = rule_field("ZRTP was seen")

@@ -18,6 +18,8 @@ class TlsConnection:
     cipher: str | Unknown = rule_field("cipher suite")
     from_addr: str = rule_field("client", name="from")
     to_addr: str = rule_field("server", name="to")
+    from_node: str = rule_field("stable name of the client")
+    to_node: str = rule_field("stable name of the server")
     carries: str | Unknown = rule_field("the protocol inside: sip, msrp, bfcp, ...")
     first: Cites = rule_field("the first record")
 
