@@ -68,9 +68,14 @@ class Limits:
     streams: int = 100_000
     sequence_ranges: int = 512  # disjoint runs of sequence numbers remembered for a stream
     srtp_roc_search: int = 1_024  # roll-over counters tried for a stream whose beginning is not in the capture
+    explained_packets: int = 3  # of a stream that stays closed, tried otherwise to find out why
+    explained_counters: int = 64  # roll-over counters that they are tried at
+    explained_keys: int = 4  # and keys
+    explained_streams: int = 2_000  # streams for which that is done
     srtp_window: int = 1_024  # packet indices of a stream remembered to tell a duplicate from a reused index
     srtp_prime: int = 64  # roll-over counters that the fast path is led through to join a stream late
     srtp_keys: int = 32  # master keys tried for one stream
+    rtcp_wait_packets: int = 32  # SRTCP packets of a direction kept until the key that opens them is known
     key_wait_packets: int = 256  # packets of a stream kept until the key that opens them is known
     keyed_media: int = 100_000  # m-lines with keys remembered, over all calls
     descriptions_per_medium: int = 64  # addresses and keys remembered for one of them

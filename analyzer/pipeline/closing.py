@@ -28,6 +28,7 @@ from analyzer.session.hops import HopFact, message_entity, signalling_hops
 from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState
 from analyzer.session.media.evidence import classify, plausible
+from analyzer.session.media.keyed import keyed
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
@@ -121,6 +122,7 @@ class Closer:
         self._keys = keys
         self._opened = opened
         self._messaging = messaging
+        self._find = connections.find
         self._tables = Tables(connections.listening, connections.find, messaging, signalling.claims)
         self._key_uses = KeyUses(limits)
         self._passports = passports
@@ -148,6 +150,7 @@ class Closer:
                 self._signalling.registrations,
                 placement,
                 self._streams.zrtp.between,
+                self._streams.rtcp.between,
                 Comparer(self._contexts, self._messaging.trails.same, self._limits),
             )
             media = media_hops(call, sources)
@@ -256,13 +259,19 @@ class Closer:
 
     def orphans(self, records: Sequence[StreamRecord]) -> None:
         """Streams that no call has claimed: reported if they are plausible RTP."""
-        for record in records:
+        for seen in records:
+            record = keyed(seen, "unknown")
             if plausible(record):
                 evidence = classify(record, {})
                 state = {"rtp": "clear", "srtp": "srtp_unknown_keying"}.get(evidence.observed, "unknown")
                 if record.verification is not None and record.verification.authenticated:
-                    state = _VERIFIED[record.verification.origin]
+                    state = _VERIFIED[self._keyed_by(record, record.verification.origin)]
                 self._write_stream(record, ClaimedStream(record, evidence, state, None))  # type: ignore[arg-type]  # a hop state
+
+    def _keyed_by(self, record: StreamRecord, origin: KeyOrigin) -> KeyOrigin:
+        """Where a key comes from; one that was supplied, from the handshake on the stream's flow, if there was one."""
+        connection = self._find(record.endpoints) if origin == "srtp-master" else None
+        return "dtls-srtp" if connection is not None and connection.inner == "srtp" else origin
 
     def _count_key(self, record: StreamRecord) -> None:
         verified = record.verification

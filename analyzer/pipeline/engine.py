@@ -48,7 +48,7 @@ from analyzer.session.passports import Passports
 from analyzer.session.placement import Placement
 from analyzer.session.registrations import Binding
 from analyzer.session.signalling import Signalling
-from analyzer.session.stream_keys import StreamKeys
+from analyzer.session.stream_keys import KnownKeys, StreamKeys
 from analyzer.session.supplied_keys import SuppliedKeys
 from analyzer.session.topology import Topology
 from analyzer.session.trust import Trust
@@ -69,6 +69,7 @@ class Setup:
     reveal_identities: bool = False
     decrypt: bool = True  # with the keys that the signalling carries
     post_decrypt_taps: frozenset[str] = frozenset()  # capture files or vantage points behind a decrypting element
+    known: KnownKeys = field(default_factory=dict)  # see `Engine.wanted`
     keep_keys: bool = False  # media keys stay known behind the end of their call, for `clear_media`
     contain: bool = True  # faults of ours are counted, not raised; off in tests and fuzzing
 
@@ -92,7 +93,7 @@ class Engine:
         headers = setup.topology.correlation_headers if setup.topology else ()
         self.signalling = Signalling(limits, headers, setup.decrypt)
         self.signalling.keys.keep = setup.keep_keys
-        self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits)
+        self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits, setup.known)
         self.verifier = Verifier(self.keys, limits)
         self.streams = StreamTable(limits, self.verifier)
         self.redactor = Redactor(setup.reveal_identities)
@@ -296,6 +297,11 @@ class Engine:
                 self.closer.connection(connection, self._placement())
         judge_conferences(self.closer.conferences, self.judge)
         self.closer.orphans(self.streams.finish())
+
+    def wanted(self) -> KnownKeys | None:
+        """Keys that came after the packets of their streams, for the `Setup.known` of another pass over the same
+        captures; None where another pass would find nothing new. May be empty: secrets in a capture came late."""
+        return self.verifier.wanted if self.verifier.wanted or self.setup.keyring.late else None
 
     def take_decided(self) -> list[Gathered]:
         """Findings decided since the last call."""

@@ -12,7 +12,8 @@ from analyzer.report.traffic import Call, Hop, Leg, Link, Stream
 from analyzer.session.call_floors import CallFloor
 from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState
-from analyzer.session.media.record import StreamRecord
+from analyzer.session.media.failure import SENTENCES, Explained, Failure
+from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.media_hops import ClaimedStream
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.states import HopState
@@ -62,9 +63,17 @@ def hop_row(fact: HopFact, hop_id: str, call_id: str | None, legs: dict[int, str
             scope=entity.scope,
             scope_detail=entity.scope_detail,
             termination=entity.termination,
+            rtcp=_tri(entity.rtcp) if fact.rtcp else None,  # type: ignore[arg-type]  # one of the words of RtcpState
+            rtcp_packets=sum(flow.packets for flow in fact.rtcp),
+            rtcp_authenticated=sum(flow.authenticated for flow in fact.rtcp) if _tried(fact.rtcp) else None,
+            rtcp_failed=sum(flow.failed for flow in fact.rtcp) if _tried(fact.rtcp) else None,
             **shared,  # type: ignore[arg-type]  # one mapping for both planes
         )
     return Hop(plane="signalling", medium="sip", transport=entity.transport, **shared)  # type: ignore[arg-type]  # as above
+
+
+def _tried(flows: Sequence[RtcpRecord]) -> bool:
+    return any(flow.authenticated or flow.failed for flow in flows)
 
 
 def call_row(
@@ -133,6 +142,7 @@ def stream_row(
     jitter = record.jitter_ns.get(claimed.clock) if claimed and claimed.clock else None
     protection = _tri(claimed.state) if claimed else "unknown"
     verified = record.verification
+    why = _why(record, claimed)
     return Stream(
         id=stream_id,
         ssrc=f"0x{record.ssrc:08x}",
@@ -150,5 +160,26 @@ def stream_row(
         authenticated=verified.authenticated if verified else None,
         auth_failed=verified.failed if verified else None,
         decrypted=verified.decrypted if verified else 0,
-        failure=verified.failure if verified else None,
+        failure=why.failure if why else None,
+        failure_detail=_sentence(why) if why else None,
     )
+
+
+_CLOSED = frozenset({"srtp_sdes", "srtp_dtls", "srtp_mikey", "srtp_unknown_keying"})
+
+
+def _why(record: StreamRecord, claimed: ClaimedStream | None) -> Explained | None:
+    """Why a stream is not open: as the keys say, or, where it has none and is or should be SRTP, for want of one."""
+    found = record.verification
+    if found is not None:
+        return Explained(found.failure, found.detail) if found.failure is not None else None
+    state = claimed.state if claimed is not None else ""
+    if not (any(need.kind == "key" for need in state.needs) if isinstance(state, Unknown) else state in _CLOSED):
+        return None
+    tried = record.tried
+    return Explained(tried.failure, tried.detail) if tried and tried.failure else Explained(Failure.NO_KEY)
+
+
+def _sentence(why: Explained) -> str:
+    sentence = SENTENCES[why.failure]
+    return f"{sentence.removesuffix('.')} ({why.detail})." if why.detail else sentence

@@ -8,7 +8,16 @@ from analyzer.report.evidence import Cite, Sighting
 from analyzer.report.keys import Handling, entry
 from analyzer.report.messaging import BfcpSession, Floor, MsrpSession
 from analyzer.report.words import Exposed, LinkKind, Outcome, YesNoUnknown
-from analyzer.session.model.states import Evidence, HopState, KeyExchange, Plane, Scope, ScopeDetail, Termination
+from analyzer.session.model.states import (
+    Evidence,
+    HopState,
+    KeyExchange,
+    Plane,
+    RtcpState,
+    Scope,
+    ScopeDetail,
+    Termination,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +216,10 @@ class Hop:
     termination: Termination = entry("how the end of the protection is known", default="unknown")
     sightings: Sequence[Sighting] = entry("where it was seen", default=())
     packets: int = entry("distinct packets (media) or messages (signalling)", default=0)
+    rtcp: RtcpState | None = entry("protection of its RTCP, the weakest any packet had; null: none seen", default=None)
+    rtcp_packets: int = entry("RTCP packets seen, every sighting counted", default=0)
+    rtcp_authenticated: int | None = entry("distinct RTCP packets whose tag verified; null: no key", default=None)
+    rtcp_failed: int | None = entry("distinct RTCP packets whose tag failed; null: no key", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +244,8 @@ class Stream:
     authenticated: int | None = entry("distinct packets whose tag verified; null: no key", default=None)
     auth_failed: int | None = entry("distinct packets whose tag failed; null: no key", default=None)
     decrypted: int = entry("distinct packets opened", default=0)
-    failure: str | None = entry("why it could not be opened", default=None)
+    failure: str | None = entry("why it could not be opened, one word: no_key, tag_failed, key_late, ...", default=None)
+    failure_detail: str | None = entry("the same as a sentence, with what would help", default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from analyzer.session.binding import BoundBfcp, BoundMsrp
 from analyzer.session.carrier import GROUNDS, Carrier, confidentiality, integrity, weakest
 from analyzer.session.credentials import authentication
 from analyzer.session.legs import CallState, LegState
+from analyzer.session.media.record import RtcpRecord
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.signalling import SignallingHop, SipMessage
 from analyzer.session.model.states import Evidence, SipState
@@ -49,6 +50,7 @@ class HopFact:
     sessions: tuple[BoundMsrp | BoundBfcp, ...] = ()  # that run on it
     files: tuple[tuple[str, str], ...] = ()  # a=file-selector values, and the end that sends: offerer, answerer
     index: int = -1  # of the m-line of a media hop
+    rtcp: tuple[RtcpRecord, ...] = ()
 
 
 def named(placement: Placement, ip: int, port: int | None = None) -> str:

@@ -19,11 +19,13 @@ from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
-from analyzer.session.media.record import StreamRecord
+from analyzer.session.media.record import RtcpRecord, StreamRecord
+from analyzer.session.media.rtcp_flows import rtcp_state
+from analyzer.session.media_beside import peers_proven, rtcp_of
 from analyzer.session.media_path import consecutive, from_elements, judged, path_hop
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
 from analyzer.session.model.media import MediaHop
-from analyzer.session.model.states import E2ae, HopState, KeyExchange, YesNo
+from analyzer.session.model.states import E2ae, HopState, KeyExchange, RtcpState, YesNo
 from analyzer.session.offer_answer import (
     Negotiation,
     chosen_crypto,
@@ -84,6 +86,7 @@ class MediaSources:
     registrations: Registrations
     placement: Placement
     zrtp: Between
+    rtcp: Callable[[Address, Address], list[RtcpRecord]]
     compare: Compare
 
 
@@ -182,11 +185,13 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
         for record, evidence in zip(records, evidences, strict=True)
     ]
     grounds = tuple(dict.fromkeys(ground for evidence in evidences for ground in evidence.grounds))
-    entity = _entity(candidate, sources, protection, facts, records)
+    control = rtcp_of(candidate.negotiations, records, sources.rtcp)
+    entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
+    if facts.keying == "dtls" and protection.state == "srtp_dtls":
+        entity = replace(entity, peer_auth=peers_proven(candidate.negotiations, records, sources.tables.listening))
     negotiated = _negotiated_text(last, facts)
-    return HopFact(
-        entity, tuple(leg.ordinal for leg in candidate.legs), _seen(records), negotiated, observed, grounds
-    ), streams
+    legs = tuple(leg.ordinal for leg in candidate.legs)
+    return HopFact(entity, legs, _seen(records), negotiated, observed, grounds, rtcp=control), streams
 
 
 def _stream_state(facts: Facts, record: StreamRecord, evidence: MediaEvidence) -> HopState | Unknown:
@@ -306,6 +311,7 @@ def _entity(
     protection: Protection,
     facts: Facts,
     packets: list[StreamRecord] | list[Connection],
+    rtcp: RtcpState = "missing",
 ) -> MediaHop:
     placement = sources.placement
     last = candidate.negotiations[-1]
@@ -351,6 +357,7 @@ def _entity(
         end_to_end=unseen,
         passed_on=unseen,
         packets=counted,
+        rtcp=rtcp if rtcp != "unknown" else Unknown.of("key", "the SRTP master key of this RTCP"),
         opportunistic=opportunistic(last),
         unexpected_srtp=_unexpected(facts),
         zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),

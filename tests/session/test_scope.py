@@ -20,8 +20,9 @@ def entity(**changes: object) -> MediaHop:
         zones=("access",), inferred=False, access=True, server=False, proto="RTP/SAVP", secure_negotiated=True,
         clear_negotiated=False, e2ae="none", state="srtp_sdes", confidentiality="yes", integrity="yes", peer_auth=NEED,
         key_exchange="sdes", evidence="negotiated_and_structural", scope="unknown", scope_detail="none",
-        termination="unknown", end_to_end=NEED, passed_on=NEED, packets=100, unexpected_srtp=False, zrtp=False,
-        mediasec=Mediasec(NEED, NEED, NEED), policy=NEED, offer=(), answer=(), first=(),
+        termination="unknown", end_to_end=NEED, passed_on=NEED, packets=100, rtcp="missing",
+        unexpected_srtp=False, zrtp=False, mediasec=Mediasec(NEED, NEED, NEED),
+        policy=NEED, offer=(), answer=(), first=(),
     )  # fmt: skip
     return replace(made, **changes)  # type: ignore[arg-type]  # fields of MediaHop
 

@@ -12,6 +12,7 @@ from analyzer.session.model.states import (
     Evidence,
     HopState,
     KeyExchange,
+    RtcpState,
     Scope,
     ScopeDetail,
     Termination,
@@ -130,6 +131,7 @@ class MediaHop:
     end_to_end: Tristate = rule_field("the protection is one from the UE to the other UE or to the conference server")
     passed_on: Tristate = rule_field("the protection goes on unchanged beyond the end of this hop")
     packets: int = rule_field("distinct packets seen")
+    rtcp: RtcpState | Unknown = rule_field("protection of its RTCP: the weakest any packet had")
     opportunistic: Tristate = rule_field("keying was offered on an unprotected profile (OSRTP, RFC 8643)")
     unexpected_srtp: Tristate = rule_field("packets have the shape of SRTP although plain RTP was agreed")
     zrtp: bool = rule_field("ZRTP was seen")
