@@ -18,10 +18,10 @@ def entity(**changes: object) -> MediaHop:
     made = MediaHop(
         medium="audio", from_addr="a", to_addr="b", from_node="a", to_node="b", from_zone="access", to_zone="access",
         zones=("access",), inferred=False, access=True, server=False, proto="RTP/SAVP", secure_negotiated=True,
-        clear_negotiated=False, opportunistic=False, e2ae="none", state="srtp_sdes", confidentiality="yes", integrity="yes", peer_auth=NEED,
+        clear_negotiated=False, e2ae="none", state="srtp_sdes", confidentiality="yes", integrity="yes", peer_auth=NEED,
         key_exchange="sdes", evidence="negotiated_and_structural", scope="unknown", scope_detail="none",
         termination="unknown", end_to_end=NEED, passed_on=NEED, packets=100, rtcp="missing",
-        unexpected_srtp=False, zrtp=False, mediasec=Mediasec(NEED, NEED, NEED),
+        unexpected_srtp=False, opportunistic=False, zrtp=False, mediasec=Mediasec(NEED, NEED, NEED),
         policy=NEED, offer=(), answer=(), first=(),
     )  # fmt: skip
     return replace(made, **changes)  # type: ignore[arg-type]  # fields of MediaHop
