@@ -19,7 +19,7 @@ from analyzer.core.severity import Severity
 TRUNCATED = define("capture.truncated", Severity.LOW, "The capture ends in the middle of a record", "", "capture")
 BROKEN = define("capture.broken", Severity.MEDIUM, "The capture is damaged; what follows was not read", "", "capture")
 
-_BLOCK = 8 * 1024 * 1024
+_BLOCK = 4 * 1024 * 1024
 _HEAD = 24  # bytes that tell the format
 _PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
 
@@ -64,6 +64,7 @@ class CaptureReader:
             self._data += more
         self._at = 0
         self._closed = False
+        self.shift_ns = 0  # added to every time that is read: what the clock is behind the first vantage point's
         self._format = self._recognise(path, sources)
         compression = f".{self._bytes.compression}" if self._bytes.compression else ""
         self.info.format = self._format.name + compression
@@ -95,6 +96,8 @@ class CaptureReader:
         while not self._closed:
             batch, self._at = self._format.walk(self._data, self._at, rows)
             if len(batch):
+                if self.shift_ns:
+                    batch.ts_ns = batch.ts_ns + self.shift_ns
                 self._note(batch)
                 return batch
             if self._format.broken:

@@ -1,5 +1,6 @@
 """The command `mediasec`. Everything heavy is imported inside the commands, so that --help is quick."""
 
+import gc
 import signal
 import sys
 from typing import Annotated
@@ -47,6 +48,7 @@ app.add_typer(keys_app, name="keys")
 
 def run() -> None:
     """The console script."""
+    gc.set_threshold(200_000, 20, 100)  # modules and the engine's tables hold many objects and no cycles
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:

@@ -8,6 +8,7 @@ invisible in the report.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.core.text import safe
+from analyzer.formats.msrp_uri import session_id
 from analyzer.net.decode import Decoder
 from analyzer.net.packets import ESP, SCTP, TCP, UDP, PacketBatch
 from analyzer.pipeline.closing import Closer
@@ -30,7 +32,7 @@ from analyzer.pipeline.findings import Gathered, Writer
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.ledger import FAULT, Ledger
 from analyzer.pipeline.media_rows import MediaRows
-from analyzer.pipeline.rows import Places
+from analyzer.pipeline.places import Places
 from analyzer.pipeline.sip_events import SipEvents
 from analyzer.pipeline.streams import StreamHandler
 from analyzer.report.redact import Redactor
@@ -46,7 +48,7 @@ from analyzer.session.passports import Passports
 from analyzer.session.placement import Placement
 from analyzer.session.registrations import Binding
 from analyzer.session.signalling import Signalling
-from analyzer.session.stream_keys import StreamKeys
+from analyzer.session.stream_keys import KnownKeys, StreamKeys
 from analyzer.session.supplied_keys import SuppliedKeys
 from analyzer.session.topology import Topology
 from analyzer.session.trust import Trust
@@ -65,9 +67,17 @@ class Setup:
     keyring: Keyring = field(default_factory=Keyring)
     trust: Trust = field(default_factory=Trust)  # certificates for signed identities
     reveal_identities: bool = False
+    decrypt: bool = True  # with the keys that the signalling carries
     post_decrypt_taps: frozenset[str] = frozenset()  # capture files or vantage points behind a decrypting element
+    known: KnownKeys = field(default_factory=dict)  # see `Engine.wanted`
     keep_keys: bool = False  # media keys stay known behind the end of their call, for `clear_media`
     contain: bool = True  # faults of ours are counted, not raised; off in tests and fuzzing
+
+
+@lru_cache(maxsize=16_384)
+def _endpoints(src_hi: int, src_lo: int, dst_hi: int, dst_lo: int, sport: int, dport: int, protocol: int) -> Endpoints:
+    """The ends of a row. The rows of a flow share theirs."""
+    return Endpoints(Address(src_hi << 64 | src_lo, sport), Address(dst_hi << 64 | dst_lo, dport), protocol)
 
 
 class Engine:
@@ -80,9 +90,10 @@ class Engine:
         self.ledger = Ledger(limits)
         self.decoder = Decoder(sources, limits)
         self.connections = ConnectionTable(limits)
-        self.signalling = Signalling(limits, setup.topology.correlation_headers if setup.topology else ())
+        headers = setup.topology.correlation_headers if setup.topology else ()
+        self.signalling = Signalling(limits, headers, setup.decrypt)
         self.signalling.keys.keep = setup.keep_keys
-        self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits)
+        self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits, setup.known)
         self.verifier = Verifier(self.keys, limits)
         self.streams = StreamTable(limits, self.verifier)
         self.redactor = Redactor(setup.reveal_identities)
@@ -99,7 +110,7 @@ class Engine:
         self._media = MediaRows(self.streams)
         self.datagrams = DatagramHandler(
             limits, self.ledger, sip, self.messaging, self.connections, self.streams.zrtp, self._media.relay,
-            setup.keyring, self.keys,
+            setup.keyring, self.keys, self.signalling.claims,
         )  # fmt: skip
         self.esp = EspHandler(limits, self.ledger, setup.keyring, self.signalling.agreements, self.tcp, self.datagrams)
         self._placed = Placement(setup.topology or Topology())
@@ -135,6 +146,8 @@ class Engine:
         for leg in call.legs.values():
             for message in leg.messages:
                 for media in message.sdp.media if message.sdp else ():
+                    if media.path:
+                        latest = max(latest, self.messaging.msrp_sessions.last_activity(session_id(media.path[-1])))
                     if media.ip is not None and media.port:
                         latest = max(latest, self.streams.last_activity(Address(media.ip, media.port)))
         return latest
@@ -222,10 +235,9 @@ class Engine:
             packets.protocol, packets.src_hi, packets.src_lo, packets.dst_hi, packets.dst_lo, packets.sport,
             packets.dport, packets.payload_start, packets.payload_length, packets.missing, packets.vantage,
             packets.source, packets.frame, packets.offset, packets.captured, packets.ts_ns, packets.ip_id,
-            packets.seq, packets.ack, packets.flags,
+            packets.seq, packets.ack, packets.flags, packets.row,
         )  # fmt: skip
-        extra = packets.extra_cites
-        keys, position = self.signalling.keys, packets.row.astype(np.int64) + self.verifier.batch_position
+        extra, keys, before = packets.extra_cites, self.signalling.keys, self.verifier.batch_position
         for (
             row,
             protocol,
@@ -244,17 +256,18 @@ class Engine:
             seq,
             ack,
             flags,
+            frame_row,
         ) in zip(rows.tolist(), *(column[rows].tolist() for column in columns), strict=True):
             self._media.row = row
             cite = Cite(*cited)
-            keys.position = int(position[row])
-            endpoints = Endpoints(Address(shi << 64 | slo, sport), Address(dhi << 64 | dlo, dport), protocol)
+            keys.position = before + frame_row
+            endpoints = _endpoints(shi, slo, dhi, dlo, sport, dport, protocol)
             try:
                 if protocol == TCP:
                     payload = buffer[at : at + size].tobytes() if size else b""
                     self.tcp.segment(vantage, endpoints, seq, ack, flags, payload, missing, cite)
                 elif protocol == UDP:
-                    cites = (*extra.get(row, ()), cite)
+                    cites = (*extra[row], cite) if row in extra else (cite,)
                     payload = buffer[at : at + size].tobytes()
                     self.datagrams.datagram(Datagram(vantage, endpoints, payload, missing, ip_id, cites))
                 elif protocol == SCTP:
@@ -279,8 +292,16 @@ class Engine:
             self._close(call)
         for binding in self.signalling.registrations.all():
             self._registration(binding)
+        for connection in self.connections.all():
+            if connection.protocol in ("tls", "dtls"):
+                self.closer.connection(connection, self._placement())
         judge_conferences(self.closer.conferences, self.judge)
         self.closer.orphans(self.streams.finish())
+
+    def wanted(self) -> KnownKeys | None:
+        """Keys that came after the packets of their streams, for the `Setup.known` of another pass over the same
+        captures; None where another pass would find nothing new. May be empty: secrets in a capture came late."""
+        return self.verifier.wanted if self.verifier.wanted or self.setup.keyring.late else None
 
     def take_decided(self) -> list[Gathered]:
         """Findings decided since the last call."""

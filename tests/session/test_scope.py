@@ -1,13 +1,12 @@
 """The decision table (hops.md section 5), row by row, and what it says where evidence is missing."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
 from analyzer.session.model.media import MediaHop
-from analyzer.session.model.signalling import Mediasec
 from analyzer.session.scope import Equality, Path, PathHop, Verdict
 
 NEED = Unknown.of("key", "a key")
@@ -15,15 +14,13 @@ A, B, C, D = (Secret(bytes([n]) * 30) for n in range(4))
 
 
 def entity(**changes: object) -> MediaHop:
-    made = MediaHop(
-        medium="audio", from_addr="a", to_addr="b", from_node="a", to_node="b", from_zone="access", to_zone="access",
-        zones=("access",), inferred=False, access=True, server=False, proto="RTP/SAVP", secure_negotiated=True,
-        clear_negotiated=False, e2ae="none", state="srtp_sdes", confidentiality="yes", integrity="yes", peer_auth=NEED,
-        key_exchange="sdes", evidence="negotiated_and_structural", scope="unknown", scope_detail="none",
-        termination="unknown", packets=100, unexpected_srtp=False, zrtp=False, mediasec=Mediasec(NEED, NEED, NEED),
-        policy=NEED, offer=(), answer=(), first=(),
-    )  # fmt: skip
-    return replace(made, **changes)  # type: ignore[arg-type]  # fields of MediaHop
+    made: dict[str, object] = {field.name: NEED for field in fields(MediaHop)}  # what the table does not ask for
+    made |= {
+        "medium": "audio", "proto": "RTP/SAVP", "access": True, "server": False, "e2ae": "none", "state": "srtp_sdes",
+        "confidentiality": "yes", "integrity": "yes", "key_exchange": "sdes", "evidence": "negotiated_and_structural",
+        "packets": 100,
+    }  # fmt: skip
+    return MediaHop(**made | changes)  # type: ignore[arg-type]  # fields of MediaHop
 
 
 def hop(
@@ -44,7 +41,7 @@ def clear(leg: int, **ends: bool) -> PathHop:
 
 
 def verdict(*hops: PathHop, at: int = 0, equal: Equality | None = None) -> tuple[str, str, str]:
-    found = Path(hops, lambda one, other: equal or Equality()).verdict(at)
+    found = Path(hops, lambda one, other: equal or Equality(), lambda leg, other: True).verdict(at)
     return found.scope, found.detail, found.termination
 
 
@@ -134,4 +131,11 @@ def test_media_are_judged_each_by_itself() -> None:
 
 
 def test_nothing_is_said_of_what_is_not_protected() -> None:
-    assert Path([clear(1, left=True)], lambda a, b: Equality()).verdict(0) == Verdict("unknown", "none", "unknown")
+    assert Path([clear(1, left=True)], lambda a, b: Equality(), lambda a, b: True).verdict(0) == Verdict(
+        "unknown", "none", "unknown"
+    )
+
+
+def test_what_is_missing_between_two_legs_is_not_judged() -> None:
+    hops = [hop(1, left=True, **VERIFIED), hop(2, right=True, keys=(C, D), **VERIFIED)]
+    assert Path(hops, lambda a, b: PAYLOAD, lambda a, b: False).verdict(0).detail == "e2ae_or_e2e_ambiguous"

@@ -5,9 +5,8 @@ by extended sequence number. A packet whose key is not known yet waits for it, w
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +17,15 @@ from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.fast import FastStream, Prepared
 from analyzer.crypto.srtp.reasons import Reason
+from analyzer.crypto.srtp.stream import PacketColumns
 from analyzer.net.packets import PacketBatch
 from analyzer.session.media.columns import Groups
+from analyzer.session.media.failure import Explained, Failure, explain
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media_keys import KeyOrigin, MediaKey
-from analyzer.session.stream_keys import StreamKeys
+from analyzer.session.stream_keys import StreamId, StreamKeys
 
 I64 = npt.NDArray[np.int64]
-KEY_LATE = "key_late"
 _END = 1 << 62
 
 
@@ -35,9 +35,9 @@ class Verification:
 
     `suite` as RFC 4568 and its successors name it; `key` is the one that opened the stream's packets last, None where
     none did, `origin` where it comes from and `cites` the message it stands in. `authenticated`, `failed` and
-    `decrypted` are distinct packets: the tag verified, it verified with no key, the payload was opened. `failure` is a
-    reason of `crypto.srtp`, or `key_late`: more packets came before their key than are kept. `tentative`: no key was
-    known to be the stream's own, and none opened it.
+    `decrypted` are distinct packets: the tag verified, it verified with no key, the payload was opened. `failure` is
+    why packets stayed closed, `detail` what else was found out about that. `tentative`: no key was known to be the
+    stream's own, and none opened it.
     """
 
     suite: str
@@ -46,7 +46,8 @@ class Verification:
     authenticated: int
     failed: int
     decrypted: int
-    failure: str | None
+    failure: Failure | None
+    detail: str = ""
     origin: KeyOrigin = "sdes"
     tentative: bool = False
 
@@ -127,7 +128,13 @@ class _Stream:
         self.refused = Ranges(limits.sequence_ranges)
         self.views: dict[int, _View] = {}
 
-    def result(self, sighted: int) -> Verification | None:
+    def unopened(self, count: int) -> list[bytes]:
+        """Some packets that no key opened; empty where any was opened."""
+        if self.opened.count:
+            return []
+        return [packet for view in self.views.values() for packet, _ in view.stream.stream.waiting.values()][:count]
+
+    def result(self, sighted: int, why: Explained | None) -> Verification | None:
         for view in self.views.values():
             view.finish(self.refused)
         streams = [view.stream.stream for view in self.views.values()]
@@ -149,12 +156,21 @@ class _Stream:
             authenticated=proven,
             failed=self.refused.count,
             decrypted=self.opened.count,
-            failure=self._failure(sighted),
+            failure=why.failure if why is not None else self._failure(sighted),
+            detail=why.detail if why is not None else "",
             origin=last.origin,
             tentative=not self.opened.count and all(key.tentative for key in keys),
         )
 
-    def _failure(self, sighted: int) -> str | None:
+    def late(self, sighted: int) -> bool:
+        """Whether packets came before their key that are not kept, though a key is the stream's own."""
+        views = self.views.values()
+        tried = sum(view.stream.stream.given + view.cut for view in views)
+        unkeyed = any(view.stream.counts.reasons.get(Reason.NO_KEY) for view in views)
+        own = any(not key.tentative for view in views for key in view.keys)
+        return own and (tried < sighted or unkeyed)
+
+    def _failure(self, sighted: int) -> Failure | None:
         counts = [view.stream.counts for view in self.views.values()]
         reasons: dict[str, int] = {}
         for each in counts:
@@ -164,13 +180,14 @@ class _Stream:
         cut = sum(view.cut for view in self.views.values())
         tried = sum(view.stream.stream.given for view in self.views.values())
         if reasons:
-            return str(max(sorted(reasons), key=reasons.__getitem__))
+            return Failure(max(sorted(reasons), key=reasons.__getitem__))
         if early or tried + cut < sighted:
-            return KEY_LATE
-        return str(Reason.TRUNCATED) if cut else None
+            return Failure.KEY_LATE
+        return Failure.TRUNCATED if cut else None
 
 
-class _Noted(NamedTuple):
+@dataclass(slots=True)
+class _Noted:
     """Rows of one stream at one vantage point that are not verified yet."""
 
     packets: PacketBatch
@@ -179,17 +196,22 @@ class _Noted(NamedTuple):
     base: int
     vantage: int
     position: int  # frames before the batch
+    prepared: Prepared | None = None  # with packets of other streams
+    first: int = 0  # where its own begin there
+    cut: I64 = field(default_factory=lambda: np.empty(0, np.int64))  # those that the capture cut short, counted from it
 
 
 class Verifier:
     """Opens what the stream table has seen, after the signalling among the same rows has been read."""
 
     def __init__(self, keys: StreamKeys, limits: Limits) -> None:
-        self._keys = keys
+        self._keys = self.keys = keys
         self._limits = limits
         self._streams: dict[int, _Stream] = {}
         self._noted: dict[int, list[_Noted]] = {}
         self._sources: dict[int, tuple[Endpoints, int]] = {}
+        self._explained = 0
+        self.wanted: dict[StreamId, tuple[MediaKey, ...]] = {}  # keys of streams that they came too late for
         self.batch_position = 0
 
     def note(
@@ -202,10 +224,16 @@ class Verifier:
 
     def flush(self) -> None:
         """Opens what was noted. The batch's buffer may be reused after this."""
-        for ordinal in self._noted:
+        concerned = [ordinal for ordinal in self._noted if self._concerned(ordinal)]
+        _prepare([item for ordinal in concerned for item in self._noted[ordinal]])
+        for ordinal in concerned:
             self._flush(ordinal)
         self._noted.clear()
         self._sources.clear()
+
+    def _concerned(self, ordinal: int) -> bool:
+        endpoints, ssrc = self._sources[ordinal]
+        return self._keys.concerns(endpoints.src, endpoints.dst, ssrc)
 
     def close(self, ordinal: int, endpoints: Endpoints, sighted: int) -> Verification | None:
         """A stream has ended: what its keys say of it. `sighted` counts its packets at all vantage points."""
@@ -217,16 +245,47 @@ class Verifier:
         keys = self._keys.keys(endpoints.src, endpoints.dst, stream.ssrc, _END) or ()
         for view in stream.views.values():
             view.learn(keys, self._limits.srtp_keys, stream.opened)
-        return stream.result(sighted)
+        found = stream.result(sighted, self._why(stream, keys))
+        if stream.late(sighted):
+            self._want(endpoints, stream.ssrc, keys)
+        if found is None or found.failure is not Failure.ROC_NOT_FOUND:
+            return found
+        failure = Failure.ROC_NOT_FOUND if self._keys.proven(stream.ssrc, keys) else Failure.TAG_FAILED
+        return replace(found, failure=failure, detail=f"at {self._limits.srtp_roc_search} roll-over counters")
+
+    def _want(self, endpoints: Endpoints, ssrc: int, keys: Sequence[MediaKey]) -> None:
+        if len(self.wanted) < self._limits.streams:
+            self.wanted[endpoints.src, endpoints.dst, ssrc] = tuple(keys)
+
+    def overtaken(self, endpoints: Endpoints, ssrc: int) -> Verification | None:
+        """What is to be said of a stream that ended before any key for it was known, if one is known by now."""
+        keys = [
+            key
+            for key in self.keys.keys(endpoints.src, endpoints.dst, ssrc, _END) or ()
+            if not key.tentative and key.origin != "srtp-master"
+        ]
+        if not keys:
+            return None
+        self._want(endpoints, ssrc, keys)
+        key = keys[-1]
+        return Verification(key.context.suite.name, None, key.cites, 0, 0, 0, Failure.KEY_LATE, origin=key.origin)
+
+    def _why(self, stream: _Stream, keys: Sequence[MediaKey]) -> Explained | None:
+        packets = stream.unopened(self._limits.explained_packets)
+        if not packets or self._explained >= self._limits.explained_streams:
+            return None
+        self._explained += 1
+        ends = stream.endpoints
+        reverse = self._keys.keys(ends.dst, ends.src, stream.ssrc, _END) or ()
+        return explain(packets, keys, reverse, self._limits)
 
     def _flush(self, ordinal: int) -> None:
         noted = self._noted.get(ordinal)
-        if not noted:
+        if not noted or not self._concerned(ordinal):
             return
-        endpoints, ssrc = self._sources[ordinal]
-        if not self._keys.concerns(endpoints.src, endpoints.dst, ssrc):
-            return
-        stream = self._streams.get(ordinal) or _Stream(endpoints, ssrc, self._limits)
+        if noted[0].prepared is None:
+            _prepare(noted)
+        stream = self._streams.get(ordinal) or _Stream(*self._sources[ordinal], self._limits)
         for item in noted:
             self._group(stream, item)
         noted.clear()
@@ -235,19 +294,19 @@ class Verifier:
 
     def _group(self, stream: _Stream, item: _Noted) -> None:
         src, dst = stream.endpoints.src, stream.endpoints.dst
-        first, last = item.groups.span(item.at)
-        numbers: Sequence[int] = range(item.base, item.base + last - first)
+        count = item.groups.count[item.at]
+        numbers: Sequence[int] = range(item.base, item.base + count)
         if not item.groups.contiguous[item.at]:
             numbers = (item.base + item.groups.relative(item.at)).tolist()
         view = stream.views.get(item.vantage)
         version = self._keys.version(src, dst)
         if view is not None and view.version == version:
-            self._try(stream, view, item, first, numbers)
+            self._try(stream, view, item, 0, numbers)
             return
         positions = item.packets.row[item.groups.rows(item.at)].astype(np.int64) + item.position
         cuts = self._keys.changes(src, dst, int(positions[0]))
         edges = [0, *np.searchsorted(positions, cuts).tolist()]
-        for start, end in zip(edges, [*edges[1:], last - first], strict=True):
+        for start, end in zip(edges, [*edges[1:], count], strict=True):
             if start == end:
                 continue
             keys = self._keys.keys(src, dst, stream.ssrc, int(positions[start]))
@@ -256,26 +315,45 @@ class Verifier:
             if view is None:
                 view = stream.views[item.vantage] = _View(self._limits)
             view.learn(keys or (), self._limits.srtp_keys, stream.opened)
-            self._try(stream, view, item, first + start, numbers[start:end])
+            self._try(stream, view, item, start, numbers[start:end])
         if view is not None and not (cuts and cuts[-1] > int(positions[-1])):
             view.version = version
 
-    def _try(self, stream: _Stream, view: _View, item: _Noted, first: int, numbers: Sequence[int]) -> None:
+    def _try(self, stream: _Stream, view: _View, item: _Noted, start: int, numbers: Sequence[int]) -> None:
         room = view.room(self._limits.key_wait_packets)
         if room is not None and room < len(numbers):
-            self._open(stream, view, item, first, numbers[:room])
+            _open(stream, view, item, start, numbers[:room])
             if view.room(self._limits.key_wait_packets) == 0:
                 return
-            first, numbers = first + room, numbers[room:]
-        self._open(stream, view, item, first, numbers)
+            start, numbers = start + room, numbers[room:]
+        _open(stream, view, item, start, numbers)
 
-    def _open(self, stream: _Stream, view: _View, item: _Noted, first: int, numbers: Sequence[int]) -> None:
-        """Opens packets of a group, without those that the capture cut short."""
-        rows = item.groups.rows(item.at)
-        start = first - item.groups.span(item.at)[0]
-        cut = np.flatnonzero(item.packets.missing[rows[start : start + len(numbers)]])
-        view.cut += len(cut)
-        prepared = item.groups.prepare(item.packets)
-        for begin, end in pairwise([-1, *cut.tolist(), len(numbers)]):
-            if end - begin > 1:
-                view.open(numbers[begin + 1 : end], prepared, first + begin + 1, stream.opened, stream.refused)
+
+def _prepare(items: Sequence[_Noted]) -> None:
+    """Makes the packets of all items ready at once, batch by batch."""
+    batches: dict[int, list[_Noted]] = {}
+    for item in items:
+        batches.setdefault(id(item.packets), []).append(item)
+    for members in batches.values():
+        packets = members[0].packets
+        rows = np.concatenate([item.groups.rows(item.at) for item in members])
+        columns = PacketColumns(packets.buffer.data, packets.payload_start[rows], packets.payload_length[rows])
+        prepared, cut, first = Prepared(columns), np.flatnonzero(packets.missing[rows]), 0
+        for item in members:
+            item.prepared, item.first = prepared, first
+            first += item.groups.count[item.at]
+            if len(cut):
+                low, high = np.searchsorted(cut, (item.first, first)).tolist()
+                item.cut = cut[low:high] - item.first
+
+
+def _open(stream: _Stream, view: _View, item: _Noted, start: int, numbers: Sequence[int]) -> None:
+    """Opens packets of an item from `start` on, without those that the capture cut short."""
+    assert item.prepared is not None
+    end = start + len(numbers)
+    cut = [at for at in item.cut.tolist() if start <= at < end]
+    view.cut += len(cut)
+    for before, after in pairwise([start - 1, *cut, end]):
+        if after - before > 1:
+            part = numbers[before + 1 - start : after - start]
+            view.open(part, item.prepared, item.first + before + 1, stream.opened, stream.refused)
