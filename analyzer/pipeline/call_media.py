@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
-from analyzer.core.unknown import Unknown
+from analyzer.core.unknown import Tristate, Unknown
 from analyzer.report.traffic import CallMedia, Exposure
 from analyzer.session.assurance import assurance, caveats
 from analyzer.session.hops import HopFact
@@ -96,3 +96,12 @@ def mixed_media(facts: Sequence[HopFact]) -> tuple[str, ...] | Unknown:
         if any(hop.confidentiality == "yes" for hop in hops):
             found |= dict.fromkeys(hop.medium for hop in hops if hop.confidentiality == "no")
     return tuple(found) if found or missing is None else missing
+
+
+def readable(hop: MediaHop) -> Tristate:
+    """Whether a hop is in clear where nothing permits it: in the core that takes a policy that asks for protection."""
+    if isinstance(hop.confidentiality, Unknown):
+        return hop.confidentiality
+    if hop.confidentiality == "yes" or (hop.access is False and hop.policy != "protect"):
+        return False
+    return hop.access if isinstance(hop.access, Unknown) and hop.policy != "protect" else True

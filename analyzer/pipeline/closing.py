@@ -11,7 +11,7 @@ from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
 from analyzer.crypto.srtp.engine import SrtpContext
-from analyzer.pipeline.call_media import mixed_media
+from analyzer.pipeline.call_media import mixed_media, readable
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.places import Places
 from analyzer.pipeline.rows import call_row, hop_row, stream_row
@@ -161,7 +161,9 @@ class Closer:
         named = [(self._hop_id(), fact) for fact in facts]
         self._entities(call, call_id, legs, named, placement, post_decrypt)
         hops = [fact.entity for fact in facts if isinstance(fact.entity, MediaHop)]
-        states = [HopState(str(_known(hop.state)), hop.access is True) for hop in hops]
+        states = [
+            HopState(str(_known(hop.state)), hop.access is True and hop.packets > 0, readable(hop)) for hop in hops
+        ]
         conference = self.conferences.take(call, call_id, states, placement)
         for hop_id, fact in named:
             self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places)))

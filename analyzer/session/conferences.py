@@ -60,6 +60,7 @@ class ConferenceState:
     floors: dict[str, None] = field(default_factory=dict)
     states: set[str] = field(default_factory=set)
     access_seen: bool = False
+    protected: Tristate = True  # every leg of who joined, as far as captured
     roster: ConferenceInfo | None = None
     listed: dict[str, bool] = field(default_factory=dict)  # recipient: whether it should stay unnamed
     refers: list[_Refer] = field(default_factory=list)
@@ -77,6 +78,7 @@ class HopState:
 
     state: str
     access: bool
+    readable: Tristate = False  # content is in clear where nothing permits that
 
 
 class Conferences:
@@ -106,6 +108,7 @@ class Conferences:
         state.joined.append(one)
         state.states.update(hop.state for hop in hops)
         state.access_seen |= any(hop.access for hop in hops)
+        state.protected = _still_protected(state.protected, call, hops)
         state.cite(one.entity.first)
         self._bodies(focal, state)
         self._refers(call, placement, state)
@@ -242,6 +245,18 @@ def _is(uri: str, one: Joined) -> bool:
     return any(same_user(uri, known) for known in (*one.asserted, one.identity))
 
 
+def _still_protected(before: Tristate, call: CallState, hops: Sequence[HopState]) -> Tristate:
+    """Whether all legs are protected when those of one more call are known (Kleene and)."""
+    if before is False or any(hop.readable is True for hop in hops):
+        return False
+    if not any(leg.outcome == "answered" for leg in call.legs.values()):
+        return before
+    missing = [hop.readable for hop in hops if isinstance(hop.readable, Unknown)]
+    if not any(hop.access for hop in hops):
+        missing.append(Unknown.of("vantage", "the access leg of every participant"))
+    return missing[0] if missing else before
+
+
 def conference_entity(state: ConferenceState) -> Conference:
     """The conference as rules see it."""
     called = [invite.called for invite in state.invites]
@@ -263,6 +278,7 @@ def conference_entity(state: ConferenceState) -> Conference:
         roster_right=_roster_right(state),
         list_seen=bool(state.listed),
         list_reached=reached,
+        all_protected=state.protected,
         list_leaked=leaked or (False if state.invites else Unknown.of("vantage", "the INVITEs of the focus")),
         first=state.cites,
     )

@@ -6,6 +6,7 @@ A UE, an edge that makes a call of its own towards the core, a conference server
 import base64
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -225,9 +226,9 @@ def test_an_offer_without_the_protection_that_was_agreed() -> None:
 
 def test_paths_do_not_show_batches() -> None:
     wire = e2ae()
-    reports = [wire.run(topology=TOPOLOGY, rows=size).closer for size in (1, 13, 32_768)]
-    assert reports[0].hops == reports[1].hops == reports[2].hops
-    assert reports[0].calls == reports[1].calls == reports[2].calls
+    closers = [wire.run(topology=TOPOLOGY, rows=size).closer for size in (1, 13, 32_768)]
+    said = [(list(closer.hops), list(closer.calls)) for closer in closers]
+    assert said[0] == said[1] == said[2]
 
 
 def test_hang_up_first() -> None:
@@ -257,3 +258,27 @@ def test_keys_that_reach_the_server() -> None:
     wire = Wire()
     setup(wire, legs(keys, keys))
     assert judged(wire)[1]["MSEC-10"] == (1, 0, 0)
+
+
+@pytest.mark.parametrize("second", ["protected", "clear", "access not captured"])
+def test_a_conference_is_as_good_as_its_weakest_leg(second: str) -> None:
+    """One participant over e2ae; the other one likewise, in clear, or seen in the core alone."""
+    wire = Wire()
+    near, far = legs((crypto(KEYS[0], "a=3ge2ae:requested"), crypto(KEYS[1])), ((), ()))
+    focus = ("Contact: <sip:conf@10.0.0.13>;isfocus",)
+    setup(wire, [near, replace(far, response_headers=focus)])
+    talk(wire, (srtp(KEYS[0]), plain), (srtp(KEYS[1]), plain))
+    ue, bob = "10.1.0.3", "sip:bob@ims.example"
+    keys = crypto(KEYS[2]) if second == "protected" else ()
+    offer = sdp(ue, 4_000, proto="RTP/SAVP" if keys else "RTP/AVP", lines=keys)
+    answer = sdp(EDGE, 5_002, proto="RTP/SAVP" if keys else "RTP/AVP", lines=crypto(KEYS[3]) if keys else ())
+    access = Leg(ue, EDGE, "near-2", bob, offer=offer, answer=answer)
+    core = Leg(INNER, FOCUS, "far-2", bob, offer=sdp(INNER, 6_002), answer=sdp(FOCUS, 7_002), response_headers=focus)
+    setup(wire, [core] if second == "access not captured" else [access, core])
+    change = srtp(KEYS[2]) if keys else plain
+    for number in range(60):
+        if second != "access not captured":
+            wire.udp(at(ue, 4_000), at(EDGE, 5_002), change(rtp(number)))
+        wire.udp(at(INNER, 6_002), at(FOCUS, 7_002), rtp(number))
+    expected = {"protected": (1, 0, 0), "clear": (0, 1, 0), "access not captured": (0, 0, 1)}
+    assert judged(wire)[1]["CONF-09"] == expected[second]

@@ -11,7 +11,13 @@ import pytest
 
 from tests.conftest import ROOT
 
-BUNDLED = {"rules/rule.schema.json", "topology.schema.json", "samples/e2ae-all.pcapng", "samples/lab.topology.yaml"}
+BUNDLED = {
+    "rules/rule.schema.json",
+    "topology.schema.json",
+    "keys.schema.json",
+    "samples/e2ae-all.pcapng",
+    "samples/lab.topology.yaml",
+}
 RUN = "from analyzer.cli.main import run; run()"
 
 

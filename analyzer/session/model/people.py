@@ -105,6 +105,9 @@ class Conference:
     list_seen: bool = rule_field("a list of recipients to invite was captured")
     list_reached: Tristate = rule_field("every recipient of the list was called")
     list_leaked: Tristate = rule_field("a recipient that should stay unnamed stands in a list sent to others")
+    all_protected: Tristate = rule_field(
+        "no leg of a participant is in clear, but for core media that the operator's policy does not ask to protect"
+    )
     first: Cites = rule_field("its first call, rosters and lists")
 
 
