@@ -8,6 +8,7 @@ invisible in the report.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from analyzer.pipeline.closing import Closer
 from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.datagrams import RTP_FIRST, RTP_LAST, DatagramHandler
 from analyzer.pipeline.esp import EspHandler
+from analyzer.pipeline.esp_rows import esp_entities
 from analyzer.pipeline.findings import Gathered, Writer
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.ledger import FAULT, Ledger
@@ -267,6 +269,8 @@ class Engine:
         for call in self.signalling.calls.all():
             self._close(call)
         self.closer.orphans(self.streams.finish())
+        for sa_id, sa in esp_entities(self.esp, self._placement()):
+            self.judge.judge("esp_sa", sa, partial(dict, {"esp": sa_id, "from": sa.from_node, "to": sa.to_node}))
 
     def take_decided(self) -> list[Gathered]:
         """Findings decided since the last call."""

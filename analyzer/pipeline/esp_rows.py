@@ -4,10 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from analyzer.core.addresses import ip_text
+from analyzer.core.unknown import Unknown
 from analyzer.pipeline.esp import EspHandler
 from analyzer.pipeline.rows import Places
 from analyzer.report.traffic import EspSa
 from analyzer.session.esp.table import Association
+from analyzer.session.model.esp import EspSa as EspEntity
+from analyzer.session.placement import Placement
 
 KeyNames: TypeAlias = dict[str, str]  # what the report calls a key, by the id of its entry
 
@@ -26,6 +29,33 @@ def esp_notes(handler: EspHandler) -> Iterator[str]:
     if handler.unread:
         kinds = ", ".join(f"{count} {why}" for why, count in sorted(handler.unread.items()))
         yield f"{handler.unread.total()} packets out of ESP carry what is not read further: {kinds}."
+
+
+def esp_entities(handler: EspHandler, placement: Placement) -> Iterator[tuple[str, EspEntity]]:
+    """What rules judge of each association, by the id of its row."""
+    for number, association in enumerate(handler.table.all(), 1):
+        cipher, auth = _algorithms(handler, association)
+        spi, tunnel = f"0x{association.spi:08x}", association.tunnel
+        missing = Unknown.of("key", f"the key of ESP {spi} to {ip_text(association.dst)}")
+        yield (
+            f"esp-{number}",
+            EspEntity(
+                spi=spi,
+                from_node=placement.node(association.src),
+                to_node=placement.node(association.dst),
+                access=placement.access(association.src, association.dst),
+                cipher=missing if cipher is None else cipher,
+                auth=missing if auth is None else auth,
+                tunnel=missing if tunnel is None else tunnel,
+                agreed=bool(handler.candidates.agreed(association.dst, association.spi)),
+                packets=association.packets,
+                auth_failed=association.auth_failed,
+                replayed=association.replayed,
+                reused=association.reused,
+                restarted=association.window.restarts,
+                first=(association.first,),
+            ),
+        )
 
 
 def _row(handler: EspHandler, association: Association, row_id: str, places: Places, names: Mapping[str, str]) -> EspSa:

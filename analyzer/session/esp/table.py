@@ -87,6 +87,7 @@ class Association:
     opened: int = 0
     auth_failed: int = 0
     replayed: int = 0
+    reused: int = 0
     truncated: int = 0
     closed: int = 0
     chosen: Candidate | None = None
@@ -145,6 +146,7 @@ class AssociationTable:
                 self._note(REPLAYED, packet, f"SPI 0x{spi:08x}, sequence number {sequence}")
             return ()
         if occurrence == "reused":
+            association.reused += 1
             self._note(REUSED, packet, f"SPI 0x{spi:08x}, sequence number {sequence}")
         elif occurrence == "old":
             self._note(OLD, packet, f"SPI 0x{spi:08x}, sequence number {sequence}")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from analyzer.core.unknown import Unknown
 from analyzer.session.model.base import Cites, rule_field
+from analyzer.session.model.esp import EspSa
 from analyzer.session.model.media import MediaDescription, MediaHop, SrtpStream
 from analyzer.session.model.signalling import Call, Leg, Registration, SignallingHop, SipMessage
 
@@ -40,6 +41,7 @@ ENTITIES: dict[str, type] = {
     "media_description": MediaDescription,
     "srtp_stream": SrtpStream,
     "tls_connection": TlsConnection,
+    "esp_sa": EspSa,
     "capture": Capture,
 }
 """Kind to class. Kinds whose evidence is not gathered yet are not in it, so that a rule cannot name them in vain."""
@@ -54,6 +56,7 @@ VARIABLES: dict[str, str] = {
     "media_description": "media",
     "srtp_stream": "stream",
     "tls_connection": "connection",
+    "esp_sa": "sa",
     "capture": "capture",
 }
 """What conditions call the entity of each kind."""
