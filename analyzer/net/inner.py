@@ -1,16 +1,17 @@
 """Packets that came out of another packet, one at a time: IP, UDP, TCP and SCTP headers (see `decode` for frames)."""
 
-from dataclasses import dataclass
+from struct import Struct
+from typing import NamedTuple
 
 IPV4, IPV6 = 4, 41
 _EXTENSIONS = (0, 43, 51, 60)
 _FRAGMENT = 44
 _MOST_EXTENSIONS = 8
+_UDP = Struct(">HHH")
 _MAPPED = 0xFFFF << 32
 
 
-@dataclass(frozen=True, slots=True)
-class InnerIp:
+class InnerIp(NamedTuple):
     """An IP packet; `missing` bytes behind `payload` are not there."""
 
     src: int
@@ -21,8 +22,7 @@ class InnerIp:
     ip_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class InnerTransport:
+class InnerTransport(NamedTuple):
     """A UDP, TCP or SCTP packet; `seq`, `ack` and `flags` of TCP only."""
 
     sport: int
@@ -86,11 +86,11 @@ def read_udp(data: bytes, missing: int = 0) -> InnerTransport | None:
     """A UDP packet, None for less than its header. A length that lies is taken as the room there is (RFC 768)."""
     if len(data) < 8:
         return None
-    length = _uint(data, 4, 2)
+    sport, dport, length = _UDP.unpack_from(data)
     if not 8 <= length <= len(data) + missing:
         length = len(data) + missing
     payload = data[8:length]
-    return InnerTransport(_uint(data, 0, 2), _uint(data, 2, 2), payload, length - 8 - len(payload))
+    return InnerTransport(sport, dport, payload, length - 8 - len(payload))
 
 
 def read_tcp(data: bytes, missing: int = 0) -> InnerTransport | None:
