@@ -1,5 +1,6 @@
 """ESP in the pipeline: associations that a registration agreed on, opened by CK and IK alone; tshark as the oracle."""
 
+import json
 import subprocess
 from collections import Counter
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
@@ -18,6 +20,7 @@ from analyzer.pipeline.esp_rows import esp_notes, esp_rows
 from analyzer.pipeline.rows import Places
 from analyzer.report.traffic import EspSa
 from analyzer.session.carrier import integrity
+from analyzer.session.esp.table import EspPacket
 from analyzer.session.key_entries import AkaKey, EspKey
 from analyzer.session.keyring import Keyring
 from tests.crypto.esp_writer import Writer
@@ -36,7 +39,7 @@ from tests.pipeline.registration import (
     sip,
     udp,
 )
-from tests.pipeline.wire import Wire, anomalies, at
+from tests.pipeline.wire import Wire, anomalies, at, rtp
 
 _NAMES = {
     "null": "NULL", "aes-cbc": "AES-CBC [RFC3602]", "des-ede3-cbc": "TripleDES-CBC [RFC2451]",
@@ -356,3 +359,66 @@ def test_total(damage: list[bytes | int]) -> None:
     engine, _ = finished(made.wire, aka())
     for row in rows(engine).values():
         assert row.decrypted + row.auth_failed <= row.packets
+
+
+def test_two_vantage_points() -> None:
+    """Packets at two taps are copies, no replays: one message with two sightings."""
+    made = Registered("hmac-sha-1-96", "aes-cbc").talk()
+    engine = made.wire.run(finish=False, keyring=aka())
+    spi = PROXY_S[1]
+    for number, (ts_ns, frame) in enumerate(made.wire.frames, 1):  # the number is the IPv4 identification too
+        if frame[20:] in made.writers[spi].sent:
+            cite = Cite(0, number, 0, 0, ts_ns + 50_000_000)
+            engine.esp.packet(EspPacket(1, UE_END.ip, PROXY_END.ip, (0, 0), frame[20:], 0, number, (cite,)))
+    engine.finish()
+    row = rows(engine)[f"0x{spi:08x}"]
+    assert (row.packets, row.authenticated, row.replayed) == (len(made.writers[spi].sent),) * 2 + (0,)
+    assert engine.setup.keyring.sources[0].opened == IN_ESP
+    assert not anomalies(engine)
+    assert engine.signalling.counts.messages == SIP_MESSAGES
+
+
+def test_in_gtp_and_ipv6() -> None:
+    """ESP in GTP-U (TS 29.281 5.1) and ESP between IPv6 addresses in ESP: each opened with its own addresses."""
+    writer, ring = _sa(7)
+    outer, inner = Wire(), Wire()
+    inner.esp(UE_END, PROXY_END, writer.packet(_datagram(0), 17))
+    packet = inner.frames[0][1]
+    outer.udp(
+        at("192.0.2.1", 2152), at("192.0.2.2", 2152), b"\x30\xff" + len(packet).to_bytes(2, "big") + bytes(4) + packet
+    )
+    six = bytes.fromhex("20010db8000000000000000000000001") + bytes.fromhex("20010db8000000000000000000000002")
+    esp = writer.packet(_datagram(1), 17)
+    wrapped = b"\x60\0\0\0" + len(esp).to_bytes(2, "big") + b"\x32\x40" + six + esp
+    outer.esp(UE_END, PROXY_END, writer.packet(wrapped, 41))
+    engine, _ = finished(outer, ring)
+    found = {(row.src, row.dst): row for row in esp_rows(engine.esp, Places(engine.sources), {})}
+    assert set(found) == {(UE, PROXY), ("2001:db8::1", "2001:db8::2")}
+    assert found[UE, PROXY].mode == "tunnel"
+    assert found["2001:db8::1", "2001:db8::2"].authenticated == 1
+    assert engine.signalling.counts.messages == 2
+
+
+def test_media_in_esp() -> None:
+    """RTP out of ESP takes the way of all RTP: a stream, its packets in order."""
+    writer, ring = _sa(7)
+    wire = Wire()
+    ends = at(UE, 4000), at(PROXY, 4002)
+    for number in range(20):
+        wire.esp(*ends, writer.packet(udp(*ends, (UE, PROXY), rtp(number)), 17))
+    engine, _ = finished(wire, ring)
+    assert [json.loads(row)["packets"] for row in engine.closer.stream_rows] == [20]
+
+
+def test_what_is_not_read_is_counted() -> None:
+    """ICMP, fragments and dummies out of ESP: opened, counted, and said."""
+    writer, ring = _sa(7)
+    wire = Wire()
+    fragment = bytes.fromhex("4500001c0001200040110000c0000201c0000202") + bytes(8)
+    for next_header, payload in ((1, bytes(8)), (4, fragment), (17, b"short"), (59, bytes(20)), (4, b"\x45")):
+        wire.esp(UE_END, PROXY_END, writer.packet(payload, next_header))
+    engine, _ = finished(wire, ring)
+    assert rows(engine)["0x00000007"].decrypted == 5
+    assert list(esp_notes(engine.esp)) == [
+        "4 packets out of ESP carry what is not read further: 1 IP protocol 1, 1 fragment, 2 short."
+    ]
