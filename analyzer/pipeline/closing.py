@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from functools import partial
 
 from analyzer.capture.batch import Source
+from analyzer.core.addresses import Address
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
+from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.rows import Places, call_row, hop_row, stream_row
 from analyzer.report.redact import Redactor
 from analyzer.report.rows import encode_row
 from analyzer.session.connections import ConnectionTable
 from analyzer.session.descriptions import descriptions
+from analyzer.session.equality import Comparer
 from analyzer.session.hops import HopFact, message_entity, signalling_hops
 from analyzer.session.legs import CallState
 from analyzer.session.media.evidence import classify, plausible
@@ -21,6 +24,7 @@ from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
 from analyzer.session.media_keys import KeyOrigin
+from analyzer.session.messaging import Messaging
 from analyzer.session.model.media import MediaDescription, MediaHop
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
@@ -28,6 +32,9 @@ from analyzer.session.model.signalling import SignallingHop
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.signalling import Signalling
+from analyzer.session.stream_keys import StreamKeys
+
+_ALL = 1 << 62  # a position behind every frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,8 @@ class Closer:
         signalling: Signalling,
         streams: StreamTable,
         connections: ConnectionTable,
+        messaging: Messaging,
+        keys: StreamKeys,
         opened: Callable[[Secret, int], None],
     ) -> None:
         self._places = Places(sources)
@@ -91,6 +100,8 @@ class Closer:
         self._signalling = signalling
         self._streams = streams
         self._connections = connections
+        self._messaging = messaging
+        self._keys = keys
         self._opened = opened
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
@@ -115,6 +126,7 @@ class Closer:
                 self._signalling.registrations,
                 placement,
                 self._streams.zrtp.between,
+                Comparer(self._contexts, self._messaging.trails.same, self._limits),
             )
             media = media_hops(call, sources)
             facts += media.hops
@@ -133,6 +145,10 @@ class Closer:
             self._signalling.keys.forget(dialog, _lines(call))
         if self.watch is not None:
             self.watch(ClosedCall(call_id, call, named, placement))
+
+    def _contexts(self, src: Address, dst: Address, ssrc: int) -> list[SrtpContext]:
+        """What may open the packets of a stream, all that is known of it."""
+        return [key.context for key in self._keys.keys(src, dst, ssrc, _ALL) or ()]
 
     def _hop_id(self) -> str:
         self._hops += 1

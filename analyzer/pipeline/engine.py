@@ -81,14 +81,14 @@ class Engine:
         self.verifier = Verifier(self.keys, limits)
         self.streams = StreamTable(limits, self.verifier)
         self.redactor = Redactor(setup.reveal_identities)
+        self.messaging = Messaging(limits)
         self.writer = Writer(Places(sources), self.redactor)
         self.judge = Judge(setup.rules, limits, self.ledger, self.writer)
         self.closer = Closer(
             sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections,
-            setup.keyring.opened_media,
+            self.messaging, self.keys, setup.keyring.opened_media,
         )  # fmt: skip
         sip = SipEvents(limits, self.signalling, self.ledger, self._close)
-        self.messaging = Messaging(limits)
         self.tcp = StreamHandler(limits, self.ledger, sip, self.messaging, self.connections, setup.keyring)
         self._media = MediaRows(self.streams)
         self.datagrams = DatagramHandler(

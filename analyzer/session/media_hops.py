@@ -19,9 +19,10 @@ from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
 from analyzer.session.media.record import StreamRecord
+from analyzer.session.media_path import FindConnections, from_elements, judged, path_hop
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
 from analyzer.session.model.media import MediaHop
-from analyzer.session.model.states import E2ae, HopState, KeyExchange, Scope, ScopeDetail, Termination, YesNo
+from analyzer.session.model.states import E2ae, HopState, KeyExchange, YesNo
 from analyzer.session.offer_answer import (
     Negotiation,
     chosen_crypto,
@@ -32,10 +33,10 @@ from analyzer.session.offer_answer import (
 )
 from analyzer.session.placement import Placement
 from analyzer.session.registrations import Registrations
+from analyzer.session.scope import Compare, PathHop
 from analyzer.session.stream_protection import connection_protection
 
 TakeStreams = Callable[[Address, int, int], list[StreamRecord]]
-FindConnections = Callable[[Address, int], list[Connection]]
 Between = Callable[[Address, Address], bool]
 _EARLY_NS = 1_000_000_000  # media may reach the tap this long before the message that announced it
 _OPEN_END = 1 << 63  # a call whose end was not seen has all the media that still comes
@@ -81,20 +82,29 @@ class MediaSources:
     registrations: Registrations
     placement: Placement
     zrtp: Between
+    compare: Compare
 
 
 def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
-    """Every media hop of a call, in the order in which its descriptions appeared."""
-    hops: list[HopFact] = []
+    """Every media hop of a call, along its path."""
+    facts: list[HopFact] = []
+    path: list[PathHop] = []
     claimed: dict[int, ClaimedStream] = {}
     for candidate in _candidates(call):
+        packets: list[StreamRecord] | list[Connection]
         if candidate.first.is_rtp:
             fact, streams = _rtp_hop(call, candidate, sources)
             claimed |= {stream.record.ordinal: stream for stream in streams}
-            hops.append(fact)
+            packets = [stream.record for stream in streams]
         else:
-            hops.append(_connection_hop(candidate, sources))
-    return MediaHops(tuple(hops), tuple(claimed.values()))
+            fact, packets = _connection_hop(candidate, sources)
+        facts.append(fact)
+        if isinstance(fact.entity, MediaHop):
+            last = candidate.negotiations[-1]
+            path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets))
+    entities = judged(path, sources.compare)
+    hops = tuple(replace(fact, entity=entity) for fact, entity in zip(facts, entities, strict=True))
+    return MediaHops(hops, tuple(claimed.values()))
 
 
 def _candidates(call: CallState) -> list[_Candidate]:
@@ -260,7 +270,7 @@ def _listening(media: Media | None) -> list[Address]:
     return found
 
 
-def _connection_hop(candidate: _Candidate, sources: MediaSources) -> HopFact:
+def _connection_hop(candidate: _Candidate, sources: MediaSources) -> tuple[HopFact, list[Connection]]:
     last = candidate.negotiations[-1]
     ours, theirs = _listening(last.offer), _listening(last.answer)
     own_ips = {a.ip for a in ours} | ({last.offer.ip} if last.offer.ip is not None else set())
@@ -272,6 +282,9 @@ def _connection_hop(candidate: _Candidate, sources: MediaSources) -> HopFact:
             for connection in sources.connections(end, protocol):
                 if not peers or peers & {connection.src.ip, connection.dst.ip}:
                     found[connection.ordinal] = connection
+    if not found:
+        for connection, peer in from_elements(candidate.legs, theirs, sources.connections, protocol):
+            found[connection.ordinal], candidate.offer_address = connection, peer
     connections = [found[ordinal] for ordinal in sorted(found)]
     protection = connection_protection(medium_name(candidate.first), connections, last)
     facts = Facts(
@@ -289,23 +302,11 @@ def _connection_hop(candidate: _Candidate, sources: MediaSources) -> HopFact:
             )
     observed = "+".join(dict.fromkeys(c.protocol for c in connections if c.protocol))
     text = last.answer.proto if last.answer else f"{last.offer.proto} offered, no answer seen"
-    return HopFact(entity, tuple(leg.ordinal for leg in candidate.legs), tuple(seen.values()), text, observed)
+    legs = tuple(leg.ordinal for leg in candidate.legs)
+    return HopFact(entity, legs, tuple(seen.values()), text, observed), connections
 
 
 # -- the entity ----------------------------------------------------------------------------------------------------
-
-
-def _scope(
-    candidate: _Candidate, protection: Protection, mark: E2ae, access: Tristate
-) -> tuple[Scope, ScopeDetail, Termination]:
-    if protection.confidentiality != "yes":
-        return "unknown", "none", "unknown"
-    if mark in ("requested", "applied"):
-        return "e2ae", "e2ae", "indicated"
-    relayed = len(candidate.legs) > 1
-    if relayed and not isinstance(access, Unknown):
-        return "e2e", "e2e", "assumed"
-    return "unknown", "e2ae_or_e2e_ambiguous", "unknown"
 
 
 def _entity(
@@ -327,7 +328,6 @@ def _entity(
     access = placement.access(a, b)
     ue = next((ip for ip in (a, b) if placement.is_ue(ip) is True), None)
     medium = medium_name(candidate.first)
-    scope, detail, termination = _scope(candidate, protection, mark, access)
     exchange = last.exchange
     counted = sum(item.packets for item in packets)
     firsts = [cite for item in packets for cite in _first_cites(item)]
@@ -354,9 +354,9 @@ def _entity(
         peer_auth=_peer_auth(protection.state),
         key_exchange=_key_exchange(facts),
         evidence=protection.evidence,
-        scope=scope,
-        scope_detail=detail,
-        termination=termination,
+        scope="unknown",  # the whole path decides
+        scope_detail="none",
+        termination="unknown",
         packets=counted,
         unexpected_srtp=_unexpected(facts),
         zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),

@@ -13,6 +13,7 @@ from analyzer.protocols.bfcp.message import BfcpMessage
 from analyzer.protocols.msrp.assembly import MessageAssembler, WholeMessage
 from analyzer.protocols.msrp.message import MsrpMessage
 from analyzer.session.carrier import Carrier
+from analyzer.session.message_trail import MessageTrails
 from analyzer.session.sightings import SightingTable
 
 _METHODS = frozenset(("SEND", "REPORT", "AUTH", "NICKNAME"))  # RFC 4975 7, RFC 4976 4, RFC 7701 7
@@ -50,6 +51,7 @@ class Messaging:
         self._assemblers: dict[Endpoints, MessageAssembler] = {}  # those that hold something
         self._held = 0
         self._fragments = FragmentAssembler(limits)
+        self.trails = MessageTrails(limits)
         self.msrp = MsrpCounts()
         self.bfcp = BfcpCounts()
         self.evicted = 0
@@ -93,6 +95,7 @@ class Messaging:
             return ()
         self.bfcp.primitives[message.name] += 1
         ends = carrier.endpoints
+        self.trails.note(ends, identity, message.size)
         self._session(self.bfcp.sessions, (*sorted((ends.src, ends.dst)), ends.protocol))
         return message.anomalies
 
@@ -103,6 +106,8 @@ class Messaging:
         )  # fmt: skip
         if not self._new(message, carrier, identity):
             return ()
+        if message.body:
+            self.trails.note(carrier.endpoints, (message.byte_range, message.body), len(message.body))
         if message.status is not None:
             self.msrp.responses[f"{message.status:03d}"] += 1
         elif message.method is not None:

@@ -1,5 +1,6 @@
 """RTP rows of a batch, recognised and grouped by stream with array operations (RFC 3550 5.1, RFC 5761 4)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,8 +13,10 @@ from analyzer.crypto.srtp.fast import Prepared
 from analyzer.crypto.srtp.stream import PacketColumns
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.session.media.statistics import SAMPLE
+from analyzer.session.media.trail import LOW, lots
 
 I64 = npt.NDArray[np.int64]
+Sampled = tuple[int, bytes, int, bool]  # payload type, packet, where its payload begins, whether it is whole
 CLOCKS = (8_000, 16_000, 48_000, 90_000)
 _WEIGHT = 15 / 16
 
@@ -99,6 +102,7 @@ class Groups:
         step[edges] = 1
         self._step = step
         self.contiguous: list[bool] = np.logical_and.reduceat(step == 1, edges).tolist()
+        self._lots = lots(ts)
         self.jitter = self._jitter(ts, arrival, edges, count)
         self.keys = self._keys(packets, edges)
         self.prepared: Prepared | None = None
@@ -147,6 +151,12 @@ class Groups:
         """The packet rows of a group, in order."""
         return self._order_rows[self._slice(index)]
 
+    def low_lots(self) -> Iterator[tuple[int, int, int]]:
+        """Packets that a trail may keep: group, lot, row. Groups in the order of their first rows."""
+        at = np.flatnonzero(self._lots < LOW)
+        groups = np.searchsorted(self._edges, at, "right") - 1
+        return zip(groups.tolist(), self._lots[at].tolist(), self._order_rows[at].tolist(), strict=True)
+
     def span(self, index: int) -> tuple[int, int]:
         """Where a group begins and ends among the sorted rows."""
         start = self._edges[index]
@@ -172,14 +182,15 @@ class Groups:
         """Payload lengths of a group."""
         return self._sizes[self._slice(index)]
 
-    def sample(self, packets: PacketBatch, index: int, into: list[tuple[int, bytes]]) -> None:
-        """Copies payloads of a group until the sample is full."""
+    def sample(self, packets: PacketBatch, index: int, into: list[Sampled]) -> None:
+        """Copies packets of a group until the sample is full."""
         start = self._edges[index]
-        buffer = packets.buffer
+        buffer, rows = packets.buffer, self._order_rows
         for at in range(start, start + min(self.count[index], SAMPLE - len(into))):
-            end = int(self._starts[at] + self._lengths[at])
-            captured = min(int(self._sizes[at]), int(self._lengths[at]))
-            into.append((int(self._types[at]), buffer[max(end - captured, 0) : end].tobytes()))
+            begin, length = int(self._starts[at]), int(self._lengths[at])
+            captured = min(int(self._sizes[at]), length)
+            packet = buffer[begin : begin + length].tobytes()
+            into.append((int(self._types[at]), packet, length - captured, not packets.missing[rows[at]]))
 
 
 def _constant(values: npt.NDArray[np.generic], edges: I64) -> npt.NDArray[np.bool_]:

@@ -1,10 +1,11 @@
 """What is known of one stream: the record that outlives its packets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.session.media.statistics import PayloadStatistics
+from analyzer.session.media.trail import Trail
 from analyzer.session.media.verification import Verification
 
 
@@ -43,6 +44,7 @@ class StreamRecord:
     markers: int
     statistics: PayloadStatistics
     verification: Verification | None = None
+    trail: Trail = field(default_factory=Trail, compare=False, repr=False)
 
     @property
     def first(self) -> Cite:

@@ -18,10 +18,11 @@ from analyzer.core.limits import Limits
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.protocols.rtp import rtcp
 from analyzer.session.media.closed import ClosedStreams
-from analyzer.session.media.columns import CLOCKS, Groups, group_rtp, recognise
+from analyzer.session.media.columns import CLOCKS, Groups, Sampled, group_rtp, recognise
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media.record import RtcpRecord, StreamRecord, View
 from analyzer.session.media.statistics import SAMPLE, summarise
+from analyzer.session.media.trail import Trail
 from analyzer.session.media.verification import Verification, Verifier
 from analyzer.session.media.zrtp import ZrtpFlows
 
@@ -60,7 +61,8 @@ class _Stream:
     payload_types: Counter[int] = field(default_factory=Counter)
     sizes: Counter[int] = field(default_factory=Counter)
     markers: int = 0
-    sample: list[tuple[int, bytes]] = field(default_factory=list)
+    sample: list[Sampled] = field(default_factory=list)
+    trail: Trail = field(default_factory=Trail)
     last_ns: int = 0
 
 
@@ -116,6 +118,10 @@ class StreamTable:
             return
         for index in groups.in_row_order:
             self._update(packets, groups, index, keys[index])
+        for index, lot, row in groups.low_lots():
+            stream = self._streams[keys[index]]
+            if groups.vantage[index] == next(iter(stream.views)):
+                stream.trail.draw(lot, packets, row)
 
     def _stream(self, key: Key) -> _Stream:
         stream = self._streams.get(key)
@@ -336,6 +342,7 @@ def _record(stream: _Stream, verified: Verification | None) -> StreamRecord:
             for low, high in view.ranges:
                 union.add(low, high)
     lost, restarts = union.gaps(DROPOUT)
+    stream.trail.begin(packet for _, packet, _, whole in stream.sample if whole)
     main = stream.payload_types.most_common(1)[0][0] if stream.payload_types else -1
     return StreamRecord(
         ordinal=stream.ordinal,
@@ -352,6 +359,7 @@ def _record(stream: _Stream, verified: Verification | None) -> StreamRecord:
         payload_types=dict(sorted(stream.payload_types.items())),
         sizes=dict(sorted(stream.sizes.items())),
         markers=stream.markers,
-        statistics=summarise(stream.sample, main),
+        statistics=summarise([(kind, packet[head:]) for kind, packet, head, _ in stream.sample], main),
+        trail=stream.trail,
         verification=verified,
     )

@@ -1,0 +1,80 @@
+"""What the packets of two media hops have in common: opened payloads, ciphertext, headers, messages.
+
+Work is done only for calls with two hops of one medium of which one is protected, on the few packets that trails keep.
+"""
+
+from collections.abc import Callable, Sequence
+
+from analyzer.core.addresses import Address
+from analyzer.core.limits import Limits
+from analyzer.crypto.srtp.engine import SrtpContext
+from analyzer.session.media.record import StreamRecord
+from analyzer.session.media.trail import Match, Packet, match
+from analyzer.session.scope import Equality, PathHop
+
+FindContexts = Callable[[Address, Address, int], Sequence[SrtpContext]]
+SameMessages = Callable[[tuple[Address, Address], tuple[Address, Address]], int]
+_STREAMS = 8  # of one hop that are compared, those with most packets
+
+
+class Comparer:
+    """Compares hops of one call; a stream is opened once."""
+
+    def __init__(self, contexts: FindContexts, same_messages: SameMessages, limits: Limits) -> None:
+        self._contexts = contexts
+        self._same_messages = same_messages
+        self._limits = limits
+        self._opened: dict[int, list[Packet]] = {}
+        self._wire: dict[int, list[Packet]] = {}
+
+    def __call__(self, one: PathHop, other: PathHop) -> Equality:
+        """What two hops have in common."""
+        if one.connections or other.connections:
+            return Equality(content=self._messages(one, other))
+        content = wire = headers = False
+        for ours in _foremost(one.streams):
+            for theirs in _foremost(other.streams):
+                found = self._streams(ours, theirs)
+                content, wire, headers = content or found.content, wire or found.wire, headers or found.headers
+        return Equality(content, wire, headers)
+
+    def _messages(self, one: PathHop, other: PathHop) -> bool:
+        return any(
+            self._same_messages((a.src, a.dst), (b.src, b.dst)) for a in one.connections for b in other.connections
+        )
+
+    def _streams(self, one: StreamRecord, other: StreamRecord) -> Equality:
+        if one.first_ns > other.last_ns or other.first_ns > one.last_ns:
+            return Equality()
+        same_ssrc = one.ssrc == other.ssrc
+        wire = match(self._sent(one), self._sent(other), same_ssrc)
+        if wire.same_content:
+            return Equality(content=False, wire=True, headers=wire.same_stream)
+        inside = Match()
+        if _opens(one) or _opens(other):
+            inside = match(self._inside(one), self._inside(other), same_ssrc)
+        return Equality(inside.same_content, False, wire.same_stream)
+
+    def _sent(self, record: StreamRecord) -> list[Packet]:
+        known = self._wire.get(record.ordinal)
+        if known is None:
+            known = self._wire[record.ordinal] = record.trail.wire()
+        return known
+
+    def _inside(self, record: StreamRecord) -> list[Packet]:
+        """The payloads as the codec made them: opened, or as they were sent where there was nothing to open."""
+        if not _opens(record):
+            return self._sent(record)
+        known = self._opened.get(record.ordinal)
+        if known is None:
+            contexts = self._contexts(record.endpoints.src, record.endpoints.dst, record.ssrc)
+            known = self._opened[record.ordinal] = record.trail.opened(contexts, self._limits)
+        return known
+
+
+def _opens(record: StreamRecord) -> bool:
+    return record.verification is not None and record.verification.decrypted > 0
+
+
+def _foremost(streams: Sequence[StreamRecord]) -> list[StreamRecord]:
+    return sorted(streams, key=lambda record: (-record.packets, record.ordinal))[:_STREAMS]

@@ -1,0 +1,152 @@
+"""A few whole packets of a stream, by which it is known again on another hop (hops.md section 4).
+
+Kept are a stream's first packets, and those that drew the lowest lots by their RTP timestamps: a relay keeps
+timestamps, so that two hops keep the same packets even where their captures do not begin together. What is compared
+are digests keyed anew in every process (Python's hash of bytes, SipHash), which never leave it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from heapq import heappush, heappushpop
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.core.cursor import Cursor
+from analyzer.core.limits import Limits
+from analyzer.crypto.srtp.engine import SrtpContext
+from analyzer.crypto.srtp.stream import SrtpStream
+from analyzer.net.packets import PacketBatch
+
+I64 = npt.NDArray[np.int64]
+DRAWN = 24
+LOW = (1 << 32) // 128  # lots below it are looked at: one packet in 128
+_ENOUGH = 6  # packets that must agree
+_DISTINCT = 4  # payloads that must differ among them: silence is equal to silence
+_ODD = 0x9E3779B97F4A7C15 - (1 << 64)  # multiplies modulo 2**64
+
+
+class Packet(NamedTuple):
+    """One packet: its sequence number, its RTP timestamp, a digest of its payload, the payload's size."""
+
+    number: int
+    timestamp: int
+    payload: int
+    size: int
+
+
+def lots(timestamps: I64) -> I64:
+    """A lot for each timestamp, the same at every hop; packets with the lowest may be kept."""
+    drawn: I64 = (timestamps * _ODD) >> 16 & 0xFFFFFFFF
+    return drawn
+
+
+class Trail:
+    """The packets kept of one stream, at the vantage point that saw it first."""
+
+    __slots__ = ("_drawn", "_first")
+
+    def __init__(self) -> None:
+        self._first: list[bytes] = []
+        self._drawn: list[tuple[int, bytes]] = []  # a heap of lots, negative: the highest on top
+
+    def begin(self, packets: Iterable[bytes]) -> None:
+        """Takes the first packets of the stream."""
+        self._first = list(packets)
+
+    def draw(self, lot: int, packets: PacketBatch, row: int) -> None:
+        """Takes a packet that drew a low lot, if it is among the lowest and the capture has all of it."""
+        full = len(self._drawn) >= DRAWN
+        if packets.missing[row] or (full and -lot < self._drawn[0][0]):
+            return
+        start = int(packets.payload_start[row])
+        packet = packets.buffer[start : start + int(packets.payload_length[row])].tobytes()
+        if full:
+            heappushpop(self._drawn, (-lot, packet))
+        else:
+            heappush(self._drawn, (-lot, packet))
+
+    def _kept(self) -> list[bytes]:
+        """The packets, each once, in an order that lets a key follow them."""
+        kept = dict.fromkeys([*self._first, *(packet for _, packet in self._drawn)])
+        first = next(iter(kept), b"")[2:4]
+        begin = int.from_bytes(first, "big")
+        return sorted(kept, key=lambda packet: (int.from_bytes(packet[2:4], "big") - begin + 0x8000) & 0xFFFF)
+
+    def wire(self) -> list[Packet]:
+        """The packets with their payloads as they were on the wire."""
+        return _packets(self._kept())
+
+    def opened(self, contexts: Iterable[SrtpContext], limits: Limits) -> list[Packet]:
+        """The packets that keys open, with the payloads inside."""
+        results = SrtpStream(tuple(contexts), limits).unprotect_many(self._kept())
+        return _packets(packet for packet in results if isinstance(packet, bytes))
+
+
+def _packets(kept: Iterable[bytes]) -> list[Packet]:
+    found = []
+    for packet in kept:
+        cursor = Cursor(packet)
+        first, _, number, timestamp = cursor.u8(), cursor.u8(), cursor.u16(), cursor.u32()
+        cursor.take(4 + 4 * ((first or 0) & 15))
+        if (first or 0) & 16:  # a header extension (RFC 3550 5.3.1)
+            cursor.take(2)
+            cursor.take(4 * (cursor.u16() or 0))
+        payload = cursor.rest()
+        if number is not None and timestamp is not None and not cursor.failed:
+            found.append(Packet(number, timestamp, hash(payload), len(payload)))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How the packets of two streams agree where their sequence numbers are a constant distance apart.
+
+    `equal` and `different` count packets by their payloads, `distinct` the different payloads among the equal ones.
+    `continuous`: one SSRC, and numbers and timestamps are the same; `common` counts the packets that have both.
+    """
+
+    equal: int = 0
+    different: int = 0
+    distinct: int = 0
+    continuous: bool = False
+    common: int = 0
+
+    @property
+    def same_content(self) -> bool:
+        """Every payload that can be compared is equal, and there are enough that no two streams have by chance."""
+        return not self.different and self.equal >= _ENOUGH and (self.continuous or self.distinct >= _DISTINCT)
+
+    @property
+    def same_stream(self) -> bool:
+        """The packet headers say that one is the other, passed on."""
+        return self.continuous and self.common >= _ENOUGH
+
+
+def match(one: Sequence[Packet], other: Sequence[Packet], same_ssrc: bool) -> Match:
+    """Compares two streams: at distance 0 if their SSRC is one and packets agree so, else where most payloads agree."""
+    theirs = {packet.number: packet for packet in other}
+    common = sum(1 for p in one if (q := theirs.get(p.number)) is not None and q.timestamp == p.timestamp)
+    if same_ssrc and common:
+        return _at_distance(one, theirs, 0, 0, common)
+    by_payload: dict[int, list[Packet]] = {}
+    for packet in other:
+        by_payload.setdefault(packet.payload, []).append(packet)
+    votes = Counter(
+        (q.number - p.number & 0xFFFF, q.timestamp - p.timestamp & 0xFFFFFFFF)
+        for p in one
+        for q in by_payload.get(p.payload, ())
+    )
+    if not votes:
+        return Match()
+    (distance, later), _ = votes.most_common(1)[0]
+    return _at_distance(one, theirs, distance, later, 0)
+
+
+def _at_distance(one: Sequence[Packet], theirs: dict[int, Packet], distance: int, later: int, common: int) -> Match:
+    pairs = [(p, q) for p in one if (q := theirs.get(p.number + distance & 0xFFFF)) is not None]
+    pairs = [(p, q) for p, q in pairs if q.timestamp - p.timestamp & 0xFFFFFFFF == later]
+    equal = [p.payload for p, q in pairs if p.payload == q.payload]
+    return Match(len(equal), len(pairs) - len(equal), len(set(equal)), common > 0, common)

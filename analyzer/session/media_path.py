@@ -1,0 +1,85 @@
+"""The media hops of a call put on its path: what each end is, what keys it has, and the verdict on its protection."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from analyzer.core.addresses import Address
+from analyzer.core.secrets import Secret
+from analyzer.core.unknown import Tristate
+from analyzer.protocols.sdp.session import Media
+from analyzer.session.connections import Connection
+from analyzer.session.legs import LegState
+from analyzer.session.media.record import StreamRecord
+from analyzer.session.model.media import MediaHop
+from analyzer.session.offer_answer import Negotiation, chosen_crypto, rtp_address
+from analyzer.session.placement import Placement
+from analyzer.session.scope import Compare, Path, PathHop
+
+FindConnections = Callable[[Address, int], list[Connection]]
+
+
+def from_elements(
+    legs: Sequence[LegState], listening: Sequence[Address], find: FindConnections, protocol: int
+) -> Iterator[tuple[Connection, Address]]:
+    """Connections to a listening end from an element of the legs, with that end of theirs: who connects may have
+    written any address into its description (RFC 4145 4)."""
+    senders = {end for leg in legs for end in (leg.initiator, leg.responder)}
+    for end in listening:
+        for connection in find(end, protocol):
+            peer = connection.src if connection.dst == end else connection.dst
+            if peer.ip in senders and peer.ip != end.ip:
+                yield connection, peer
+
+
+def path_hop(
+    entity: MediaHop,
+    last: Negotiation,
+    legs: Sequence[LegState],
+    placement: Placement,
+    packets: Sequence[StreamRecord] | Sequence[Connection],
+) -> PathHop:
+    """A hop where it lies: `legs` are those whose descriptions name it, `last` what was agreed last."""
+    ordinals = [leg.ordinal for leg in legs]
+    first = min(legs, key=lambda leg: leg.ordinal)
+    final = max(legs, key=lambda leg: leg.ordinal)
+    return PathHop(
+        entity=entity,
+        index=last.index,
+        first_leg=min(ordinals),
+        last_leg=max(ordinals),
+        left_final=_final(placement, last.initiator, first.initiator),
+        right_final=_final(placement, last.responder, final.responder),
+        keys=_keys(last),
+        prints=_prints(last),
+        streams=tuple(item for item in packets if isinstance(item, StreamRecord)),
+        connections=tuple(item for item in packets if isinstance(item, Connection)),
+    )
+
+
+def _final(placement: Placement, media: Media | None, sip_end: int) -> Tristate:
+    """Whether a UE or a conference server is where an end of the medium is."""
+    address = rtp_address(media) if media is not None else None
+    ip = address.ip if address is not None else media.ip if media is not None and media.ip is not None else sip_end
+    return placement.either(placement.is_ue(ip), placement.is_server(ip))
+
+
+def _keys(last: Negotiation) -> frozenset[Secret]:
+    lines = [line for line in chosen_crypto(last) if line is not None]
+    return frozenset(key.key for line in lines for key in line.keys if key.key is not None)
+
+
+def _prints(last: Negotiation) -> frozenset[bytes]:
+    sides = [media for media in (last.offer, last.answer) if media is not None]
+    return frozenset(each.digest for media in sides for each in media.fingerprints if each.digest)
+
+
+def judged(hops: Sequence[PathHop], compare: Compare) -> list[MediaHop]:
+    """The hops' entities with how far their protection reaches."""
+    path = Path(hops, compare)
+    entities = []
+    for at, hop in enumerate(hops):
+        verdict = path.verdict(at)
+        entities.append(
+            replace(hop.entity, scope=verdict.scope, scope_detail=verdict.detail, termination=verdict.termination)
+        )
+    return entities

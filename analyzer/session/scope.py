@@ -1,0 +1,218 @@
+"""How far the protection of each media hop reaches: to the access edge, from end to end, or to the next element.
+
+The decision table of hops.md section 5, for each m-line over the path of its call. A hop whose neighbour carries the
+same protection (the same keys, the same bytes) is one stretch with it; where the stretch ends, what the next hop
+carries tells what happens there. The grounds, from strong to weak: payloads that are equal on both sides, keys that
+open the packets, the 3ge2ae indication, the descriptions alone.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from analyzer.core.secrets import Secret
+from analyzer.core.unknown import Tristate
+from analyzer.session.connections import Connection
+from analyzer.session.media.record import StreamRecord
+from analyzer.session.model.media import MediaHop
+from analyzer.session.model.states import Scope, ScopeDetail, Termination
+
+Side = Literal["left", "right"]
+
+
+@dataclass(frozen=True, slots=True)
+class PathHop:
+    """A media hop on its call's path. `left` is the end towards the caller: whether a UE or a server stands there."""
+
+    entity: MediaHop
+    index: int  # of the m-line
+    first_leg: int
+    last_leg: int
+    left_final: Tristate
+    right_final: Tristate
+    keys: frozenset[Secret]  # SDES keys agreed
+    prints: frozenset[bytes]  # fingerprints agreed
+    streams: tuple[StreamRecord, ...] = ()
+    connections: tuple[Connection, ...] = ()
+
+    def final(self, side: Side) -> bool:
+        """Whether what is at this end is known to be an end of the medium."""
+        return (self.left_final if side == "left" else self.right_final) is True
+
+
+@dataclass(frozen=True, slots=True)
+class Equality:
+    """What the packets of two hops have in common: `content` when opened where it had to be, `wire` as it was sent."""
+
+    content: bool = False
+    wire: bool = False
+    headers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How far a hop's protection reaches, and how that is known."""
+
+    scope: Scope
+    detail: ScopeDetail
+    termination: Termination
+    grounds: tuple[str, ...] = ()
+
+
+Compare = Callable[[PathHop, PathHop], Equality]
+NOTHING = Verdict("unknown", "none", "unknown")
+_AMBIGUOUS: ScopeDetail = "e2ae_or_e2e_ambiguous"
+
+
+def _marked(hops: Iterable[PathHop]) -> bool:
+    return any(hop.entity.e2ae in ("requested", "applied") for hop in hops)
+
+
+def _connected(hop: PathHop) -> bool:
+    return bool(hop.entity.key_exchange == "tls" or hop.connections)
+
+
+class Path:
+    """The hops of one call's media, in path order."""
+
+    def __init__(self, hops: Sequence[PathHop], compare: Compare) -> None:
+        self._hops = hops
+        self._compare = compare
+        self._known: dict[tuple[int, int], Equality] = {}
+
+    def verdict(self, at: int) -> Verdict:
+        """How far the protection of a hop reaches."""
+        hop = self._hops[at]
+        if hop.entity.confidentiality != "yes":
+            return NOTHING
+        span = self._span(at)
+        hops = [self._hops[each] for each in span]
+        if hops[0].final("left") and hops[-1].final("right"):
+            return self._whole(span)
+        for side, end in (("right", span[-1]), ("left", span[0])):
+            if not self._hops[end].final(side):  # type: ignore[arg-type]  # a side
+                for beyond in self._neighbours(end, side):  # type: ignore[arg-type]  # as above
+                    found = self._ended(hops, end, beyond)
+                    if found is not None:
+                        return found
+        if _marked(hops):
+            return Verdict("e2ae", "e2ae", "indicated") if len(hops) == 1 else self._inconsistent(span)
+        return Verdict("unknown", _AMBIGUOUS, "unknown")
+
+    # -- the stretch of one protection ---------------------------------------------------------------------------
+
+    def _neighbours(self, at: int, side: Side) -> list[int]:
+        """The hops of the same medium next to one, on one side."""
+        hop = self._hops[at]
+        same = [n for n, other in enumerate(self._hops) if other.index == hop.index and n != at]
+        if side == "right":
+            beyond = [n for n in same if self._hops[n].first_leg > hop.last_leg]
+            near = min((self._hops[n].first_leg for n in beyond), default=0)
+            return [n for n in beyond if self._hops[n].first_leg == near]
+        beyond = [n for n in same if self._hops[n].last_leg < hop.first_leg]
+        near = max((self._hops[n].last_leg for n in beyond), default=0)
+        return [n for n in beyond if self._hops[n].last_leg == near]
+
+    def _span(self, at: int) -> list[int]:
+        span = [at]
+        while (more := self._relayed_to(span[-1], "right")) is not None:
+            span.append(more)
+        while (more := self._relayed_to(span[0], "left")) is not None:
+            span.insert(0, more)
+        return span
+
+    def _relayed_to(self, at: int, side: Side) -> int | None:
+        if self._hops[at].final(side):
+            return None
+        near = self._neighbours(at, side)
+        return next((other for other in near if self._relayed(at, other)), None)
+
+    def _relayed(self, at: int, other: int) -> bool:
+        one, two = self._hops[at], self._hops[other]
+        if two.entity.confidentiality != "yes":
+            return False
+        same_keys = bool(one.keys and one.keys == two.keys) or bool(one.prints and one.prints == two.prints)
+        return same_keys or self._equality(at, other).wire
+
+    def _equality(self, at: int, other: int) -> Equality:
+        key = (at, other) if at < other else (other, at)
+        if key not in self._known:
+            self._known[key] = self._compare(self._hops[key[0]], self._hops[key[1]])
+        return self._known[key]
+
+    def _bytes_equal(self, span: Sequence[int]) -> bool:
+        return any(self._equality(a, b).wire for a, b in pairwise(span))
+
+    def _whole(self, span: list[int]) -> Verdict:
+        """One protection from one end to the other."""
+        hops = [self._hops[at] for at in span]
+        if _marked(hops):
+            return self._inconsistent(span)
+        detail: ScopeDetail = "e2e_tls" if _connected(hops[0]) else "e2e"
+        return Verdict("e2e", detail, self._kept(span))
+
+    def _kept(self, span: list[int]) -> Termination:
+        """How it is known that nothing ends the protection within a stretch."""
+        if self._bytes_equal(span):
+            return "proven_by_payload"
+        proven = all(_proven(self._hops[at]) for at in span)
+        return "proven_by_keys" if proven else "assumed"
+
+    def _inconsistent(self, span: list[int]) -> Verdict:
+        return Verdict("unknown", "inconsistent", self._kept(span))
+
+    # -- where it ends ----------------------------------------------------------------------------------------------
+
+    def _ended(self, hops: list[PathHop], end: int, beyond: int) -> Verdict | None:
+        """What the hop beyond the end of a stretch shows, None if nothing."""
+        here, there = self._hops[end], self._hops[beyond]
+        equality = self._equality(end, beyond)
+        opened = there.entity.confidentiality == "no"
+        anew = there.entity.confidentiality == "yes" and (_other_keys(here, there) or equality.content)
+        if not opened and not anew:
+            return None
+        termination = _termination(here, there, equality, opened, _marked(hops))
+        if _marked(hops):
+            return (
+                Verdict("e2ae", "e2ae", termination)
+                if len(hops) == 1
+                else Verdict("unknown", "inconsistent", termination)
+            )
+        if opened and len(hops) == 1:
+            if here.entity.access is True:
+                return Verdict("e2ae", _like(here), termination)
+            if here.entity.access is not False:
+                return Verdict("unknown", _AMBIGUOUS, termination)
+        return Verdict("hop_by_hop", "hop_by_hop_tls" if _connected(here) else "hop_by_hop_srtp", termination)
+
+
+def _like(hop: PathHop) -> ScopeDetail:
+    """e2ae in fact, without its indication."""
+    if _connected(hop):
+        return "edge_terminated_tls"
+    return "e2ae_dtls_srtp" if hop.entity.key_exchange == "dtls" else "e2ae_like"
+
+
+def _other_keys(one: PathHop, other: PathHop) -> bool:
+    """Whether both have keys of their own."""
+    if one.keys and other.keys:
+        return not one.keys & other.keys
+    if one.prints and other.prints:
+        return not one.prints & other.prints
+    return bool((one.keys or one.prints) and (other.keys or other.prints))
+
+
+def _proven(hop: PathHop) -> bool:
+    """Whether keys show that the two ends of a hop hold its protection."""
+    if _connected(hop):
+        return hop.entity.peer_auth == "yes"
+    return hop.entity.evidence == "keyed_verified"
+
+
+def _termination(here: PathHop, there: PathHop, equality: Equality, opened: bool, marked: bool) -> Termination:
+    if equality.content:
+        return "proven_by_payload"
+    if here.entity.evidence == "keyed_verified" and (opened or there.entity.evidence == "keyed_verified"):
+        return "proven_by_keys"
+    return "indicated" if marked else "assumed"
