@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.core.limits import Limits
 from analyzer.pipeline.esp_rows import esp_notes, esp_rows
 from analyzer.pipeline.rows import Places
 from analyzer.session.keyring import Keyring
@@ -161,13 +163,19 @@ def test_clear_segment_of_a_protected_connection() -> None:
     assert seen["clear_tcp", "structural_only", "no"] == 1
 
 
-@pytest.mark.parametrize("rows_fed", [1, 3, 32_768])
-def test_the_batch_edge_does_not_show(rows_fed: int) -> None:
-    """However the frames are fed, the rows are the same."""
+@pytest.mark.parametrize("rows_fed", [1, 3])
+@pytest.mark.parametrize("most", [4_096, 2])
+def test_the_batch_edge_does_not_show(rows_fed: int, most: int) -> None:
+    """However the frames are fed, the rows and anomalies are the same, with bounds that are hit too."""
+    limits = replace(Limits(), esp_associations=most, esp_held_packets=1, esp_agreements=most, esp_paths=most // 2)
     made = Registered("hmac-sha-1-96", "null").talk()
-    engine = made.wire.run(rows=rows_fed, keyring=Keyring())
-    assert rows(engine) == rows(made.wire.run(keyring=Keyring()))
-    assert engine.signalling.counts.messages == SIP_MESSAGES
+    engine = made.wire.run(rows=rows_fed, keyring=Keyring(), limits=limits)
+    whole = made.wire.run(keyring=Keyring(), limits=limits)
+    assert rows(engine) == rows(whole)
+    assert anomalies(engine) == anomalies(whole)
+    assert engine.signalling.counts == whole.signalling.counts
+    if most == 2:
+        assert {"esp.associations_limit", "esp.connections_limit"} <= set(anomalies(engine))
 
 
 @given(st.lists(st.binary(max_size=90) | st.integers(0, 11), max_size=12))
