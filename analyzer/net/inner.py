@@ -34,34 +34,53 @@ class InnerTransport(NamedTuple):
     flags: int = 0
 
 
+class InnerFragment(NamedTuple):
+    """A share of an IP packet: bytes `begin` to `end` of its payload; `header` is its IP header without the share."""
+
+    src: int
+    dst: int
+    version: int
+    id: int
+    begin: int
+    end: int
+    more: bool
+    header: bytes
+    protocol: int
+    payload: bytes
+
+
 def _uint(data: bytes, at: int, size: int) -> int:
     return int.from_bytes(data[at : at + size], "big")
 
 
-def read_ip(data: bytes, missing: int = 0) -> InnerIp | str:
-    """The packet, or in a word why it is not read: "bad_ip_header", "fragment", "short"."""
+def read_ip(data: bytes, missing: int = 0) -> InnerIp | InnerFragment | str:
+    """The packet, a share of one, or in a word why it is not read: "bad_ip_header", "short"."""
     version = data[0] >> 4 if data else 0
     if version == 4:
         return _ipv4(data, missing)
     return _ipv6(data, missing) if version == 6 else "bad_ip_header"
 
 
-def _ipv4(data: bytes, missing: int) -> InnerIp | str:
+def _ipv4(data: bytes, missing: int) -> InnerIp | InnerFragment | str:
     header = (data[0] & 15) * 4
     if header < 20:
         return "bad_ip_header"
     if len(data) < header:
         return "short"
-    if _uint(data, 6, 2) & 0x3FFF:
-        return "fragment"
     total = _uint(data, 2, 2)
     stop = total if header <= total <= len(data) + missing else len(data) + missing
     payload = data[header:stop]
-    src, dst = _uint(data, 12, 4) | _MAPPED, _uint(data, 16, 4) | _MAPPED
-    return InnerIp(src, dst, data[9], payload, stop - header - len(payload), _uint(data, 4, 2))
+    src, dst, ident = _uint(data, 12, 4) | _MAPPED, _uint(data, 16, 4) | _MAPPED, _uint(data, 4, 2)
+    share = _uint(data, 6, 2)
+    if share & 0x3FFF:
+        begin = (share & 0x1FFF) * 8
+        return InnerFragment(
+            src, dst, 4, ident, begin, begin + stop - header, bool(share & 0x2000), data[:header], data[9], payload
+        )
+    return InnerIp(src, dst, data[9], payload, stop - header - len(payload), ident)
 
 
-def _ipv6(data: bytes, missing: int) -> InnerIp | str:
+def _ipv6(data: bytes, missing: int) -> InnerIp | InnerFragment | str:
     if len(data) < 40:
         return "short"
     length = _uint(data, 4, 2)
@@ -74,12 +93,18 @@ def _ipv6(data: bytes, missing: int) -> InnerIp | str:
             return "short"
         size = (data[at + 1] + 2) * 4 if protocol == 51 else (data[at + 1] + 1) * 8
         protocol, at = data[at], at + size
+    src, dst = _uint(data, 8, 16), _uint(data, 24, 16)
     if protocol == _FRAGMENT:
-        return "fragment"
+        if len(data) < at + 8:
+            return "short"
+        share, payload = _uint(data, at + 2, 2), data[at + 8 : stop]
+        begin, header = share & 0xFFF8, data[:40]
+        return InnerFragment(
+            src, dst, 6, _uint(data, at + 4, 4), begin, begin + max(stop - at - 8, 0), bool(share & 1), header,
+            data[at], payload,
+        )  # fmt: skip
     payload = data[at:stop]
-    return InnerIp(
-        _uint(data, 8, 16), _uint(data, 24, 16), protocol, payload, max(stop - at, 0) - len(payload), -1
-    )  # fmt: skip
+    return InnerIp(src, dst, protocol, payload, max(stop - at, 0) - len(payload), -1)
 
 
 def read_udp(data: bytes, missing: int = 0) -> InnerTransport | None:

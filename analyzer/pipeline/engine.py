@@ -95,7 +95,9 @@ class Engine:
             limits, self.ledger, sip, self.messaging, self.connections, self.streams.zrtp, self._media.relay,
             setup.keyring, self.keys,
         )  # fmt: skip
-        self.esp = EspHandler(limits, self.ledger, setup.keyring, self.signalling.agreements, self.tcp, self.datagrams)
+        self.esp = EspHandler(
+            limits, self.ledger, sources, setup.keyring, self.signalling.agreements, self.tcp, self.datagrams
+        )
         self._placed = Placement(setup.topology or Topology())
         self._now_ns = 0
         self.decoded = 0
@@ -263,6 +265,7 @@ class Engine:
         """The capture has ended: everything open is closed and judged."""
         self.decoder.finish()
         self.ledger.extend(self.decoder.take_anomalies())
+        self.esp.finish()
         self.tcp.finish()
         self.datagrams.finish()
         self.ledger.extend(self.messaging.finish())

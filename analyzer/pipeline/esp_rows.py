@@ -25,10 +25,11 @@ def esp_notes(handler: EspHandler) -> Iterator[str]:
     """What the coverage says of ESP."""
     closed = sum(not association.opened for association in handler.table.all())
     if closed:
-        yield f"{closed} ESP associations stay closed: what is inside them is not in this report."
+        them = "1 ESP association stays" if closed == 1 else f"{closed} ESP associations stay"
+        yield f"{them} closed: what is inside is not in this report."
     if handler.unread:
         kinds = ", ".join(f"{count} {why}" for why, count in sorted(handler.unread.items()))
-        yield f"{handler.unread.total()} packets out of ESP carry what is not read further: {kinds}."
+        yield f"{_packets(handler.unread.total())} out of ESP not read further: {kinds}."
 
 
 def esp_entities(handler: EspHandler, placement: Placement) -> Iterator[tuple[str, EspEntity]]:
@@ -107,12 +108,14 @@ def _failure(handler: EspHandler, association: Association) -> str | None:
     """Why packets stay closed, for a person to act on; of an open association, what is still unproven."""
     reasons = []
     if association.truncated:
-        reasons.append(f"{association.truncated} packets are cut off by the snap length")
+        reasons.append(f"{_packets(association.truncated)} cut off by the snap length")
     keys = len(association.candidates)
     refused = f"the check value is wrong with {'the key' if keys == 1 else f'each of the {keys} keys'} that may be its"
     if association.chosen is not None:
         if association.auth_failed:
-            reasons.append(f"{association.auth_failed} packets fail its check value: changed, or under another key")
+            reasons.append(
+                f"{_packets(association.auth_failed)} with a wrong check value: changed, or under another key"
+            )
         if not association.chosen.opener.checked:
             reasons.append("the key leaves the check value unchecked")
     elif association.layout is not None:
@@ -122,6 +125,10 @@ def _failure(handler: EspHandler, association: Association) -> str | None:
             f"{refused}: a key of another association, or other algorithms" if keys else _wanted(handler, association)
         )
     return "; ".join(filter(None, reasons)) or None
+
+
+def _packets(count: int) -> str:
+    return "1 packet" if count == 1 else f"{count} packets"
 
 
 def _wanted(handler: EspHandler, association: Association) -> str:

@@ -3,6 +3,7 @@
 The keys are those that the text beside each capture gives, written as the esp_sa table that tshark takes.
 """
 
+import json
 import subprocess
 from collections import Counter
 from functools import cache
@@ -29,6 +30,7 @@ from analyzer.session.key_entries import EspKey
 from analyzer.session.keyring import Keyring
 from analyzer.session.records import MessageRecord
 from tests.conftest import SHARED
+from tests.golden.runs import run, setup, tree
 from tests.golden.test_lab import _describe, _facts
 
 LAB, PUBLIC = SHARED / "captures" / "lab", SHARED / "captures" / "public"
@@ -226,3 +228,24 @@ def test_a_registration_with_its_keys_in_the_401(shared: Path) -> None:
     told = {frame: payload for frame, payload in ours.items() if payload}
     assert len(told) == 7  # of 14 packets; the others are TCP control segments
     assert told == {frame: theirs[frame] for frame in told}
+
+
+@pytest.mark.parametrize(("name", "streams"), [("esp-null", 4), ("esp-aes", 4)])
+def test_srtp_under_keys_that_came_in_esp(shared: Path, name: str, streams: int) -> None:
+    """The SDES keys of SDP in ESP verify every packet of the four streams between UE and IMS-AGW."""
+    assert shared
+    engine, _ = engine_of(LAB / f"{name}.pcapng", lines(name))
+    found = [json.loads(row) for row in engine.closer.stream_rows]
+    opened = [row for row in found if row["suite"]]
+    assert len(opened) == streams
+    for row in opened:
+        assert (row["authenticated"], row["auth_failed"], row["failure"]) == (row["packets"], 0, None)
+        assert row["src"].startswith("10.0.") is False
+
+
+def test_srtp_inside_gtp(shared: Path) -> None:
+    """gtpu-e2ae: SIP over TLS and SRTP, both inside GTP-U: opened with the key log, every SRTP packet verified."""
+    report = tree(run(shared / "lab" / "gtpu-e2ae.pcapng", setup([shared / "lab" / "gtpu-e2ae.tls-keylog.txt"])))
+    opened = [row for row in report["streams"] if row["suite"]]
+    assert len(opened) == 4
+    assert all(row["authenticated"] == row["packets"] and not row["auth_failed"] for row in opened)

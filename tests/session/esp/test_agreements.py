@@ -95,7 +95,9 @@ def test_keys_of_a_401() -> None:
     agreements.observe(_message("REGISTER", 401, good.replace("0f0f", "0f")), PROXY, UE)
     agreements.observe(_message("REGISTER", 401, good.replace("0f0f", "zzzz")), PROXY, UE)
     (run,) = agreements.captured.values()
-    assert (run.key.ck.reveal(), run.key.ik.reveal(), run.call_ids) == (b"\x0f" * 16, b"\xf0" * 16, {"register-1"})
+    assert (run.key.ck.reveal(), run.key.ik.reveal()) == (b"\x0f" * 16, b"\xf0" * 16)
+    assert agreements.captured_in("register-1") == (run,)
+    assert agreements.captured_in("other") == ()
     assert "0f0f" not in repr(run)
 
 
