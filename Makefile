@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: demo test fast check bench docs clean tshark
+.PHONY: demo test fast check bench docs lab clean tshark
 
 demo: $(STAMP)
 	@$(BIN)/mediasec demo
@@ -20,6 +20,7 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=samples/lab $(BIN)/mypy -p imslab
 	$(BIN)/lint-imports
 	$(BIN)/mediasec rules lint
 	$(BIN)/mediasec rules test
@@ -29,6 +30,12 @@ bench: $(STAMP) tshark
 
 docs: $(STAMP)
 	$(BIN)/python -m tests.generate_docs
+
+# Samples from real components (docs/lab.md): every scenario, then its report against its truth. Root, and Linux.
+LAB ?= build/lab
+lab: $(STAMP)
+	@PYTHONPATH=samples/lab $(BIN)/python -m imslab --out $(LAB) $(SCENARIOS); code=$$?; [ $$code != 77 ] || exit 0; \
+	 [ $$code = 0 ] && $(BIN)/python -m tests.lab.compare $(LAB)
 
 # The oracle: installed when we may, else its tests skip and say so.
 tshark:

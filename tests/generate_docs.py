@@ -22,6 +22,7 @@ from analyzer.report.model import Report
 from analyzer.report.words import SCHEMA_ID
 from analyzer.rules.bundled import bundled_rules_dir
 from analyzer.rules.load import load_rules
+from analyzer.rules.prepared import PREPARED, prepare
 from analyzer.rules.tooling import docs, model_docs, schema
 from analyzer.session.key_bundle_schema import key_bundle_schema
 from analyzer.session.topology_schema import topology_schema
@@ -43,6 +44,11 @@ def pages() -> dict[str, str]:
     made["rules/rule.schema.json"] = json.dumps(schema(), indent=2) + "\n"
     made["README.md"] = _with_demo((ROOT / "README.md").read_text("utf-8"))
     return made
+
+
+def packs() -> str:
+    """The bundled packs as they are loaded; a stale file costs time and nothing else, so no test holds it current."""
+    return prepare(path.read_bytes() for path in sorted(bundled_rules_dir().glob("*.yaml")))
 
 
 _DEMO = re.compile(r"(?<=<!-- demo -->\n```\n).*?(?=```\n<!-- /demo -->)", re.DOTALL)
@@ -170,6 +176,7 @@ def main() -> None:
     made = pages()
     for gone in {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs/rules").glob("*.md")} - set(made):
         (ROOT / gone).unlink()
+    made[f"rules/{PREPARED}"] = packs()
     for name, text in made.items():
         path = ROOT / name
         path.parent.mkdir(parents=True, exist_ok=True)

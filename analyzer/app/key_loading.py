@@ -116,6 +116,7 @@ def load_keys(
             data = data[: data.rfind(b"\n") + 1]
             found = ring.add_key_log(data, path.name)
             problems += [f"{path}:{problem.line}:1: {problem.message}" for problem in found]
+            ring.growing = True
             tails.append(KeyTail(path, ring, ring.sources[-1], len(data), observer))
             continue
         outside = Outside(partial(_beside, path, observer), os.environ.get)

@@ -21,7 +21,7 @@ from analyzer.capture.vantage import group
 from analyzer.core.limits import Limits
 from analyzer.pipeline.assemble import assemble
 from analyzer.pipeline.closing import ClosedCall
-from analyzer.pipeline.engine import Engine
+from analyzer.pipeline.engine import Engine, Setup
 from analyzer.report.exit_codes import RunFacts
 from analyzer.report.model import Report
 from analyzer.session.keyring import Keyring
@@ -50,9 +50,10 @@ def _spooled(path: str) -> BinaryIO:
         return spool(pipe)
 
 
-def _open(
+def open_all(
     paths: Sequence[str], settings: Settings, sources: SourceTable, limits: Limits
 ) -> tuple[list[CaptureReader], list[str]]:
+    """Opens captures; gives those that can be read, and what is wrong with the others."""
     readers: list[CaptureReader] = []
     problems: list[str] = []
     vantages = group(paths, settings.vantages, limits)
@@ -97,14 +98,19 @@ def _take_secrets(readers: Sequence[CaptureReader], taken: list[int], keyring: K
         taken[number] = len(reader.secrets)
 
 
-def analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall], None] | None = None) -> Run:
+def analyze(
+    settings: Settings,
+    observer: Observer,
+    watch: Callable[[ClosedCall], None] | None = None,
+    setup: Setup | None = None,
+) -> Run:
     """Analyses captures. WrongUse before anything is read if rules, topology or keys are wrong. `watch` sees each
-    call as it closes."""
+    call as it closes. A `setup` that is given stands for rules, topology and keys of the settings."""
     limits = limits_of(settings)
-    setup = prepare(settings, observer, limits)
+    setup = setup or prepare(settings, observer, limits)
     paths, missing = expand(settings.captures)
     sources = SourceTable()
-    readers, problems = _open(paths, settings, sources, limits)
+    readers, problems = open_all(paths, settings, sources, limits)
     problems = missing + problems
     facts = RunFacts(captures_given=len(readers) + len(problems), captures_unreadable=len(problems))
     if not readers:

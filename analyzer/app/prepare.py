@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from cryptography.x509 import Certificate
+
 from analyzer.app.key_loading import KeyTail, load_keys
 from analyzer.app.settings import Observer, Settings, WrongUse
 from analyzer.core.limits import Limits
@@ -13,6 +15,10 @@ from analyzer.rules.bundled import bundled_rules_dir
 from analyzer.rules.evaluate import RuleSet
 from analyzer.rules.load import load_rules
 from analyzer.session.topology import Topology, load
+from analyzer.session.trust import Trust, read_certificates
+
+CERTIFICATES = frozenset({".pem", ".crt", ".cer", ".der"})
+MAX_TRUST_FILE = 4 * 1024 * 1024
 
 
 def rule_paths(names: Iterable[str]) -> tuple[list[Path], list[str]]:
@@ -57,6 +63,24 @@ def _read(path: Path, problems: list[str], bound: int) -> bytes | None:
         return None
 
 
+def load_trust(paths: Iterable[Path], problems: list[str]) -> Trust:
+    """The certificates of files and folders."""
+    found: list[Certificate] = []
+    for path in paths:
+        files = sorted(f for f in path.iterdir() if f.suffix.lower() in CERTIFICATES) if path.is_dir() else [path]
+        if not files:
+            problems.append(f"{path}: no certificate in this folder ({', '.join(sorted(CERTIFICATES))})")
+        for file in files:
+            data = _read(file, problems, MAX_TRUST_FILE)
+            if data is None:
+                continue
+            try:
+                found += read_certificates(data)
+            except ValueError:
+                problems.append(f"{file}: no certificate, neither PEM nor DER")
+    return Trust(found)
+
+
 def load_topology(path: Path | None, problems: list[str]) -> Topology | None:
     """The topology file, None if none is given."""
     if path is None:
@@ -77,6 +101,7 @@ def prepare(
     rules = load_rule_set(settings, problems)
     topology = load_topology(settings.topology, problems)
     keyring = load_keys(settings.keys, problems, observer, tails)
+    trust = load_trust(settings.trust, problems)
     if problems:
         raise WrongUse(problems)
     behind = frozenset(name for name, point in topology.taps.items() if point == "post_decrypt") if topology else None
@@ -85,6 +110,7 @@ def prepare(
         rules=rules,
         topology=topology,
         keyring=keyring,
+        trust=trust,
         reveal_identities=settings.reveal_identities,
         post_decrypt_taps=behind or frozenset(),
     )

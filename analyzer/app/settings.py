@@ -12,6 +12,7 @@ class Settings:
     captures: tuple[str, ...] = ()
     keys: tuple[Path, ...] = ()
     topology: Path | None = None
+    trust: tuple[Path, ...] = ()
     rules: tuple[str, ...] = ()
     profile: str | None = None
     only_rules: tuple[str, ...] = ()

@@ -12,9 +12,9 @@ import numpy as np
 
 from analyzer.capture.batch import I64
 
-_SPAN = 32_768  # bytes of a lane
+_SPAN = 16_384  # bytes of a lane
 _MOST = 256  # lanes
-_FEWEST = 4  # lanes worth the while
+_FEWEST = 64  # lanes worth the while
 _STRIDE = 8  # steps between two looks at how many lanes go on
 _MANY = 4_096  # records asked for at least: a walk is not done for a few
 _LONGEST_REST = 64  # calls
@@ -55,10 +55,14 @@ class Chain:
             return nothing
         found, end = self._follow(data, np.array(starts, np.int64))
         if (end - at) * 2 < len(data) - at:
-            self._rest = self._penalty = min(2 * self._penalty, _LONGEST_REST)
+            self.disappoint()
         else:
             self._penalty = 1
         return (found, end) if len(found) <= rows else (found[:rows], int(found[rows]))
+
+    def disappoint(self) -> None:
+        """Notes that what was found was of little use."""
+        self._rest = self._penalty = min(2 * self._penalty, _LONGEST_REST)
 
     @staticmethod
     def _starts(data: bytes, at: int, guess: Guess) -> list[int]:

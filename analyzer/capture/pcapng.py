@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analyzer.capture.batch import FrameBatch, Source
+from analyzer.capture.batch import I64, FrameBatch, Source
+from analyzer.capture.lanes import Chain
 from analyzer.capture.sources import CaptureInfo, SourceTable
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.limits import Limits
@@ -26,6 +27,9 @@ NUMBERED = frozenset((9, 0xBAD, 0x40000BAD))  # systemd journal, custom blocks: 
 NO_PACKET = -1  # the link type of a frame that is counted and cannot be read
 _MAX_SECRETS = 1_024
 _INT64 = (1 << 63) - 1
+_TICKS = (1 << 64) - 1
+_PLAIN = 32  # bytes of a packet block around its packet
+_TRIES = 8  # places that are looked at for the beginning of a block
 
 
 @dataclass(slots=True)
@@ -35,6 +39,11 @@ class _Interface:
     ticks_numerator: int = 1_000  # nanoseconds of a tick = numerator / denominator
     ticks_denominator: int = 1
     offset_ns: int = 0
+
+    def time_ns(self, ticks: int) -> int:
+        """Nanoseconds since the epoch, within what 64 bits hold."""
+        ts_ns = ticks * self.ticks_numerator // self.ticks_denominator + self.offset_ns
+        return min(max(ts_ns, 0), _INT64)
 
 
 @dataclass(slots=True)
@@ -56,6 +65,7 @@ class PcapngFormat:
         self._sources = sources
         self._limits = limits
         self._order = "<"
+        self._chain = self._plain_packets()
         self._interfaces: list[_Interface] = []
         self._frames = 0
         self._offset = 0
@@ -73,17 +83,37 @@ class PcapngFormat:
 
     def walk(self, data: bytes, at: int, rows: int) -> tuple[FrameBatch, int]:
         """See `reader.Format`."""
+        self._base = self._offset - at
+        batch, at = self._blocks(data, at, rows, packets=False)
+        if len(batch) or self.broken:
+            return batch, at
+        starts, end = self._chain.walk(data, at, rows, self._guess)
+        if len(starts):
+            batch, count = self._packets(data, starts)
+            if count < len(starts):
+                end = int(starts[count])
+            if 2 * count < len(starts):
+                self._chain.disappoint()
+            if count:
+                self._offset += end - at
+                return batch, end
+        return self._blocks(data, at, rows)
+
+    def _blocks(self, data: bytes, at: int, rows: int, packets: bool = True) -> tuple[FrameBatch, int]:
+        """Block by block: whatever is not one plain packet behind the other, or what stands before packets."""
         out = _Rows()
         begin, size = at, len(data)
-        self._base = self._offset - begin
         head = struct.Struct(self._order + "II")
         packet = struct.Struct(self._order + "IIIII")
         while size - at >= 12 and len(out.start) < rows:
             kind, length = head.unpack_from(data, at)
             if kind == SHB:
                 self._order = "<" if data[at + 8 : at + 12] == b"\x4d\x3c\x2b\x1a" else ">"
+                self._chain = self._plain_packets()
                 head, packet = struct.Struct(self._order + "II"), struct.Struct(self._order + "IIIII")
                 kind, length = head.unpack_from(data, at)
+            if kind == EPB and self._interfaces and not packets:
+                break
             if length < 12 or length % 4 or length > self._limits.block_bytes:
                 self.broken = f"a block of {length} bytes behind frame {self._frames + len(out.start)}"
                 break
@@ -103,14 +133,72 @@ class PcapngFormat:
         self._offset += at - begin
         return self._columns(data, out), at
 
+    def _plain_packets(self) -> Chain:
+        return Chain(self._order, 4, 0, _PLAIN, self._limits.block_bytes)
+
+    def _guess(self, data: bytes, at: int, stop: int) -> int:
+        """Where two packet blocks seem to follow each other."""
+        kind = struct.pack(self._order + "I", EPB)
+        length_of = struct.Struct(self._order + "I").unpack_from
+        for _ in range(_TRIES):
+            at = data.find(kind, at, stop)
+            if at < 0 or at + _PLAIN > len(data):
+                break
+            (length,) = length_of(data, at + 4)
+            end = at + length
+            whole = _PLAIN <= length <= self._limits.block_bytes and end + 4 <= len(data)
+            if whole and data[end - 4 : end] == data[at + 4 : at + 8] and data[end : end + 4] == kind:
+                return at
+            at += 1
+        return -1
+
+    def _packets(self, data: bytes, starts: I64) -> tuple[FrameBatch, int]:
+        """The packets of blocks, up to the first that is no plain packet; how many."""
+        number = np.dtype(self._order + "u4")
+        heads = np.ndarray((len(data) - 27,), "V28", buffer=data, strides=(1,))[starts].view(number).reshape(-1, 7)
+        kind, length, interface, high, low, captured, wire = heads.astype(np.int64).T
+        ends = np.ndarray((len(data) - 3,), "V4", buffer=data, strides=(1,))[starts + length - 4].view(number)
+        good = (kind == EPB) & (length % 4 == 0) & (ends == length) & (captured <= length - _PLAIN)
+        good &= interface < len(self._interfaces)
+        count = len(starts) if good.all() else int(np.argmin(good))
+        part = slice(count)
+        captured, interface = captured[part], interface[part]
+        sources = np.array([each.source for each in self._interfaces], np.int32)
+        batch = FrameBatch(
+            np.frombuffer(data, np.uint8),
+            (starts[part] + 28).astype(np.int32),
+            captured.astype(np.int32),
+            np.minimum(np.maximum(wire[part], captured), 0x7FFFFFFF).astype(np.int32),
+            self._times(interface, high[part] << 32 | low[part]),
+            sources[interface],
+            np.arange(self._frames + 1, self._frames + 1 + count, dtype=np.int64),
+            starts[part] + 28 + self._base,
+        )
+        self._frames += count
+        return batch, count
+
+    def _times(self, interface: I64, ticks: I64) -> I64:
+        """Nanoseconds of ticks; those that 64 bits do not hold, and odd clocks, one by one."""
+        out = np.zeros(len(ticks), np.int64)
+        for number in np.unique(interface).tolist():
+            clock, rows = self._interfaces[number], np.flatnonzero(interface == number)
+            own = ticks[rows]
+            top = int(own.max()) * clock.ticks_numerator + clock.offset_ns
+            if clock.ticks_denominator == 1 and own.min() >= 0 and max(top, abs(clock.offset_ns)) <= _INT64:
+                out[rows] = np.maximum(own * clock.ticks_numerator + clock.offset_ns, 0)
+            else:
+                out[rows] = [clock.time_ns(tick & _TICKS) for tick in own.tolist()]
+        if len(out):
+            self._last_ns = int(out[-1])
+        return out
+
     def _packet(self, out: _Rows, number: int, ticks: int, start: int, captured: int, wire: int) -> None:
         if number >= len(self._interfaces):
             self._anomalies.append(Anomaly(NO_INTERFACE, (), f"interface {number}"))
             self._no_packet(out)
             return
         interface = self._interfaces[number]
-        ts_ns = ticks * interface.ticks_numerator // interface.ticks_denominator + interface.offset_ns
-        self._last_ns = min(max(ts_ns, 0), _INT64)
+        self._last_ns = interface.time_ns(ticks)
         out.start.append(start)
         out.captured.append(captured)
         out.wire.append(min(max(wire, captured), 0x7FFFFFFF))

@@ -19,7 +19,7 @@ from analyzer.core.severity import Severity
 TRUNCATED = define("capture.truncated", Severity.LOW, "The capture ends in the middle of a record", "", "capture")
 BROKEN = define("capture.broken", Severity.MEDIUM, "The capture is damaged; what follows was not read", "", "capture")
 
-_BLOCK = 8 * 1024 * 1024
+_BLOCK = 4 * 1024 * 1024
 _HEAD = 24  # bytes that tell the format
 _PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
 

@@ -1,5 +1,6 @@
 """Frames to a pcapng file that only its owner can read; never over a file that is there."""
 
+import contextlib
 import os
 import struct
 from collections.abc import Mapping
@@ -9,7 +10,8 @@ from typing import BinaryIO, Final
 from analyzer.capture.batch import FrameBatch, Source
 from analyzer.capture.sources import CaptureProblem, SourceTable
 
-_SHB, _IDB, _EPB, _ISB = 0x0A0D0D0A, 1, 6, 5
+_SHB, _IDB, _EPB, _ISB, _DSB = 0x0A0D0D0A, 1, 6, 5, 10
+_TLS_KEY_LOG = 0x544C534B
 _IF_NAME, _IF_TSRESOL, _ISB_IFDROP = 2, 9, 5
 _UNDESCRIBED = 147  # LINKTYPE_USER0: a frame whose interface the capture did not describe
 _EPB_HEADER: Final = struct.Struct("<IIIIIII")
@@ -28,11 +30,13 @@ def _option(code: int, value: bytes) -> bytes:
 class CaptureWriter:
     """A pcapng file being written, times in nanoseconds. CaptureProblem if it is there already or cannot be made.
 
-    `write` and `close` raise OSError where the disk does.
+    `write` and `close` raise OSError where the disk does. With `in_order`, interfaces have the numbers that they have
+    in `sources`, seen or not. A key log in `tls_secrets` is written before any frame.
     """
 
-    def __init__(self, path: Path, sources: SourceTable) -> None:
+    def __init__(self, path: Path, sources: SourceTable, *, in_order: bool = False, tls_secrets: bytes = b"") -> None:
         self.path = path
+        self._in_order = in_order
         self._sources = sources
         self._interfaces: dict[int, int] = {}  # source to interface of this file
         try:
@@ -44,6 +48,9 @@ class CaptureWriter:
         self._out: BinaryIO = os.fdopen(handle, "wb", 1 << 20)
         self._at = 0
         self._put(_block(_SHB, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)))
+        if tls_secrets:
+            padded = tls_secrets + _PADDING[: -len(tls_secrets) % 4]
+            self._put(_block(_DSB, struct.pack("<II", _TLS_KEY_LOG, len(tls_secrets)) + padded))
 
     def _put(self, data: bytes) -> None:
         self._out.write(data)
@@ -51,6 +58,11 @@ class CaptureWriter:
 
     def _interface(self, source: int) -> int:
         known = self._interfaces.get(source)
+        if known is None and self._in_order:
+            for number in range(len(self._interfaces), source + 1):
+                self._interfaces[number] = number
+                self._describe(self._sources[number])
+            return source
         if known is None:
             known = self._interfaces[source] = len(self._interfaces)
             self._describe(self._sources[source])
@@ -76,6 +88,11 @@ class CaptureWriter:
             offsets.append(self._at + len(head))
             self._put(b"".join((head, data[start : start + captured], _PADDING[:padding], head[4:8])))
         return offsets
+
+    def abandon(self) -> None:
+        """Closes a file that is not to be kept."""
+        with contextlib.suppress(OSError):
+            self._out.close()
 
     def close(self, dropped: Mapping[int, int] | None = None) -> None:
         """Ends the file; `dropped` are the packets each source lost, for whoever reads it."""

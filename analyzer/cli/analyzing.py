@@ -16,6 +16,7 @@ def analyze(
     captures: opt.Captures,
     keys: opt.Keys = [],  # noqa: B006  # typer copies defaults
     topology: opt.Topology = None,
+    trust: opt.Trust = [],  # noqa: B006  # as above
     rules: opt.Rules = [],  # noqa: B006  # as above
     profile: opt.Profile = None,
     rule: opt.OnlyRule = [],  # noqa: B006  # as above
@@ -40,8 +41,8 @@ def analyze(
     evaluated, or open verdicts with --fail-on-open; 70 a fault of this program; 74 output failed; 130 interrupted.
     """
     settings = asked(
-        captures, keys, topology, rules=rules, profile=profile, rule=rule, skip_rule=skip_rule, from_time=from_time,
-        to_time=to_time, linger=linger, vantage=vantage, reveal=reveal, fail_on=fail_on,
+        captures, keys, topology, trust=trust, rules=rules, profile=profile, rule=rule, skip_rule=skip_rule,
+        from_time=from_time, to_time=to_time, linger=linger, vantage=vantage, reveal=reveal, fail_on=fail_on,
     )  # fmt: skip
     outputs = outputs_of(format)
     conclude(

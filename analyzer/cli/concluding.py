@@ -40,6 +40,7 @@ def asked(
     vantage: list[str],
     reveal: str | None,
     fail_on: str,
+    trust: list[Path],
     **more: Any,
 ) -> "Settings":
     """The settings that the options ask for, or the end of the command with what is wrong."""
@@ -50,7 +51,7 @@ def asked(
     return settings_of(
         captures, keys, topology, rules=tuple(rules), only_rules=tuple(rule), skip_rules=tuple(skip_rule),
         from_ns=time_ns("--from", from_time), to_ns=time_ns("--to", to_time), linger_ns=int(linger * 1e9),
-        vantages=vantages(vantage), reveal_identities=reveal == "identities", **more,
+        vantages=vantages(vantage), trust=tuple(trust), reveal_identities=reveal == "identities", **more,
     )  # fmt: skip
 
 

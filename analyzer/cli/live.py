@@ -65,6 +65,7 @@ def live(
     write: Record = None,
     keys: opt.Keys = [],  # noqa: B006  # typer copies defaults
     topology: opt.Topology = None,
+    trust: opt.Trust = [],  # noqa: B006  # as above
     rules: opt.Rules = [],  # noqa: B006  # as above
     profile: opt.Profile = None,
     rule: opt.OnlyRule = [],  # noqa: B006  # as above
@@ -90,8 +91,8 @@ def live(
     from analyzer.app.live import LiveSettings
 
     settings = asked(
-        [], keys, topology, rules=rules, profile=profile, rule=rule, skip_rule=skip_rule, from_time=from_time,
-        to_time=to_time, linger=linger, vantage=vantage, reveal=reveal, fail_on=fail_on,
+        [], keys, topology, trust=trust, rules=rules, profile=profile, rule=rule, skip_rule=skip_rule,
+        from_time=from_time, to_time=to_time, linger=linger, vantage=vantage, reveal=reveal, fail_on=fail_on,
     )  # fmt: skip
     outputs = outputs_of(format)
     apart = any(output.path is None and output.name != "table" for output in outputs)

@@ -1,5 +1,6 @@
 """The command `mediasec`. Everything heavy is imported inside the commands, so that --help is quick."""
 
+import gc
 import signal
 import sys
 from typing import Annotated
@@ -8,6 +9,7 @@ import typer
 
 from analyzer import __version__
 from analyzer.cli.analyzing import analyze, demo, export
+from analyzer.cli.keys import decrypt, keys_app
 from analyzer.cli.live import live
 from analyzer.cli.ruling import rules_app, topology_app
 from analyzer.cli.views import calls, hops, show, streams
@@ -37,14 +39,16 @@ def main(
     del version
 
 
-for command in (analyze, live, export, calls, hops, streams, show, demo):
+for command in (analyze, live, export, calls, hops, streams, show, decrypt, demo):
     app.command()(command)
 app.add_typer(rules_app, name="rules")
 app.add_typer(topology_app, name="topology")
+app.add_typer(keys_app, name="keys")
 
 
 def run() -> None:
     """The console script."""
+    gc.set_threshold(200_000, 20, 100)  # modules and the engine's tables hold many objects and no cycles
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:

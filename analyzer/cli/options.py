@@ -18,6 +18,13 @@ Keys = Annotated[
         show_default=False,
     ),
 ]
+Trust = Annotated[
+    list[Path],
+    typer.Option(
+        "--trust", help="Certificates to trust for signed identities: a file (PEM, DER) or a folder. Repeatable.",
+        show_default=False,
+    ),
+]  # fmt: skip
 Topology = Annotated[
     Path | None, typer.Option("--topology", help="Which addresses are what (see `topology init`).", show_default=False)
 ]

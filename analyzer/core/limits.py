@@ -45,6 +45,7 @@ class Limits:
     msrp_held_total: int = 64 * 1024**2  # of their chunks
     bfcp_attributes: int = 1_024  # of one message, nested ones counted
     bfcp_fragmented: int = 256  # messages whose fragments are not all here
+    tls_waiting: int = 256  # connections that ended before the secret their records wait for came, in a live run
     turn_channels: int = 65_536  # bindings of TURN channels to peers, all flows together
     dtls_handshakes: int = 2_048  # under way at once
     dtls_sessions: int = 20_000  # flows whose handshake gave keys that are still at hand

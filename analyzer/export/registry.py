@@ -1,23 +1,37 @@
-"""The formats `--format` knows, by name."""
+"""The formats `--format` knows, by name. What writes a format is imported when it is asked for."""
 
-from analyzer.export import csv
-from analyzer.export.junit import write_junit
-from analyzer.export.markdown import write_markdown
-from analyzer.export.native import write_native, write_ndjson
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Final
+
 from analyzer.export.options import Exporter
-from analyzer.export.sarif import write_sarif
-from analyzer.export.table import write_table
 
-EXPORTERS: dict[str, Exporter] = {
-    "csv": csv.write_findings,
-    "csv:calls": csv.write_calls,
-    "csv:findings": csv.write_findings,
-    "csv:hops": csv.write_hops,
-    "csv:streams": csv.write_streams,
-    "json": write_native,
-    "junit": write_junit,
-    "markdown": write_markdown,
-    "ndjson": write_ndjson,
-    "sarif": write_sarif,
-    "table": write_table,
+_WRITERS: Final = {
+    "csv": ("csv", "write_findings"),
+    "csv:calls": ("csv", "write_calls"),
+    "csv:findings": ("csv", "write_findings"),
+    "csv:hops": ("csv", "write_hops"),
+    "csv:streams": ("csv", "write_streams"),
+    "json": ("native", "write_native"),
+    "junit": ("junit", "write_junit"),
+    "markdown": ("markdown", "write_markdown"),
+    "ndjson": ("native", "write_ndjson"),
+    "sarif": ("sarif", "write_sarif"),
+    "table": ("table", "write_table"),
 }
+
+
+class _Exporters(Mapping[str, Exporter]):
+    def __getitem__(self, name: str) -> Exporter:
+        module, function = _WRITERS[name]
+        exporter: Exporter = getattr(import_module(f"analyzer.export.{module}"), function)
+        return exporter
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_WRITERS)
+
+    def __len__(self) -> int:
+        return len(_WRITERS)
+
+
+EXPORTERS: Final[Mapping[str, Exporter]] = _Exporters()

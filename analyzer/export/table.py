@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from analyzer.export.key_coverage import keys_table
 from analyzer.export.options import ExportOptions, ordered
 from analyzer.export.tables import (
     BAD,
@@ -281,17 +282,7 @@ def _keys(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
     if not report.keys:
         return
     yield _heading("Keys")
-    table = grid(("key", "kind", "source", "opened", "problem"), options.terminal)
-    for row in report.keys:
-        opened = "nothing" if row.unused else str(row.opened)
-        table.add_row(
-            text(row.id),
-            text(row.kind),
-            text(short_path(row.source)),
-            text(opened, WARN if row.unused else ""),
-            text(row.problem or "-"),
-        )
-    yield table
+    yield keys_table(report.keys, options.terminal)
 
 
 def _coverage(report: Report) -> Iterator[RenderableType]:

@@ -6,6 +6,7 @@ from analyzer.core.limits import Limits
 from analyzer.core.text import decode, encode
 from analyzer.formats.headers import parameters
 
+_PLAIN = frozenset(("application/sdp", "text/plain", "message/cpim", "application/pidf+xml"))  # of one part
 BOUNDARY_MOST = 200
 """Characters of a boundary that is used; RFC 2046 5.1.1 allows 70."""
 
@@ -27,6 +28,8 @@ def media_type(value: str) -> tuple[str, dict[str, str]]:
 
 def parts_of(content_type: str, disposition: str, body: bytes, limits: Limits) -> tuple[tuple[BodyPart, ...], bool]:
     """The leaves of a body in order, and whether a bound cut them short."""
+    if not disposition and content_type in _PLAIN:
+        return (BodyPart(content_type, "", body),), limits.body_parts < 1
     found: list[BodyPart] = []
     pending = [(content_type, disposition, body, 0)]
     cut = False

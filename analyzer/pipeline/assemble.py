@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from analyzer import __version__
 from analyzer.capture.sources import CaptureInfo
 from analyzer.core.severity import Verdict
+from analyzer.pipeline.conference_rows import conference_rows
 from analyzer.pipeline.engine import Engine
 from analyzer.pipeline.esp_rows import KeyNames, esp_notes, esp_rows
 from analyzer.pipeline.findings import FindingRows
+from analyzer.pipeline.registration_rows import registration_row
 from analyzer.pipeline.rows import Places, capture_id
 from analyzer.report.model import (
     AnomalyRow,
@@ -36,7 +38,6 @@ from analyzer.report.traffic import (
 from analyzer.report.words import SEVERITIES
 from analyzer.rules.panel import Tally
 from analyzer.session.connections import Connection
-from analyzer.session.hops import named
 from analyzer.session.keyring import KeySource
 from analyzer.session.placement import Placement
 
@@ -79,6 +80,7 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
         registrations=_registrations(engine, places, Placement(topology)),
         esp=tuple(redactor.row(row) for row in esp_rows(engine.esp, places, key_names)),
         calls=Rows(Call, closer.calls),
+        conferences=tuple(redactor.row(row) for row in conference_rows(closer.conferences)),
         hops=Rows(Hop, closer.hops),
         streams=Rows(Stream, closer.stream_rows),
         tls=tuple(redactor.row(row) for row in _tls(engine.connections.all())),
@@ -130,6 +132,8 @@ def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes:
         engine.messaging,
         engine.keys.sdp,
         engine.keys.dtls,
+        engine.signalling.registrations,
+        engine.closer.conferences,
         engine.esp.table,
         engine.signalling.agreements,
     )
@@ -154,7 +158,7 @@ def _summary(engine: Engine, tallies: Tallies) -> Summary:
     verdicts = VerdictCounts(
         total[Verdict.PASS], total[Verdict.FAIL], total[Verdict.OPEN], total[Verdict.NOT_APPLICABLE]
     )
-    return Summary(verdicts, counts, len(engine.closer.calls), 0)
+    return Summary(verdicts, counts, len(engine.closer.calls), len(engine.closer.conferences.all()))
 
 
 def _sip(engine: Engine) -> SipCounts:
@@ -186,18 +190,8 @@ def _bfcp(engine: Engine) -> BfcpCounts:
 
 def _registrations(engine: Engine, places: Places, placement: Placement) -> tuple[Registration, ...]:
     return tuple(
-        engine.redactor.row(
-            Registration(
-                id=f"registration-{number}",
-                aor=binding.aor,
-                ue=named(placement, binding.ue),
-                client_mechanisms=binding.client,
-                server_mechanisms=binding.server,
-                outcome=str(binding.outcome) if binding.outcome is not None else None,
-                evidence=tuple(places.cite(cite) for cite in binding.cites),
-            )
-        )
-        for number, binding in enumerate(engine.signalling.registrations.all(), 1)
+        engine.redactor.row(registration_row(binding, placement, places))
+        for binding in engine.signalling.registrations.all()
     )
 
 
@@ -216,6 +210,7 @@ def _tls(connections: Sequence[Connection]) -> list[TlsConnection]:
                     decrypted=connection.decrypted,
                     certificates=connection.certificate_hashes(),
                     carries=connection.inner or None,
+                    failure=connection.failure or None,
                 )
             )
     return rows

@@ -26,8 +26,9 @@ from analyzer.protocols.dtls.records import (
 )
 from analyzer.session.connections import Connection
 from analyzer.session.dtls import DtlsSession
+from analyzer.session.secret_store import SecretStore
 from analyzer.session.stream_keys import StreamKeys
-from analyzer.session.tls import SecretStore, Side
+from analyzer.session.tls import Side
 
 FORGOTTEN = define(
     "dtls.handshakes_limit", Severity.LOW, "More DTLS handshakes under way than are followed; the oldest is forgotten"

@@ -9,11 +9,13 @@ from analyzer.core.addresses import Address
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
+from analyzer.core.unknown import Unknown
 from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.rows import Places, call_row, hop_row, stream_row
 from analyzer.report.redact import Redactor
 from analyzer.report.rows import encode_row
+from analyzer.session.conferences import Conferences, HopState
 from analyzer.session.connections import ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.equality import Comparer
@@ -29,8 +31,13 @@ from analyzer.session.model.media import MediaDescription, MediaHop
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
 from analyzer.session.model.signalling import SignallingHop
+from analyzer.session.passages import passages
+from analyzer.session.passports import Passports
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
+from analyzer.session.registration_entities import registration_entity
+from analyzer.session.registrations import Binding
+from analyzer.session.shown_identities import caller_identities
 from analyzer.session.signalling import Signalling
 from analyzer.session.stream_keys import StreamKeys
 
@@ -59,6 +66,10 @@ class UsedKey:
 _VERIFIED: dict[KeyOrigin, str] = {
     "sdes": "srtp_sdes", "dtls-srtp": "srtp_dtls", "srtp-master": "srtp_unknown_keying",
 }  # fmt: skip
+
+
+def _known(state: object) -> object:
+    return "unknown" if isinstance(state, Unknown) else state
 
 
 def _lines(call: CallState) -> int:
@@ -92,6 +103,7 @@ class Closer:
         messaging: Messaging,
         keys: StreamKeys,
         opened: Callable[[Secret, int], None],
+        passports: Passports,
     ) -> None:
         self._places = Places(sources)
         self._limits = limits
@@ -103,6 +115,8 @@ class Closer:
         self._messaging = messaging
         self._keys = keys
         self._opened = opened
+        self._passports = passports
+        self.conferences = Conferences()
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
         self._calls = 0
@@ -134,10 +148,13 @@ class Closer:
         legs = {leg.ordinal: f"{call_id or 'dialog'}/leg-{leg.ordinal}" for leg in call.legs.values()}
         named = [(self._hop_id(), fact) for fact in facts]
         self._entities(call, call_id, legs, named, placement, post_decrypt)
+        hops = [fact.entity for fact in facts if isinstance(fact.entity, MediaHop)]
+        states = [HopState(str(_known(hop.state)), hop.access is True) for hop in hops]
+        conference = self.conferences.take(call, call_id, states, placement)
         for hop_id, fact in named:
             self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places)))
         if call_id is not None:
-            row = call_row(call, call_id, legs, named, placement, self._places)
+            row = call_row(call, call_id, legs, named, placement, self._places, conference)
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
             self._write_stream(stream.record, stream)
@@ -169,14 +186,20 @@ class Closer:
             entity = fact.entity
             kind = "media_hop" if isinstance(entity, MediaHop) else "signalling_hop"
             judge(kind, entity, partial(_way, base | {"hop": hop_id}, entity))
+        callers = caller_identities(message for leg in call.legs.values() for message in leg.messages)
         for leg in call.legs.values():
             name = legs[leg.ordinal]
             for message in leg.messages:
                 if not message.retransmission:
-                    seen = message_entity(message, placement, post_decrypt)
-                    judge("sip_message", seen, partial(_of_message, base | {"leg": name}, message))
+                    seen = message_entity(message, placement, post_decrypt, callers)
+                    where = partial(_of_message, base | {"leg": name}, message)
+                    judge("sip_message", seen, where)
+                    for passport in self._passports.entities(message, placement):
+                        judge("passport", passport, where)
             judge("leg", self._leg_entity(call, leg.ordinal, placement), partial(dict, base, leg=name))
-        for media in descriptions(call, placement):
+        for passage in passages(call, placement, self._signalling.registrations):
+            judge("passage", passage, partial(dict, base, at=passage.at, message=passage.method))
+        for media in descriptions(call, placement, self._signalling.registrations):
             judge("media_description", media, partial(_way, base, media))
         if call_id is not None:
             first = next(iter(call.legs.values()))
@@ -201,6 +224,11 @@ class Closer:
             outcome=leg.outcome,
             first=leg.first.cites,
         )
+
+    def registration(self, binding: Binding, placement: Placement) -> None:
+        """Judges a registration that is forgotten, or all there is of it at the end."""
+        where = {"registration": f"registration-{binding.ordinal}", "ue": placement.node(binding.ue)}
+        self._judge.judge("registration", registration_entity(binding, placement), lambda: where)
 
     def orphans(self, records: Sequence[StreamRecord]) -> None:
         """Streams that no call has claimed: reported if they are plausible RTP."""

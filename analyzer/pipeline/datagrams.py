@@ -20,8 +20,7 @@ from analyzer.pipeline.sip_events import SipEvents
 from analyzer.protocols.bfcp.parser import parse_datagram as parse_bfcp
 from analyzer.protocols.bfcp.probe import probe as probe_bfcp
 from analyzer.protocols.dtls.records import probe as probe_dtls
-from analyzer.protocols.sip.parser import parse_datagram
-from analyzer.protocols.sip.probe import probe as probe_sip
+from analyzer.protocols.sip.parser import recognise
 from analyzer.protocols.stun.message import ChannelData, StunMessage
 from analyzer.protocols.stun.parser import CUT
 from analyzer.protocols.stun.parser import parse as parse_stun
@@ -32,8 +31,8 @@ from analyzer.session.carrier import Carrier, Ipsec
 from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.media.zrtp import ZrtpFlows
 from analyzer.session.messaging import Messaging
+from analyzer.session.secret_store import SecretStore
 from analyzer.session.stream_keys import StreamKeys
-from analyzer.session.tls import SecretStore
 
 RTP_FIRST, RTP_LAST = 128, 191  # RFC 7983 7: first bytes of RTP and RTCP
 BFCP_FIRST, CHANNEL_LAST, BFCP_LAST = 64, 79, 95  # RFC 8855 5.1: version 2; up to 79 TURN's too (RFC 7983 7)
@@ -74,9 +73,9 @@ class DatagramHandler:
         """Takes one UDP payload."""
         payload = datagram.payload
         first = payload[0] if payload else -1
-        if (first in b"\r\n" if 0 <= first < 32 else 32 < first < 127) and probe_sip(payload) > 0:
-            self._take_sip(datagram)
-        elif 0 <= first <= 3:
+        if (first in b"\r\n" if 0 <= first < 32 else 32 < first < 127) and self._take_sip(datagram):
+            return
+        if 0 <= first <= 3:
             self._take_stun(datagram)
         elif BFCP_FIRST <= first <= BFCP_LAST:
             if first > CHANNEL_LAST or not self._take_stun(datagram):
@@ -106,17 +105,21 @@ class DatagramHandler:
         size = len(datagram.payload) + datagram.missing
         return self._connections.touch(datagram.endpoints, datagram.vantage, datagram.cites[-1], size)
 
-    def _take_sip(self, datagram: Datagram) -> None:
+    def _take_sip(self, datagram: Datagram) -> bool:
+        """SIP, if it is that."""
+        events = recognise(datagram.payload, datagram.cites, self._limits)
+        if events is None:
+            return False
         self._touch(datagram).protocol = "sip"
-        events = parse_datagram(datagram.payload, datagram.cites, self._limits)
         carrier = Carrier(datagram.vantage, datagram.endpoints, "udp", datagram.ipsec, datagram.ip_id)
         self._sip.take(events, carrier, datagram.cites)
+        return True
 
     def sctp(self, vantage: int, endpoints: Endpoints, packet: bytes, cite: Cite, ipsec: Ipsec | None = None) -> None:
         """Takes what one SCTP packet carries; `ipsec` is what ESP did around it."""
         for message in user_messages(packet):
-            if probe_sip(message) > 0:
-                events = parse_datagram(message, (cite,), self._limits)
+            events = recognise(message, (cite,), self._limits)
+            if events is not None:
                 self._sip.take(events, Carrier(vantage, endpoints, "sctp", ipsec), (cite,))
 
     def _take_dtls(self, datagram: Datagram) -> None:
@@ -136,9 +139,9 @@ class DatagramHandler:
         if inner.depth > self._limits.decode_depth:
             self._ledger.add(Anomaly(NESTED, inner.cites, f"{inner.depth} levels"))
             return
-        if probe_sip(inner.payload) > 0:
+        events = recognise(inner.payload, inner.cites, self._limits)
+        if events is not None:
             connection.inner = "sip"
-            events = parse_datagram(inner.payload, inner.cites, self._limits)
             self._sip.take(events, Carrier(inner.vantage, inner.endpoints, inner.inside), inner.cites)
         elif connection.inner == "bfcp" or probe_bfcp(inner.payload, datagram=True) > 0:
             connection.inner = "bfcp"

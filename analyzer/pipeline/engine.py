@@ -8,7 +8,7 @@ invisible in the report.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from analyzer.core.text import safe
 from analyzer.net.decode import Decoder
 from analyzer.net.packets import ESP, SCTP, TCP, UDP, PacketBatch
 from analyzer.pipeline.closing import Closer
+from analyzer.pipeline.conference_rows import judge_conferences
 from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.datagrams import RTP_FIRST, RTP_LAST, DatagramHandler
 from analyzer.pipeline.esp import EspHandler
@@ -43,11 +44,14 @@ from analyzer.session.legs import CallState
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media.verification import Verifier
 from analyzer.session.messaging import Messaging
+from analyzer.session.passports import Passports
 from analyzer.session.placement import Placement
+from analyzer.session.registrations import Binding
 from analyzer.session.signalling import Signalling
 from analyzer.session.stream_keys import StreamKeys
 from analyzer.session.supplied_keys import SuppliedKeys
 from analyzer.session.topology import Topology
+from analyzer.session.trust import Trust
 
 I64 = npt.NDArray[np.int64]
 PERIOD_NS = 10 * SECOND_NS
@@ -61,9 +65,17 @@ class Setup:
     rules: RuleSet = field(default_factory=RuleSet)
     topology: Topology | None = None
     keyring: Keyring = field(default_factory=Keyring)
+    trust: Trust = field(default_factory=Trust)  # certificates for signed identities
     reveal_identities: bool = False
     post_decrypt_taps: frozenset[str] = frozenset()  # capture files or vantage points behind a decrypting element
+    keep_keys: bool = False  # media keys stay known behind the end of their call, for `clear_media`
     contain: bool = True  # faults of ours are counted, not raised; off in tests and fuzzing
+
+
+@lru_cache(maxsize=16_384)
+def _endpoints(src_hi: int, src_lo: int, dst_hi: int, dst_lo: int, sport: int, dport: int, protocol: int) -> Endpoints:
+    """The ends of a row. The rows of a flow share theirs."""
+    return Endpoints(Address(src_hi << 64 | src_lo, sport), Address(dst_hi << 64 | dst_lo, dport), protocol)
 
 
 class Engine:
@@ -77,6 +89,7 @@ class Engine:
         self.decoder = Decoder(sources, limits)
         self.connections = ConnectionTable(limits)
         self.signalling = Signalling(limits, setup.topology.correlation_headers if setup.topology else ())
+        self.signalling.keys.keep = setup.keep_keys
         self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits)
         self.verifier = Verifier(self.keys, limits)
         self.streams = StreamTable(limits, self.verifier)
@@ -86,8 +99,9 @@ class Engine:
         self.judge = Judge(setup.rules, limits, self.ledger, self.writer)
         self.closer = Closer(
             sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections,
-            self.messaging, self.keys, setup.keyring.opened_media,
+            self.messaging, self.keys, setup.keyring.opened_media, Passports(setup.trust),
         )  # fmt: skip
+        self.signalling.registrations.forgotten = self._registration
         sip = SipEvents(limits, self.signalling, self.ledger, self._close)
         self.tcp = StreamHandler(limits, self.ledger, sip, self.messaging, self.connections, setup.keyring)
         self._media = MediaRows(self.streams)
@@ -162,6 +176,9 @@ class Engine:
         except Exception as fault:  # noqa: BLE001  # the one seam where a fault of ours is contained
             self._contain(fault, ())
 
+    def _registration(self, binding: Binding) -> None:
+        self.closer.registration(binding, self._placement())
+
     def _contain(self, fault: Exception, cites: tuple[Cite, ...]) -> None:
         if not self.setup.contain:
             raise fault
@@ -215,10 +232,9 @@ class Engine:
             packets.protocol, packets.src_hi, packets.src_lo, packets.dst_hi, packets.dst_lo, packets.sport,
             packets.dport, packets.payload_start, packets.payload_length, packets.missing, packets.vantage,
             packets.source, packets.frame, packets.offset, packets.captured, packets.ts_ns, packets.ip_id,
-            packets.seq, packets.ack, packets.flags,
+            packets.seq, packets.ack, packets.flags, packets.row,
         )  # fmt: skip
-        extra = packets.extra_cites
-        keys, position = self.signalling.keys, packets.row.astype(np.int64) + self.verifier.batch_position
+        extra, keys, before = packets.extra_cites, self.signalling.keys, self.verifier.batch_position
         for (
             row,
             protocol,
@@ -237,17 +253,18 @@ class Engine:
             seq,
             ack,
             flags,
+            frame_row,
         ) in zip(rows.tolist(), *(column[rows].tolist() for column in columns), strict=True):
             self._media.row = row
             cite = Cite(*cited)
-            keys.position = int(position[row])
-            endpoints = Endpoints(Address(shi << 64 | slo, sport), Address(dhi << 64 | dlo, dport), protocol)
+            keys.position = before + frame_row
+            endpoints = _endpoints(shi, slo, dhi, dlo, sport, dport, protocol)
             try:
                 if protocol == TCP:
                     payload = buffer[at : at + size].tobytes() if size else b""
                     self.tcp.segment(vantage, endpoints, seq, ack, flags, payload, missing, cite)
                 elif protocol == UDP:
-                    cites = (*extra.get(row, ()), cite)
+                    cites = (*extra[row], cite) if row in extra else (cite,)
                     payload = buffer[at : at + size].tobytes()
                     self.datagrams.datagram(Datagram(vantage, endpoints, payload, missing, ip_id, cites))
                 elif protocol == SCTP:
@@ -271,6 +288,9 @@ class Engine:
         self.ledger.extend(self.messaging.finish())
         for call in self.signalling.calls.all():
             self._close(call)
+        for binding in self.signalling.registrations.all():
+            self._registration(binding)
+        judge_conferences(self.closer.conferences, self.judge)
         self.closer.orphans(self.streams.finish())
         for sa_id, sa in esp_entities(self.esp, self._placement()):
             self.judge.judge("esp_sa", sa, partial(dict, {"esp": sa_id, "from": sa.from_node, "to": sa.to_node}))

@@ -1,6 +1,6 @@
 """What the session layer found, as rows of the report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from analyzer.capture.batch import Source
@@ -99,6 +99,12 @@ def hop_row(fact: HopFact, hop_id: str, call_id: str | None, legs: dict[int, str
     return Hop(plane="signalling", medium="sip", transport=entity.transport, **shared)  # type: ignore[arg-type]  # as above
 
 
+def weakest_state(states: Iterable[str]) -> HopState:
+    """The weakest of some media states; unknown if there are none."""
+    found = min(states, key=lambda s: _WEAKEST_FIRST.index(s) if s in _WEAKEST_FIRST else 4, default="unknown")
+    return _state(found)
+
+
 def call_row(
     call: CallState,
     call_id: str,
@@ -106,6 +112,7 @@ def call_row(
     hops: list[tuple[str, HopFact]],
     placement: Placement,
     places: Places,
+    conference: str | None = None,
 ) -> Call:
     """A call with its legs and the path of each medium."""
     media: dict[str, list[tuple[str, MediaHop]]] = {}
@@ -115,11 +122,11 @@ def call_row(
     rows = []
     for medium, path in media.items():
         states = [str(_tri(entity.state)) for _, entity in path]
-        weakest = min(states, key=lambda state: _WEAKEST_FIRST.index(state) if state in _WEAKEST_FIRST else 4)
+        weakest = weakest_state(states)
         grounds = min((entity.evidence for _, entity in path), key=_GROUNDS.index)
         exposed = tuple(hop_id for hop_id, entity in path if entity.confidentiality == "no")
         ids = tuple(hop_id for hop_id, _ in path)
-        rows.append(CallMedia(medium, ids, _state(weakest), grounds, exposed, (_NO_ASSURANCE,)))
+        rows.append(CallMedia(medium, ids, weakest, grounds, exposed, (_NO_ASSURANCE,)))
     first = next(iter(call.legs.values()))
     identities = dict.fromkeys(
         uri
@@ -131,6 +138,7 @@ def call_row(
     return Call(
         id=call_id,
         call_ids=call.call_ids or (call.call_id,),
+        conference=conference,
         legs=tuple(
             Leg(
                 legs[leg.ordinal],

@@ -92,6 +92,7 @@ class StreamHandler:
         self._outer = StreamDispatcher((tls_protocol, *plain), limits)
         self._inner = StreamDispatcher(plain, limits)
         self._tls: dict[tuple[int, Endpoints], _Tls] = {}
+        self._waiting: list[tuple[int, Endpoints, _Tls, Connection | None]] = []  # ended, for a secret
         self._paths = EspPaths(limits)
         self.gaps = 0
 
@@ -117,10 +118,13 @@ class StreamHandler:
     def tick(self, now_ns: int) -> None:
         """Lets reassembly timers fire."""
         self._events(self._tcp.tick(now_ns))
+        self._late()
 
     def finish(self) -> None:
         """Closes every connection."""
+        self._late()
         self._events(self._tcp.finish())
+        self._late()
         for vantage, endpoints, parsed in self._outer.finish():
             self._parsed(vantage, endpoints, (parsed,))
         for vantage, endpoints, parsed in self._inner.finish():
@@ -142,7 +146,7 @@ class StreamHandler:
                 self._parsed(vantage, endpoints, self._outer.close(vantage, endpoints))
                 self._plain_parsed(vantage, endpoints, self._inner.close(vantage, endpoints))
                 if self._outer.protocol_of(vantage, endpoints.reverse) == "":
-                    self._tls.pop(_key(vantage, endpoints), None)
+                    self._ended(vantage, endpoints)
             elif isinstance(event, Anomaly):
                 self._ledger.add(event)
 
@@ -177,10 +181,32 @@ class StreamHandler:
                 endpoints if hello or connection is None or connection.src == endpoints.src else endpoints.reverse
             )
             tls.sides = {tls.client: "client", tls.client.reverse: "server"}
-        side = tls.sides[endpoints]
-        for event in tls.state.record(side, record):
+        self._opened(vantage, tls, tls.state.record(tls.sides[endpoints], record), connection)
+
+    def _ended(self, vantage: int, endpoints: Endpoints) -> None:
+        """Lets a TLS connection go, unless its records wait for a secret that a growing key log may still name."""
+        tls = self._tls.pop(_key(vantage, endpoints), None)
+        if tls is not None and tls.state.waits:
+            self._waiting.append((vantage, endpoints, tls, self._connections.find(endpoints)))
+            del self._waiting[: -self._limits.tls_waiting]
+
+    def _late(self) -> None:
+        """Reads records whose secret came behind them."""
+        if not self._keyring.growing:
+            return
+        waiting, self._waiting = self._waiting, []
+        running = [(v, e, tls, self._connections.find(e)) for (v, e), tls in self._tls.items() if tls.state.waits]
+        for vantage, _, tls, connection in [*running, *waiting]:
+            self._opened(vantage, tls, tls.state.late(), connection)
+        self._waiting = [item for item in waiting if item[2].state.waits]
+
+    def _opened(
+        self, vantage: int, tls: _Tls, events: Iterable[Plaintext | Anomaly], connection: Connection | None
+    ) -> None:
+        ends = {side: endpoints for endpoints, side in tls.sides.items()}
+        for event in events:
             if isinstance(event, Plaintext):
-                self._plaintext(vantage, endpoints, event.chunk, connection)
+                self._plaintext(vantage, ends[event.side], event.chunk, connection)
             else:
                 self._ledger.add(event)
         if connection is not None:

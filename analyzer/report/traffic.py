@@ -51,6 +51,15 @@ class Registration:
     server_mechanisms: Sequence[str] | None = entry("Security-Server mechanisms; null: not seen", default=None)
     outcome: str | None = entry("status code of the last final response; null: not seen", default=None)
     evidence: Sequence[Cite] = entry("the REGISTER and its answers", default=())
+    client_mediasec: Sequence[str] | None = entry(
+        "mechanisms of the media plane that the UE announced; null: not seen", default=None
+    )
+    server_mediasec: Sequence[str] | None = entry(
+        "mechanisms of the media plane that the network announced; null: not seen", default=None
+    )
+    verified: bool | None = entry(
+        "Security-Verify repeats the server's list; null: not seen, or nothing to repeat", default=None
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +235,7 @@ class TlsConnection:
     decrypted: bool = entry("application data was opened", default=False)
     certificates: Sequence[str] = entry("SHA-256 of each certificate seen, hexadecimal", default=())
     carries: str | None = entry("protocol inside: sip, msrp, bfcp, ...; null: unknown", default=None)
+    failure: str | None = entry("why records stay closed, and what would open them", default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from analyzer.formats.yaml_file import MAX_BYTES, FileProblem, Node, read
 from analyzer.rules.compile import Compiled, compile_expression, near
 from analyzer.rules.evaluate import CaptureTest, InlineTest, Rule, RuleSet
 from analyzer.rules.functions import FUNCTIONS
+from analyzer.rules.prepared import prepared
 from analyzer.rules.types import BOOL, CITES, DOUBLE, INT, STRING, Type, fields_of
 from analyzer.session.model.registry import ENTITIES, VARIABLES
 
@@ -79,7 +80,10 @@ class _Reader:
 
 def load_pack(text: bytes, name: str) -> tuple[tuple[Rule, ...], list[FileProblem]]:
     """The rules of one pack and everything wrong with it; a rule with a problem is left out."""
-    root, problems = read(text, name)
+    problems: list[FileProblem] = []
+    root = prepared(text)
+    if root is None:
+        root, problems = read(text, name)
     if root is None:
         return (), problems
     reader = _Reader(name, problems=problems)

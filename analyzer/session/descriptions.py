@@ -11,6 +11,7 @@ from analyzer.session.legs import CallState, LegState
 from analyzer.session.model.media import CryptoLine, MediaDescription
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
+from analyzer.session.registrations import Registrations
 
 
 def _length_ok(suite: str, keys: tuple[InlineKey, ...]) -> Tristate:
@@ -40,6 +41,11 @@ def medium_name(media: Media) -> str:
     if media.is_bfcp:
         return "bfcp"
     return "message" if media.is_msrp else media.medium
+
+
+def keyed_by_dtls(media: Media) -> bool:
+    """RTP whose keys DTLS agrees (RFC 5764)."""
+    return media.proto.upper().startswith("UDP/TLS/RTP")
 
 
 def inline_keys(media: Media) -> set[Secret]:
@@ -108,7 +114,7 @@ def _role(leg: LegState, message: MessageRecord) -> str | Unknown:
     return Unknown.of("message", "the offer that this description answers")
 
 
-def descriptions(call: CallState, placement: Placement) -> Iterator[MediaDescription]:
+def descriptions(call: CallState, placement: Placement, registrations: Registrations) -> Iterator[MediaDescription]:
     """Every m-line of every message of the call that is no repetition."""
     core = _Core(call, placement)
     for leg in call.legs.values():
@@ -118,7 +124,7 @@ def descriptions(call: CallState, placement: Placement) -> Iterator[MediaDescrip
                 continue
             role = _role(leg, message)
             for media in message.sdp.media:
-                yield _description(media, message, role, access, core, placement)
+                yield _description(media, message, role, access, core, placement, registrations)
 
 
 def _description(
@@ -128,13 +134,16 @@ def _description(
     access: Tristate,
     core: _Core,
     placement: Placement,
+    registrations: Registrations,
 ) -> MediaDescription:
     src, dst = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
     ends = placement.ends(src, dst)
+    ue = next((ip for ip in (src, dst) if placement.is_ue(ip) is True), None)
+    medium = medium_name(media)
     key_leaked, key_cites = core.key_leaked(media)
     marker_leaked, marker_cites = core.marker_leaked(media)
     return MediaDescription(
-        medium=medium_name(media),
+        medium=medium,
         proto=media.proto,
         port=media.port,
         index=media.index,
@@ -156,6 +165,7 @@ def _description(
         from_ue=ends.from_ue,
         key_on_core_leg=key_leaked,
         marker_on_core_leg=marker_leaked,
+        mediasec=registrations.mediasec(ue, medium, keyed_by_dtls(media)),
         core_leg=tuple(dict.fromkeys(key_cites + marker_cites)),
         first=message.cites,
     )

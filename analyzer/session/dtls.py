@@ -20,7 +20,9 @@ from analyzer.formats.tls_suites import CipherSuite, suite
 from analyzer.protocols.dtls.handshake import HandshakeMessage
 from analyzer.protocols.dtls.records import CID, DtlsRecord
 from analyzer.session.media_keys import MediaKey
-from analyzer.session.tls import BAD_HANDSHAKE, FATAL_ALERT, RETRY, SecretStore, Side
+from analyzer.session.secret_store import SecretStore
+from analyzer.session.tls import BAD_HANDSHAKE, FATAL_ALERT, RETRY, Side
+from analyzer.session.tls_reasons import why_closed
 
 REFUSED = define(
     "dtls.record_refused", Severity.MEDIUM, "A DTLS record does not verify with the key at hand", "RFC 6347 4.1.2.1"
@@ -301,11 +303,7 @@ class DtlsSession:
         return (Anomaly(FATAL_ALERT, cites, f"description {data[1]}"),) if len(data) == 2 and data[0] == 2 else ()
 
     def _why_closed(self) -> str:
-        if self.client_hello is None or self.server_hello is None:
-            return "the handshake was not captured"
-        if self.suite is None:
-            return "the cipher suite is not known here"
-        return "no secret for this connection in the keys given"
+        return why_closed(self.client_hello, self.server_hello, self.suite, other_than=None, resumed=False)
 
 
 def _malformed(message: HandshakeMessage) -> Sequence[Anomaly]:

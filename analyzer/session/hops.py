@@ -5,13 +5,24 @@ from dataclasses import dataclass
 from analyzer.core.addresses import ip_text
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Unknown
+from analyzer.formats.headers import split
 from analyzer.session.carrier import GROUNDS, Carrier, confidentiality, integrity, weakest
+from analyzer.session.credentials import authentication
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.signalling import SignallingHop, SipMessage
 from analyzer.session.model.states import Evidence, SipState
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
+from analyzer.session.security_lists import HOP_LOCAL, OPTION_TAGS
+from analyzer.session.shown_identities import (
+    anonymity_asked,
+    from_differs,
+    inside_headers,
+    leaves_trust_domain,
+    residue,
+    well_formed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +115,15 @@ def _evidence(carriers: list[Carrier], behind: bool) -> Evidence:
     return "none" if behind else min((carrier.evidence for carrier in carriers), key=GROUNDS.index)
 
 
-def message_entity(message: MessageRecord, placement: Placement, post_decrypt: frozenset[int]) -> SipMessage:
-    """The message as rules see it."""
+def message_entity(
+    message: MessageRecord, placement: Placement, post_decrypt: frozenset[int], callers: tuple[str, ...] = ()
+) -> SipMessage:
+    """The message as rules see it; `callers` are identities asserted of the caller anywhere in its call."""
     src, dst = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
     behind = message.carrier.vantage in post_decrypt
     state = message_state(message, behind)
     ends = placement.ends(src, dst)
+    shown = authentication(message)
     return SipMessage(
         request=message.request,
         method=message.method,
@@ -139,4 +153,32 @@ def message_entity(message: MessageRecord, placement: Placement, post_decrypt: f
         privacy=message.privacy,
         emergency=message.emergency,
         first=message.cites,
+        access=ends.access,
+        hop_local=_hop_local(message),
+        leaving=leaves_trust_domain(message, placement),
+        asserted_valid=well_formed(message.asserted),
+        from_differs=bool(message.asserted) and from_differs(message),
+        anonymity_asked=message.request and anonymity_asked(message),
+        residue=residue(message, callers) if message.initial else (),
+        inside_headers=inside_headers(message),
+        signed_identities=len(message.all("identity")),
+        carries_roster=message.bodies.roster is not None,
+        challenge=shown.challenge,
+        credentials=shown.credentials,
+        auth_parameters=shown.parameters,
+        aka_keys=shown.aka_keys,
     )
+
+
+def _hop_local(message: MessageRecord) -> tuple[str, ...] | Unknown:
+    """Headers and option tags of a security agreement (RFC 3329 2.2)."""
+    found: dict[str, None] = {}
+    for header in message.headers:
+        if header.name in HOP_LOCAL:
+            found["-".join(part.capitalize() for part in header.name.split("-"))] = None
+        elif header.name in ("require", "proxy-require"):
+            tags = {tag.lower() for tag in split(header.value)}
+            found.update(dict.fromkeys(sorted(tags & OPTION_TAGS)))
+    if not found and not message.complete:
+        return Unknown.of("frames", "the whole message: it was captured in part")
+    return tuple(found)

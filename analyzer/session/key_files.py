@@ -3,11 +3,11 @@
 from analyzer.core.secrets import Secret
 from analyzer.crypto import rsa_key
 from analyzer.crypto.srtp.suites import suite_named
-from analyzer.formats import nss_keylog, rtpengine_log
+from analyzer.formats import esp_sa, nss_keylog, rtpengine_log
 from analyzer.formats.yaml_file import FileProblem
 from analyzer.session import key_bundle
 from analyzer.session.key_bundle import Outside
-from analyzer.session.key_entries import SrtpMaster
+from analyzer.session.key_entries import EspKey, SrtpMaster
 from analyzer.session.keyring import Keyring
 
 KNOWN = (
@@ -24,6 +24,8 @@ def load(data: bytes, name: str, shown: str, ring: Keyring, outside: Outside) ->
         return _private_keys(data, name, shown, ring)
     if rtpengine_log.looks_like(data):
         return _rtpengine(data, name, shown, ring)
+    if esp_sa.looks_like(data):
+        return _associations(data, name, shown, ring)
     if key_bundle.looks_like(data):
         return key_bundle.load(data, name, shown, ring, outside)
     return [FileProblem(name, 1, 1, f"not a key file of a kind known here ({KNOWN})")]
@@ -36,6 +38,18 @@ def _private_keys(data: bytes, name: str, shown: str, ring: Keyring) -> list[Fil
             problems.append(FileProblem(name, found[0], 1, found[1]))
         else:
             ring.add_private_key(found, shown)
+    return problems
+
+
+def _associations(data: bytes, name: str, shown: str, ring: Keyring) -> list[FileProblem]:
+    problems: list[FileProblem] = []
+    for found in esp_sa.parse(data):
+        if isinstance(found, esp_sa.EspSaProblem):
+            problems.append(FileProblem(name, found.line, 1, found.message))
+        else:
+            place = f"{shown}, line {found.line}"
+            ends = found.spi, found.src, found.dst
+            ring.add_entry(EspKey(place, *ends, found.cipher, found.auth, found.cipher_key, found.auth_key), place)
     return problems
 
 

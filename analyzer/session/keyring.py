@@ -1,5 +1,6 @@
 """Every key of a run, and which of them opened what."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
@@ -9,6 +10,7 @@ from analyzer.formats.nss_keylog import LogProblem, LogSecret, parse
 from analyzer.session.key_entries import AkaKey, EspKey, SrtpMaster
 
 _TLS_KEY_LOG = 0x544C534B
+_SESSIONS = 4_096  # that may be resumed
 Entry: TypeAlias = EspKey | AkaKey | SrtpMaster
 KINDS = {EspKey: "esp-sa", AkaKey: "ims-aka", SrtpMaster: "srtp-master"}
 
@@ -51,9 +53,12 @@ class Keyring:
         self.aka: list[AkaKey] = []
         self.srtp: list[SrtpMaster] = []
         self.version = 0
+        self.growing = False  # key logs are read on while the run goes on
+        self._sessions: dict[bytes, Secret] = {}  # by hash of session id or ticket
         self._log: dict[tuple[str, bytes], tuple[Secret, KeySource]] = {}
         self._private: list[tuple[PrivateKey, KeySource]] = []
         self._of_connection: dict[bytes, KeySource] = {}  # by client random
+        self._premasters: dict[bytes, Secret] = {}  # by client random
         self._of_entry: dict[str, KeySource] = {}
 
     # -- keys in --------------------------------------------------------------------------------------------------
@@ -124,13 +129,13 @@ class Keyring:
         source.problem = source.problem or why
 
     def opened_records(self, client_random: bytes, records: int = 1) -> None:
-        """See `session.tls.SecretStore`."""
+        """See `SecretStore`."""
         source = self._of_connection.get(client_random)
         if source is not None:
             source.opened += records
 
     def log_secret(self, label: str, client_random: bytes) -> Secret | None:
-        """See `session.tls.SecretStore`."""
+        """See `SecretStore`."""
         found = self._log.get((label, client_random))
         if found is None:
             return None
@@ -138,17 +143,45 @@ class Keyring:
         return found[0]
 
     def rsa_premaster(self, encrypted: bytes, certificate: bytes | None, client_random: bytes) -> Secret | None:
-        """See `session.tls.SecretStore`: a key log's line for this premaster or connection, else a private key."""
+        """See `SecretStore`: a key log's line for this premaster or connection, else a private key."""
         for found in (self._log.get(("RSA", encrypted[:8])), self._log.get(("PMS_CLIENT_RANDOM", client_random))):
             if found is not None:
                 self._matched(client_random, found[1])
+                self._premasters[client_random] = found[0]
                 return found[0]
         for key, source in self._private:
             premaster = key.premaster(encrypted, certificate)
             if premaster is not None:
                 self._matched(client_random, source)
+                self._premasters[client_random] = premaster
                 return premaster
         return None
+
+    def session_master(self, session: bytes) -> Secret | None:
+        """See `SecretStore`."""
+        return self._sessions.get(hashlib.sha256(session).digest())
+
+    def remember_session(self, session: bytes, master: Secret) -> None:
+        """See `SecretStore`. The oldest of `_SESSIONS` goes."""
+        self._sessions[hashlib.sha256(session).digest()] = master
+        if len(self._sessions) > _SESSIONS:
+            del self._sessions[next(iter(self._sessions))]
+
+    def matched_log(self) -> tuple[bytes, int]:
+        """An NSS key log with the secrets of the connections that were seen, and no others; their number.
+
+        A premaster that a private key gave is there as PMS_CLIENT_RANDOM.
+        """
+        lines = [
+            f"{label} {random.hex()} {secret.reveal().hex()}\n"
+            for (label, random), (secret, _) in self._log.items()
+            if random in self._of_connection and random not in self._premasters
+        ]
+        lines += [
+            f"PMS_CLIENT_RANDOM {random.hex()} {premaster.reveal().hex()}\n"
+            for random, premaster in self._premasters.items()
+        ]
+        return "".join(lines).encode(), len(self._of_connection)
 
     def _matched(self, client_random: bytes, source: KeySource) -> None:
         if self._of_connection.get(client_random) is not source:

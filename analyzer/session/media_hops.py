@@ -13,7 +13,7 @@ from analyzer.core.numbers import decimal
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Codec, Media
 from analyzer.session.connections import Connection
-from analyzer.session.descriptions import medium_name
+from analyzer.session.descriptions import keyed_by_dtls, medium_name
 from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.evidence import MediaEvidence, codec_of
@@ -360,7 +360,7 @@ def _entity(
         packets=counted,
         unexpected_srtp=_unexpected(facts),
         zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),
-        mediasec=sources.registrations.mediasec(ue, medium),
+        mediasec=sources.registrations.mediasec(ue, medium, keyed_by_dtls(last.offer)),
         policy=_policy(placement, medium),
         offer=exchange.offer.cites,
         answer=exchange.answer.cites if exchange.answer else (),

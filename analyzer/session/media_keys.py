@@ -87,6 +87,7 @@ class MediaKeys:
         self._media: OrderedDict[_Place, _Medium] = OrderedDict()
         self._at: dict[Address, dict[_Place, None]] = {}
         self.position = 0
+        self.keep = False  # what calls described stays known when they have ended
         self._version = 0
         self._versions: dict[Address, int] = {}  # for each address in `_at`: when its media changed last
         self.evicted = 0
@@ -121,7 +122,7 @@ class MediaKeys:
 
     def forget(self, call_id: str, media: int) -> None:
         """Lets the first `media` m-lines of a call go."""
-        for index in range(media):
+        for index in range(0 if self.keep else media):
             if (call_id, index) in self._media:
                 self._drop((call_id, index))
 

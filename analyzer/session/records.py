@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from analyzer.core.cites import Cite
 from analyzer.formats.referral import ReferTo, parse_refer_to, parse_referred_by
 from analyzer.protocols.sdp.session import Session
-from analyzer.protocols.sip.message import Message
+from analyzer.protocols.sip.message import Header, Message
 from analyzer.session.bodies import Bodies
 from analyzer.session.carrier import Carrier
+from analyzer.session.kept_headers import kept_headers
 
 EMERGENCY_PREFIX = "urn:service:sos"
 NEVER_INITIAL = frozenset({"ACK", "CANCEL", "BYE", "PRACK"})
@@ -41,9 +42,15 @@ class MessageRecord:
     conference_focus: bool
     sightings: dict[int, tuple[Cite, ...]] = field(default_factory=dict)
     retransmission: bool = False
+    request_uri: str = ""
+    headers: tuple[Header, ...] = ()  # those of `kept_headers`
     refer_to: ReferTo | None = None
     referred_by: str = ""  # URI of a Referred-By
     bodies: Bodies = Bodies()  # what it carries besides SDP
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Values of every kept header of a long lower-case name, in order."""
+        return tuple([header.value for header in self.headers if header.name == name])
 
     @property
     def initial(self) -> bool:
@@ -96,6 +103,8 @@ def record(message: Message, carrier: Carrier, bodies: Bodies, ordinal: int) -> 
         sdp=bodies.sdp,
         conference_focus=any("isfocus" in contact.lower() for contact in message.all("contact")),
         sightings={carrier.vantage: message.cites},
+        request_uri=message.request_uri,
+        headers=kept_headers(message),
         refer_to=parse_refer_to(refer_to) if refer_to is not None else None,
         referred_by=parse_referred_by(referred_by) if referred_by is not None else "",
         bodies=bodies.without_sdp,

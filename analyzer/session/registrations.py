@@ -1,16 +1,26 @@
-"""Registrations and what was announced in them for media-plane security (RFC 3329; TS 24.229 7.2A `mediasec`)."""
+"""Registrations and what was announced in them for media-plane security (RFC 3329; TS 24.229 7.2A `mediasec`).
+
+A binding is one address of record registered from one address. What both sides announced counts for that UE's later
+calls. A list seen is proof; that a list is missing is known only once the registration was seen to succeed.
+"""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from analyzer.core.addresses import ip_text
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Tristate, Unknown
-from analyzer.formats.headers import parameters, split
 from analyzer.protocols.sip.message import Message
+from analyzer.session.carrier import Carrier, integrity
 from analyzer.session.model.signalling import Mediasec
+from analyzer.session.model.states import YesNo
+from analyzer.session.security_lists import CLIENT, SERVER, VERIFY, SecurityList, media_names, security_list
 
 MAX_BINDINGS = 50_000
+_CITES = 8
+_LISTED = 64  # identities of a P-Associated-URI that are remembered
+_PER_UE = 64  # addresses of record told apart at one address
 MECHANISMS = {
     "audio": "sdes-srtp",
     "video": "sdes-srtp",
@@ -19,6 +29,9 @@ MECHANISMS = {
     "image": "udptl-dtls",
 }
 """The mechanism name that announces e2ae security for a medium."""
+DTLS_SRTP = "dtls-srtp"  # of audio and video keyed by DTLS
+CHALLENGES = frozenset({401, 407, 421, 494})  # the UE is expected to try again
+_MISSED = Unknown.of("frames", "both REGISTERs of this registration, whole")
 
 
 @dataclass(slots=True)
@@ -28,76 +41,178 @@ class Binding:
     ordinal: int
     ue: int
     aor: str
-    client: tuple[str, ...] | None = None
-    server: tuple[str, ...] | None = None
-    client_media: frozenset[str] = frozenset()
-    server_media: frozenset[str] = frozenset()
+    registrar: int
+    contact: str = ""
+    client: SecurityList | None = None  # the latest Security-Client
+    server: SecurityList | None = None  # the latest Security-Server
+    verify: SecurityList | None = None
+    requests: int = 0
+    challenged: bool = False  # an answer that asks for another REGISTER was seen
+    first_integrity: YesNo | Unknown | None = None  # of the REGISTER without Security-Verify
+    echo: Tristate | None = None  # Security-Verify equals the Security-Server before it
+    repeat: Tristate | None = None  # Security-Client of the two REGISTERs is equal
+    altered: bool = False  # two copies of one message carry different lists
     outcome: int | None = None
+    associated: tuple[str, ...] | None = None  # P-Associated-URI of the last 200
     cites: tuple[Cite, ...] = ()
+    _offered: SecurityList | None = None  # Security-Client of the REGISTER that was challenged
+    _to_echo: SecurityList | None = None  # the list that Security-Verify has to repeat; empty: a challenge without one
+    _seen: dict[tuple[object, ...], SecurityList] = field(default_factory=dict)
+
+    @property
+    def accepted(self) -> bool:
+        """It was seen to succeed."""
+        return self.outcome is not None and 200 <= self.outcome < 300
+
+    def listed(self, elements: SecurityList | None) -> SecurityList | None:
+        """A list; empty once the registration has succeeded without one; None while one may have been missed."""
+        return () if not elements and self.accepted else elements or None
+
+    def once(self, key: tuple[object, ...], elements: SecurityList) -> None:
+        """Holds a list against other copies of the same message."""
+        known = self._seen.setdefault(key, elements)
+        self.altered |= known != elements
+        if len(self._seen) > 4:
+            del self._seen[next(iter(self._seen))]
+
+    def request(self, message: Message, carrier: Carrier) -> None:
+        """Takes a REGISTER of the UE."""
+        self.requests += 1
+        self.contact = next(iter(message.contacts), self.contact)
+        offer = security_list(message.all(CLIENT))
+        verify = security_list(message.all(VERIFY))
+        self.once(("request", message.call_id, message.cseq), (*offer, *verify))
+        if offer:
+            self.client = offer
+        if verify:
+            self.verify = verify
+        elif not self.challenged and self.first_integrity != "no":
+            self.first_integrity = integrity(carrier.state)
+        if verify or (self.challenged and self.client):
+            self.echo = _worse(self.echo, self._echoed(verify, message.complete))
+        if self.challenged and self.client:
+            whole = message.complete or bool(offer)
+            self.repeat = _worse(
+                self.repeat, self._offered == offer if whole and self._offered is not None else _MISSED
+            )
+        if not self.challenged:
+            self._offered = offer
+        self.challenged = False
+
+    def _echoed(self, verify: SecurityList, complete: bool) -> Tristate | None:
+        """Whether Security-Verify is the list that the server sent; None: there was none to echo."""
+        sent = self._to_echo
+        if not sent:
+            if sent is not None and not verify:
+                return None
+            return Unknown.of("message", f"the answer with Security-Server that {ip_text(self.ue)} echoes")
+        if verify == sent:
+            return True
+        if verify and verify == tuple(element for element in sent if element.media):
+            return Unknown.of("message", "whether this UE echoes media mechanisms only: it left the others out")
+        return False if verify or complete else _MISSED
+
+    def response(self, message: Message) -> None:
+        """Takes an answer to one."""
+        status = message.status or 0
+        listed = security_list(message.all(SERVER))
+        self.once(("response", message.call_id, message.cseq, status), listed)
+        self.challenged = status in CHALLENGES
+        if listed:
+            self.server = self._to_echo = listed
+        elif self.challenged and self._to_echo is None:
+            self._to_echo = ()
+        if status >= 200:
+            self.outcome = status
+        if 200 <= status < 300:
+            self.associated = message.identities("p-associated-uri")[:_LISTED]
 
 
-def _mechanisms(values: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Mechanism names of a security header, and those marked `mediasec`."""
-    names: list[str] = []
-    media: set[str] = set()
-    for value in values:
-        for part in split(value):
-            name, found = parameters(part)
-            name = name.strip().lower()
-            names.append(name)
-            if "mediasec" in found:
-                media.add(name)
-    return tuple(names), frozenset(media)
+def _worse(known: Tristate | None, found: Tristate | None) -> Tristate | None:
+    if known is False or found is False:
+        return False
+    return known if isinstance(known, Unknown) or found is None else found
 
 
 class Registrations:
-    """Bindings by UE address. Past `MAX_BINDINGS` the oldest is forgotten."""
+    """Bindings by UE address and address of record. Past `MAX_BINDINGS` the oldest is given to `forgotten`."""
 
     def __init__(self) -> None:
-        self._bindings: OrderedDict[int, Binding] = OrderedDict()
+        self._bindings: OrderedDict[tuple[int, str], Binding] = OrderedDict()
+        self._by_ue: dict[int, dict[str, Binding]] = {}
         self._ordinal = 0
+        self.evicted = 0
+        self.forgotten: Callable[[Binding], None] | None = None
 
-    def observe(self, message: Message, src: int, dst: int, first_hop: bool) -> None:
+    def observe(self, message: Message, carrier: Carrier, first_hop: bool) -> None:
         """Takes a REGISTER that a UE sent (`first_hop`), or a response to one."""
+        src, dst = carrier.endpoints.src.ip, carrier.endpoints.dst.ip
         if message.is_request:
             if not first_hop:
                 return
-            binding = self._bindings.get(src)
-            if binding is None:
-                self._ordinal += 1
-                binding = self._bindings[src] = Binding(self._ordinal, src, message.to_uri)
-                if len(self._bindings) > MAX_BINDINGS:
-                    self._bindings.popitem(last=False)
-            binding.cites = (binding.cites + message.cites)[:8]
-            names, media = _mechanisms(message.all("security-client"))
-            binding.client = tuple(dict.fromkeys((binding.client or ()) + names))
-            binding.client_media |= media
-            return
-        known = self._bindings.get(dst)
-        if known is None:
-            return
-        known.cites = (known.cites + message.cites)[:8]
-        names, media = _mechanisms(message.all("security-server"))
-        known.server = tuple(dict.fromkeys((known.server or ()) + names))
-        known.server_media |= media
-        if (message.status or 0) >= 200:
-            known.outcome = message.status
+            binding = self._bindings.get((src, message.to_uri)) or self._new(src, dst, message.to_uri)
+            if binding is not None:
+                binding.request(message, carrier)
+        else:
+            binding = self._by_ue.get(dst, {}).get(message.to_uri)
+            if binding is None or binding.registrar != src:
+                return
+            binding.response(message)
+        if binding is not None and len(binding.cites) < _CITES:
+            binding.cites = (*binding.cites, *message.cites)[:_CITES]
 
-    def mediasec(self, ue: int | None, medium: str) -> Mediasec:
-        """What both sides announced for a medium of a UE's calls."""
+    def _new(self, ue: int, registrar: int, aor: str) -> Binding | None:
+        here = self._by_ue.setdefault(ue, {})
+        if len(here) >= _PER_UE:
+            self.evicted += 1
+            return None
+        self._ordinal += 1
+        binding = here[aor] = self._bindings[ue, aor] = Binding(self._ordinal, ue, aor, registrar)
+        if len(self._bindings) > MAX_BINDINGS:
+            _, oldest = self._bindings.popitem(last=False)
+            self._by_ue[oldest.ue].pop(oldest.aor, None)
+            if not self._by_ue[oldest.ue]:
+                del self._by_ue[oldest.ue]
+            self.evicted += 1
+            if self.forgotten is not None:
+                self.forgotten(oldest)
+        return binding
+
+    def of(self, ue: int) -> tuple[Binding, ...]:
+        """What is registered from an address, in order of first sight."""
+        return tuple(self._by_ue.get(ue, {}).values())
+
+    def mediasec(self, ue: int | None, medium: str, dtls: bool = False) -> Mediasec:
+        """What both sides announced for a medium of a UE's calls; `dtls`: one whose RTP is keyed by DTLS."""
         mechanism = MECHANISMS.get(medium)
-        binding = self._bindings.get(ue) if ue is not None else None
-        where = ip_text(ue) if ue is not None else "the UE"
-        missing = Unknown.of("message", f"the registration of {where}")
         if mechanism is None:
             return Mediasec(False, False, False)
-        client: Tristate = missing if binding is None or binding.client is None else mechanism in binding.client_media
-        server: Tristate = missing if binding is None or binding.server is None else mechanism in binding.server_media
+        if dtls and medium in ("audio", "video"):
+            mechanism = DTLS_SRTP
+        where = ip_text(ue) if ue is not None else "the UE"
+        missing = Unknown.of("message", f"the registration of {where}")
+        bindings = self.of(ue) if ue is not None else ()
+        client = _agreed([_announced(b.listed(b.client), mechanism, missing) for b in bindings], where, missing)
+        server = _agreed([_announced(b.listed(b.server), mechanism, missing) for b in bindings], where, missing)
         return Mediasec(client, server, _both(client, server))
 
     def all(self) -> list[Binding]:
         """Every binding, in order of first sight."""
         return sorted(self._bindings.values(), key=lambda binding: binding.ordinal)
+
+
+def _announced(elements: SecurityList | None, mechanism: str, missing: Unknown) -> Tristate:
+    return missing if elements is None else mechanism in media_names(elements)
+
+
+def _agreed(said: list[Tristate], where: str, missing: Unknown) -> Tristate:
+    """What all identities registered from one address say; if they differ it is not known whose call this is."""
+    if not said:
+        return missing
+    if all(each is True for each in said) or all(each is False for each in said):
+        return said[0]
+    unseen = next((each for each in said if isinstance(each, Unknown)), None)
+    return unseen or Unknown.of("message", f"which of the {len(said)} registrations from {where} this call belongs to")
 
 
 def _both(client: Tristate, server: Tristate) -> Tristate:

@@ -5,9 +5,9 @@ and bytes. The k-th sighting at one vantage point matches the k-th at another wi
 the same vantage point is a retransmission, except a mirror port's copy: same identification, within a millisecond.
 """
 
-import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
 from analyzer.core.limits import Limits
@@ -37,11 +37,12 @@ class SightingTable:
         self._capacity = capacity
         self._identities: OrderedDict[tuple[object, ...], _Identity] = OrderedDict()
         self._bytes_seen: OrderedDict[tuple[object, ...], int] = OrderedDict()
+        self._due_ns = -1  # up to here nothing is old enough to be forgotten
 
     def place(self, carrier: Carrier, raw: bytes, ts_ns: int, owner: object) -> tuple[Occurrence, object]:
         """Says what this occurrence is, and the `owner` given with the one it belongs to (itself if new)."""
         self._forget(ts_ns)
-        digest = (carrier.endpoints, hashlib.blake2b(raw, digest_size=16).digest())
+        digest = (carrier.endpoints, hash(raw), len(raw))  # 64 bits under a key of this process
         key = (*digest, carrier.ip_id) if carrier.ip_id > 0 else digest
         identity = self._identities.get(key)
         if identity is None or len(identity.owners) >= _OCCURRENCES:
@@ -62,6 +63,9 @@ class SightingTable:
         return ("retransmission" if repeated else "new"), owner
 
     def _forget(self, now_ns: int) -> None:
+        full = max(len(self._identities), len(self._bytes_seen)) > self._capacity
+        if now_ns <= self._due_ns and not full:
+            return
         horizon = now_ns - self._window_ns
         while self._identities:
             key, identity = next(iter(self._identities.items()))
@@ -73,3 +77,6 @@ class SightingTable:
             if ts_ns >= horizon and len(self._bytes_seen) <= self._capacity:
                 break
             del self._bytes_seen[key]
+        oldest = [identity.first_ns[-1] for identity in islice(self._identities.values(), 1)]
+        oldest += islice(self._bytes_seen.values(), 1)
+        self._due_ns = min(oldest, default=now_ns) + self._window_ns

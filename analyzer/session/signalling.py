@@ -144,7 +144,7 @@ class Signalling:
             ),
         )
         if message.method == "REGISTER":
-            self.registrations.observe(message, src, dst, own and vias == 1)
+            self.registrations.observe(message, carrier, vias == 1)
 
 
 def _host(contact: str) -> int | None:

@@ -6,7 +6,7 @@ or from a private key (RSA key exchange). The tracker is total: what cannot be o
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
@@ -23,6 +23,8 @@ from analyzer.protocols.tls.records import (
     HANDSHAKE,
     Record,
 )
+from analyzer.session.secret_store import SecretStore
+from analyzer.session.tls_reasons import LOST, OTHER_KEY, why_closed
 from analyzer.transport.cited import Chunk
 
 Side = Literal["client", "server"]
@@ -38,19 +40,7 @@ EARLY_DATA = define("tls.early_data", Severity.LOW, "0-RTT data: it can be repla
 FATAL_ALERT = define("tls.fatal_alert", Severity.INFO, "A fatal TLS alert", "RFC 8446 6")
 
 _HANDSHAKE_LIMIT = 262_144
-
-
-class SecretStore(Protocol):
-    """Where secrets are looked up: NSS key log labels by client random, premaster secrets by private keys."""
-
-    def log_secret(self, label: str, client_random: bytes) -> Secret | None:
-        """The secret that a key log gives for a label and a client random."""
-
-    def rsa_premaster(self, encrypted: bytes, certificate: bytes | None, client_random: bytes) -> Secret | None:
-        """The premaster secret of a ClientKeyExchange, where the server's private key or itself is at hand."""
-
-    def opened_records(self, client_random: bytes, records: int = 1) -> None:
-        """Told of records that a secret looked up for this client random opened."""
+_WAITING_LIMIT = 65_536  # bytes of records of one direction kept until their secret is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +62,9 @@ class _Direction:
     refused: int = 0
     opened: int = 0
     lost: bool = False
+    early: RecordOpener | None = None  # of 0-RTT data
+    waiting: list[Record] = field(default_factory=list)  # for a secret that may still come
+    waiting_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -96,9 +89,27 @@ class TlsConnection:
     )
     _transcript: bytearray = field(default_factory=bytearray)
     _pending_premaster: Secret | None = None
+    _key_exchanged: bool = False
+    _store_version: int = -1
 
     def record(self, side: Side, record: Record) -> Sequence[Plaintext | Anomaly]:
         """Takes one record of one side."""
+        late = self.late() if self.store.growing else ()
+        return (*late, *self._record(side, record)) if late else self._record(side, record)
+
+    @property
+    def waits(self) -> bool:
+        """Records wait for a secret that may still come."""
+        return any(direction.waiting for direction in self._directions.values())
+
+    def late(self) -> Sequence[Plaintext | Anomaly]:
+        """What can be read of records that waited, where there are more secrets than before."""
+        if self.store.version == self._store_version:
+            return ()
+        self._store_version = self.store.version
+        return self._with_new_secrets()
+
+    def _record(self, side: Side, record: Record) -> Sequence[Plaintext | Anomaly]:
         direction = self._directions[side]
         if record.content_type == CHANGE_CIPHER_SPEC:
             if self.version != 0x0304:
@@ -124,28 +135,33 @@ class TlsConnection:
         """Records of a side are missing: implicit sequence numbers no longer count."""
         self._directions[side].lost = True
         if not self.failure:
-            self.failure = "bytes of the connection were not captured"
+            self.failure = LOST
 
     # -- opening -------------------------------------------------------------------------------------------------
 
     def _open(self, side: Side, direction: _Direction, record: Record) -> Opened | Sequence[Plaintext | Anomaly]:
         if direction.opener is None:
-            if not self.failure:
-                self.failure = self._why_closed()
+            self._wait(side, direction, record)
             return ()
         result = direction.opener.open(record.content_type, record.version, record.fragment)
         if not isinstance(result, Opened) and self.version == 0x0304:
             result = self._try_later_keys(side, direction, record)
         if not isinstance(result, Opened) and direction.lost:
             result = self._try_later_sequence(direction, record)
+        if not isinstance(result, Opened) and self.early_data and side == "client" and not direction.opened:
+            if direction.early is None:
+                return ()  # 0-RTT data without its secret
+            result = direction.early.open(record.content_type, record.version, record.fragment)
+            if isinstance(result, Opened):
+                self._credit()
+                return result
         if isinstance(result, Opened):
             direction.opened += 1
-            if self.client_hello is not None:
-                self.store.opened_records(self.client_hello.random)
+            self._credit()
             return result
         direction.refused += 1
         if not self.early_data:
-            self.failure = self.failure or "records do not verify with the key at hand"
+            self.failure = self.failure or (LOST if direction.opened else OTHER_KEY)
         return (Anomaly(AUTH_FAILED, record.cites, result),)
 
     def _try_later_keys(self, side: Side, direction: _Direction, record: Record) -> Opened | Reason:
@@ -174,12 +190,47 @@ class TlsConnection:
                 return result
         return "bad_tag"
 
-    def _why_closed(self) -> str:
-        if self.client_hello is None:
-            return "the handshake was not captured"
-        if self.suite is None:
-            return "the cipher suite is not known here"
-        return "no secret for this connection in the keys given"
+    def _credit(self) -> None:
+        if self.client_hello is not None:
+            self.store.opened_records(self.client_hello.random)
+
+    def _wait(self, side: Side, direction: _Direction, record: Record) -> None:
+        """A record without a key: kept where a key log may still name its secret."""
+        if not self.failure:
+            self.failure = self._why_closed(side)
+        if self.store.growing and direction.waiting_bytes <= _WAITING_LIMIT:
+            direction.waiting.append(record)
+            direction.waiting_bytes += len(record.fragment)
+            if direction.waiting_bytes > _WAITING_LIMIT:
+                direction.waiting.clear()  # for good: records behind a gap are of no use
+
+    def _with_new_secrets(self) -> list[Plaintext | Anomaly]:
+        found: list[Plaintext | Anomaly] = []
+        for side, direction in self._directions.items():
+            if not direction.waiting or direction.opener is not None:
+                continue
+            if self.version == 0x0304:
+                direction.opener = self._traffic_opener(side, application=False)
+            else:
+                self._change_cipher(side, direction)
+            if direction.opener is None:
+                continue
+            self.failure = ""
+            waiting, direction.waiting = direction.waiting, []
+            self.encrypted_records -= len(waiting)
+            for record in waiting:
+                found += self._record(side, record)
+        return found
+
+    def _why_closed(self, side: Side) -> str:
+        client, server = self.client_hello, self.server_hello
+        other = any(direction.opener is not None for direction in self._directions.values())
+        return why_closed(client, server, self.suite, other_than=side if other else None, resumed=self._resumed)
+
+    @property
+    def _resumed(self) -> bool:
+        """Up to TLS 1.2: the server took a session of the client's up again (RFC 5246 7.3, RFC 5077 3.4)."""
+        return self.version != 0x0304 and not self._key_exchanged and self.server_hello is not None
 
     # -- handshake -----------------------------------------------------------------------------------------------
 
@@ -217,6 +268,8 @@ class TlsConnection:
                 self.client_certificates = list(found)
         elif kind == hs.CLIENT_KEY_EXCHANGE:
             self._client_key_exchange(body)
+        elif kind == hs.NEW_SESSION_TICKET and self.version != 0x0304:
+            self._new_ticket(body)
         elif kind == hs.FINISHED and self.version == 0x0304:
             self._finished_13(side, direction)
         elif kind == hs.KEY_UPDATE and self.version == 0x0304:
@@ -234,7 +287,8 @@ class TlsConnection:
             direction = self._directions["client"]
             direction.encrypted = True
             if secret is not None and early is not None:
-                direction.opener = RecordOpener(early, 0x0304, tls_keys.traffic_keys(early, secret))
+                direction.early = RecordOpener(early, 0x0304, tls_keys.traffic_keys(early, secret))
+                direction.opener = direction.early
             return [Anomaly(EARLY_DATA, cites)]
         return []
 
@@ -276,11 +330,15 @@ class TlsConnection:
         direction.opener = RecordOpener(self.suite, 0x0304, tls_keys.traffic_keys(self.suite, direction.secret))
 
     def _client_key_exchange(self, body: bytes) -> None:
-        if self.suite is None or self.suite.key_exchange != "RSA" or self.client_hello is None:
+        self._key_exchanged = True
+        if self.suite is None or self.client_hello is None:
             return
-        encrypted = body if self.version == 0x0300 else body[2:]
-        leaf = self.certificates[0] if self.certificates else None
-        self._pending_premaster = self.store.rsa_premaster(encrypted, leaf, self.client_hello.random)
+        if self.suite.key_exchange == "RSA":
+            encrypted = body if self.version == 0x0300 else body[2:]
+            leaf = self.certificates[0] if self.certificates else None
+            self._pending_premaster = self.store.rsa_premaster(encrypted, leaf, self.client_hello.random)
+        else:
+            self._pending_premaster = self.store.log_secret("PMS_CLIENT_RANDOM", self.client_hello.random)
         if self._pending_premaster is not None:
             self._derive_master()
 
@@ -307,14 +365,31 @@ class TlsConnection:
             return
         if self.master is None:
             self.master = self.store.log_secret("CLIENT_RANDOM", self.client_hello.random)
+        if self.master is None and self._resumed:
+            self.master = self._resumed_master(self.client_hello, self.server_hello)
         if self.master is None:
             return
+        if side == "client" and self._key_exchanged and self.server_hello.session_id:
+            self.store.remember_session(self.server_hello.session_id, self.master)
         client, server = tls_keys.key_block(
             self.version, self.suite, self.master, self.client_hello.random, self.server_hello.random
         )
         etm = hs.EXT_ETM in self.server_hello.extensions
         keys = client if side == "client" else server
         direction.opener = RecordOpener(self.suite, self.version, keys, encrypt_then_mac=etm)
+
+    def _new_ticket(self, body: bytes) -> None:
+        """RFC 5077 3.3: four bytes of lifetime hint, then the ticket."""
+        if self.master is not None and len(body) > 6:
+            self.store.remember_session(body[6:], self.master)
+
+    def _resumed_master(self, client: hs.Hello, server: hs.Hello) -> Secret | None:
+        ticket = client.extensions.get(hs.EXT_SESSION_TICKET, b"")
+        for session in (ticket, server.session_id):
+            master = self.store.session_master(session) if session else None
+            if master is not None:
+                return master
+        return None
 
     @staticmethod
     def _alert(data: bytes, cites: tuple[Cite, ...]) -> Sequence[Anomaly]:

@@ -21,6 +21,7 @@ TapPoint = Literal["wire", "post_decrypt"]
 ROLES: tuple[str, ...] = get_args(Role)
 POLICIES: dict[str, tuple[str, ...]] = {
     "anonymous_dial_in": ("accept", "reject"),
+    "unrevealed_dial_out": ("accept", "reject"),
     "core_media": ("clear_permitted", "protect"),
     "server_messaging": ("clear_permitted", "protect"),
 }

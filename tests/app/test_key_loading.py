@@ -10,7 +10,9 @@ import pytest
 
 from analyzer.app.key_loading import KeyTail, load_keys
 from analyzer.app.settings import Silent
+from analyzer.core.addresses import parse_ip
 from analyzer.core.secrets import Secret
+from analyzer.session.key_entries import EspKey
 from tests.conftest import SAMPLES
 
 
@@ -97,6 +99,24 @@ def test_a_suite_or_length_that_is_not_opened(tmp_path: Path) -> None:
         f"{log}:2:1: suite F8_128_HMAC_SHA1_80 is not opened here",
         f"{log}:3:1: AEAD_AES_128_GCM has a key of 16 and a salt of 12 bytes, not 3 and 3",
     ]
+
+
+def test_an_esp_sa_table(tmp_path: Path) -> None:
+    table = tmp_path / "esp_sa"
+    table.write_text(
+        '# UAT\n"IPv4","10.1.0.2","*","0x00001001","AES-CBC [RFC3602]","0x00112233445566778899aabbccddeeff",'
+        '"HMAC-SHA-1-96 [RFC2404]","0x0123456789abcdef0123456789abcdef01234567"\n"IPv4","x"\n'
+    )
+    problems: list[str] = []
+    ring = load_keys([table], problems, Silent())
+    assert problems == [f"{table}:3:1: expected 8 fields, got 2"]
+    key = EspKey(
+        "esp_sa, line 2", 0x1001, parse_ip("10.1.0.2"), None, "aes-cbc", "hmac-sha-1-96",
+        Secret(bytes.fromhex("00112233445566778899aabbccddeeff")),
+        Secret(bytes.fromhex("0123456789abcdef" * 2 + "01234567")),
+    )  # fmt: skip
+    assert ring.esp == [key]
+    assert (ring.sources[0].kind, ring.sources[0].name) == ("esp-sa", "esp_sa, line 2")
 
 
 def test_a_log_that_grows(tmp_path: Path) -> None:

@@ -18,10 +18,11 @@ from typing import Any, BinaryIO
 import pytest
 
 from analyzer.app.live import LiveSettings, Stop, watch
+from analyzer.app.offline import analyze
 from analyzer.app.settings import Settings, Silent, WrongUse
 from analyzer.cli.main import run
 from analyzer.cli.run_one import Progress
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SAMPLES
 from tests.veth import RTP_PACKETS, UE, Namespace, call, frame
 
 NOW = 1_700_000_000
@@ -366,3 +367,32 @@ def test_handlers_are_given_back() -> None:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_key_log_that_is_written_while_the_capture_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The secrets come after half of the stream: what was held until then is opened too."""
+    capture, secrets = (SAMPLES / "e2ae-all.pcapng").read_bytes(), SAMPLES / "e2ae-all.tls-keylog.txt"
+    log = tmp_path / "edge.keylog"
+    log.touch(0o600)
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(writing, "wb") as out:
+            out.write(capture[: len(capture) // 2])
+            out.flush()
+            time.sleep(0.3)
+            log.write_bytes(secrets.read_bytes())
+            time.sleep(0.3)
+            out.write(capture[len(capture) // 2 :])
+
+    monkeypatch.setattr("analyzer.app.live.standard_input", lambda: os.fdopen(reading, "rb", buffering=0))
+    writer = threading.Thread(target=write)
+    writer.start()
+    settings = Settings(keys=(log,), rules=("signalling",))
+    stream = watch(settings, LiveSettings(("-",)), Silent(), lambda *_: None).report
+    writer.join()
+    offline = analyze(Settings((str(SAMPLES / "e2ae-all.pcapng"),), (secrets,), rules=("signalling",)), Silent()).report
+    assert stream is not None and offline is not None
+    assert [(tls.decrypted, tls.failure) for tls in stream.tls] == [(True, None)] * len(offline.tls)
+    assert stream.sip == offline.sip
+    assert stream.keys[-1].opened == offline.keys[-1].opened

@@ -103,10 +103,13 @@ def main() -> None:
         print(f"\npeak memory: {ours.rss_mb:.0f} MB, {cost.rss_mb:.0f} MB for five times the calls")
         print(f"bound: 150 MB plus 4 KB a call = {150 + CALLS * 4 / 1024:.0f} MB, {150 + CALLS * 20 / 1024:.0f} MB")
     print(f"\nmediasec --help: {_help_seconds():.2f} s")
-    from tests.bench import sip_speed
+    from tests.bench import sip_speed, srtp_speed
 
     print("\nSIP to typed messages:")
     sip_speed.main()
+    print("\nSRTP verified and decrypted, one core:")
+    for suite in srtp_speed.PROFILES:
+        print(f"{suite.name:24}{srtp_speed.verified_rate(suite):10,.0f}/s")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp import libsrtp
 from analyzer.crypto.srtp.engine import SrtpContext
-from analyzer.crypto.srtp.fast import FastStream
+from analyzer.crypto.srtp.fast import FastStream, Prepared
 from analyzer.crypto.srtp.stream import PacketColumns, SrtpStream
 from analyzer.crypto.srtp.suites import AEAD_AES_128_GCM, AES_CM_128_HMAC_SHA1_80, Suite
 
@@ -41,6 +41,33 @@ def _rate(make: Callable[[], Callable[[], int]]) -> float:
         assert call() == COUNT
         best = min(best, time.process_time() - begin)
     return COUNT / best
+
+
+def _verified(context: SrtpContext, columns: PacketColumns) -> Callable[[], Callable[[], int]]:
+    """As the analyzer does it: packets made ready for all streams at once, then opened 250 at a time."""
+
+    def make() -> Callable[[], int]:
+        stream = FastStream([context], Limits())
+
+        def work() -> int:
+            ready = Prepared(columns)
+            for first in range(0, COUNT, 250):
+                stream.verify_many(ready, first, min(first + 250, COUNT))
+            return stream.counts.authenticated
+
+        return work
+
+    return make
+
+
+def verified_rate(suite: Suite = AES_CM_128_HMAC_SHA1_80) -> float:
+    """Packets a second whose tags are verified and payloads decrypted, every call counted."""
+    material = bytes(range(suite.key + suite.salt))
+    packets = _protected(suite, material)
+    lengths = np.array([len(packet) for packet in packets])
+    columns = PacketColumns(b"".join(packets), np.cumsum(lengths) - lengths, lengths)
+    context = SrtpContext(suite, Secret(material[: suite.key]), Secret(material[suite.key :]))
+    return _rate(_verified(context, columns))
 
 
 def main() -> None:
@@ -71,6 +98,7 @@ def main() -> None:
             ("pylibsrtp, binding in place", bare(libsrtp.BindingOpener)),
             ("FastStream, list of packets", opened(FastStream, packets)),
             ("FastStream, columns", opened(FastStream, columns)),
+            ("FastStream, verified in bulk", _verified(context, columns)),
             ("SrtpStream (engine)", opened(SrtpStream, packets)),
         ):
             rate = _rate(way)

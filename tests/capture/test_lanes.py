@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from analyzer.capture import lanes
 from analyzer.capture.lanes import Chain
 from analyzer.capture.pcap import PcapFormat
+from analyzer.capture.pcapng import PcapngFormat
 from analyzer.capture.reader import open_capture
 from analyzer.capture.sources import SourceTable
 from analyzer.core.limits import Limits
+from tests.capture.test_reader import block, pcapng
 
 RECORDS = st.lists(st.binary(max_size=40), max_size=60)
 
@@ -101,3 +103,63 @@ def test_lanes_are_what_reads_a_capture(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(lanes, "_SPAN", 512)
     assert len(_frames(_pcap([bytes(n % 50) for n in range(400)]), 1_000)) == 800
     assert len(alone) < 20
+
+
+_RESOLUTIONS = st.sampled_from([6, 9, 3, 10, 0x80 | 20, 0])
+_OTHER = st.sampled_from(["packet", "packet", "packet", "packet", "statistics", "custom", "section", "bent", "no such"])
+
+
+@given(
+    st.sampled_from("<>"),
+    st.lists(_RESOLUTIONS, min_size=1, max_size=3),
+    st.lists(st.tuples(_OTHER, st.binary(max_size=60), st.integers(0, (1 << 64) - 1)), max_size=50),
+    st.integers(1, 60),
+)
+def test_blocks_read_at_once_are_those_read_one_by_one(order, resolutions, steps, rows) -> None:  # type: ignore[no-untyped-def]
+    """Packets among other blocks, interfaces with every kind of clock, times beyond 64 bits of nanoseconds."""
+
+    def section() -> bytes:
+        out = block(order, 0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1))
+        for number, resolution in enumerate(resolutions):
+            options = struct.pack(order + "HHBxxx", 9, 1, resolution)
+            options += struct.pack(order + "HHq", 14, 8, (0, 1_000, -(10**9))[number])
+            out += block(order, 1, struct.pack(order + "HHI", 1, 0, 0) + options)
+        return out
+
+    data = section()
+    for number, (what, frame, ticks) in enumerate(steps):
+        interface = 9 if what == "no such" else number % len(resolutions)
+        head = struct.pack(
+            order + "IIIII", interface, ticks >> 32, ticks & 0xFFFFFFFF, len(frame), len(frame) + number % 3
+        )
+        whole = block(order, 6, head + frame)
+        match what:
+            case "statistics":
+                whole = block(order, 5, bytes(12))
+            case "custom":
+                whole = block(order, 0xBAD, bytes(8))
+            case "section":
+                whole = section()
+            case "bent":
+                whole = whole[:-4] + bytes(4)
+        data += whole
+    found = _frames(data, rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lanes, "_MANY", 1 << 60)
+        assert found == _frames(data, rows)
+
+
+def test_lanes_are_what_reads_a_pcapng_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = []
+    blocks = PcapngFormat._blocks
+
+    def spy(self, data, at, rows, packets=True):  # type: ignore[no-untyped-def]
+        found = blocks(self, data, at, rows, packets)
+        alone.extend(found[0].frame)
+        return found
+
+    monkeypatch.setattr(PcapngFormat, "_blocks", spy)
+    monkeypatch.setattr(lanes, "_SPAN", 512)
+    frames = [(n * 1_000, bytes(n % 50)) for n in range(1, 400)]
+    assert len(_frames(pcapng(frames), 1_000)) == 2 * len(frames)
+    assert len(alone) < 40

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.formats.yaml_file import MAX_BYTES, MAX_NODES, FileProblem, read
+from analyzer.formats.yaml_file import MAX_BYTES, FileProblem, read
+from analyzer.formats.yaml_tree import MAX_NODES
 
 
 def _problem(text: bytes) -> FileProblem:

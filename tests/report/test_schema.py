@@ -38,7 +38,7 @@ CONTRACT = {
     "Sighting": "capture interface zone first last packets",
     "Stream": "id ssrc src dst sightings payload_types packets lost duplicates jitter_ms protection suite key "
     "authenticated auth_failed decrypted failure",
-    "TlsConnection": "id src dst version cipher alpn decrypted certificates carries",
+    "TlsConnection": "id src dst version cipher alpn decrypted certificates carries +failure",
     "Key": "id kind source opened unused problem",
     "AnomalyRow": "code severity count cites",
     "RuleRow": "id pack title severity pass fail open n/a",

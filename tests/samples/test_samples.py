@@ -16,7 +16,9 @@ ROWS = _ROW.findall((SAMPLES / "README.md").read_text("utf-8"))
 
 
 def test_every_sample_has_a_row() -> None:
-    assert sorted(row[0] for row in ROWS) == sorted(path.stem for path in SAMPLES.glob("*.pcapng"))
+    assert sorted(row[0] for row in ROWS) == sorted(
+        path.stem for path in SAMPLES.glob("*.pcapng") if not path.with_suffix(".truth.yaml").exists()
+    )
 
 
 @pytest.mark.parametrize(("name", "keys", "calls", "failed", "code"), ROWS)

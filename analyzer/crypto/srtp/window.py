@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
-_Run = tuple[I64, U64]
+_Run = tuple[range | I64, U64]
 
 DIGEST_BYTES = 8
 """The last bytes of a packet without MKI stand for it: they are the authentication tag, or hold it."""
@@ -64,7 +64,9 @@ class Window:
 
     def extend(self, indices: I64, digests: U64) -> None:
         """Notes authenticated packets whose indices rise, all above `highest`: they are new."""
-        self._parts.append((indices, digests))
+        first, last = int(indices[0]), int(indices[-1])
+        whole = last - first == len(indices) - 1
+        self._parts.append((range(first, last + 1) if whole else indices, digests.copy()))
         self.highest = int(indices[-1])
         self._admit(len(indices))
 
@@ -75,8 +77,8 @@ class Window:
                     return part[index]
                 continue
             indices, digests = part
-            at = int(np.searchsorted(indices, index))
-            if at < len(indices) and indices[at] == index:
+            at = index - indices[0] if isinstance(indices, range) else int(np.searchsorted(indices, index))
+            if 0 <= at < len(indices) and indices[at] == index:
                 return int(digests[at])
         return None
 
@@ -101,6 +103,7 @@ class Window:
                 rest: dict[int, int] | _Run = dict(islice(part.items(), gone, None))
             else:
                 self._forgotten = max(self._forgotten, int(part[0][gone - 1]))
-                rest = part[0][gone:].copy(), part[1][gone:].copy()
+                indices = part[0][gone:]
+                rest = indices if isinstance(indices, range) else indices.copy(), part[1][gone:].copy()
             if gone < size:
                 self._parts.insert(0, rest)

@@ -4,8 +4,8 @@ A broken line must not carry its key into a report, so no word of it is kept unl
 a tag is digits, a suite and an unknown parameter have an underscore, which base64 has not, a lifetime is a number.
 """
 
-import base64
 import binascii
+import re
 
 from analyzer.core.numbers import decimal
 from analyzer.core.secrets import Secret
@@ -16,6 +16,7 @@ _MAX_PARAMETERS = 32
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 _TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 _METHOD = "inline:"
+_USUAL = re.compile(r"([0-9]{1,9}) ([A-Za-z0-9_]{1,64}) inline:([A-Za-z0-9+/]{1,200}={0,2})")  # nothing but one key
 _KNOWN = frozenset({"KDR", "UNENCRYPTED_SRTP", "UNENCRYPTED_SRTCP", "UNAUTHENTICATED_SRTP", "FEC_ORDER", "WSH"})
 _FEC_ORDERS = frozenset({"FEC_SRTP", "SRTP_FEC"})
 HIDDEN = "?"
@@ -24,13 +25,13 @@ HIDDEN = "?"
 
 def decode_key(text: str) -> tuple[Secret | None, bool, bool]:
     """The bytes of base64 text, whether its characters are base64, whether its padding is right."""
+    size = len(text)
     body = text.rstrip("=")
-    if not body or len(text) - len(body) > 2 or not _ALPHABET.issuperset(body) or len(body) % 4 == 1:
+    if not body or size - len(body) > 2 or len(body) % 4 == 1:
         return None, False, False
-    padded = len(text) % 4 == 0
     try:
-        return Secret(base64.b64decode(body + "=" * (-len(body) % 4))), True, padded
-    except (binascii.Error, ValueError):
+        return Secret(binascii.a2b_base64(body + "=" * (-len(body) % 4), strict_mode=True)), True, size % 4 == 0
+    except ValueError:  # a character that is not base64: binascii.Error is one
         return None, False, False
 
 
@@ -89,6 +90,12 @@ def _head(words: list[str], faults: list[str]) -> tuple[str, str]:
 
 def parse_crypto(value: str) -> Crypto | None:
     """The line behind `a=crypto:`, None if it has neither tag nor suite. `faults` names what departs from 9.1."""
+    usual = _USUAL.fullmatch(value)
+    if usual is not None:
+        tag, suite, text = usual.groups()
+        key, base64_ok, padded_ok = decode_key(text)
+        if key is not None and "_" in suite:
+            return Crypto(tag, suite, (InlineKey(key, base64_ok, padded_ok),))
     faults: list[str] = []
     at = value.lower().find(_METHOD)
     head, tail = (value, "") if at < 0 else (value[:at], value[at:])

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import chain
 
 from analyzer.core.addresses import parse_ip
 from analyzer.core.anomalies import Anomaly, AnomalyKind
@@ -26,28 +25,52 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _CONTROL = re.compile(r"(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # a quoted pair may hold any of them
+_PLAIN = bytes((9, 10, 13, *range(32, 127)))
+_CHECKED = ADDRESSES | {"via", "date", "warning", *_SECONDS}
 _COOKIE = "z9hG4bK"
 _REMEMBERED = 8_192  # header values
+_LONGEST = 512  # characters of one
+
+# Values of the shapes that nearly all have, about which there is nothing to say: each stays within what is looked at
+# below, without escapes, IPv6 references, header parts, ports of five digits above 59,999 and `expires`.
+_PLACE = r"[A-Za-z0-9._-]{1,253}(?::(?:[1-5][0-9]{4}|[1-9][0-9]{0,3}))?"
+_PARAMETER = r";(?![Ee][Xx][Pp])[A-Za-z0-9.-]{1,32}(?:=[A-Za-z0-9.!%*_+`'~-]{1,128})?"
+_URI_PARAMETER = r";[A-Za-z0-9.-]{1,32}(?:=[A-Za-z0-9._+-]{1,64})?"
+_URI = rf"sips?:(?:[A-Za-z0-9_.!~*'()&=+$,/-]{{1,128}}@)?{_PLACE}(?:{_URI_PARAMETER}){{0,12}}"
+_USUAL_URI = re.compile(_URI)
+_USUAL_ADDRESS = re.compile(
+    rf"(?:\"[A-Za-z0-9 ,.@'+()_-]{{0,64}}\" ?|[A-Za-z0-9.!%*_+`'~ -]{{0,64}})<{_URI}>(?:{_PARAMETER}){{0,12}}"
+)
+_USUAL_VIA = re.compile(rf"SIP/2\.0/[A-Z]{{1,8}} {_PLACE}(?:{_PARAMETER}){{0,12}}")
 
 
 def check(message: Message, limits: Limits = Limits()) -> tuple[Anomaly, ...]:  # noqa: B008  (Limits is frozen)
     """What the values of a message do wrong, each kind and detail once; the reader's own anomalies are not repeated."""
-    found = dict.fromkeys(chain(_problems(message), _body(message, limits)))
-    return tuple(Anomaly(kind, message.cites, safe(detail)) for kind, detail in found)
-
-
-def _problems(message: Message) -> Iterator[Problem]:
-    if message.is_request:
-        yield from _request_uri(message.request_uri)
-    if _CONTROL.search(f"{message.method}{message.request_uri}{message.reason}"):
-        yield kinds.CONTROL, "start line"
+    found: list[Problem] = []
+    if message.is_request and _USUAL_URI.fullmatch(message.request_uri) is None:
+        found += _request_uri(message.request_uri)
+    head = message.raw[: len(message.raw) - len(message.body)]
+    plain = not head.translate(None, _PLAIN)
+    if not plain and _CONTROL.search(f"{message.method}{message.request_uri}{message.reason}"):
+        found.append((kinds.CONTROL, "start line"))
     for name, _, value in message.headers:
-        yield from _header(name, value)
+        if name in _CHECKED or not plain:
+            found += _header(name, value) if len(value) <= _LONGEST else _header_problems(name, value)
+    if message.body:
+        found += _body(message, limits)
+    if not found:
+        return ()
+    return tuple(Anomaly(kind, message.cites, safe(detail)) for kind, detail in dict.fromkeys(found))
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _header(name: str, value: str) -> tuple[Problem, ...]:
     """What one header does wrong. Messages of a dialog repeat most of theirs, so answers are remembered."""
+    if name == "via":
+        if _USUAL_VIA.fullmatch(value) is not None and not value.endswith(_COOKIE) and f"{_COOKIE};" not in value:
+            return ()
+    elif name in ADDRESSES and _USUAL_ADDRESS.fullmatch(value) is not None:
+        return ()
     return tuple(_header_problems(name, value))
 
 
@@ -71,8 +94,10 @@ def _header_problems(name: str, value: str) -> Iterator[Problem]:
 
 def _body(message: Message, limits: Limits) -> Iterator[Problem]:
     value = message.first("content-type") or ""
+    if value == "application/sdp":
+        return
     kind, params = media_type(value)
-    if not message.body or not kind.startswith("multipart/"):
+    if not kind.startswith("multipart/"):
         return
     if not 0 < len(params.get("boundary", "")) <= BOUNDARY_MOST:
         yield kinds.BOUNDARY, value

@@ -1,7 +1,7 @@
 """From bytes to SIP messages: one message, and one datagram (RFC 3261 7, 18.3)."""
 
-import re
 import sys
+from functools import lru_cache
 from itertools import islice
 
 from analyzer.core.anomalies import Anomaly, AnomalyKind
@@ -12,10 +12,9 @@ from analyzer.core.text import decode, safe
 from analyzer.formats.headers import balanced
 from analyzer.protocols.sip import anomalies as kinds
 from analyzer.protocols.sip.message import ADDRESSES, Header, Message
-from analyzer.protocols.sip.probe import is_start, start_within
+from analyzer.protocols.sip.probe import LINE_BYTES, is_start, start_within
 from analyzer.transport.parser import Skipped
 
-_END = re.compile(rb"\n\r?\n")
 Event = Message | Anomaly | Skipped
 _COMPACT = {
     "a": "accept-contact", "b": "referred-by", "c": "content-type", "d": "request-disposition",
@@ -25,8 +24,12 @@ _COMPACT = {
 }  # fmt: skip
 _NAMES = dict(_COMPACT)
 _NAMES_MOST = 4096
+_LINES: dict[str, Header] = {}
+_LINES_MOST, _LINE_MOST = 8192, 256
+_UNIQUE = frozenset(("authorization", "proxy-authorization", "identity"))  # not again, or not to be kept
 _ONCE = frozenset(("call-id", "cseq", "from", "to", "max-forwards", "content-length", "content-type"))
 _NEEDED = frozenset(("call-id", "cseq", "from", "to", "via"))
+_HOPS = frozenset(map(str, range(256)))
 
 
 def canonical(raw: str) -> str:
@@ -53,8 +56,11 @@ def _unfold(lines: list[str]) -> list[str]:
 
 def header_end(data: bytes | bytearray, start: int = 0, stop: int = sys.maxsize) -> tuple[int, int] | None:
     """Where the header's last line ends (behind its LF) and where the body begins, of data[start:stop]."""
-    found = _END.search(data, start, stop)
-    return (found.start() + 1, found.end()) if found else None
+    usual = data.find(b"\n\r\n", start, stop)
+    bare = data.find(b"\n\n", start, stop if usual < 0 else min(usual + 1, stop))
+    if bare >= 0:
+        return bare + 1, bare + 2
+    return None if usual < 0 else (usual + 1, usual + 3)
 
 
 class Head:
@@ -83,32 +89,46 @@ class Head:
             count = sum(map(bool, lines[1:]))
             if count > limits.headers:
                 self.note(kinds.HEADERS_LIMIT, str(count))
-        self._split(lines, limits.headers, '"' in text)
+        self._split(lines, limits.headers)
 
     def note(self, kind: AnomalyKind, detail: str = "") -> None:
         """Names something wrong."""
         self.anomalies.append(Anomaly(kind, self._cites, safe(detail)))
 
-    def _split(self, lines: list[str], most: int, quoted: bool) -> None:
-        headers, first, known, new = self.headers, self.first, _NAMES, tuple.__new__
+    def _split(self, lines: list[str], most: int) -> None:
+        headers, first, known = self.headers, self.first, _LINES
         for line in islice(filter(None, islice(lines, 1, None)), most):
-            raw, colon, value = line.partition(":")
-            name = known.get(raw)
-            if name is None or not colon:
-                word = raw.strip()
-                if not colon or not word or " " in word or "\t" in word:
-                    self.note(kinds.HEADER_SYNTAX, line)
-                    if not colon:
-                        continue
-                name = canonical(raw)
-            value = value.strip()
-            headers.append(new(Header, (name, raw, value)))
+            header = known.get(line) or self._header(line)
+            if header is None:
+                continue
+            headers.append(header)
+            name = header[0]
             if name not in first:
-                first[name] = value
+                first[name] = header[2]
             elif name in _ONCE:
                 self.note(kinds.REPEATED, name)
-            if quoted and '"' in value and name in ADDRESSES and not balanced(value):
-                self.note(kinds.QUOTES, name)
+
+    def _header(self, line: str) -> Header | None:
+        """Reads one line. Of those that are right, the latest are remembered: a dialog repeats most of its lines."""
+        raw, colon, value = line.partition(":")
+        name = _NAMES.get(raw)
+        wrong = False
+        if name is None or not colon:
+            word = raw.strip()
+            if not colon or not word or " " in word or "\t" in word:
+                wrong = True
+                self.note(kinds.HEADER_SYNTAX, line)
+                if not colon:
+                    return None
+            name = canonical(raw)
+        header = Header(name, raw, value.strip())
+        if '"' in value and name in ADDRESSES and not balanced(header.value):
+            self.note(kinds.QUOTES, name)
+        elif not wrong and len(line) <= _LINE_MOST and name not in _UNIQUE:
+            if len(_LINES) >= _LINES_MOST:
+                _LINES.clear()
+            _LINES[line] = header
+        return header
 
     def content_length(self) -> int | None:
         """Content-Length, the first of several; None if missing or unreadable, which the second is named."""
@@ -123,16 +143,15 @@ class Head:
     def message(self, raw: bytes, body: bytes, cites: tuple[Cite, ...], complete: bool = True) -> Message:
         """The finished message."""
         method, status, reason, uri, version = self._start_line()
-        if not self.first.keys() >= _NEEDED:
-            self.note(kinds.MISSING, ", ".join(sorted(_NEEDED - self.first.keys())))
-        named = self._cseq(self.first.get("cseq"), method if status is None else "")
-        hops = self.first.get("max-forwards")
-        if hops is not None and not 0 <= (-1 if (number := decimal(hops)) is None else number) <= 255:
+        first = self.first
+        if not all(name in first for name in _NEEDED):
+            self.note(kinds.MISSING, ", ".join(sorted(_NEEDED - first.keys())))
+        named = self._cseq(first.get("cseq"), method if status is None else "")
+        hops = first.get("max-forwards")
+        if hops is not None and hops not in _HOPS and not 0 <= _number(hops) <= 255:
             self.note(kinds.MAX_FORWARDS, hops)
         headers, found = tuple(self.headers), tuple(self.anomalies)
-        return Message(
-            method or named, status, reason, uri, version, headers, body, raw, cites, complete, found, self.first
-        )
+        return Message(method or named, status, reason, uri, version, headers, body, raw, cites, complete, found, first)
 
     def _start_line(self) -> tuple[str, int | None, str, str, str]:
         line = self.start
@@ -159,17 +178,31 @@ class Head:
     def _cseq(self, value: str | None, method: str) -> str:
         if value is None:
             return ""
-        number, _, named = value.replace("\t", " ").partition(" ")
-        size, named = decimal(number), named.strip()
-        if size is None or size >= 1 << 31 or not named:
+        good, named = _cseq_parts(value)
+        if not good:
             self.note(kinds.CSEQ, value)
         if method and named != method:
             self.note(kinds.CSEQ_METHOD, f"{method} / {named}")
         return named
 
 
+def _number(text: str) -> int:
+    number = decimal(text)
+    return -1 if number is None else number
+
+
+@lru_cache(maxsize=1_024)
+def _cseq_parts(value: str) -> tuple[bool, str]:
+    number, _, named = value.replace("\t", " ").partition(" ")
+    named = named.strip()
+    return 0 <= _number(number) < 1 << 31 and bool(named), named
+
+
 def parse_datagram(data: bytes, cites: tuple[Cite, ...], limits: Limits) -> list[Event]:
     """The events of one UDP payload; keep-alives (RFC 5626 4.4) and what is no SIP are `Skipped`."""
+    found = recognise(data, cites, limits)
+    if found is not None:
+        return found
     events: list[Event] = []
     rest = data.lstrip(b"\r\n\0")
     if len(rest) < len(data):
@@ -177,14 +210,23 @@ def parse_datagram(data: bytes, cites: tuple[Cite, ...], limits: Limits) -> list
     if not rest:
         return events
     line = rest[: rest.find(b"\n") + 1] or rest
-    if not is_start(line):
-        at = start_within(line[:8192])
-        if at < 0:
-            return [*events, Anomaly(kinds.GARBAGE, cites, safe(line[:80])), Skipped(len(rest), cites)]
+    at = 0 if is_start(line) else start_within(line[:8192])
+    if at < 0:
+        return [*events, Anomaly(kinds.GARBAGE, cites, safe(line[:80])), Skipped(len(rest), cites)]
+    if at > 0:
         events += [Anomaly(kinds.GARBAGE, cites, safe(line[: min(at, 80)])), Skipped(at, cites)]
-        rest = rest[at:]
-    events.append(_whole(rest, cites, limits))
+    events.append(_whole(rest[at:], cites, limits))
     return events
+
+
+def recognise(data: bytes, cites: tuple[Cite, ...], limits: Limits) -> list[Event] | None:
+    """As `parse_datagram`, but None unless the payload begins with a whole start line: what `probe` is sure of."""
+    rest = data.lstrip(b"\r\n\0")
+    line = rest[: rest.find(b"\n", 0, LINE_BYTES) + 1]
+    if not line or not is_start(line):
+        return None
+    message = _whole(rest, cites, limits)
+    return [message] if len(rest) == len(data) else [Skipped(len(data) - len(rest), cites), message]
 
 
 def _whole(data: bytes, cites: tuple[Cite, ...], limits: Limits) -> Message:

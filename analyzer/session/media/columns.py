@@ -9,16 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.core.addresses import Address, Endpoints
-from analyzer.crypto.srtp.fast import Prepared
-from analyzer.crypto.srtp.stream import PacketColumns
+from analyzer.core.cites import Cite
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.session.media.statistics import SAMPLE
 from analyzer.session.media.trail import LOW, lots
 
 I64 = npt.NDArray[np.int64]
+_FACTORS = np.array(
+    [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F,
+     0xE7037ED1A0B428DB], np.uint64
+)  # fmt: skip
 Sampled = tuple[int, bytes, int, bool]  # payload type, packet, where its payload begins, whether it is whole
 CLOCKS = (8_000, 16_000, 48_000, 90_000)
-_WEIGHT = 15 / 16
+_WEIGHTS = (15 / 16) ** np.arange(12_000) / 16  # of a packet's jitter, by how many follow it; below any float at last
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +69,28 @@ def _endpoints(src: int, dst: int, sport: int, dport: int) -> Endpoints:
 class Groups:
     """The groups of a batch: lists with one entry a group, and slices of the sorted rows."""
 
-    def __init__(self, packets: PacketBatch, rows: I64, header: npt.NDArray[np.uint8], order: I64, edges: I64) -> None:
-        self._order_rows = rows[order]
-        header = header[order]
+    def __init__(self, packets: PacketBatch, rows: I64, edges: I64) -> None:
+        """`rows` are sorted by stream and vantage point; a group begins at each edge."""
+        self._order_rows = rows
+        self._starts = packets.payload_start[rows].astype(np.int64)
+        self._lengths = packets.payload_length[rows].astype(np.int64)
+        self._header = header = _runs(packets, 12)[self._starts].view(np.uint8).reshape(-1, 12)
         count = np.diff(np.append(edges, len(rows)))
         ends = edges + count - 1
-        seq = header[:, 2:4].copy().view(">u2").ravel().astype(np.int64)
-        ts = header[:, 4:8].copy().view(">u4").ravel().astype(np.int64)
-        self._header = header
+        seq = header.view(">u2")[:, 1].astype(np.int64)
+        ts = header.view(">u4")[:, 1].astype(np.int64)
         self._edges = edges.tolist()
-        self._starts = packets.payload_start[self._order_rows].astype(np.int64)
-        self._lengths = packets.payload_length[self._order_rows].astype(np.int64)
         sizes = self._payload_sizes(packets)
         self._sizes = sizes
         types = header[:, 1] & 127
         self._types = types
-        arrival = packets.ts_ns[self._order_rows]
+        arrival = packets.ts_ns[rows]
         self.count: list[int] = count.tolist()
-        self.first_row: list[int] = self._order_rows[edges].tolist()
-        self.last_row: list[int] = self._order_rows[ends].tolist()
-        self.vantage: list[int] = packets.vantage[self._order_rows[edges]].tolist()
+        self.first_row: list[int] = rows[edges].tolist()
+        self.first = _cites(packets, rows[edges])
+        self.last = _cites(packets, rows[ends])
+        self.last_ip_id: list[int] = packets.ip_id[rows[ends]].tolist()
+        self.vantage: list[int] = packets.vantage[rows[edges]].tolist()
         self.first_seq: list[int] = seq[edges].tolist()
         self.last_seq: list[int] = seq[ends].tolist()
         self.first_ts: list[int] = ts[edges].tolist()
@@ -105,8 +110,7 @@ class Groups:
         self._lots = lots(ts)
         self.jitter = self._jitter(ts, arrival, edges, count)
         self.keys = self._keys(packets, edges)
-        self.prepared: Prepared | None = None
-        self.in_row_order: list[int] = np.argsort(self._order_rows[edges], kind="stable").tolist()
+        self.in_row_order: list[int] = np.argsort(rows[edges], kind="stable").tolist()
 
     def _payload_sizes(self, packets: PacketBatch) -> I64:
         """RTP payload lengths on the wire: without header, CSRCs and extension; padding counts."""
@@ -121,7 +125,7 @@ class Groups:
 
     def _keys(self, packets: PacketBatch, edges: I64) -> list[tuple[Endpoints, int]]:
         rows = self._order_rows[edges]
-        ssrc = self._header[edges, 8:12].copy().view(">u4").ravel()
+        ssrc = self._header.view(">u4")[edges, 2]
         columns = (packets.src_hi, packets.src_lo, packets.dst_hi, packets.dst_lo, packets.sport, packets.dport)
         return [
             (_endpoints(a << 64 | b, c << 64 | d, sport, dport), key)
@@ -137,8 +141,8 @@ class Groups:
         media[1:] = ((ts[1:] - ts[:-1] + 0x80000000) & 0xFFFFFFFF) - 0x80000000
         spacing = np.zeros(len(ts), np.float64)
         spacing[1:] = arrival[1:] - arrival[:-1]
-        position = np.arange(len(ts)) - np.repeat(edges, count)
-        weight = _WEIGHT ** (np.repeat(count, count) - 1 - position) / 16
+        behind = np.repeat(edges + count, count) - np.arange(1, len(ts) + 1)
+        weight = _WEIGHTS[np.minimum(behind, len(_WEIGHTS) - 1)]
         weight[edges] = 0.0
         sums = [np.add.reduceat(weight * np.abs(spacing - media * (1e9 / clock)), edges).tolist() for clock in CLOCKS]
         return list(zip(*sums, strict=True))
@@ -157,17 +161,6 @@ class Groups:
         groups = np.searchsorted(self._edges, at, "right") - 1
         return zip(groups.tolist(), self._lots[at].tolist(), self._order_rows[at].tolist(), strict=True)
 
-    def span(self, index: int) -> tuple[int, int]:
-        """Where a group begins and ends among the sorted rows."""
-        start = self._edges[index]
-        return start, start + self.count[index]
-
-    def prepare(self, packets: PacketBatch) -> Prepared:
-        """All packets, group behind group, ready for being opened."""
-        if self.prepared is None:
-            self.prepared = Prepared(PacketColumns(packets.buffer.data, self._starts, self._lengths))
-        return self.prepared
-
     def relative(self, index: int) -> I64:
         """Extended sequence numbers of a group relative to its first."""
         step = self._step[self._slice(index)].copy()
@@ -185,12 +178,17 @@ class Groups:
     def sample(self, packets: PacketBatch, index: int, into: list[Sampled]) -> None:
         """Copies packets of a group until the sample is full."""
         start = self._edges[index]
-        buffer, rows = packets.buffer, self._order_rows
-        for at in range(start, start + min(self.count[index], SAMPLE - len(into))):
-            begin, length = int(self._starts[at]), int(self._lengths[at])
-            captured = min(int(self._sizes[at]), length)
-            packet = buffer[begin : begin + length].tobytes()
-            into.append((int(self._types[at]), packet, length - captured, not packets.missing[rows[at]]))
+        part = slice(start, start + min(self.count[index], SAMPLE - len(into)))
+        memory, missing = packets.buffer.data, packets.missing[self._order_rows[part]]
+        columns = (self._types[part], self._starts[part], self._lengths[part], self._sizes[part], missing)
+        for kind, begin, length, size, lost in zip(*(column.tolist() for column in columns), strict=True):
+            into.append((kind, bytes(memory[begin : begin + length]), length - min(size, length), not lost))
+
+
+def _cites(packets: PacketBatch, rows: I64) -> list[Cite]:
+    """The frames of rows."""
+    columns = (packets.source, packets.frame, packets.offset, packets.captured, packets.ts_ns)
+    return [Cite(*of) for of in zip(*(column[rows].tolist() for column in columns), strict=True)]
 
 
 def _constant(values: npt.NDArray[np.generic], edges: I64) -> npt.NDArray[np.bool_]:
@@ -201,28 +199,34 @@ def _constant(values: npt.NDArray[np.generic], edges: I64) -> npt.NDArray[np.boo
     return np.logical_and.reduceat(same, edges)
 
 
+def _runs(packets: PacketBatch, size: int) -> npt.NDArray[np.void]:
+    """Every run of `size` bytes of the buffer, gathered by one copy each."""
+    buffer = packets.buffer
+    return np.ndarray((len(buffer) - size + 1,), f"V{size}", buffer=buffer, strides=(1,))
+
+
 def group_rtp(packets: PacketBatch, rows: I64) -> Groups:
     """Sorts RTP rows by stream and vantage point, keeping their order within each."""
-    header = packets.buffer[packets.payload_start[rows].astype(np.int64)[:, None] + np.arange(12)]
-    ssrc = header[:, 8:12].copy().view(">u4").ravel().astype(np.uint64)
+    ssrc = _runs(packets, 4)[packets.payload_start[rows] + 8].view(">u4").astype(np.uint64)
     ports = packets.sport[rows].astype(np.uint64) << np.uint64(16) | packets.dport[rows].astype(np.uint64)
-    columns = (
-        packets.src_hi[rows], packets.src_lo[rows], packets.dst_hi[rows], packets.dst_lo[rows],
-        ports, ssrc | packets.vantage[rows].astype(np.uint64) << np.uint64(32),
-    )  # fmt: skip
+    columns = [ssrc | packets.vantage[rows].astype(np.uint64) << np.uint64(32), ports]
+    for column in (packets.src_lo, packets.dst_lo, packets.src_hi, packets.dst_hi):
+        values = column[rows]
+        if (values != values[0]).any():
+            columns.append(values)
     mixed = np.zeros(len(rows), np.uint64)
-    for column in columns:
-        mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
+    for column, factor in zip(columns, _FACTORS, strict=False):
+        mixed += column * factor
+    mixed ^= mixed >> np.uint64(32)
     order = np.argsort(mixed, kind="stable")
     edge = _edges(columns, order)
     if len(np.unique(mixed[order[edge]])) != len(edge):  # two streams with one hash: sort by the columns themselves
         order = np.lexsort((np.arange(len(rows)), *columns))
         edge = _edges(columns, order)
-    return Groups(packets, rows, header, order, edge)
+    return Groups(packets, rows[order], edge)
 
 
-def _edges(columns: tuple[npt.NDArray[np.uint64], ...], order: I64) -> I64:
+def _edges(columns: list[npt.NDArray[np.uint64]], order: I64) -> I64:
     """Where a new stream starts in sorted rows."""
     change = np.zeros(len(order), np.bool_)
     change[0] = True

@@ -40,10 +40,9 @@ class PayloadStatistics:
 def summarise(sample: list[tuple[int, bytes]], main_type: int) -> PayloadStatistics:
     """Statistics of the payloads of one type in a sample of (payload type, payload)."""
     chosen = [payload for kind, payload in sample if kind == main_type]
-    data = np.frombuffer(b"".join(chosen), np.uint8)
-    if not len(data):
+    data = b"".join(chosen)
+    if not data:
         return PayloadStatistics(main_type)
-    counts = np.bincount(data, minlength=256)
-    expected = len(data) / 256
-    chi2 = float(((counts - expected) ** 2).sum() / expected)
+    counts = np.bincount(np.frombuffer(data, np.uint8))
+    chi2 = int(counts @ counts) * 256 / len(data) - len(data)
     return PayloadStatistics(main_type, len(chosen), len(data), round(chi2, 1))

@@ -138,21 +138,20 @@ class StreamTable:
     def _update(self, packets: PacketBatch, groups: Groups, index: int, key: Key) -> None:
         stream = self._stream(key)
         count = groups.count[index]
-        first, last = groups.first_row[index], groups.last_row[index]
         vantage = groups.vantage[index]
         view = stream.views.get(vantage)
         seq, ts, arrival = groups.first_seq[index], groups.first_ts[index], groups.first_ns[index]
         mirrored = False
         if view is None:
             base = self._base(stream, seq)
-            cite = _cite(packets, first)
+            cite = groups.first[index]
             view = _View(Ranges(self._limits.sequence_ranges), cite, cite, seq, base, ts, arrival, -1)
             stream.views[vantage] = view
         else:
             step = _signed16(seq - view.last_seq)
             base = view.last_ext + step
             view.reordered += step < 0
-            mirrored = step == 0 and self._mirrored(packets, first, view)
+            mirrored = step == 0 and self._mirrored(packets, groups.first_row[index], view)
             self._jitter_step(view, ts, arrival)
         view.packets += count
         if count > 1:
@@ -168,8 +167,8 @@ class StreamTable:
             view.duplicates -= mirrored  # its number was known, as that of any repeat
         view.last_ext = last_ext
         view.last_seq, view.last_ts = groups.last_seq[index], groups.last_ts[index]
-        view.last_ns, view.last_ip_id = groups.last_ns[index], int(packets.ip_id[last])
-        view.last = _cite(packets, last)
+        view.last_ns, view.last_ip_id = groups.last_ns[index], groups.last_ip_id[index]
+        view.last = groups.last[index]
         stream.last_ns = max(stream.last_ns, view.last_ns)
         self._content(groups, index, stream)
         if vantage == next(iter(stream.views)) and len(stream.sample) < SAMPLE:  # one view: batches do not show

@@ -5,9 +5,8 @@ by extended sequence number. A packet whose key is not known yet waits for it, w
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.fast import FastStream, Prepared
 from analyzer.crypto.srtp.reasons import Reason
+from analyzer.crypto.srtp.stream import PacketColumns
 from analyzer.net.packets import PacketBatch
 from analyzer.session.media.columns import Groups
 from analyzer.session.media.ranges import Ranges
@@ -170,7 +170,8 @@ class _Stream:
         return str(Reason.TRUNCATED) if cut else None
 
 
-class _Noted(NamedTuple):
+@dataclass(slots=True)
+class _Noted:
     """Rows of one stream at one vantage point that are not verified yet."""
 
     packets: PacketBatch
@@ -179,6 +180,9 @@ class _Noted(NamedTuple):
     base: int
     vantage: int
     position: int  # frames before the batch
+    prepared: Prepared | None = None  # with packets of other streams
+    first: int = 0  # where its own begin there
+    cut: I64 = field(default_factory=lambda: np.empty(0, np.int64))  # those that the capture cut short, counted from it
 
 
 class Verifier:
@@ -202,10 +206,16 @@ class Verifier:
 
     def flush(self) -> None:
         """Opens what was noted. The batch's buffer may be reused after this."""
-        for ordinal in self._noted:
+        concerned = [ordinal for ordinal in self._noted if self._concerned(ordinal)]
+        _prepare([item for ordinal in concerned for item in self._noted[ordinal]])
+        for ordinal in concerned:
             self._flush(ordinal)
         self._noted.clear()
         self._sources.clear()
+
+    def _concerned(self, ordinal: int) -> bool:
+        endpoints, ssrc = self._sources[ordinal]
+        return self._keys.concerns(endpoints.src, endpoints.dst, ssrc)
 
     def close(self, ordinal: int, endpoints: Endpoints, sighted: int) -> Verification | None:
         """A stream has ended: what its keys say of it. `sighted` counts its packets at all vantage points."""
@@ -221,12 +231,11 @@ class Verifier:
 
     def _flush(self, ordinal: int) -> None:
         noted = self._noted.get(ordinal)
-        if not noted:
+        if not noted or not self._concerned(ordinal):
             return
-        endpoints, ssrc = self._sources[ordinal]
-        if not self._keys.concerns(endpoints.src, endpoints.dst, ssrc):
-            return
-        stream = self._streams.get(ordinal) or _Stream(endpoints, ssrc, self._limits)
+        if noted[0].prepared is None:
+            _prepare(noted)
+        stream = self._streams.get(ordinal) or _Stream(*self._sources[ordinal], self._limits)
         for item in noted:
             self._group(stream, item)
         noted.clear()
@@ -235,19 +244,19 @@ class Verifier:
 
     def _group(self, stream: _Stream, item: _Noted) -> None:
         src, dst = stream.endpoints.src, stream.endpoints.dst
-        first, last = item.groups.span(item.at)
-        numbers: Sequence[int] = range(item.base, item.base + last - first)
+        count = item.groups.count[item.at]
+        numbers: Sequence[int] = range(item.base, item.base + count)
         if not item.groups.contiguous[item.at]:
             numbers = (item.base + item.groups.relative(item.at)).tolist()
         view = stream.views.get(item.vantage)
         version = self._keys.version(src, dst)
         if view is not None and view.version == version:
-            self._try(stream, view, item, first, numbers)
+            self._try(stream, view, item, 0, numbers)
             return
         positions = item.packets.row[item.groups.rows(item.at)].astype(np.int64) + item.position
         cuts = self._keys.changes(src, dst, int(positions[0]))
         edges = [0, *np.searchsorted(positions, cuts).tolist()]
-        for start, end in zip(edges, [*edges[1:], last - first], strict=True):
+        for start, end in zip(edges, [*edges[1:], count], strict=True):
             if start == end:
                 continue
             keys = self._keys.keys(src, dst, stream.ssrc, int(positions[start]))
@@ -256,26 +265,45 @@ class Verifier:
             if view is None:
                 view = stream.views[item.vantage] = _View(self._limits)
             view.learn(keys or (), self._limits.srtp_keys, stream.opened)
-            self._try(stream, view, item, first + start, numbers[start:end])
+            self._try(stream, view, item, start, numbers[start:end])
         if view is not None and not (cuts and cuts[-1] > int(positions[-1])):
             view.version = version
 
-    def _try(self, stream: _Stream, view: _View, item: _Noted, first: int, numbers: Sequence[int]) -> None:
+    def _try(self, stream: _Stream, view: _View, item: _Noted, start: int, numbers: Sequence[int]) -> None:
         room = view.room(self._limits.key_wait_packets)
         if room is not None and room < len(numbers):
-            self._open(stream, view, item, first, numbers[:room])
+            _open(stream, view, item, start, numbers[:room])
             if view.room(self._limits.key_wait_packets) == 0:
                 return
-            first, numbers = first + room, numbers[room:]
-        self._open(stream, view, item, first, numbers)
+            start, numbers = start + room, numbers[room:]
+        _open(stream, view, item, start, numbers)
 
-    def _open(self, stream: _Stream, view: _View, item: _Noted, first: int, numbers: Sequence[int]) -> None:
-        """Opens packets of a group, without those that the capture cut short."""
-        rows = item.groups.rows(item.at)
-        start = first - item.groups.span(item.at)[0]
-        cut = np.flatnonzero(item.packets.missing[rows[start : start + len(numbers)]])
-        view.cut += len(cut)
-        prepared = item.groups.prepare(item.packets)
-        for begin, end in pairwise([-1, *cut.tolist(), len(numbers)]):
-            if end - begin > 1:
-                view.open(numbers[begin + 1 : end], prepared, first + begin + 1, stream.opened, stream.refused)
+
+def _prepare(items: Sequence[_Noted]) -> None:
+    """Makes the packets of all items ready at once, batch by batch."""
+    batches: dict[int, list[_Noted]] = {}
+    for item in items:
+        batches.setdefault(id(item.packets), []).append(item)
+    for members in batches.values():
+        packets = members[0].packets
+        rows = np.concatenate([item.groups.rows(item.at) for item in members])
+        columns = PacketColumns(packets.buffer.data, packets.payload_start[rows], packets.payload_length[rows])
+        prepared, cut, first = Prepared(columns), np.flatnonzero(packets.missing[rows]), 0
+        for item in members:
+            item.prepared, item.first = prepared, first
+            first += item.groups.count[item.at]
+            if len(cut):
+                low, high = np.searchsorted(cut, (item.first, first)).tolist()
+                item.cut = cut[low:high] - item.first
+
+
+def _open(stream: _Stream, view: _View, item: _Noted, start: int, numbers: Sequence[int]) -> None:
+    """Opens packets of an item from `start` on, without those that the capture cut short."""
+    assert item.prepared is not None
+    end = start + len(numbers)
+    cut = [at for at in item.cut.tolist() if start <= at < end]
+    view.cut += len(cut)
+    for before, after in pairwise([start - 1, *cut, end]):
+        if after - before > 1:
+            part = numbers[before + 1 - start : after - start]
+            view.open(part, item.prepared, item.first + before + 1, stream.opened, stream.refused)

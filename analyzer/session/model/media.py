@@ -60,6 +60,7 @@ class MediaDescription:
         "for an e2ae m-line: one of its inline keys also appears beyond the access edge"
     )
     marker_on_core_leg: Tristate = rule_field("for an e2ae m-line: a=3ge2ae also appears beyond the access edge")
+    mediasec: Mediasec = rule_field("what the registration announced for this medium")
     core_leg: Cites = rule_field("the correlated descriptions beyond the access edge")
     first: Cites = rule_field("the frames that carry the message")
 

@@ -6,6 +6,7 @@ from analyzer.core.unknown import Unknown
 from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.esp import EspSa
 from analyzer.session.model.media import MediaDescription, MediaHop, SrtpStream
+from analyzer.session.model.people import Conference, Participant, Passage, Passport, Referral
 from analyzer.session.model.signalling import Call, Leg, Registration, SignallingHop, SipMessage
 
 
@@ -42,6 +43,11 @@ ENTITIES: dict[str, type] = {
     "srtp_stream": SrtpStream,
     "tls_connection": TlsConnection,
     "esp_sa": EspSa,
+    "passport": Passport,
+    "passage": Passage,
+    "participant": Participant,
+    "conference": Conference,
+    "referral": Referral,
     "capture": Capture,
 }
 """Kind to class. Kinds whose evidence is not gathered yet are not in it, so that a rule cannot name them in vain."""
@@ -57,6 +63,11 @@ VARIABLES: dict[str, str] = {
     "srtp_stream": "stream",
     "tls_connection": "connection",
     "esp_sa": "sa",
+    "passport": "passport",
+    "passage": "passage",
+    "participant": "participant",
+    "conference": "conference",
+    "referral": "referral",
     "capture": "capture",
 }
 """What conditions call the entity of each kind."""

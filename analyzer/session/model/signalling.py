@@ -48,6 +48,27 @@ class SipMessage:
     first: Cites = rule_field("the frames that carry the message")
     from_node: str = rule_field("stable name of the sender: its node name, else its address without port")
     to_node: str = rule_field("stable name of the receiver")
+    access: Tristate = rule_field("one end of the hop is a UE: a Gm hop")
+    hop_local: tuple[str, ...] | Unknown = rule_field(
+        "what belongs to the UE and its first proxy alone: Security-Client, -Server, -Verify, the option tags mediasec "
+        "and sec-agree"
+    )
+    leaving: Tristate = rule_field("the sender belongs to the trust domain, the receiver does not")
+    asserted_valid: bool = rule_field("P-Asserted-Identity, if there is one, has one sip(s) or tel URI, or one of each")
+    from_differs: bool = rule_field("From names somebody who is none of the asserted identities")
+    anonymity_asked: bool = rule_field("Privacy user, or an anonymous From")
+    residue: tuple[str, ...] | Unknown = rule_field(
+        "where an identity of the caller still stands: from, contact, reply-to, referred-by, history-info, sdp"
+    )
+    inside_headers: tuple[str, ...] | Unknown = rule_field("headers of charging and location, meant for the inside")
+    signed_identities: int = rule_field("Identity headers: PASSporTs")
+    carries_roster: bool = rule_field("its body is the roster of a conference (conference-info)")
+    challenge: bool = rule_field("it asks for HTTP authentication")
+    credentials: tuple[str, ...] = rule_field(
+        "schemes that it answers a challenge with: basic, digest-md5, digest-sha-256, akav1-md5, ..."
+    )
+    auth_parameters: tuple[str, ...] = rule_field("names of its authentication parameters; values are never shown")
+    aka_keys: bool = rule_field("its challenge carries the AKA session keys ik or ck")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +100,19 @@ class Registration:
     """One registration binding as far as it was captured."""
 
     aor: str = rule_field("address of record (pseudonymised when shown)")
-    ue: str = rule_field("the UE's address")
+    ue: str = rule_field("the UE: its node name, else its address")
+    ue_node: str = rule_field("stable name of the UE")
     client_mechanisms: tuple[str, ...] | Unknown = rule_field("Security-Client mechanisms")
     server_mechanisms: tuple[str, ...] | Unknown = rule_field("Security-Server mechanisms")
+    client_media: tuple[str, ...] | Unknown = rule_field("Security-Client mechanisms marked mediasec")
+    server_media: tuple[str, ...] | Unknown = rule_field("Security-Server mechanisms marked mediasec")
+    first_unprotected: Tristate = rule_field("the first REGISTER had no integrity protection on the wire")
+    echo_due: Tristate = rule_field("the UE agrees on security, so that it has to repeat the server's list")
+    echo_equal: Tristate = rule_field("Security-Verify repeats the Security-Server before it, element for element")
+    client_repeated: Tristate = rule_field("the second REGISTER repeats Security-Client, element for element")
+    lists_altered: bool = rule_field("two copies of one message, seen at two places, carry different lists")
     outcome: str | Unknown = rule_field("final status code of the last REGISTER, as text")
+    accepted: Tristate = rule_field("it was seen to succeed")
     first: Cites = rule_field("the REGISTER")
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
+from analyzer.protocols.sip import checks
 from analyzer.protocols.sip.checks import check, is_host_port
 from analyzer.protocols.sip.message import Message
 from analyzer.protocols.sip.parser import parse_datagram
@@ -95,3 +96,35 @@ def test_a_body_that_is_not_read_in_full_is_named() -> None:
     assert [found.kind.code for found in check(full, Limits(body_parts=2))] == ["sip.body_parts_limit"]
     bare = dataclasses.replace(read(b"sip:a", [(b"Content-Type", b"multipart/mixed")]), body=b"x")
     assert [found.kind.code for found in check(bare)] == ["sip.multipart_boundary"]
+
+
+@given(
+    st.sampled_from(["from", "contact", "route", "p-asserted-identity"]),
+    st.from_regex(checks._USUAL_ADDRESS, fullmatch=True),
+)
+def test_addresses_of_the_usual_shape_do_nothing_wrong(name: str, value: str) -> None:
+    assert not [*checks._header_problems(name, value)]
+
+
+@given(st.from_regex(checks._USUAL_VIA, fullmatch=True))
+def test_hops_of_the_usual_shape_do_nothing_wrong_but_an_empty_branch(value: str) -> None:
+    assert tuple(checks._header_problems("via", value)) == checks._header("via", value)
+
+
+@given(st.from_regex(checks._USUAL_URI, fullmatch=True))
+def test_uris_of_the_usual_shape_do_nothing_wrong(value: str) -> None:
+    assert not [*checks._request_uri(value)]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "<sip:bob@example.com>;tag=1",
+        '"Bob, B." <sips:+4930@example.com:5061;transport=tls>',
+        "Bob <sip:192.0.2.1;lr>;q=0.5;+sip.instance",
+    ],
+)
+def test_the_usual_shape_is_what_is_usual(value: str) -> None:
+    """Examples after RFC 3261 20.10 and 20.34; the last has a parameter that the pattern leaves to the full reading."""
+    assert (checks._USUAL_ADDRESS.fullmatch(value) is None) == value.endswith("+sip.instance")
+    assert not [*checks._header_problems("contact", value)]

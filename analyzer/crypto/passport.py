@@ -1,0 +1,32 @@
+"""The signature of a PASSporT under a certificate's key: ES256 (RFC 8225 9; RFC 7515)."""
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+ES256 = "ES256"
+_REGISTRY = jws.JWSRegistry(algorithms=[ES256], strict_check_header=False)  # ppt is not registered for JOSE
+_REGISTRY.max_header_length = 16_384  # characters; with certificates in it (x5c)
+
+
+def es256_key(certificate: x509.Certificate) -> ECKey | None:
+    """The key of a certificate that can sign a PASSporT, on P-256; None of any other."""
+    try:
+        key = certificate.public_key()
+    except ValueError:
+        return None
+    if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
+        return None
+    return ECKey.import_key(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+
+
+def signed_by(token: str, key: ECKey) -> bool:
+    """Whether the token, three parts with dots, is signed with ES256 by that key."""
+    try:
+        jws.deserialize_compact(token, key, registry=_REGISTRY)
+    except (JoseError, ValueError, TypeError, KeyError):
+        return False
+    return True

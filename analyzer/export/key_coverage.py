@@ -1,0 +1,108 @@
+"""What the keys of a run opened, and what stays closed: tables for a terminal or a pipe."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from rich.console import RenderableType
+from rich.table import Table
+
+from analyzer.export.tables import DIM, GOOD, WARN, counted, grid, short_path, text
+from analyzer.report.model import Report
+from analyzer.report.traffic import Key, Stream
+
+_STREAM_WHY = {
+    "no_key": "no key is known for this SSRC and these addresses",
+    "tag_failed": "no key at hand verifies its tags: they are of another stream, direction or suite",
+    "roc_not_found": "no key at hand verifies at any roll-over counter that was tried: of another stream or direction",
+    "mki_unknown": "its packets name a master key (MKI) that is not among the keys",
+    "key_late": "its key came after more packets than are kept for it",
+    "truncated": "the capture cut its packets: capture without a snap length",
+    "too_short": "its packets are too short for the suite",
+    "unsupported_suite": "its suite is known by name and not opened here",
+}
+_KEYING_WANTS = {
+    "srtp_sdes": "the SDP with its a=crypto: a key for the signalling that carried it, or its master key (srtp-master)",
+    "srtp_dtls": "a key log of its DTLS handshake (SSLKEYLOGFILE of either end), or its master key (srtp-master)",
+    "srtp_mikey": "its master key (srtp-master): MIKEY is not opened",
+    "zrtp": "its master key (srtp-master): ZRTP is not opened",
+    "srtp_unknown_keying": "a key for the signalling that carried its keys, or its master key (srtp-master)",
+}
+_TRY_AGAIN = frozenset({"truncated", "too_short", "key_late"})  # no key would help
+
+
+def keys_table(keys: Iterable[Key], terminal: bool = False, title: str = "") -> Table:
+    """One row a key: what it opened, or why nothing."""
+    table = grid(("key", "kind", "source", "opened", "why not"), terminal, title)
+    for row in keys:
+        opened = "nothing" if row.unused else str(row.opened)
+        table.add_row(
+            text(row.id),
+            text(row.kind),
+            text(short_path(row.source)),
+            text(opened, WARN if row.unused else GOOD),
+            text(row.problem or "-", "" if row.problem else DIM),
+        )
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedFlow:
+    """A flow that is not wholly open: its id, ends and protection, how much is closed, why, and what would open it."""
+
+    id: str
+    ends: str
+    what: str
+    closed: str
+    why: str
+
+
+def closed_tables(report: Report, terminal: bool = False) -> Iterator[RenderableType]:
+    """Each reason, and the flows that it keeps closed, one a row."""
+    by_reason: dict[str, list[ClosedFlow]] = {}
+    for flow in closed_flows(report):
+        by_reason.setdefault(flow.why, []).append(flow)
+    for why, flows in by_reason.items():
+        yield ""
+        yield text(f"Closed: {why}.", "bold")
+        table = grid(("flow", "src > dst", "what", "closed"), terminal)
+        for flow in flows:
+            table.add_row(text(flow.id), text(flow.ends), text(flow.what), text(flow.closed, WARN))
+        yield table
+
+
+def closed_flows(report: Report) -> Iterator[ClosedFlow]:
+    """The TLS and DTLS connections, ESP associations and SRTP streams that are not wholly open."""
+    handshakes: dict[frozenset[str], str] = {}
+    for connection in report.tls:
+        ends = f"{connection.src} > {connection.dst}"
+        if (connection.version or "").startswith("DTLS"):
+            handshakes[frozenset((connection.src, connection.dst))] = connection.id
+        if not connection.decrypted:
+            what = " ".join(filter(None, (connection.version or "TLS", connection.cipher)))
+            why = connection.failure or "nothing but its handshake was captured"
+            yield ClosedFlow(connection.id, ends, what, "all", why)
+    for sa in report.esp:
+        if sa.failure and sa.decrypted < sa.packets:
+            yield ClosedFlow(
+                sa.id, f"{sa.src} > {sa.dst}", f"ESP {sa.spi}", _share(sa.packets, sa.decrypted), sa.failure
+            )
+    for stream in report.streams:
+        if stream.protection in _KEYING_WANTS and stream.decrypted < stream.packets:
+            what = " ".join(filter(None, (stream.protection, stream.suite, stream.ssrc)))
+            why = _stream_why(stream, handshakes.get(frozenset((stream.src, stream.dst))))
+            closed = _share(stream.packets, stream.decrypted)
+            yield ClosedFlow(stream.id, f"{stream.src} > {stream.dst}", what, closed, why)
+
+
+def _share(packets: int, opened: int) -> str:
+    return f"all {counted(packets, 'packet')}" if not opened else f"{packets - opened} of {packets} packets"
+
+
+def _stream_why(stream: Stream, handshake: str | None) -> str:
+    why = _STREAM_WHY.get(stream.failure, stream.failure) if stream.failure else "no key"
+    if stream.failure in _TRY_AGAIN or stream.decrypted:
+        return why
+    wanted = _KEYING_WANTS[stream.protection]
+    if handshake is not None:
+        wanted = f"a key log of its DTLS handshake ({handshake}), or its master key (srtp-master)"
+    return f"{why}; wanted: {wanted}"

@@ -1,0 +1,215 @@
+"""A frame with another payload in it: every length and checksum around the payload put right.
+
+The walk from the link layer to the payload knows the same layers as the decoder. What cannot be put right (an IP
+fragment, AH, a GRE checksum) is not rewritten: then None is given.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from analyzer.net.link import KIND_AT, LINK_BYTES
+from analyzer.net.packets import UDP
+from analyzer.net.tunnels import GENEVE_PORT, GTPU_PORT, VXLAN_PORT
+
+Kind = Literal["ipv4", "ipv6", "udp", "gtpu", "pppoe"]
+_LAYERS = 32
+_VLAN, _MPLS, _PPPOE, _BRIDGED = (0x8100, 0x88A8, 0x9100), (0x8847, 0x8848), 0x8864, 0x6558
+_PPP = {0x0021: 0x0800, 0x0057: 0x86DD, 0x0281: 0x8847}
+_ETHER_BYTES = 14
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    kind: Kind
+    at: int
+    end: int  # behind the header: where what it carries begins
+    protocol_at: int = 0  # IP: where the number of the protocol carried stands
+
+
+class _UnknownError(Exception):
+    """The walk met what it does not know; never leaves this module."""
+
+
+def with_payload(frame: bytes, link: int, at: int, size: int, payload: bytes) -> bytes | None:
+    """The frame with the UDP payload at `at` of `size` bytes replaced."""
+    try:
+        layers = _walk(frame, link, at)
+    except (_UnknownError, IndexError):
+        return None
+    if not layers or layers[-1].kind != "udp" or layers[-1].end != at:
+        return None
+    return _rebuilt(frame, layers, at, size, payload)
+
+
+def with_protocol(frame: bytes, link: int, at: int, size: int, protocol: int, payload: bytes) -> bytes | None:
+    """The frame with the ESP packet at `at` of `size` bytes replaced by what it carried; UDP around it goes too."""
+    try:
+        layers = _walk(frame, link, at)
+    except (_UnknownError, IndexError):
+        return None
+    if layers and layers[-1].kind == "udp" and layers[-1].end == at:
+        at, size = layers[-1].at, size + at - layers[-1].at
+        layers.pop()
+    if not layers or layers[-1].kind not in ("ipv4", "ipv6") or layers[-1].end != at:
+        return None
+    marked = bytearray(frame)
+    marked[layers[-1].protocol_at] = protocol
+    return _rebuilt(bytes(marked), layers, at, size, payload)
+
+
+# -- the walk ---------------------------------------------------------------------------------------------------------
+
+
+def _be16(frame: bytes | bytearray, at: int) -> int:
+    return frame[at] << 8 | frame[at + 1]
+
+
+def _walk(frame: bytes, link: int, target: int) -> list[_Layer]:
+    if link not in LINK_BYTES:
+        raise _UnknownError
+    at = LINK_BYTES[link]
+    kind = _be16(frame, KIND_AT[link]) if link in KIND_AT else 0
+    layers: list[_Layer] = []
+    while len(layers) < _LAYERS:
+        kind, at = _shims(frame, kind, at, layers)
+        at, protocol = _internet(frame, at, kind, layers)
+        if at == target:
+            return layers
+        if protocol == UDP:
+            layers.append(_Layer("udp", at, at + 8))
+            if at + 8 == target:
+                return layers
+            kind, at = _over_udp(frame, at, layers)
+        elif protocol in (4, 41):
+            kind = 0x0800 if protocol == 4 else 0x86DD
+        elif protocol == 47:
+            kind, at = _gre(frame, at)
+        else:
+            raise _UnknownError
+        if at >= target:
+            raise _UnknownError
+    raise _UnknownError
+
+
+def _shims(frame: bytes, kind: int, at: int, layers: list[_Layer]) -> tuple[int, int]:
+    for _ in range(_LAYERS):
+        if kind in _VLAN:
+            kind, at = _be16(frame, at + 2), at + 4
+        elif kind == _PPPOE:
+            layers.append(_Layer("pppoe", at, at + 6))
+            kind, at = _PPP.get(_be16(frame, at + 6), -1), at + 8
+        elif kind in _MPLS:
+            while not frame[at + 2] & 1:
+                at += 4
+            at += 4
+            if frame[at] >> 4 not in (4, 6):
+                raise _UnknownError  # a pseudowire
+            kind = 0
+        else:
+            return kind, at
+    raise _UnknownError
+
+
+def _internet(frame: bytes, at: int, kind: int, layers: list[_Layer]) -> tuple[int, int]:
+    """Steps over an IP header with its extensions; gives where what it carries begins, and its protocol."""
+    version = frame[at] >> 4
+    if kind not in (0, 0x0800, 0x86DD) or (kind == 0x0800 and version != 4) or (kind == 0x86DD and version != 6):
+        raise _UnknownError
+    if version == 4:
+        end = at + (frame[at] & 15) * 4
+        if end < at + 20 or _be16(frame, at + 6) & 0x3FFF:
+            raise _UnknownError
+        layers.append(_Layer("ipv4", at, end, at + 9))
+        return end, frame[at + 9]
+    if version != 6:
+        raise _UnknownError
+    start, end, protocol_at = at, at + 40, at + 6
+    while frame[protocol_at] in (0, 60):
+        protocol_at, end = end, end + (frame[end + 1] + 1) * 8
+    if frame[protocol_at] == 44:
+        if _be16(frame, end + 2) & 0xFFF9:
+            raise _UnknownError
+        protocol_at, end = end, end + 8
+    layers.append(_Layer("ipv6", start, end, protocol_at))
+    return end, frame[protocol_at]
+
+
+def _over_udp(frame: bytes, at: int, layers: list[_Layer]) -> tuple[int, int]:
+    ports = (_be16(frame, at), _be16(frame, at + 2))
+    inside = at + 8
+    if GTPU_PORT in ports:
+        layers.append(_Layer("gtpu", inside, inside + 8))
+        end = inside + (12 if frame[inside] & 7 else 8)
+        following = frame[inside + 11] if frame[inside] & 4 else 0
+        while following:
+            if not frame[end]:
+                raise _UnknownError
+            end += frame[end] * 4
+            following = frame[end - 1]
+        return 0, end
+    if VXLAN_PORT in ports:
+        return _be16(frame, inside + 20), inside + 8 + _ETHER_BYTES
+    if GENEVE_PORT in ports:
+        return _bridged(frame, _be16(frame, inside + 2), inside + 8 + (frame[inside] & 63) * 4)
+    raise _UnknownError
+
+
+def _gre(frame: bytes, at: int) -> tuple[int, int]:
+    flags = _be16(frame, at)
+    if flags & 0xC007:  # a checksum, routing, another version
+        raise _UnknownError
+    end = at + 4 + (4 if flags & 0x2000 else 0) + (4 if flags & 0x1000 else 0)
+    return _bridged(frame, _be16(frame, at + 2), end)
+
+
+def _bridged(frame: bytes, kind: int, at: int) -> tuple[int, int]:
+    return (_be16(frame, at + 12), at + _ETHER_BYTES) if kind == _BRIDGED else (kind, at)
+
+
+# -- the repair -------------------------------------------------------------------------------------------------------
+
+
+def _rebuilt(frame: bytes, layers: list[_Layer], at: int, size: int, payload: bytes) -> bytes | None:
+    made = bytearray(frame[:at] + payload + frame[at + size :])
+    grown = len(payload) - size
+    for index in range(len(layers) - 1, -1, -1):
+        layer = layers[index]
+        if not _resized(made, layer, grown):
+            return None
+        if layer.kind == "udp":
+            _udp_checksum(made, layer, layers[index - 1])
+    return bytes(made)
+
+
+def _resized(made: bytearray, layer: _Layer, grown: int) -> bool:
+    """Puts the length of a header right; a length of 0 stands for the frame's (segmentation offload) and stays."""
+    where = {"ipv4": 2, "ipv6": 4, "udp": 4, "gtpu": 2, "pppoe": 4}[layer.kind] + layer.at
+    old = _be16(made, where)
+    if old:
+        if not 0 < old + grown <= 0xFFFF:
+            return False
+        made[where : where + 2] = (old + grown).to_bytes(2, "big")
+    if layer.kind == "ipv4":
+        made[layer.at + 10 : layer.at + 12] = b"\0\0"
+        made[layer.at + 10 : layer.at + 12] = _sum(bytes(made[layer.at : layer.end])).to_bytes(2, "big")
+    return True
+
+
+def _udp_checksum(made: bytearray, udp: _Layer, ip: _Layer) -> None:
+    """RFC 768; over IPv4, none stays none."""
+    at, length = udp.at, _be16(made, udp.at + 4)
+    if ip.kind == "ipv4" and not _be16(made, at + 6):
+        return
+    ends = made[ip.at + 12 : ip.at + 20] if ip.kind == "ipv4" else made[ip.at + 8 : ip.at + 40]
+    made[at + 6 : at + 8] = b"\0\0"
+    pseudo = bytes(ends) + bytes((0, UDP)) + length.to_bytes(2, "big")
+    made[at + 6 : at + 8] = (_sum(pseudo + bytes(made[at : at + length])) or 0xFFFF).to_bytes(2, "big")
+
+
+def _sum(data: bytes) -> int:
+    """The Internet checksum (RFC 1071): the number modulo 0xFFFF, since 2**16 is 1 there."""
+    if len(data) % 2:
+        data += b"\0"
+    number = int.from_bytes(data, "big")
+    folded = number % 0xFFFF
+    return 0xFFFF ^ (folded or (0xFFFF if number else 0))

@@ -1,0 +1,59 @@
+"""Conferences judged and written at the end of a run."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from analyzer.pipeline.judge import Judge
+from analyzer.pipeline.rows import weakest_state
+from analyzer.report.traffic import Conference, Participant
+from analyzer.session.conferences import (
+    Conferences,
+    ConferenceState,
+    conference_entity,
+    participant_entities,
+    referral_entities,
+)
+
+CAVEATS = ("NO_PARTICIPANT_TO_PARTICIPANT_ASSURANCE", "NO_ASSURANCE_BEYOND_HOP", "PAI_TRUTH_NOT_OBSERVABLE")
+
+
+def judge_conferences(conferences: Conferences, judge: Judge) -> None:
+    """Applies the rules of conferences, their participants and referrals."""
+    for state in conferences.all():
+        name = f"conference-{state.ordinal}"
+        for participant, call in participant_entities(state):
+            judge.judge("participant", participant, partial(dict, conference=name, call=call, focus=participant.focus))
+        judge.judge("conference", conference_entity(state), partial(dict, conference=name))
+        for referral in referral_entities(state):
+            judge.judge("referral", referral, partial(dict, conference=name))
+
+
+def conference_rows(conferences: Conferences) -> Iterator[Conference]:
+    """Every conference as the report writes it, not yet redacted."""
+    for state in conferences.all():
+        yield Conference(
+            id=f"conference-{state.ordinal}",
+            focus=state.focus_name,
+            uri=state.uri or None,
+            legs=tuple(state.calls),
+            participants=tuple(_participants(state)),
+            floors=tuple(state.floors),
+            weakest=weakest_state(state.states),
+            caveats=_caveats(state),
+        )
+
+
+def _participants(state: ConferenceState) -> Iterator[Participant]:
+    for one in state.joined:
+        asserted = one.entity.identified
+        yield Participant(
+            identity=one.identity,
+            asserted=asserted if isinstance(asserted, bool) else None,
+            anonymous=one.anonymous,
+            outcome=one.entity.outcome,  # type: ignore[arg-type]  # one of the words of Outcome
+        )
+
+
+def _caveats(state: ConferenceState) -> tuple[str, ...]:
+    """The mixer reads everything; who sees its side alone knows nothing of the access (TS 33.328 G.2 NOTES 1, 2, 4)."""
+    return CAVEATS if state.access_seen else ("NO_ACCESS_ASSURANCE", *CAVEATS)

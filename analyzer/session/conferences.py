@@ -1,0 +1,288 @@
+"""Conferences: the calls that go to one focus under one conference URI, with rosters, lists and referrals (RFC 4579).
+
+Calls are taken as they close; what is said of a conference is decided at the end. Bounded: further conferences,
+participants, rosters and referrals are counted, not kept.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from analyzer.core.cites import Cite
+from analyzer.core.unknown import Tristate, Unknown
+from analyzer.formats.conference_info import ConferenceInfo, merge
+from analyzer.formats.uri import parse_name_addr, parse_uri, same_user
+from analyzer.session.focus import ROLES, FocusLeg, conference_uri, focus_leg
+from analyzer.session.hops import named
+from analyzer.session.legs import CallState
+from analyzer.session.model.people import Conference, Participant, Referral
+from analyzer.session.participants import Joined, joined
+from analyzer.session.placement import Placement
+from analyzer.session.records import MessageRecord
+from analyzer.session.shown_identities import anonymous
+
+MAX_CONFERENCES = 10_000
+MAX_PARTICIPANTS = 1_000
+_MAX_KEPT = 256  # recipients, referrals, invitations of one conference
+_CITES = 20
+
+
+@dataclass(slots=True)
+class _Refer:
+    target: str
+    sender: str
+    asserted: tuple[str, ...]
+    accepted: Tristate
+    cites: tuple[Cite, ...]
+
+
+@dataclass(slots=True)
+class _Invite:
+    """An INVITE of the focus: whom it calls, for whom, and whom its body names."""
+
+    called: str
+    referred_by: bool
+    listed: tuple[str, ...]
+    cites: tuple[Cite, ...]
+
+
+@dataclass(slots=True)
+class ConferenceState:
+    """What is known of one conference."""
+
+    ordinal: int
+    focus: int
+    at_focus: bool
+    focus_name: str
+    focus_node: str
+    uri: str
+    calls: list[str] = field(default_factory=list)
+    joined: list[Joined] = field(default_factory=list)
+    floors: dict[str, None] = field(default_factory=dict)
+    states: set[str] = field(default_factory=set)
+    access_seen: bool = False
+    roster: ConferenceInfo | None = None
+    listed: dict[str, bool] = field(default_factory=dict)  # recipient: whether it should stay unnamed
+    refers: list[_Refer] = field(default_factory=list)
+    invites: list[_Invite] = field(default_factory=list)
+    cites: tuple[Cite, ...] = ()
+
+    def cite(self, cites: Iterable[Cite]) -> None:
+        """Remembers evidence, within the bound."""
+        self.cites = tuple(dict.fromkeys((*self.cites, *cites)))[:_CITES]
+
+
+@dataclass(frozen=True, slots=True)
+class HopState:
+    """What a conference needs of a media hop of its calls."""
+
+    state: str
+    access: bool
+
+
+class Conferences:
+    """Takes closed calls and dialogs."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, ConferenceState] = {}
+        self.evicted = 0
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def take(self, call: CallState, call_id: str | None, hops: Sequence[HopState], placement: Placement) -> str | None:
+        """Takes a call, or a dialog without INVITE; gives the id of the conference that it joins."""
+        if call_id is None:
+            self._dialog(call, placement)
+            return None
+        focal = focus_leg(call, placement)
+        if focal is None:
+            return None
+        state = self._of(focal.uri, focal.focus, placement, focal.at_focus)
+        if state is None or len(state.joined) >= MAX_PARTICIPANTS:
+            self.evicted += state is not None
+            return None
+        state.calls.append(call_id)
+        one = joined(focal, call.call_ids or (call.call_id,), placement)
+        state.joined.append(one)
+        state.states.update(hop.state for hop in hops)
+        state.access_seen |= any(hop.access for hop in hops)
+        state.cite(one.entity.first)
+        self._bodies(focal, state)
+        self._refers(call, placement, state)
+        return f"conference-{state.ordinal}"
+
+    def _of(self, uri: str, focus: int, placement: Placement, at_focus: bool) -> ConferenceState | None:
+        state = self._found.get(uri)
+        if state is None:
+            if len(self._found) >= MAX_CONFERENCES:
+                self.evicted += 1
+                return None
+            name = named(placement, focus) if at_focus else parse_uri(uri).host
+            node = placement.node(focus) if at_focus else name
+            state = self._found[uri] = ConferenceState(len(self._found) + 1, focus, at_focus, name, node, uri)
+        elif at_focus and not state.at_focus:
+            state.focus, state.at_focus = focus, True
+            state.focus_name, state.focus_node = named(placement, focus), placement.node(focus)
+        return state
+
+    # -- what messages of the conference carry -----------------------------------------------------------------------
+
+    def _bodies(self, focal: FocusLeg, state: ConferenceState) -> None:
+        for message in focal.leg.messages:
+            if message.retransmission:
+                continue
+            from_focus = message.carrier.endpoints.src.ip == focal.focus
+            for media in message.sdp.media if message.sdp and from_focus else ():
+                for floor, _ in media.floorids[:_MAX_KEPT]:
+                    state.floors.setdefault(f"{media.confid if media.confid is not None else '-'}/{floor}")
+            recipients = message.bodies.recipients
+            if message.method != "INVITE" or not message.request:
+                continue
+            if from_focus and len(state.invites) < _MAX_KEPT:
+                shown = tuple(r.uri for r in recipients.recipients) if recipients else ()
+                called = parse_name_addr(next(iter(message.all("to")), "")).uri
+                state.invites.append(_Invite(called, bool(message.referred_by), shown, message.cites))
+            elif recipients is not None and not from_focus:
+                self._list(recipients.recipients, state)
+                state.cite(message.cites)
+
+    @staticmethod
+    def _list(recipients: Iterable[object], state: ConferenceState) -> None:
+        for recipient in recipients:
+            uri, hidden = getattr(recipient, "uri", ""), getattr(recipient, "anonymize", False)
+            hidden = hidden or getattr(recipient, "copy", "") == "bcc"
+            if uri and len(state.listed) < _MAX_KEPT:
+                state.listed.setdefault(uri, bool(hidden))
+
+    def _dialog(self, call: CallState, placement: Placement) -> None:
+        """A subscription or a referral outside the call."""
+        for leg in call.legs.values():
+            for message in leg.messages:
+                roster = message.bodies.roster
+                if roster is not None and roster.entity:
+                    state = self._near(roster.entity, message.carrier.endpoints.src.ip, placement)
+                    if state is not None:
+                        state.roster = merge(state.roster, roster)[0]
+                        state.cite(message.cites)
+        self._refers(call, placement, None)
+
+    def _near(self, uri: str, focus: int, placement: Placement) -> ConferenceState | None:
+        wanted = conference_uri(uri)
+        known = self._found.get(wanted)
+        return known or self._of(wanted, focus, placement, placement.role(focus) in ROLES)
+
+    def _refers(self, call: CallState, placement: Placement, inside: ConferenceState | None) -> None:
+        for leg in call.legs.values():
+            for message in leg.messages:
+                target = message.carrier.endpoints.dst.ip
+                if not (message.request and message.method == "REFER" and message.refer_to is not None):
+                    continue
+                if message.retransmission or placement.role(target) not in ROLES:
+                    continue
+                state = inside or self._near(message.request_uri, target, placement)
+                if state is None or len(state.refers) >= _MAX_KEPT:
+                    continue
+                sender = placement.node(message.carrier.endpoints.src.ip)
+                accepted = _accepted(message, leg.messages)
+                state.refers.append(_Refer(message.refer_to.uri, sender, message.asserted, accepted, message.cites))
+                if message.bodies.recipients is not None:
+                    self._list(message.bodies.recipients.recipients, state)
+
+    # -- what they amount to -----------------------------------------------------------------------------------------
+
+    def all(self) -> list[ConferenceState]:
+        """Every conference that a call joined or tried to, in order of first sight."""
+        return [state for state in self._found.values() if state.joined]
+
+
+def _accepted(refer: MessageRecord, messages: Sequence[MessageRecord]) -> Tristate:
+    answers = [m.status for m in messages if not m.request and m.method == "REFER" and m.cseq == refer.cseq]
+    if not answers:
+        return Unknown.of("message", "the answer to the REFER")
+    return any(200 <= (status or 0) < 300 for status in answers)
+
+
+def participant_entities(state: ConferenceState) -> Iterator[tuple[Participant, str]]:
+    """Each participant with the id of its call, held against the roster."""
+    for one, call_id in zip(state.joined, state.calls, strict=True):
+        yield one.with_exposed(_exposed(one, state.roster)), call_id
+
+
+def _exposed(one: Joined, roster: ConferenceInfo | None) -> Tristate:
+    if not one.entity.private:
+        return False
+    if roster is None:
+        return Unknown.of("message", "the roster of the conference (NOTIFY with conference-info)")
+    shown = [uri for user in roster.users for uri in (user.entity, *user.associated, *_endpoints(user.endpoints))]
+    return any(same_user(uri, own) for uri in shown for own in one.asserted if not anonymous(own))
+
+
+def _endpoints(endpoints: Iterable[object]) -> list[str]:
+    return [str(getattr(endpoint, "entity", "")) for endpoint in endpoints]
+
+
+def _roster_right(state: ConferenceState) -> Tristate:
+    """Users of the roster against asserted identities: by the dialog it names, else by identity."""
+    if state.roster is None:
+        return Unknown.of("message", "a roster")
+    unseen: Unknown | None = None
+    for user in state.roster.users:
+        if user.state == "deleted" or anonymous(user.entity):
+            continue
+        dialogs = {endpoint.call_id for endpoint in user.endpoints if endpoint.call_id}
+        named_by = [one for one in state.joined if dialogs & set(one.call_ids)]
+        if any(one.asserted and not _is(user.entity, one) for one in named_by):
+            return False
+        if not any(_is(user.entity, one) for one in state.joined):
+            unseen = Unknown.of("vantage", "the calls of users that the roster names")
+    return unseen or True
+
+
+def _is(uri: str, one: Joined) -> bool:
+    return any(same_user(uri, known) for known in (*one.asserted, one.identity))
+
+
+def conference_entity(state: ConferenceState) -> Conference:
+    """The conference as rules see it."""
+    called = [invite.called for invite in state.invites]
+    reached: Tristate = all(any(same_user(uri, other) for other in called) for uri in state.listed)
+    if reached is False:
+        reached = Unknown.of("vantage", "the INVITEs of the focus to the recipients of the list")
+    hidden = [uri for uri, secret in state.listed.items() if secret]
+    leaked = any(
+        same_user(uri, shown) and not same_user(uri, invite.called)
+        for uri in hidden
+        for invite in state.invites
+        for shown in invite.listed
+    )
+    return Conference(
+        focus_node=state.focus_node,
+        calls=len(state.calls),
+        participants=len(state.joined),
+        roster_seen=state.roster is not None,
+        roster_right=_roster_right(state),
+        list_seen=bool(state.listed),
+        list_reached=reached,
+        list_leaked=leaked or (False if state.invites else Unknown.of("vantage", "the INVITEs of the focus")),
+        first=state.cites,
+    )
+
+
+def referral_entities(state: ConferenceState) -> Iterator[Referral]:
+    """Each REFER to the focus, with the call that it led to."""
+    for refer in state.refers:
+        names = any(not anonymous(uri) for uri in refer.asserted)
+        member: Tristate = any(_is(uri, one) for uri in refer.asserted for one in state.joined)
+        if not member and names:
+            member = Unknown.of("vantage", "the call of who sent the REFER with the focus")
+        led = next((invite for invite in state.invites if same_user(invite.called, refer.target)), None)
+        unseen = Unknown.of("vantage", "the INVITE that the REFER led to")
+        yield Referral(
+            focus_node=state.focus_node,
+            from_node=refer.sender,
+            accepted=refer.accepted,
+            identified=names,
+            member=member,
+            named_on=led.referred_by if led is not None else unseen,
+            first=tuple(dict.fromkeys((*refer.cites, *(led.cites if led is not None else ())))),
+        )

@@ -1,0 +1,96 @@
+"""The focus in a call: which of its legs ends at a conference server, from which side, under which conference URI.
+
+A Contact with isfocus passes proxies unchanged, so the focus is the end whose own address it holds, or the one the
+topology knows. Where only a relayed leg was captured the focus is a name, not an element (RFC 4579 4.2; RFC 3840).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from analyzer.core.addresses import parse_ip
+from analyzer.formats.uri import parse_name_addr, parse_uri
+from analyzer.session.legs import CallState, LegState
+from analyzer.session.placement import Placement
+from analyzer.session.records import MessageRecord
+
+ROLES = frozenset({"conference-server", "mrfc", "mrfp"})
+Direction = Literal["dial_in", "dial_out"]
+
+
+@dataclass(frozen=True, slots=True)
+class FocusLeg:
+    """A call's leg next to the focus, or the nearest that was captured (`at_focus` False)."""
+
+    leg: LegState
+    direction: Direction
+    focus: int
+    peer: int
+    at_focus: bool
+    uri: str
+    marked: bool
+
+
+def conference_uri(raw: str) -> str:
+    """A URI reduced to what names a conference: scheme, user, host."""
+    parsed = parse_uri(raw)
+    return f"{parsed.scheme}:{parsed.user}@{parsed.host}" if parsed.host and parsed.user else raw.strip()
+
+
+def _address(value: str) -> str:
+    return parse_name_addr(value).uri
+
+
+def _contact(message: MessageRecord) -> str:
+    return next((_address(value) for value in message.all("contact")), "")
+
+
+def _own(message: MessageRecord) -> bool:
+    return parse_ip(parse_uri(_contact(message)).host) == message.carrier.endpoints.src.ip
+
+
+def _invites(leg: LegState) -> list[MessageRecord]:
+    return [m for m in leg.messages if m.method == "INVITE" and not m.retransmission]
+
+
+def _focal(leg: LegState, message: MessageRecord, placement: Placement) -> FocusLeg | None:
+    """The leg as one with a focus, if the sender of this message is one, or speaks for one."""
+    source, target = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
+    own = message.conference_focus and _own(message)
+    if not (message.conference_focus or placement.role(source) in ROLES):
+        return None
+    direction: Direction = "dial_out" if message.request else "dial_in"
+    named = (
+        _contact(message)
+        if message.conference_focus
+        else _address(next(iter(message.all("from" if message.request else "to")), ""))
+    )
+    at_focus = own or placement.role(source) in ROLES
+    return FocusLeg(leg, direction, source, target, at_focus, conference_uri(named), message.conference_focus)
+
+
+def focus_leg(call: CallState, placement: Placement) -> FocusLeg | None:
+    """The leg of a call that ends at a focus; None if nothing says that one takes part."""
+    found: list[tuple[tuple[bool, int], FocusLeg]] = []
+    for leg in call.legs.values():
+        for message in _invites(leg):
+            starts = message.request and not message.to_tag
+            answers = message.status is not None and 200 <= message.status < 300
+            if not (starts or answers):
+                continue
+            focal = _focal(leg, message, placement)
+            if focal is not None:
+                depth = -message.vias if message.request else message.vias
+                found.append(((focal.at_focus, depth), focal))
+        refused = _refused(leg, placement)
+        if refused is not None:
+            found.append(((True, 0), refused))
+    return max(found, key=lambda item: item[0])[1] if found else None
+
+
+def _refused(leg: LegState, placement: Placement) -> FocusLeg | None:
+    """An attempt to dial in that the focus did not answer with 2xx."""
+    first = next((m for m in _invites(leg) if m.request), None)
+    if first is None or leg.answered or placement.role(leg.responder) not in ROLES:
+        return None
+    called = _address(next(iter(first.all("to")), ""))
+    return FocusLeg(leg, "dial_in", leg.responder, leg.initiator, True, conference_uri(called), False)

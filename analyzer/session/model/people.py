@@ -1,0 +1,121 @@
+"""People as rules see them: what a signed identity is worth."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from analyzer.core.unknown import Tristate, Unknown
+from analyzer.session.model.base import Cites, rule_field
+
+PassportForm = Literal["full", "compact"]
+
+
+@dataclass(frozen=True, slots=True)
+class Passport:
+    """One PASSporT of an Identity header, on one hop (RFC 8224, RFC 8225)."""
+
+    form: PassportForm = rule_field("full, or compact: header and claims left to be rebuilt from the message")
+    ppt: str = rule_field("extension: shaken, div, rph, ...; empty: none")
+    attest: str = rule_field("attestation of shaken: A, B or C; empty: none")
+    well_formed: bool = rule_field("token and parameters are as the standards write them")
+    problems: tuple[str, ...] = rule_field("what is wrong with its form")
+    signature: Tristate = rule_field("its signature verifies with a certificate at hand")
+    certificate_trusted: Tristate = rule_field(
+        "that certificate is trusted, itself or by a chain, and was valid at capture time"
+    )
+    numbers_listed: Tristate = rule_field("the certificate names the telephone numbers it may speak for (TNAuthList)")
+    authorised: Tristate = rule_field("the certificate's TNAuthList holds the caller's number")
+    age_s: int | Unknown = rule_field("seconds from iat to the capture of the message; negative: ahead of it")
+    fresh: Tristate = rule_field("iat is within 60 seconds of the capture of the message")
+    reused: Tristate = rule_field("the same token passed this hop in another dialog before")
+    orig_matches: Tristate = rule_field("orig is the caller: P-Asserted-Identity or From")
+    dest_matches: Tristate = rule_field("dest names the called: To or Request-URI")
+    media_due: bool = rule_field("the message's SDP has fingerprints, so that mky has to hold them")
+    media_bound: Tristate = rule_field("mky holds every fingerprint of the SDP as it is at this hop")
+    from_addr: str = rule_field("the sender on this hop: its node name, else its address", name="from")
+    to_addr: str = rule_field("the receiver on this hop", name="to")
+    from_node: str = rule_field("stable name of the sender")
+    to_node: str = rule_field("stable name of the receiver")
+    first: Cites = rule_field("the frames that carry the message")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One message as it came into an element and as it left it: what was done to the identities in it.
+
+    Only messages that carry an identity, or ask for privacy, on one side at least.
+    """
+
+    at: str = rule_field("the element: its node name, else its address")
+    request: bool = rule_field("a request; else a response")
+    method: str = rule_field("the method; of a response, its CSeq method")
+    initial: bool = rule_field("a request that starts a dialog or stands alone")
+    from_node: str = rule_field("stable name of the element it came from")
+    at_node: str = rule_field("stable name of the element")
+    to_node: str = rule_field("stable name of the element it went to")
+    from_ue: Tristate = rule_field("it came from a UE")
+    trusted_onward: Tristate = rule_field("it went on inside the trust domain")
+    asserted_in: tuple[str, ...] = rule_field("P-Asserted-Identity as it came (pseudonymised when shown)")
+    asserted_out: tuple[str, ...] | Unknown = rule_field("P-Asserted-Identity as it left (pseudonymised when shown)")
+    privacy_in: tuple[str, ...] = rule_field("Privacy as it came, lower case")
+    changed: bool = rule_field("P-Asserted-Identity is another, or gone, or new")
+    claim_believed: Tristate = rule_field("an identity that the UE asserts of itself, and has not registered, goes on")
+    registered: Tristate = rule_field("the identity asserted for the UE is one of those it registered")
+    signed_in: int = rule_field("PASSporTs as it came")
+    signed_kept: Tristate = rule_field("each of them went on unchanged")
+    verdict_forged: Tristate = rule_field("a verstat that the UE wrote goes on")
+    first: Cites = rule_field("the frames of both copies")
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """One participant's call with a conference server, dialled in or out (RFC 4579 5.1, 5.2)."""
+
+    direction: Literal["dial_in", "dial_out"] = rule_field("who called: the participant, or the focus")
+    focus: str = rule_field("the focus: its node name, else its address")
+    focus_node: str = rule_field("stable name of the focus")
+    peer_node: str = rule_field("stable name of the element next to the focus on this call")
+    at_focus: bool = rule_field("the hop that ends at the focus was captured")
+    focus_marked: Tristate = rule_field("the Contact of the focus carries isfocus")
+    admitted: bool = rule_field("the call was answered")
+    outcome: str = rule_field("answered, cancelled, rejected, failed, unanswered or unknown")
+    identified: Tristate = rule_field("an asserted identity that names somebody reached the focus")
+    anonymous: Tristate = rule_field("nobody is named to the focus")
+    private: bool = rule_field("identified to the focus, with Privacy asked for towards others")
+    invited: str = rule_field("of a dial-out, whom the focus called (pseudonymised when shown)")
+    answered_by: tuple[str, ...] = rule_field("of a dial-out, identities asserted of who answered (pseudonymised)")
+    revealed: Tristate = rule_field("of a dial-out, who answered is named to the focus")
+    retargeted: Tristate = rule_field("of a dial-out, somebody else answered than was called")
+    explained: Tristate = rule_field("History-Info, Diversion or a div PASSporT shows the new target")
+    removed: bool = rule_field("the focus refused or cancelled it, or ended it within 32 seconds of the answer")
+    anonymous_policy: str | Unknown = rule_field("the operator's policy for anonymous dial-in: accept or reject")
+    unrevealed_policy: str | Unknown = rule_field("the operator's policy for a dial-out nobody is named in")
+    exposed: Tristate = rule_field("the roster names it although it asked for privacy")
+    first: Cites = rule_field("the INVITE, its answer, and what ended it")
+
+
+@dataclass(frozen=True, slots=True)
+class Conference:
+    """One conference: everything that goes to one focus under one conference URI."""
+
+    focus_node: str = rule_field("stable name of the focus")
+    calls: int = rule_field("calls that joined or tried to")
+    participants: int = rule_field("participants")
+    roster_seen: bool = rule_field("a roster (conference-info) was captured")
+    roster_right: Tristate = rule_field("every connected user of the roster is the asserted identity of a participant")
+    list_seen: bool = rule_field("a list of recipients to invite was captured")
+    list_reached: Tristate = rule_field("every recipient of the list was called")
+    list_leaked: Tristate = rule_field("a recipient that should stay unnamed stands in a list sent to others")
+    first: Cites = rule_field("its first call, rosters and lists")
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """One REFER to a focus that asks it to call somebody (RFC 4579 5.5)."""
+
+    focus_node: str = rule_field("stable name of the focus")
+    from_node: str = rule_field("stable name of the element that sent it on this hop")
+    accepted: Tristate = rule_field("the focus answered with 2xx")
+    identified: bool = rule_field("it carries an asserted identity that names somebody")
+    member: Tristate = rule_field("that identity is one of the conference's participants")
+    named_on: Tristate = rule_field("the INVITE it led to carries Referred-By")
+    first: Cites = rule_field("the REFER, and the INVITE it led to")

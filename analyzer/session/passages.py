@@ -1,0 +1,157 @@
+"""Messages followed through the elements of a call: each copy that came in, with the copy that went on.
+
+A copy goes on from the element it came to. Across one Call-ID the number of Via headers grows by the hops of a request
+(RFC 3261 16.6) and shrinks by those of a response; a call of several Call-IDs is joined at its first requests.
+"""
+
+from collections.abc import Iterator
+
+from analyzer.core.unknown import Tristate, Unknown
+from analyzer.formats.headers import split
+from analyzer.formats.uri import same_user
+from analyzer.session.legs import CallState
+from analyzer.session.model.people import Passage
+from analyzer.session.placement import Placement
+from analyzer.session.records import MessageRecord
+from analyzer.session.registrations import Registrations
+
+MAX_ONWARD = 16  # copies of one message that an element sends (forks)
+_WINDOW_NS = 32_000_000_000  # 64 * T1, how long a transaction lasts (RFC 3261 17.1.1.2)
+_TELLING = ("identity", "p-asserted-identity", "p-preferred-identity", "privacy")
+_Key = tuple[str, str, int | None, str, int | None]
+
+
+def passages(call: CallState, placement: Placement, registrations: Registrations) -> Iterator[Passage]:
+    """What each element did to the identities of the call's messages, in capture order."""
+    messages = [m for leg in call.legs.values() for m in leg.messages if not m.retransmission]
+    if not any(_telling(message) for message in messages):
+        return
+    messages.sort(key=lambda message: message.ordinal)
+    onward: dict[_Key, list[MessageRecord]] = {}
+    for message in messages:
+        onward.setdefault(_key(message, placement.node(message.carrier.endpoints.src.ip)), []).append(message)
+    first: dict[tuple[str, str], list[MessageRecord]] = {}
+    for message in messages:
+        if message.initial:
+            place = placement.node(message.carrier.endpoints.src.ip)
+            first.setdefault((place, message.method), []).append(message)
+    for message in messages:
+        for copy in _copies(message, placement.node(message.carrier.endpoints.dst.ip), onward, first):
+            if _telling(message) or _telling(copy):
+                yield _passage(message, copy, placement, registrations)
+
+
+def _telling(message: MessageRecord) -> bool:
+    return any(header.name in _TELLING for header in message.headers)
+
+
+def _key(message: MessageRecord, place: str) -> _Key:
+    return place, message.method, message.status, message.call_id, message.cseq
+
+
+def _copies(
+    message: MessageRecord,
+    place: str,
+    onward: dict[_Key, list[MessageRecord]],
+    first: dict[tuple[str, str], list[MessageRecord]],
+) -> list[MessageRecord]:
+    same = [
+        other
+        for other in onward.get(_key(message, place), ())
+        if abs(other.ts_ns - message.ts_ns) <= _WINDOW_NS
+        and (other.vias > message.vias if message.request else other.vias < message.vias)
+    ]
+    if same:
+        nearest = min(same, key=lambda other: abs(other.vias - message.vias)).vias
+        return [other for other in same if other.vias == nearest][:MAX_ONWARD]
+    if not message.initial:
+        return []
+    others = first.get((place, message.method), ())
+    found = [
+        other for other in others if other.call_id != message.call_id and 0 <= other.ts_ns - message.ts_ns <= _WINDOW_NS
+    ]
+    return found[:MAX_ONWARD]
+
+
+def _passage(came: MessageRecord, left: MessageRecord, placement: Placement, registrations: Registrations) -> Passage:
+    source, here, target = came.carrier.endpoints.src.ip, came.carrier.endpoints.dst.ip, left.carrier.endpoints.dst.ip
+    out: tuple[str, ...] | Unknown = left.asserted
+    if not left.complete and not left.asserted:
+        out = Unknown.of("frames", "the whole message as it went on: it was captured in part")
+    from_ue = placement.is_ue(source)
+    known = _registered(source, registrations)
+    tokens, kept = _tokens(came), _tokens(left)
+    return Passage(
+        at=placement.node(here),
+        request=came.request,
+        method=came.method,
+        initial=came.initial,
+        from_node=placement.node(source),
+        at_node=placement.node(here),
+        to_node=placement.node(target),
+        from_ue=from_ue,
+        trusted_onward=placement.trusted(left.carrier.endpoints.src.ip, target),
+        asserted_in=came.asserted,
+        asserted_out=out,
+        privacy_in=came.privacy,
+        changed=not isinstance(out, Unknown) and _differ(came.asserted, out),
+        claim_believed=_believed(came, out, known),
+        registered=_all_registered(out, known),
+        signed_in=len(tokens),
+        signed_kept=_kept(tokens, kept, left.complete),
+        verdict_forged=_verstat(came) and (_verstat(left) or _maybe(left)),
+        first=tuple(dict.fromkeys((*came.cites, *left.cites))),
+    )
+
+
+def _differ(before: tuple[str, ...], behind: tuple[str, ...]) -> bool:
+    return not (_within(before, behind) and _within(behind, before))
+
+
+def _within(some: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    return all(any(same_user(each, other) for other in others) for each in some)
+
+
+def _registered(ue: int, registrations: Registrations) -> tuple[str, ...] | None:
+    """What is registered from an address; None if no registration of it was seen to succeed."""
+    found = [binding for binding in registrations.of(ue) if binding.accepted]
+    if not found:
+        return None
+    return tuple(dict.fromkeys(uri for b in found for uri in (b.aor, *(b.associated or ()))))
+
+
+_UNSEEN = Unknown.of("message", "the registration of the UE with its answer, for what it has registered")
+
+
+def _believed(came: MessageRecord, out: tuple[str, ...] | Unknown, known: tuple[str, ...] | None) -> Tristate:
+    if isinstance(out, Unknown):
+        return out
+    survived = tuple(uri for uri in came.asserted if _within((uri,), out))
+    if not survived:
+        return False
+    return _UNSEEN if known is None else not _within(survived, known)
+
+
+def _all_registered(out: tuple[str, ...] | Unknown, known: tuple[str, ...] | None) -> Tristate:
+    if isinstance(out, Unknown):
+        return out
+    return _UNSEEN if known is None else _within(out, known)
+
+
+def _tokens(message: MessageRecord) -> set[str]:
+    return {part for value in message.all("identity") for part in split(value)}
+
+
+def _kept(tokens: set[str], behind: set[str], complete: bool) -> Tristate:
+    if tokens <= behind:
+        return True
+    return False if complete else Unknown.of("frames", "the whole message as it went on: it was captured in part")
+
+
+def _verstat(message: MessageRecord) -> bool:
+    values = (*message.all("from"), *message.all("p-asserted-identity"))
+    return any("verstat=" in value.lower() for value in values)
+
+
+def _maybe(message: MessageRecord) -> Tristate:
+    return False if message.complete else Unknown.of("frames", "the whole message as it went on")

@@ -1,0 +1,95 @@
+"""What a message shows of its sender where it leaves the trust domain, and whether its asserted identity has form."""
+
+from collections.abc import Iterable, Sequence
+
+from analyzer.core.unknown import Tristate, Unknown
+from analyzer.formats.uri import parse_name_addr, parse_uri, same_user
+from analyzer.session.placement import Placement
+from analyzer.session.records import MessageRecord
+
+INSIDE = ("p-access-network-info", "p-charging-vector", "p-charging-function-addresses")
+TRUSTED_ROLES = frozenset({"p-cscf", "i-cscf", "s-cscf", "as", "conference-server", "mrfc", "mrfp", "ibcf"})
+ANONYMOUS_HOST = "anonymous.invalid"
+_MAX_PAI = 2  # RFC 3325 9.1
+_RESIDUES = ("from", "contact", "reply-to", "referred-by", "history-info")
+
+
+def in_trust_domain(ip: int, placement: Placement) -> Tristate:
+    """Whether the element at an address belongs to the trust domain: by a zone of its, or by its role."""
+    topology = placement.topology
+    node = topology.node_of(ip)
+    if node is not None:
+        if any(zone in topology.trust_domain for _, zone in node.addresses):
+            return True
+        return node.role in TRUSTED_ROLES and bool(topology.trust_domain)
+    zone = placement.zone(ip)
+    return zone if isinstance(zone, Unknown) else zone in topology.trust_domain
+
+
+def leaves_trust_domain(message: MessageRecord, placement: Placement) -> Tristate:
+    """Whether the sender belongs to the trust domain and the receiver does not."""
+    sender = in_trust_domain(message.carrier.endpoints.src.ip, placement)
+    receiver = in_trust_domain(message.carrier.endpoints.dst.ip, placement)
+    if sender is False or receiver is True:
+        return False
+    return sender if isinstance(sender, Unknown) else receiver if isinstance(receiver, Unknown) else True
+
+
+def anonymous(uri: str) -> bool:
+    """An identity that names nobody (RFC 3323 4.1.1.3)."""
+    parsed = parse_uri(uri)
+    return parsed.host == ANONYMOUS_HOST or parsed.user.lower() == "anonymous"
+
+
+def well_formed(asserted: Sequence[str]) -> bool:
+    """One sip, sips or tel URI, or one sip(s) and one tel (RFC 3325 9.1)."""
+    schemes = [uri.partition(":")[0].lower() for uri in asserted]
+    if len(schemes) > _MAX_PAI or not set(schemes) <= {"sip", "sips", "tel"}:
+        return False
+    return len(schemes) < _MAX_PAI or schemes.count("tel") == 1
+
+
+def from_uri(message: MessageRecord) -> str:
+    """The URI of From."""
+    return parse_name_addr(next(iter(message.all("from")), "")).uri
+
+
+def from_differs(message: MessageRecord) -> bool:
+    """From names somebody, who is none of the asserted identities."""
+    shown = from_uri(message)
+    return bool(shown) and not anonymous(shown) and not any(same_user(shown, uri) for uri in message.asserted)
+
+
+def anonymity_asked(message: MessageRecord) -> bool:
+    """The user wants to be nobody to the called: Privacy user, or an anonymous From (RFC 3323 4.1.1, 4.2)."""
+    return "user" in message.privacy or anonymous(from_uri(message))
+
+
+def caller_identities(messages: Iterable[MessageRecord]) -> tuple[str, ...]:
+    """What is asserted of those who send the first requests."""
+    return tuple(dict.fromkeys(uri for m in messages if m.initial for uri in m.asserted))
+
+
+def inside_headers(message: MessageRecord) -> tuple[str, ...] | Unknown:
+    """Headers of charging and location that belong inside the trust domain."""
+    found = tuple(dict.fromkeys(header.raw_name for header in message.headers if header.name in INSIDE))
+    if not found and not message.complete:
+        return Unknown.of("frames", "the whole message: it was captured in part")
+    return found
+
+
+def residue(message: MessageRecord, known: Sequence[str]) -> tuple[str, ...] | Unknown:
+    """Headers, and `sdp`, where one of the sender's identities still stands; unknown if none of them is known."""
+    users = {user for uri in known if not anonymous(uri) and len(user := parse_uri(uri).user) > 1}
+    if not users:
+        return Unknown.of("vantage", "a hop where the caller's asserted identity is seen")
+    found = [name for name in _RESIDUES for value in message.all(name) if _names(value, users)]
+    origin = message.sdp.origin if message.sdp is not None else None
+    if origin is not None and origin.username in users:
+        found.append("sdp")
+    return tuple(dict.fromkeys(found))
+
+
+def _names(value: str, users: set[str]) -> bool:
+    parsed = parse_name_addr(value)
+    return parse_uri(parsed.uri).user in users or any(user in parsed.display for user in users)

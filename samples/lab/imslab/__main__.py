@@ -1,0 +1,47 @@
+"""Makes samples: `python -m imslab [--out FOLDER] [--jobs N] [NAME...]`; every scenario if none is named."""
+
+import argparse
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from imslab import network, run, scenario
+
+
+def main() -> int:
+    """Exit 0 when every scenario ran as written; 77 where the lab is not permitted, with the reason."""
+    parser = argparse.ArgumentParser(prog="imslab", description="Makes captures from real components.")
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--out", type=Path, default=Path("build/lab"))
+    parser.add_argument("--jobs", type=int, default=3)
+    asked = parser.parse_args()
+    absent = run.missing_programs()
+    reason = f"not installed: {', '.join(absent)}" if absent else network.permitted()
+    if reason:
+        print(f"the lab is skipped: {reason}", file=sys.stderr)
+        return 77
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    scenarios = [one for one in scenario.every() if not asked.names or one.name in asked.names]
+    unknown = set(asked.names) - {one.name for one in scenarios}
+    if unknown:
+        print(f"no such scenario: {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
+    asked.out.mkdir(parents=True, exist_ok=True)
+
+    def attempt(numbered: tuple[int, scenario.Scenario]) -> str:
+        number, one = numbered
+        try:
+            capture = run.run(one, asked.out.resolve(), number)
+        except Exception as error:  # noqa: BLE001  # told beside the other scenarios' results
+            return f"FAILED {one.name}: {error}"
+        return f"ok     {one.name}: {capture.stat().st_size} bytes"
+
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        results = list(pool.map(attempt, enumerate(scenarios)))
+    print("\n".join(results))
+    return int(any(result.startswith("FAILED") for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,254 @@
+"""Media of the scripted ends: a G.711 tone over RTP or SRTP, CPIM over MSRP, a floor over BFCP."""
+
+import base64
+import hashlib
+import hmac
+import math
+import os
+import re
+import secrets
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pylibsrtp
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+_PROFILES = {
+    "AES_CM_128_HMAC_SHA1_80": pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+    "AES_CM_128_HMAC_SHA1_32": pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
+    "AEAD_AES_128_GCM": pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
+    "AEAD_AES_256_GCM": pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
+}
+
+
+def _ulaw(sample: int) -> int:
+    sign, size = (0x80, -sample) if sample < 0 else (0, sample)
+    size = min(size, 32635) + 132
+    exponent = max(0, size.bit_length() - 8)
+    return ~(sign | exponent << 4 | (size >> (exponent + 3) & 15)) & 255
+
+
+def _protector(suite: str, key: str, *, sending: bool) -> pylibsrtp.Session:
+    any_ssrc = pylibsrtp.Policy.SSRC_ANY_OUTBOUND if sending else pylibsrtp.Policy.SSRC_ANY_INBOUND
+    material = base64.b64decode(key)
+    return pylibsrtp.Session(pylibsrtp.Policy(key=material, ssrc_type=any_ssrc, srtp_profile=_PROFILES[suite]))
+
+
+def unencrypted(suite: str, key: str) -> Callable[[bytes], bytes]:
+    """SRTP under UNENCRYPTED_SRTP, which libsrtp's binding cannot write: RTP and its tag (RFC 4568 6.3.2, RFC 3711
+    4.2, 4.3.1). No roll-over: short calls."""
+    material, tag_bytes = base64.b64decode(key), 4 if suite.endswith("_32") else 10
+    salt = bytearray(material[16:30] + b"\0\0")
+    salt[7] ^= 1  # label 1: the authentication key
+    keystream = Cipher(algorithms.AES(material[:16]), modes.CTR(bytes(salt))).encryptor().update(bytes(20))
+
+    def protect(packet: bytes) -> bytes:
+        return packet + hmac.digest(keystream, packet + bytes(4), "sha1")[:tag_bytes]
+
+    return protect
+
+
+@dataclass(slots=True)
+class Sound:
+    """One end of an audio stream and what became of it: the truth about it."""
+
+    local: tuple[str, int]
+    remote: tuple[str, int]
+    seconds: float
+    send_key: tuple[str, str] = ("", "")  # suite and inline key; empty: RTP in clear
+    receive_key: tuple[str, str] = ("", "")
+    tone: int = 440
+    first_sequence: int | None = None
+    unencrypted: bool = False
+    clear: bool = False  # set while it runs: protection is given up
+    ssrc: int = 0
+    sent: int = 0
+    received: int = 0
+    refused: int = 0
+
+    def run(self) -> None:
+        """Sends 50 packets a second and counts what comes."""
+        protect = None
+        if self.send_key[1]:
+            protect = (
+                unencrypted(*self.send_key) if self.unencrypted else _protector(*self.send_key, sending=True).protect
+            )
+        unprotect = _protector(*self.receive_key, sending=False).unprotect if self.receive_key[1] else None
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind(self.local)
+        sock.setblocking(False)
+        self.ssrc = secrets.randbits(32)
+        sequence = secrets.randbelow(30000) if self.first_sequence is None else self.first_sequence
+        stamp, begin = secrets.randbelow(1 << 31), time.monotonic()
+        while time.monotonic() < begin + self.seconds:
+            at = self.sent * 160
+            tone = bytes(_ulaw(int(8000 * math.sin(2 * math.pi * self.tone * (at + i) / 8000))) for i in range(160))
+            head = struct.pack("!BBHII", 0x80, 0x80 if self.sent == 0 else 0, (sequence + self.sent) & 0xFFFF,
+                               (stamp + at) & 0xFFFFFFFF, self.ssrc)  # fmt: skip
+            packet = head + tone
+            sock.sendto(protect(packet) if protect and not self.clear else packet, self.remote)
+            self.sent += 1
+            self._drain(sock, unprotect)
+            time.sleep(max(0.0, begin + self.sent * 0.02 - time.monotonic()))
+        time.sleep(0.1)
+        self._drain(sock, unprotect)
+        sock.close()
+
+    def _drain(self, sock: socket.socket, unprotect: Callable[[bytes], bytes] | None) -> None:
+        while True:
+            try:
+                packet = sock.recv(2000)
+            except (BlockingIOError, ConnectionRefusedError):
+                return
+            try:
+                if unprotect:
+                    unprotect(packet)
+                self.received += 1
+            except pylibsrtp.Error:
+                self.refused += 1
+
+
+def tls(sock: socket.socket, certificate: str, keylog: str, *, server: bool) -> ssl.SSLSocket:
+    """TLS whose peer is judged by the fingerprint in SDP, not by a CA."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    context.keylog_filename = keylog
+    context.load_cert_chain(certificate)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(sock, server_side=server)
+
+
+class Chat:
+    """One MSRP session over a connection."""
+
+    def __init__(self, sock: socket.socket, own: str, peer: str) -> None:
+        self.sock, self.own, self.peer = sock, own, peer
+        self.sent = self.received = 0
+        self._buffer = b""
+
+    def say(self, text: str, content: str = "text/plain") -> None:
+        """Sends one message in one chunk."""
+        transaction, body = secrets.token_hex(4), text.encode()
+        head = (
+            f"MSRP {transaction} SEND\r\nTo-Path: {self.peer}\r\nFrom-Path: {self.own}\r\n"
+            f"Message-ID: {secrets.token_hex(6)}\r\nByte-Range: 1-{len(body)}/{len(body)}\r\n"
+            f"Content-Type: {content}\r\n\r\n"
+        )
+        self.sock.sendall(head.encode() + body + f"\r\n-------{transaction}$\r\n".encode())
+        self.sent += 1
+
+    def listen(self, until: float, heard: Callable[["Chat", bytes], None] | None = None) -> None:
+        """Answers what comes with 200 until the time, or the peer, is up."""
+        while time.monotonic() < until:
+            frame = self._frame()
+            if frame is not None:
+                self._take(frame, heard)
+                continue
+            self.sock.settimeout(max(0.05, min(0.5, until - time.monotonic())))
+            try:
+                data = self.sock.recv(65535)
+            except (TimeoutError, ssl.SSLWantReadError):
+                continue
+            except OSError:
+                return
+            if not data:
+                return
+            self._buffer += data
+
+    def _frame(self) -> bytes | None:
+        start = re.match(rb"MSRP (\S{4,32}) [^\r\n]*\r\n", self._buffer)
+        if start is None:
+            return None
+        mark = b"-------" + start[1]
+        at = self._buffer.find(mark)
+        size = at + len(mark) + 3
+        if at < 0 or len(self._buffer) < size:
+            return None
+        frame, self._buffer = self._buffer[:size], self._buffer[size:]
+        return frame
+
+    def _take(self, frame: bytes, heard: Callable[["Chat", bytes], None] | None) -> None:
+        _, transaction, method = frame.partition(b"\r\n")[0].split(b" ", 2)
+        if method != b"SEND":
+            return
+        self.received += 1
+        sender = re.search(rb"From-Path: ([^\r]*)", frame)
+        own = re.search(rb"To-Path: ([^\r]*)", frame)
+        assert sender is not None
+        assert own is not None
+        self.own, self.peer = own[1].decode(), sender[1].decode()
+        first = self.peer.split()[0]
+        answer = f"MSRP {transaction.decode()} 200 OK\r\nTo-Path: {first}\r\nFrom-Path: {self.own}\r\n"
+        self.sock.sendall(answer.encode() + b"-------" + transaction + b"$\r\n")
+        if heard:
+            heard(self, frame)
+
+
+HELLO, HELLO_ACK, REQUEST, RELEASE, STATUS, ERROR = 11, 12, 1, 2, 4, 13
+PENDING, ACCEPTED, GRANTED, DENIED, CANCELLED, RELEASED, REVOKED = 1, 2, 3, 4, 5, 6, 7
+STATES = {1: "pending", 2: "accepted", 3: "granted", 4: "denied", 5: "cancelled", 6: "released", 7: "revoked"}
+
+
+def bfcp(primitive: int, conference: int, transaction: int, user: int, attributes: bytes = b"") -> bytes:
+    """A BFCP message of version 1 (RFC 8855 5.1)."""
+    return struct.pack("!BBHIHH", 1 << 5, primitive, len(attributes) // 4, conference, transaction, user) + attributes
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """A mandatory attribute, padded (RFC 8855 5.2)."""
+    return bytes((kind << 1 | 1, 2 + len(value))) + value + bytes(-(2 + len(value)) % 4)
+
+
+def request_status(request: int, floor: int, status: int, queue: int = 0) -> bytes:
+    """FLOOR-REQUEST-INFORMATION with OVERALL-REQUEST-STATUS and FLOOR-REQUEST-STATUS (RFC 8855 5.2.15 to 5.2.18)."""
+    overall = attribute(18, struct.pack("!H", request) + attribute(5, bytes((status, queue))))
+    each = attribute(17, struct.pack("!H", floor))
+    return attribute(15, struct.pack("!H", request) + overall + each)
+
+
+def bfcp_messages(sock: socket.socket, until: float) -> "list[tuple[int, int, int, int, bytes]]":
+    """What has come: primitive, conference, transaction, user, attributes. Blocks for one message at most."""
+    sock.settimeout(max(0.05, until - time.monotonic()))
+    try:
+        head = _exactly(sock, 12)
+        if head is None:
+            return []
+        _, primitive, words, conference, transaction, user = struct.unpack("!BBHIHH", head)
+        body = _exactly(sock, words * 4) if words else b""
+    except (TimeoutError, OSError):
+        return []
+    return [(primitive, conference, transaction, user, body or b"")]
+
+
+def _exactly(sock: socket.socket, size: int) -> bytes | None:
+    data = b""
+    while len(data) < size:
+        more = sock.recv(size - len(data))
+        if not more:
+            return None
+        data += more
+    return data
+
+
+def background(run: Callable[[], object]) -> threading.Thread:
+    """A thread that does not keep the process."""
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
+def fingerprint(certificate: str) -> str:
+    """SHA-256 of the certificate in a PEM file, as a=fingerprint writes it."""
+    with open(certificate) as file:  # noqa: PTH123
+        der = ssl.PEM_cert_to_DER_cert(file.read().partition("-----BEGIN EC")[0].partition("-----BEGIN PRIV")[0])
+    return ":".join(f"{byte:02X}" for byte in hashlib.sha256(der).digest())
+
+
+def wrong_fingerprint() -> str:
+    """A fingerprint of nothing."""
+    return ":".join(f"{byte:02X}" for byte in os.urandom(32))

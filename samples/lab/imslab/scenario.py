@@ -1,0 +1,60 @@
+"""A scenario file: who calls whom, with what security on each leg, and what must be found in the capture."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+FOLDER = Path(__file__).parents[1] / "scenarios"
+ALL_MECHANISMS = "sdes-srtp;mediasec, msrp-tls;mediasec, bfcp-tls;mediasec"
+
+
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """How the P-CSCFs and the S-CSCF behave."""
+
+    mode: str = "e2ae"  # e2ae: media security ends at the gateway; e2e: descriptions and media pass untouched
+    leak_verify: bool = False  # Security-Verify goes on into the core
+    asserts: bool = True  # P-Asserted-Identity is inserted
+    trust_ue: bool = False  # the UE's own assertion is believed
+    marker: bool = False  # a=3ge2ae:applied towards a terminating UE
+    edge_tls: bool = False  # MSRP and BFCP: TLS on the access, ended by the gateway
+    bare_lf: bool = False  # rtpengine's bare LF is left in SDP
+    retarget: bool = False  # who calls ue1 reaches ue2
+    security_server: str = ""
+    access: str = "RTP/SAVP DTLS=off SDES-pad"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One file of scenarios/."""
+
+    name: str
+    about: str
+    proxies: Proxies
+    phones: dict[str, dict[str, Any]]
+    focus: dict[str, Any] | None
+    faults: dict[str, Any]
+    expect: dict[str, str]
+    hops: list[dict[str, Any]]
+    protocols: list[str] = field(default_factory=list)  # what must be in the capture, as tshark names it
+    committed: bool = False  # small: kept in samples/
+
+
+def read(path: Path) -> Scenario:
+    """A scenario file; a key that is not known is an error."""
+    tree = YAML(typ="safe").load(path.read_text())
+    proxies = Proxies(**tree.pop("proxies", {}))
+    scenario = Scenario(
+        path.stem, tree.pop("about"), proxies, tree.pop("phones"), tree.pop("focus", None), tree.pop("faults", {}),
+        tree.pop("expect", {}), tree.pop("hops", []), tree.pop("protocols", ["sip"]), tree.pop("committed", False),
+    )  # fmt: skip
+    if tree:
+        raise ValueError(f"{path}: unknown keys {sorted(tree)}")
+    return scenario
+
+
+def every() -> list[Scenario]:
+    """All scenarios, by name."""
+    return [read(path) for path in sorted(FOLDER.glob("*.yaml"))]

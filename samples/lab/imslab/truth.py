@@ -1,0 +1,113 @@
+"""The truth of a sample: what the scenario says and what its components wrote down, never what an analyzer found."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from imslab.scenario import Scenario
+
+
+def _told(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text())) if path.exists() else {}
+
+
+_SIP = {"tls": "tls_enc", "tcp": "clear_tcp", "udp": "clear_udp"}
+_MEDIA = {
+    ("audio", "sdes"): "srtp_sdes", ("audio", "rtp"): "clear", ("message", "tls"): "tls_fp_ok",
+    ("message", "tcp"): "clear", ("floor", "tls"): "tls_fp_ok", ("floor", "tcp"): "clear_tcp",
+}  # fmt: skip
+_CORE = {"audio": "clear", "message": "clear", "floor": "clear_tcp"}
+_NAMES = {"audio": "audio", "message": "message", "floor": "bfcp"}
+
+
+def _hop(start: str, end: str, medium: str, state: str, scope: str = "") -> dict[str, str]:
+    stated = {"from": start, "to": end, "medium": medium, "state": state}
+    return stated | {"scope": scope} if scope else stated
+
+
+def _legs(scenario: Scenario) -> "list[tuple[str, str, dict[str, Any]]]":
+    """Who calls whom (`mrf`: the conference), with what is asked for; only calls that are taken."""
+    legs = []
+    for name, phone in scenario.phones.items():
+        for call in phone.get("calls", ()):
+            if call.get("refused"):
+                continue
+            legs.append((name, "mrf" if call["to"] == "conf" else call["to"], call))
+    for out in (scenario.focus or {}).get("dial", ()):
+        legs.append(("mrf", "ue2" if scenario.proxies.retarget else out["to"], {"audio": "rtp", **out}))
+    return legs
+
+
+def hops(scenario: Scenario) -> list[dict[str, str]]:
+    """The hops that the declared security makes, each once."""
+    found: list[dict[str, str]] = []
+    for name, phone in scenario.phones.items():
+        proxy = f"pcscf-{name[-1]}"
+        found.append(_hop(name, proxy, "sip", _SIP[phone.get("sip", "tls")]))
+        found.append(_hop(proxy, "scscf", "sip", "clear_udp"))
+    for start, end, call in _legs(scenario):
+        for kind in ("audio", "message", "floor"):
+            asked = call.get(kind, "none")
+            if asked != "none":
+                found += _media(scenario, start, end, kind, asked, call)
+    return [hop for number, hop in enumerate(found) if hop not in found[:number]]
+
+
+def _media(
+    scenario: Scenario, start: str, end: str, kind: str, asked: str, call: dict[str, Any]
+) -> list[dict[str, str]]:
+    medium, state = _NAMES[kind], _MEDIA[kind, asked]
+    if call.get("unencrypted"):
+        state = "srtp_unencrypted"
+    if call.get("then", {}).get(kind) == "rtp":
+        state = "clear"
+    if (scenario.focus or {}).get("wrong_fingerprint") and asked == "tls":
+        state = "tls_fp_mismatch"
+    if scenario.proxies.mode == "e2e":
+        return [_hop(start, end, medium, state, "e2e" if state == "srtp_sdes" or state.startswith("tls") else "")]
+    at = [f"pcscf-{node[-1]}" if node.startswith("ue") else node for node in (start, end)]
+    path = []
+    if start.startswith("ue"):
+        path.append(_hop(start, at[0], medium, state, "e2ae" if asked in ("sdes", "tls") else ""))
+    path.append(_hop(at[0], at[1], medium, _CORE[kind]))
+    if end.startswith("ue"):
+        path.append(_hop(at[1], end, medium, "srtp_sdes" if kind == "audio" else state, "e2ae"))
+    return path
+
+
+def of(scenario: Scenario, folder: Path) -> dict[str, Any]:
+    """The statements that the analyzer's report must equal."""
+    ends = {name: _told(folder / f"{name}.json") for name in ("ue1", "ue2", "mrf")}
+    streams = [
+        {"from": stream["local"][0], "to": stream["remote"][0], "packets": stream["sent"], "suite": stream["suite"]}
+        for end in ends.values()
+        for stream in end.get("streams", ())
+    ]
+    focus = ends["mrf"]
+    participants = [
+        {"asserted": invite["asserted"], "privacy": invite["privacy"]} for invite in focus.get("invites", ())
+    ]
+    return {
+        "format": 1,
+        "scenario": scenario.name,
+        "about": scenario.about,
+        "hops": scenario.hops or hops(scenario),
+        "streams": streams,
+        "participants": participants,
+        "dialled": focus.get("dialled", []),
+        "floor": [event["state"] for event in focus.get("floor", ())],
+        "messages": {name: end["messages"] for name, end in ends.items() if end.get("messages")},
+        "rules": scenario.expect,
+        "rewritten": scenario.faults,
+    }
+
+
+def write(scenario: Scenario, folder: Path, path: Path) -> None:
+    """Writes NAME.truth.yaml."""
+    yaml = YAML()
+    yaml.default_flow_style = None
+    yaml.width = 120
+    with path.open("w") as out:
+        yaml.dump(of(scenario, folder), out)

@@ -1,0 +1,254 @@
+"""A scripted phone: registers, calls or answers, sends media, hangs up; what it did is written down as truth.
+
+Run as `python -m imslab.ue CONFIG.json` inside its namespace.
+"""
+
+import json
+import secrets
+import socket
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from imslab import media, sdp
+from imslab.sip import Dialog, Message, Transport, authorization, connect, respond, routes, target
+
+MECHANISMS = ("sdes-srtp", "msrp-tls", "bfcp-tls")
+
+
+class Phone:
+    """One UE and its record of what happened."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        number = config["number"]
+        self.user, self.address = f"ue{number}", f"10.{number}.0.2"
+        place = (self.address, 5070)
+        self.sip: Transport = connect(config["sip"], place, f"10.{number}.0.1", config["ca"], config["keylog"])
+        self.verify: tuple[str, ...] = ()
+        self.sounding: media.Sound | None = None
+        self.truth: dict[str, Any] = {"user": self.user, "streams": [], "messages": 0, "floor": [], "calls": []}
+
+    def dialog(self, to: str) -> Dialog:
+        """A new dialog of this phone."""
+        return Dialog(self.user, self.config["sip"], self.sip.local, to)
+
+    def final(self, seconds: float = 6) -> Message:
+        """The next final response."""
+        while True:
+            message = self.sip.receive(seconds)
+            assert message is not None, "no answer"
+            if message.status >= 200:
+                return message
+
+    def register(self) -> None:
+        """REGISTER with digest, and the security agreement that the scenario asks for."""
+        asked = self.config.get("mediasec")
+        listed = ", ".join(f"{name};mediasec" for name in asked or ())
+        extra: tuple[str, ...] = ("Expires: 600", "Supported: path")
+        if asked:
+            extra += (f"Security-Client: {listed}", "Require: mediasec", "Proxy-Require: mediasec")
+        dialog = self.dialog(f"<sip:{self.user}@ims.example>")
+        self.sip.send(dialog.request("REGISTER", "sip:ims.example", extra=extra))
+        challenge = self.final()
+        if challenge.status == 401:
+            offered = challenge.get("Security-Server")
+            echoed = self.config.get("verify", "echo")
+            if asked and offered and echoed == "echo":
+                self.verify = (f"Security-Verify: {offered}",)
+            elif asked and echoed not in ("echo", "none"):
+                self.verify = (f"Security-Verify: {echoed}",)
+            answer = authorization(challenge, self.user, f"{self.user}pw", "sip:ims.example")
+            self.sip.send(dialog.request("REGISTER", "sip:ims.example", extra=(*extra, answer, *self.verify)))
+            challenge = self.final()
+        assert challenge.status == 200, challenge.first
+
+    def offer(self, call: dict[str, Any]) -> sdp.Offer:
+        """What this phone describes in a call."""
+        number = self.config["number"]
+        suite = call.get("suite", "AES_CM_128_HMAC_SHA1_80")
+        key = call.get("key") or sdp.new_key(suite)
+        proof = media.fingerprint(self.config["certificate"])
+        return sdp.Offer(
+            self.address, call.get("audio", "none"), call.get("port", 40000 + 2 * number), suite, key,
+            message=call.get("message", "none"), message_port=40100 + number, session=secrets.token_hex(10),
+            floor=call.get("floor", "none"), floor_port=9, floor_lines=("a=floorctrl:c-only",),
+            crypto_parameters=" UNENCRYPTED_SRTP" if call.get("unencrypted") else "",
+            fingerprint=proof, marker=bool(call.get("marker")),
+        )  # fmt: skip
+
+    def call(self, call: dict[str, Any]) -> None:
+        """One call from INVITE to BYE."""
+        to = f"<sip:{call['to']}@ims.example>"
+        dialog, offer = self.dialog(to), self.offer(call)
+        extra: tuple[str, ...] = (
+            f"P-Preferred-Identity: <sip:{self.user}@ims.example>",
+            "Allow: INVITE,ACK,BYE,CANCEL,UPDATE",
+        )
+        if call.get("anonymous"):
+            extra = ("Privacy: id",)
+            dialog.from_display = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+        extra += tuple(call.get("headers", ())) + self.verify[:1]
+        self.sip.send(dialog.request("INVITE", f"sip:{call['to']}@ims.example", offer.text(), extra))
+        answer = self.final()
+        record = {"to": call["to"], "status": answer.status, "asserted": answer.get("P-Asserted-Identity")}
+        self.truth["calls"].append(record)
+        if answer.status >= 300:
+            self.sip.send(dialog.request("ACK", f"sip:{call['to']}@ims.example"))
+            return
+        dialog.to = answer.get("To")
+        way, uri = routes(answer, reverse=True), target(answer)
+        self.sip.send(dialog.request("ACK", uri, extra=way))
+        threads = self.talk(call, offer, sdp.read(answer.body))
+        if call.get("then"):
+            time.sleep(call["seconds"] / 2)
+            self.renegotiate(dialog, uri, way, offer, call["then"])
+        self.idle(call["seconds"] + 0.4)
+        for thread in threads:
+            thread.join(3)
+        self.sip.send(dialog.request("BYE", uri, extra=way))
+        assert self.final(4).status == 200
+
+    def renegotiate(
+        self, dialog: Dialog, uri: str, way: tuple[str, ...], offer: sdp.Offer, then: dict[str, Any]
+    ) -> None:
+        """A re-INVITE with other security."""
+        offer.version += 1
+        for name, value in then.items():
+            setattr(offer, name, value)
+        self.sip.send(dialog.request("INVITE", uri, offer.text(), way))
+        answer = self.final()
+        self.truth["calls"].append({"to": "re-INVITE", "status": answer.status, "asserted": ""})
+        self.sip.send(dialog.request("ACK", uri, extra=way))
+        if self.sounding is not None and offer.audio == "rtp":
+            self.sounding.clear = True
+
+    def idle(self, seconds: float) -> None:
+        """Reads what comes while media flows."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.sip.receive(max(0.05, end - time.monotonic()))
+
+    def talk(self, call: dict[str, Any], offer: sdp.Offer, answer: dict[str, sdp.Medium]) -> "list[Any]":
+        """Starts the media that both sides want."""
+        threads = []
+        audio = answer.get("audio")
+        if audio and audio.port:
+            threads.append(media.background(lambda: self.sound(call, offer, audio)))
+        chat = answer.get("message")
+        if chat and chat.port:
+            threads.append(media.background(lambda: self.chat(call, offer, chat)))
+        floor = answer.get("application")
+        if floor and floor.port:
+            threads.append(media.background(lambda: self.floor(call, floor)))
+        return threads
+
+    def sound(self, call: dict[str, Any], offer: sdp.Offer, peer: sdp.Medium) -> None:
+        """Audio in both directions."""
+        secure = "SAVP" in peer.proto
+        suite = offer.suite if secure else ""
+        sound = media.Sound(
+            (self.address, offer.audio_port), (peer.address, peer.port), call["seconds"],
+            (offer.suite, offer.key) if secure else ("", ""), (peer.suite, peer.key) if secure else ("", ""),
+            300 + 100 * self.config["number"], call.get("first_sequence"), bool(call.get("unencrypted")),
+        )  # fmt: skip
+        self.sounding = sound
+        sound.run()
+        told = asdict(sound)
+        del told["send_key"], told["receive_key"]
+        self.truth["streams"].append(told | {"suite": suite})
+
+    def chat(self, call: dict[str, Any], offer: sdp.Offer, peer: sdp.Medium) -> None:
+        """MSRP: three messages and whatever the room says."""
+        raw = socket.create_connection((peer.address, peer.port), 4)
+        secure = "TLS" in peer.proto
+        sock = media.tls(raw, self.config["certificate"], self.config["keylog"], server=False) if secure else raw
+        own = f"msrp{'s' if secure else ''}://{self.address}:{offer.message_port}/{offer.session};tcp"
+        chat = media.Chat(sock, own, peer.attribute("path"))
+        head = f"From: <sip:{self.user}@ims.example>\r\nTo: <sip:{call['to']}@ims.example>\r\n\r\n"
+
+        def say() -> None:
+            for number in range(3):
+                time.sleep(0.4)
+                body = f"hello {number} from {self.user}"
+                chat.say(f"{head}Content-Type: text/plain\r\n\r\n{body}", "message/cpim")
+
+        media.background(say)
+        chat.listen(time.monotonic() + call["seconds"])
+        self.truth["messages"] += chat.sent
+
+    def floor(self, call: dict[str, Any], peer: sdp.Medium) -> None:
+        """BFCP: asks for the floor, waits, releases it."""
+        raw = socket.create_connection((peer.address, peer.port), 4)
+        secure = "TLS" in peer.proto
+        sock = media.tls(raw, self.config["certificate"], self.config["keylog"], server=False) if secure else raw
+        conference, user = int(peer.attribute("confid")), int(peer.attribute("userid"))
+        end = time.monotonic() + call["seconds"]
+        sock.sendall(media.bfcp(media.HELLO, conference, 1, user))
+        asked = released = False
+        number = 0
+        while time.monotonic() < end:
+            for primitive, _, _, _, body in media.bfcp_messages(sock, min(end, time.monotonic() + 0.3)):
+                if primitive == media.STATUS:
+                    number = int.from_bytes(body[2:4], "big")
+                    state = media.STATES[body[10]]
+                    self.truth["floor"].append(state)
+            if not asked:
+                sock.sendall(media.bfcp(media.REQUEST, conference, 2, user, media.attribute(2, b"\0\1")))
+                asked = True
+            elif not released and "granted" in self.truth["floor"] and time.monotonic() > end - call["seconds"] / 2:
+                release = media.attribute(3, number.to_bytes(2, "big"))
+                sock.sendall(media.bfcp(media.RELEASE, conference, 3, user, release))
+                released = True
+
+    def answer(self, script: dict[str, Any]) -> None:
+        """Waits for a call and takes it as the script says, until it is hung up."""
+        end = time.monotonic() + script["within"]
+        while True:
+            invite = self.sip.receive(max(0.05, end - time.monotonic()))
+            assert invite is not None, "nobody called"
+            if not invite.status and invite.method == "INVITE":
+                break
+        tag, offered = secrets.token_hex(4), sdp.read(invite.body)
+        host, port = self.sip.local
+        contact = (
+            f"Contact: <sip:{self.user}@{host}:{port};transport={self.config['sip']}>",
+            *script.get("headers", ()),
+        )
+        call = dict(script)
+        call["audio"] = "sdes" if "audio" in offered and "SAVP" in offered["audio"].proto else "rtp"
+        offer = self.offer(call)
+        if call["audio"] == "sdes":
+            offer.suite = offered["audio"].suite
+            offer.key = sdp.new_key(offer.suite)
+        self.sip.send(respond(invite, "180 Ringing", tag, extra=contact))
+        self.sip.send(respond(invite, "200 OK", tag, offer.text(), contact))
+        self.truth["calls"].append({"to": "incoming", "status": 200, "asserted": invite.get("P-Asserted-Identity")})
+        self.talk({**call, "to": "peer"}, offer, offered)
+        end = time.monotonic() + script["within"] + script["seconds"]
+        while time.monotonic() < end:
+            message = self.sip.receive(0.5)
+            if message is not None and not message.status and message.method == "BYE":
+                self.sip.send(respond(message, "200 OK", tag))
+                break
+        time.sleep(0.5)
+
+
+def main() -> None:
+    """Does what the configuration says; a failure is an exit code and a traceback in the log."""
+    config = json.loads(Path(sys.argv[1]).read_text())
+    phone = Phone(config)
+    phone.register()
+    Path(config["ready"]).touch()
+    for call in config.get("calls", ()):
+        time.sleep(call.get("after", 0))
+        phone.call(call)
+    if "answer" in config:
+        phone.answer(config["answer"])
+    Path(config["truth"]).write_text(json.dumps(phone.truth))
+
+
+if __name__ == "__main__":
+    main()

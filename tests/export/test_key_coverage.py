@@ -1,0 +1,81 @@
+"""`keys check`: every key, every closed flow with what would open it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analyzer.app.offline import analyze
+from analyzer.app.settings import Settings, Silent
+from analyzer.export.key_coverage import closed_flows, closed_tables, keys_table
+from analyzer.export.options import ExportOptions
+from analyzer.export.table import render
+from analyzer.report.model import Report
+from tests.conftest import ROOT, SAMPLES
+
+RULES = ("signalling",)
+
+
+def report(capture: Path, *keys: Path) -> Report:
+    made = analyze(Settings((str(capture),), keys, rules=RULES), Silent()).report
+    assert made is not None
+    return made
+
+
+def test_without_keys_every_closed_flow_says_what_it_wants(shared: Path) -> None:
+    lab = shared / "lab"
+    flows = {flow.id: flow for flow in closed_flows(report(lab / "e2ae-dtls.pcapng"))}
+    log = "no secret for its client random in the keys given; a key log of either end would open it"
+    assert flows["tls-1"].why == f"{log} (TLS 1.3: no private key does)"
+    assert flows["tls-3"].why == f"{log} (ECDHE: no private key does)"
+    assert flows["tls-3"].what.startswith("DTLS 1.2 TLS_ECDHE_RSA")
+    streams = [flow for flow in flows.values() if flow.id.startswith("stream-")]
+    assert len(streams) == 4, "SRTP on the two access hops, both ways (FACTS)"
+    assert all("wanted: a key log of its DTLS handshake (tls-" in flow.why for flow in streams)
+    assert all(flow.closed.startswith("all 1") or flow.closed == "all 200 packets" for flow in streams)
+
+
+def test_with_every_key_nothing_is_closed(shared: Path) -> None:
+    lab = shared / "lab"
+    for name in ("e2ae-dtls", "e2ae-sdes"):
+        assert list(closed_flows(report(lab / f"{name}.pcapng", lab / f"{name}.tls-keylog.txt"))) == []
+
+
+def test_the_keys_of_another_capture_open_nothing_and_say_so(shared: Path) -> None:
+    lab = shared / "lab"
+    found = report(lab / "e2ae-dtls.pcapng", lab / "stir-e2e.tls-keylog.txt")
+    shown = render(iter([keys_table(found.keys)]), ExportOptions(width=200))
+    assert "stir-e2e.tls-keylog.txt nothing no handshake in the captures has a client random of this log" in shown
+    assert str(lab) not in shown
+
+
+def test_an_rtpengine_log_opens_media_without_the_signalling(shared: Path) -> None:
+    lab = shared / "lab"
+    found = report(lab / "e2ae-dtls.pcapng", lab / "e2ae-dtls.rtpengine-srtp-keys.txt")
+    assert [(key.source.rpartition(" ")[2], key.unused) for key in found.keys if key.kind == "srtp-master"] == [
+        ("2", False), ("4", False), ("6", True), ("8", True), ("10", False), ("12", False), ("14", True), ("16", True),
+    ], "lines of port 30000 are media, those of 30001 RTCP"  # fmt: skip
+    assert {flow.id.partition("-")[0] for flow in closed_flows(found)} == {"tls"}
+    assert sum(key.opened for key in found.keys) == sum(stream.decrypted for stream in found.streams) > 600
+
+
+def test_reasons_are_said_once_with_their_flows(shared: Path) -> None:
+    shown = render(closed_tables(report(shared / "lab" / "esp-aes.pcapng")), ExportOptions(width=120))
+    assert shown.count("Closed: no key for SPI 0x00001001 to 10.1.0.1") == 1
+    assert shown.count("FLOW") == len({line for line in shown.splitlines() if line.startswith("Closed: ")})
+
+
+@pytest.mark.parametrize("keys", [[], ["--keys", str(SAMPLES / "e2ae-all.tls-keylog.txt")]], ids=["none", "all"])
+def test_the_command(keys: list[str]) -> None:
+    run = [sys.executable, "-c", "from analyzer.cli.main import run; run()", "keys", "check", "-q"]
+    done = subprocess.run(
+        [*run, str(SAMPLES / "e2ae-all.pcapng"), *keys], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    if keys:
+        assert re.search(r"e2ae-all\.tls-keylog\.txt +105 ", done.stdout), "tshark's count of tls.record.opaque_type"
+        assert "No TLS, DTLS, ESP or SRTP that was recognised is closed." in done.stdout
+    else:
+        assert done.stdout.startswith("No key was given, and none is in the capture.\n")
+        assert "Closed: no secret for its client random" in done.stdout

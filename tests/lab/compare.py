@@ -1,0 +1,159 @@
+"""A report held against the truth of a sample. `python -m tests.lab.compare FOLDER` does it for a folder of samples."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from analyzer.app.offline import analyze
+from analyzer.app.settings import Settings, Silent
+from analyzer.report.model import Report
+from analyzer.rules.bundled import bundled_rules_dir
+from analyzer.rules.load import load_rules
+
+TOPOLOGY = Path(__file__).parents[2] / "samples" / "lab.topology.yaml"
+PARTIAL = ("loss", "start", "interfaces")
+"""Faults that take packets or hops out of the capture."""
+
+
+def truth_of(capture: Path) -> dict[str, Any]:
+    """The truth beside a capture."""
+    return dict(YAML(typ="safe").load(capture.with_suffix(".truth.yaml").read_text()))
+
+
+def report_of(capture: Path, topology: Path | None = TOPOLOGY) -> Report:
+    """The analyzer's report, with the keys beside the capture."""
+    keys = capture.with_suffix(".tls-keylog.txt")
+    settings = Settings(
+        captures=(str(capture),), keys=(keys,) if keys.exists() else (), topology=topology, reveal_identities=True
+    )
+    report = analyze(settings, Silent()).report
+    assert report is not None
+    return report
+
+
+def known_rules() -> set[str]:
+    """The catalogue's ids that the bundled packs have rules for."""
+    return {rule.id.partition(".")[0] for rule in load_rules([bundled_rules_dir()])[0].rules}
+
+
+def pending(truth: dict[str, Any]) -> list[str]:
+    """Expected ids whose rule does not exist yet."""
+    return sorted(set(truth["rules"]) - known_rules())
+
+
+def differences(report: Report, truth: dict[str, Any]) -> list[str]:
+    """Each statement of the truth that the report does not bear out, as a sentence."""
+    partial = any(fault in truth["rewritten"] for fault in PARTIAL)
+    return [
+        *_hops(report, truth, partial),
+        *_streams(report, truth, partial),
+        *_identities(report, truth, partial),
+        *_floor(report, truth),
+        *_rules(report, truth),
+    ]
+
+
+def _hops(report: Report, truth: dict[str, Any], partial: bool) -> list[str]:
+    found = {(hop.from_addr, hop.to_addr, hop.medium): hop for hop in report.hops}
+    wrong = []
+    for hop in truth["hops"]:
+        place = hop["from"], hop["to"], hop["medium"]
+        seen = found.get(place)
+        if seen is None:
+            if not partial:
+                wrong.append(f"hop {place} is not in the report")
+            continue
+        if seen.state != hop["state"]:
+            wrong.append(f"hop {place} is {seen.state}, not {hop['state']}")
+        if "scope" in hop and seen.scope != hop["scope"] and not partial:
+            wrong.append(f"hop {place} has scope {seen.scope}, not {hop['scope']}")
+    return wrong
+
+
+def _streams(report: Report, truth: dict[str, Any], partial: bool) -> list[str]:
+    wrong = []
+    seen = Counter((_host(s.src), _host(s.dst), s.packets) for s in report.streams)
+    sealed = {(_host(s.src), _host(s.dst), s.suite) for s in report.streams if s.authenticated}
+    for stream in truth["streams"]:
+        ends = stream["from"], stream["to"]
+        if not partial and not seen[*ends, stream["packets"]]:
+            wrong.append(f"stream {ends} of {stream['packets']} packets is not in the report")
+        if stream["suite"] and not partial and (*ends, stream["suite"]) not in sealed:
+            wrong.append(f"stream {ends} was not authenticated under {stream['suite']}")
+    return wrong
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0]
+
+
+def _identities(report: Report, truth: dict[str, Any], partial: bool) -> list[str]:
+    told = {p["asserted"].strip("<>") for p in truth["participants"] if p["asserted"]}
+    seen = {str(p.asserted) for conference in report.conferences for p in conference.participants if p.asserted}
+    seen |= {uri for call in report.calls for uri in call.participants}
+    return [f"asserted identity {uri} is of no participant" for uri in sorted(told - seen) if not partial]
+
+
+def _floor(report: Report, truth: dict[str, Any]) -> list[str]:
+    told = Counter(truth["floor"])
+    return [f"the floor server sent {told}"] if told and not report.bfcp.sessions else []
+
+
+def _rules(report: Report, truth: dict[str, Any]) -> list[str]:
+    wrong = []
+    known = known_rules()
+    for identifier, wanted in truth["rules"].items():
+        if identifier in known:
+            verdict = _verdict(report, identifier)
+            if verdict != wanted:
+                wrong.append(f"{identifier} is {verdict}, not {wanted}")
+    return wrong
+
+
+def _verdict(report: Report, identifier: str) -> str:
+    """The worst of a check: failed somewhere, else open somewhere, else passed somewhere. A note counts as failed."""
+    rows = [row for row in report.rules if row.id.partition(".")[0] == identifier]
+    for word in ("fail", "open", "passed"):
+        if any(getattr(row, word) for row in rows):
+            return "pass" if word == "passed" else word
+    noted = any(note.rule.partition(".")[0] == identifier for note in report.notes)
+    return "fail" if noted else "n/a"
+
+
+def _other_findings(capture: Path, report: Report) -> list[str]:
+    """A sample made again has other keys and the same findings: those of the committed one."""
+    committed = TOPOLOGY.parent / capture.name
+    log = ".tls-keylog.txt"
+    if not committed.exists() or committed.samefile(capture):
+        return []
+    if (
+        capture.with_suffix(log).exists()
+        and committed.with_suffix(log).read_bytes() == capture.with_suffix(log).read_bytes()
+    ):
+        return ["its keys are those of the committed sample"]
+    before, now = ({(f.id, f.verdict) for f in r.findings} for r in (report_of(committed), report))
+    return [f"finding {finding} is in one run only" for finding in sorted(before ^ now)]
+
+
+def main(folder: Path) -> int:
+    """Prints every difference; 1 if there is any."""
+    count = 0
+    for capture in sorted(folder.glob("*.pcapng")):
+        if not capture.with_suffix(".truth.yaml").exists():
+            continue
+        truth = truth_of(capture)
+        report = report_of(capture)
+        wrong = differences(report, truth) + _other_findings(capture, report)
+        waiting = f" (pending: {', '.join(pending(truth))})" if pending(truth) else ""
+        print(f"{'ok  ' if not wrong else 'DIFF'} {capture.stem}{waiting}")
+        for sentence in wrong:
+            print(f"     {sentence}")
+        count += len(wrong)
+    return int(bool(count))
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,30 @@
+"""The samples of the lab: the report equals the truth that their components left (samples/*.truth.yaml)."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.lab.compare import differences, pending, report_of, truth_of
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+CAPTURES = sorted(
+    path.with_name(path.name.removesuffix(".truth.yaml") + ".pcapng") for path in SAMPLES.glob("*.truth.yaml")
+)
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
+def test_the_report_equals_the_truth(capture: Path) -> None:
+    truth = truth_of(capture)
+    waiting = pending(truth)
+    if waiting:
+        print(f"{capture.stem}: no rule yet for {', '.join(waiting)}")
+    assert differences(report_of(capture), truth) == []
+
+
+def test_every_sample_is_described() -> None:
+    told = (SAMPLES / "README.md").read_text()
+    assert [capture.stem for capture in CAPTURES if f"| {capture.stem} |" not in told] == []
+
+
+def test_the_samples_stay_small() -> None:
+    assert sum(path.stat().st_size for path in SAMPLES.glob("*.pcapng")) < 12_000_000

@@ -1,0 +1,134 @@
+"""Frames with another payload: dpkt builds them, dpkt and tshark say whether lengths and checksums are right."""
+
+import socket
+import struct
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import dpkt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.net.link import ETHERNET, RAW, SLL
+from analyzer.net.rewrite import with_payload, with_protocol
+
+OLD, NEW = b"old payload, 23 bytes..", b"new and odd"
+UDP = dpkt.ip.IP_PROTO_UDP
+
+
+def udp(payload: bytes = OLD, sport: int = 4000, dport: int = 4002) -> dpkt.udp.UDP:
+    return dpkt.udp.UDP(sport=sport, dport=dport, ulen=8 + len(payload), data=payload)
+
+
+def ip4(inner: object, protocol: int = UDP) -> bytes:
+    made = dpkt.ip.IP(src=b"\x0a\1\0\2", dst=b"\x0a\1\0\1", p=protocol, ttl=64, data=inner)
+    made.len = len(made)
+    return bytes(made)
+
+
+def ip6(inner: object, protocol: int = UDP) -> bytes:
+    src, dst = (socket.inet_pton(socket.AF_INET6, f"2001:db8::{n}") for n in (1, 2))
+    made = dpkt.ip6.IP6(src=src, dst=dst, nxt=protocol, hlim=64, plen=len(bytes(inner)), data=inner)  # type: ignore[call-overload]
+    made.extension_hdrs = {}
+    return bytes(made)
+
+
+def ethernet(packet: bytes, kind: int = 0x0800, tags: bytes = b"") -> bytes:
+    return b"\2" * 6 + b"\4" * 6 + tags + struct.pack(">H", kind) + packet
+
+
+def gtpu(packet: bytes, extended: bool) -> bytes:
+    optional = b"\0\1\0\x85\1\0\1\0" if extended else b""
+    return struct.pack(">BBHI", 0x34 if extended else 0x30, 255, len(optional) + len(packet), 7) + optional + packet
+
+
+SHAPES: dict[str, tuple[int, Callable[[], bytes]]] = {
+    "ipv4": (ETHERNET, lambda: ethernet(ip4(udp()))),
+    "padded": (ETHERNET, lambda: ethernet(ip4(udp())) + b"\0\0\0\0"),
+    "ipv6": (ETHERNET, lambda: ethernet(ip6(udp()), 0x86DD)),
+    "vlan": (ETHERNET, lambda: ethernet(ip4(udp()), 0x0800, b"\x81\0\0\7\x88\xa8\0\x08")),
+    "mpls": (ETHERNET, lambda: ethernet(b"\0\1\0\x40\0\2\1\x40" + ip4(udp()), 0x8847)),
+    "raw": (RAW, lambda: ip4(udp())),
+    "sll": (SLL, lambda: bytes(14) + b"\x08\0" + ip4(udp())),
+    "gtpu": (ETHERNET, lambda: ethernet(ip4(udp(gtpu(ip4(udp()), False), 2152, 2152)))),
+    "gtpu-extended": (ETHERNET, lambda: ethernet(ip4(udp(gtpu(ip4(udp()), True), 2152, 2152)))),
+    "ipip": (ETHERNET, lambda: ethernet(ip4(ip6(udp()), 41))),
+    "gre": (ETHERNET, lambda: ethernet(ip4(b"\x20\0\x08\0\0\0\0\1" + ip4(udp()), 47))),
+    "vxlan": (ETHERNET, lambda: ethernet(ip4(udp(b"\x08" + bytes(7) + ethernet(ip4(udp())), 9, 4789)))),
+    "pppoe": (
+        ETHERNET,
+        lambda: ethernet(b"\x11\0\0\1" + struct.pack(">HH", 2 + len(ip4(udp())), 0x21) + ip4(udp()), 0x8864),
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_same_frame_as_if_it_had_been_built_so(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    link, build = SHAPES[shape]
+    old = build()
+    monkeypatch.setattr(udp, "__defaults__", (NEW, 4000, 4002))
+    assert with_payload(old, link, old.index(OLD), len(OLD), NEW) == build()
+
+
+@pytest.mark.tshark
+def test_tshark_finds_no_wrong_checksum(tmp_path: Path) -> None:
+    path = tmp_path / "rewritten.pcap"
+    with path.open("wb") as out:
+        writer = dpkt.pcap.Writer(out, linktype=ETHERNET)
+        frames = [build() for link, build in SHAPES.values() if link == ETHERNET]
+        for number, frame in enumerate(frames):
+            writer.writepkt(with_payload(frame, ETHERNET, frame.index(OLD), len(OLD), NEW), ts=number)
+    checked = ["-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"]
+    shown = ["-T", "fields", "-e", "ip.checksum.status", "-e", "udp.checksum.status", "-e", "_ws.expert"]
+    text = subprocess.run(
+        ["tshark", "-r", path, *checked, *shown], capture_output=True, text=True, check=True
+    ).stdout  # fmt: skip
+    assert len(text.splitlines()) == len(frames)
+    for line in text.splitlines():
+        statuses = {status for field in line.split("\t")[:2] for status in field.split(",") if status}
+        assert statuses <= {"1", "2", "3"} and "0" not in statuses, line
+
+
+def test_what_esp_carried_takes_its_place() -> None:
+    inner = ip4(udp(NEW))[20:]
+    esp = b"\0\0\x10\1\0\0\0\1" + OLD
+    assert with_protocol(ip4(esp, 50), RAW, 20, len(esp), UDP, inner) == ip4(udp(NEW))
+    encapsulated = ip4(udp(esp, 4500, 4500))
+    assert with_protocol(encapsulated, RAW, 28, len(esp), UDP, inner) == ip4(udp(NEW))
+    tunnelled = with_protocol(ip6(esp, 50), RAW, 40, len(esp), 4, ip4(udp(NEW)))
+    assert tunnelled == ip6(ip4(udp(NEW)), 4)
+
+
+def test_no_checksum_stays_none() -> None:
+    frame = bytearray(ip4(udp()))
+    frame[26:28] = b"\0\0"
+    made = with_payload(bytes(frame), RAW, 28, len(OLD), NEW)
+    assert made is not None and made[26:28] == b"\0\0"
+
+
+def test_what_cannot_be_put_right_is_left() -> None:
+    fragment = bytearray(ip4(udp()))
+    fragment[6] = 0x20
+    assert with_payload(bytes(fragment), RAW, 28, len(OLD), NEW) is None
+    assert with_payload(ip4(udp()), RAW, 29, len(OLD), NEW) is None
+    assert with_payload(ip4(udp()), 147, 28, len(OLD), NEW) is None
+    assert with_payload(ip4(udp()), RAW, 28, len(OLD), bytes(70_000)) is None
+
+
+@given(st.binary(max_size=120), st.integers(0, 130), st.sampled_from([0, 1, 101, 108, 113, 228, 276, 999]))
+def test_total(frame: bytes, at: int, link: int) -> None:
+    with_payload(frame, link, at, 4, NEW)
+    with_protocol(frame, link, at, 4, 17, NEW)
+
+
+@given(st.sampled_from(sorted(SHAPES)), st.lists(st.tuples(st.integers(0, 120), st.integers(0, 255)), max_size=4))
+def test_total_for_broken_frames(shape: str, changes: list[tuple[int, int]]) -> None:
+    link, build = SHAPES[shape]
+    frame = bytearray(build())
+    at = frame.index(OLD)
+    for where, value in changes:
+        if where < len(frame):
+            frame[where] = value
+    with_payload(bytes(frame), link, at, len(OLD), NEW)

@@ -1,0 +1,303 @@
+"""Conferences: dial-in, dial-out, rosters, referrals and lists, every message generated (RFC 4579, TS 33.328 G.2)."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from analyzer.pipeline.assemble import assemble
+from analyzer.pipeline.engine import Engine
+from analyzer.report.codec import to_json
+from analyzer.session.topology import Topology, load
+from tests.conftest import ROOT
+from tests.golden.runs import rules, tree
+from tests.pipeline.sip_text import dialog, exchange, request, response
+from tests.pipeline.wire import Wire, at
+
+SCSCF, MRF = at("10.0.0.1", 5060), at("10.0.0.13", 5060)
+ALICE, BOB, CAROL = "<sip:alice@ims.example>", "<sip:bob@ims.example>", "<sip:carol@ims.example>"
+NOBODY = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+FOCUS = "Contact: <sip:conf7@10.0.0.13>;isfocus"
+ROSTER = "application/conference-info+xml"
+SDP = (
+    b"v=0\r\no=- 1 1 IN IP4 10.0.0.13\r\ns=-\r\nc=IN IP4 10.0.0.13\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+    b"m=application 5070 TCP/BFCP *\r\na=confid:4711\r\na=userid:1\r\na=floorid:1 mstrm:10\r\na=floorid:2 mstrm:11\r\n"
+)
+
+
+def _topology(**policy: str) -> Topology:
+    topology, problems = load((ROOT / "samples" / "lab.topology.yaml").read_bytes(), "lab")
+    assert not problems
+    return replace(topology, policy=policy).indexed()
+
+
+def _pai(value: str) -> str:
+    return f"P-Asserted-Identity: {value}"
+
+
+def _dial_in(
+    wire: Wire, call_id: str, *headers: str, caller: str = ALICE, status: int = 200, body: bytes = SDP
+) -> None:
+    """A call to the focus, and its answer."""
+    ask = dialog(
+        call_id, 1, "INVITE", via=["10.0.0.1", "10.0.0.9"], caller=f"{caller};tag=a", called="<sip:conf@ims.example>"
+    )
+    say = dialog(
+        call_id,
+        1,
+        "INVITE",
+        via=["10.0.0.1", "10.0.0.9"],
+        caller=f"{caller};tag=a",
+        called="<sip:conf@ims.example>;tag=b",
+    )
+    answer = response(status, [*say, *([FOCUS] if status == 200 else [])], body if status == 200 else b"")
+    exchange(wire, SCSCF, MRF, request("INVITE", "sip:conf@ims.example", [*ask, *headers]), answer)
+
+
+def _dial_out(wire: Wire, call_id: str, *answer: str, invite: tuple[str, ...] = (), ends: bool = False) -> None:
+    """A call of the focus to Bob, its answer, and perhaps its BYE."""
+    focus = "<sip:conf7@10.0.0.13>;tag=f"
+    ask = dialog(call_id, 1, "INVITE", via=["10.0.0.13"], caller=focus, called=BOB)
+    say = dialog(call_id, 1, "INVITE", via=["10.0.0.13"], caller=focus, called=f"{BOB};tag=b")
+    exchange(
+        wire, MRF, SCSCF,
+        request("INVITE", "sip:bob@ims.example", [*ask, FOCUS, *invite]),
+        response(200, [*say, "Contact: <sip:x@10.2.0.2>", *answer]),
+    )  # fmt: skip
+    if ends:
+        bye = dialog(call_id, 2, "BYE", via=["10.0.0.13"], caller=focus, called=f"{BOB};tag=b")
+        wire.udp(MRF, SCSCF, request("BYE", "sip:x@10.2.0.2", bye))
+
+
+def _notify(wire: Wire, *users: str) -> None:
+    xml = (
+        '<?xml version="1.0"?><conference-info xmlns="urn:ietf:params:xml:ns:conference-info" '
+        f'entity="sip:conf7@10.0.0.13" state="full" version="1"><users>{"".join(users)}</users></conference-info>'
+    )
+    head = dialog("sub", 3, "NOTIFY", via=["10.0.0.13"], caller="<sip:conf7@10.0.0.13>;tag=n", called=f"{BOB};tag=s")
+    wire.udp(MRF, SCSCF, request("NOTIFY", "sip:bob@10.2.0.2", [*head, "Event: conference"], xml.encode(), ROSTER))
+
+
+def _user(uri: str, call_id: str = "") -> str:
+    info = f"<call-info><sip><call-id>{call_id}</call-id></sip></call-info>" if call_id else ""
+    return f'<user entity="{uri}"><endpoint entity="{uri}"><status>connected</status>{info}</endpoint></user>'
+
+
+def _run(wire: Wire, **policy: str) -> Engine:
+    return wire.run(rules=rules(), topology=_topology(**policy))
+
+
+def _said(engine: Engine, rule: str) -> dict[str, int]:
+    return {v.value: n for v, n in engine.judge.tallies[rule].counts.items() if n and v.value != "n/a"}
+
+
+def _rows(engine: Engine) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = tree(to_json(assemble(engine, [])))["conferences"]
+    return rows
+
+
+def test_calls_to_one_focus_are_one_conference() -> None:
+    wire = Wire()
+    _dial_in(wire, "one", _pai(ALICE))
+    _dial_in(wire, "two", _pai(BOB), caller=BOB)
+    _dial_out(wire, "three", _pai(BOB))
+    engine = _run(wire)
+    (row,) = _rows(engine)
+    assert (row["focus"], row["uri"], len(row["legs"])) == ("mrf", "sip:conf7@10.0.0.13", 3)
+    assert [p["asserted"] for p in row["participants"]] == [True, True, True]
+    assert row["floors"] == ["4711/1", "4711/2"]
+    assert "NO_ACCESS_ASSURANCE" in row["caveats"], "only the core side was captured (NOTE 1)"
+    assert "NO_PARTICIPANT_TO_PARTICIPANT_ASSURANCE" in row["caveats"]
+    for rule in ("CONF-01", "CONF-03"):
+        assert set(_said(engine, rule)) == {"pass"}
+    assert _said(engine, "CONF-02") == {"pass": 1}
+
+
+def test_two_conference_uris_are_two_conferences() -> None:
+    wire = Wire()
+    _dial_in(wire, "one", _pai(ALICE))
+    ask = dialog("two", 1, "INVITE", via=["10.0.0.13"], caller="<sip:conf8@10.0.0.13>;tag=f", called=BOB)
+    wire.udp(MRF, SCSCF, request("INVITE", "sip:bob@ims.example", [*ask, "Contact: <sip:conf8@10.0.0.13>;isfocus"]))
+    assert [row["id"] for row in _rows(_run(wire))] == ["conference-1", "conference-2"]
+
+
+def test_a_relayed_leg_alone_shows_no_focus() -> None:
+    """Seen between S-CSCF and P-CSCF only: nobody knows what the focus was told."""
+    wire = Wire()
+    say = dialog("c", 1, "INVITE", via=["10.0.0.11"], caller=f"{ALICE};tag=a", called="<sip:conf@ims.example>;tag=b")
+    ask = dialog("c", 1, "INVITE", via=["10.0.0.11"], caller=f"{ALICE};tag=a", called="<sip:conf@ims.example>")
+    far = "Contact: <sip:conf7@198.51.100.7>;isfocus"
+    exchange(
+        wire, at("10.0.0.11", 5060), SCSCF,
+        request("INVITE", "sip:conf@ims.example", [*ask, _pai(ALICE)]), response(200, [*say, far]),
+    )  # fmt: skip
+    engine = _run(wire)
+    assert _said(engine, "CONF-03") == {"open": 1}
+    assert _rows(engine)[0]["participants"][0]["asserted"] is None
+
+
+@pytest.mark.parametrize(
+    ("status", "policy", "verdict"),
+    [(200, {"anonymous_dial_in": "reject"}, "fail"), (200, {"anonymous_dial_in": "accept"}, "pass"), (200, {}, "open"),
+     (433, {}, "pass")],
+)  # fmt: skip
+def test_anonymous_dial_in(status: int, policy: dict[str, str], verdict: str) -> None:
+    wire = Wire()
+    _dial_in(wire, "anon", "Privacy: id", caller=NOBODY, status=status)
+    engine = _run(wire, **policy)
+    assert _said(engine, "CONF-04") == {verdict: 1}
+    assert _rows(engine)[0]["participants"][0]["anonymous"] is True
+
+
+def test_private_towards_others_is_not_anonymous_to_the_focus() -> None:
+    wire = Wire()
+    _dial_in(wire, "private", _pai(ALICE), "Privacy: id", caller=NOBODY)
+    engine = _run(wire, anonymous_dial_in="reject")
+    assert _said(engine, "CONF-04") == {}
+    assert _said(engine, "CONF-03") == {"pass": 1}
+
+
+def test_answered_by_somebody_else() -> None:
+    wire = Wire()
+    _dial_out(wire, "out", _pai(CAROL))
+    engine = _run(wire)
+    assert _said(engine, "CONF-05") == {"fail": 1}
+    assert _said(engine, "ID-15") == {"fail": 1}
+    message = next(f.message for f in engine.judge.findings if f.rule.id == "CONF-05")
+    assert message == "mrf called sip:bob@ims.example, and sip:carol@ims.example answered"
+    wire = Wire()
+    _dial_out(wire, "out", _pai(CAROL), "History-Info: <sip:bob@ims.example>;index=1, <sip:carol@x>;index=1.1;mp=1")
+    assert _said(_run(wire), "ID-15") == {"pass": 1}
+    wire = Wire()
+    _dial_out(wire, "out", _pai("<sip:bob@ims.example:5060;user=phone>"))
+    assert _said(_run(wire), "CONF-05") == {"pass": 1}, "parameters and port do not make another user"
+
+
+def test_an_answer_that_names_nobody() -> None:
+    for ends, policy, verdict in (
+        (True, {}, "pass"),
+        (False, {}, "open"),
+        (False, {"unrevealed_dial_out": "reject"}, "fail"),
+    ):
+        wire = Wire()
+        _dial_out(wire, "out", "Privacy: id", ends=ends)
+        engine = _run(wire, **policy)
+        assert _said(engine, "CONF-06") == {verdict: 1}
+        assert _said(engine, "CONF-05") == {"open": 1}
+        assert _said(engine, "ID-16") == {"fail": 1}
+        assert engine.judge.tallies["CONF-07"].notes == int(ends)
+
+
+def test_a_late_bye_of_the_focus_is_no_decision_about_the_participant() -> None:
+    wire = Wire()
+    _dial_out(wire, "out", "Privacy: id")
+    wire.now_ns += 60 * 10**9
+    bye = dialog("out", 2, "BYE", via=["10.0.0.13"], caller="<sip:conf7@10.0.0.13>;tag=f", called=f"{BOB};tag=b")
+    wire.udp(MRF, SCSCF, request("BYE", "sip:x@10.2.0.2", bye))
+    assert _said(_run(wire, unrevealed_dial_out="reject"), "CONF-06") == {"fail": 1}
+
+
+def test_a_roster_that_names_a_private_participant() -> None:
+    for shown, verdict in (("sip:alice@ims.example", "fail"), ("sip:anonymous1@anonymous.invalid", "pass")):
+        wire = Wire()
+        _dial_in(wire, "private", _pai(ALICE), "Privacy: id", caller=NOBODY)
+        _notify(wire, _user(shown))
+        assert _said(_run(wire), "CONF-10") == {verdict: 1}
+    wire = Wire()
+    _dial_in(wire, "private", _pai(ALICE), "Privacy: id", caller=NOBODY)
+    assert _said(_run(wire), "CONF-10") == {"open": 1}
+
+
+def test_a_roster_against_asserted_identities() -> None:
+    cases = (
+        (_user("sip:alice@ims.example", "one"), "pass"),
+        (_user("sip:carol@ims.example", "one"), "fail"),
+        (_user("sip:carol@ims.example", "elsewhere"), "open"),
+    )
+    for user, verdict in cases:
+        wire = Wire()
+        _dial_in(wire, "one", _pai(ALICE))
+        _notify(wire, user)
+        engine = _run(wire)
+        assert _said(engine, "CONF-11") == {verdict: 1}
+        assert _said(engine, "CONF-12") == {"fail": 1}, "the roster travelled over UDP in clear"
+
+
+def _refer(wire: Wire, *headers: str, status: int = 202) -> None:
+    parties = {"caller": f"{ALICE};tag=r", "called": "<sip:conf7@10.0.0.13>"}
+    ask = dialog("refer", 1, "REFER", via=["10.0.0.1"], **parties)
+    say = dialog("refer", 1, "REFER", via=["10.0.0.1"], **parties)
+    exchange(
+        wire, SCSCF, MRF,
+        request("REFER", "sip:conf7@10.0.0.13", [*ask, f"Refer-To: {BOB}", *headers]), response(status, say),
+    )  # fmt: skip
+
+
+def test_a_referral_of_a_participant() -> None:
+    wire = Wire()
+    _dial_in(wire, "one", _pai(ALICE))
+    _refer(wire, _pai(ALICE))
+    _dial_out(wire, "out", _pai(BOB), invite=(f"Referred-By: {ALICE}",))
+    engine = _run(wire)
+    assert _said(engine, "CONF-13") == {"pass": 1}
+    assert _said(engine, "CONF-13.referred-by") == {"pass": 1}
+
+
+def test_a_referral_of_nobody_known() -> None:
+    wire = Wire()
+    _dial_in(wire, "one", _pai(ALICE))
+    _refer(wire)
+    _dial_out(wire, "out", _pai(BOB))
+    engine = _run(wire)
+    assert _said(engine, "CONF-13") == {"fail": 1}
+    assert _said(engine, "CONF-13.referred-by") == {"fail": 1}
+    wire = Wire()
+    _dial_in(wire, "one", _pai(ALICE))
+    _refer(wire, _pai(CAROL))
+    assert _said(_run(wire), "CONF-13") == {"open": 1}
+    wire = Wire()
+    _dial_in(wire, "one", _pai(ALICE))
+    _refer(wire, status=403)
+    assert _said(_run(wire), "CONF-13") == {}, "the focus refused it"
+
+
+def _list(*entries: str) -> bytes:
+    return (
+        '<?xml version="1.0"?><resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists" '
+        f'xmlns:cp="urn:ietf:params:xml:ns:copycontrol"><list>{"".join(entries)}</list></resource-lists>'
+    ).encode()
+
+
+def _create(wire: Wire, *entries: str) -> None:
+    parties = {"caller": f"{ALICE};tag=a", "called": "<sip:factory@ims.example>"}
+    ask = dialog("create", 1, "INVITE", via=["10.0.0.1"], **parties)
+    say = dialog("create", 1, "INVITE", via=["10.0.0.1"], **(parties | {"called": "<sip:factory@ims.example>;tag=b"}))
+    kind = "application/resource-lists+xml"
+    headers = [*ask, _pai(ALICE), "Require: recipient-list-invite", "Content-Disposition: recipient-list"]
+    invite = request("INVITE", "sip:factory@ims.example", headers, _list(*entries), kind)
+    exchange(wire, SCSCF, MRF, invite, response(200, [*say, FOCUS]))
+
+
+def test_an_invitation_list() -> None:
+    bob = '<entry uri="sip:bob@ims.example"/>'
+    wire = Wire()
+    _create(wire, bob)
+    _dial_out(wire, "out", _pai(BOB))
+    engine = _run(wire)
+    assert len(_rows(engine)) == 1, "the factory URI led to the conference URI of the Contact"
+    assert _said(engine, "CONF-14") == {"pass": 1}
+    assert _said(engine, "CONF-14.leak") == {"pass": 1}
+    wire = Wire()
+    _create(wire, bob, '<entry uri="sip:carol@ims.example"/>')
+    _dial_out(wire, "out", _pai(BOB))
+    assert _said(_run(wire), "CONF-14") == {"open": 1}, "the other INVITE may have passed elsewhere"
+
+
+def test_conferences_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analyzer.session.conferences.MAX_PARTICIPANTS", 2)
+    wire = Wire()
+    for number in range(5):
+        _dial_in(wire, f"c{number}", _pai(ALICE))
+    engine = _run(wire)
+    assert len(_rows(engine)[0]["participants"]) == 2
+    assert engine.closer.conferences.evicted == 3

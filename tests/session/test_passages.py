@@ -1,0 +1,172 @@
+"""Identities followed hop by hop: a UE, its P-CSCF, an S-CSCF and a conference server, every message generated."""
+
+import pytest
+
+from analyzer.formats.yaml_file import FileProblem
+from analyzer.pipeline.engine import Engine
+from analyzer.session.topology import Topology, load
+from tests.conftest import ROOT
+from tests.golden.runs import rules
+from tests.pipeline.sip_text import dialog, exchange, request, response
+from tests.pipeline.wire import Wire, at
+
+UE, EDGE, CORE_EDGE = at("10.1.0.2", 5060), at("10.1.0.1", 5060), at("10.0.0.11", 5060)
+SCSCF, MRF = at("10.0.0.1", 5060), at("10.0.0.13", 5060)
+VIAS = ["10.0.0.1", "10.0.0.11", "10.1.0.2"]
+UE1, CHAIR = "<sip:ue1@ims.example>", "<sip:chair@ims.example>"
+FROM = f"{UE1};tag=a"
+
+
+def _topology() -> Topology:
+    problems: list[FileProblem]
+    topology, problems = load((ROOT / "samples" / "lab.topology.yaml").read_bytes(), "lab")
+    assert not problems
+    return topology
+
+
+def _invite(
+    hops: int, *headers: str, call_id: str = "i", caller: str = FROM, uri: str = "sip:conf@ims.example"
+) -> bytes:
+    head = dialog(call_id, 1, "INVITE", via=VIAS[-hops:], caller=caller, called="<sip:conf@ims.example>")
+    return request("INVITE", uri, [*head, *headers])
+
+
+def _ok(hops: int, *headers: str) -> bytes:
+    head = dialog("i", 1, "INVITE", via=VIAS[-hops:], caller=FROM, called="<sip:conf@ims.example>;tag=b")
+    return response(200, [*head, *headers])
+
+
+def _registered(wire: Wire, *headers: str) -> None:
+    head = dialog("r", 1, "REGISTER", via=["10.1.0.2"], caller=FROM, called=UE1)
+    contact = "Contact: <sip:ue1@10.1.0.2>"
+    exchange(wire, UE, EDGE, request("REGISTER", "sip:ims.example", [*head, contact]), response(200, [*head, *headers]))
+
+
+def _run(first: tuple[str, ...], second: tuple[str, ...], *, register: bool = True, known: str = "") -> Engine:
+    wire = Wire()
+    if register:
+        _registered(wire, *([known] if known else []))
+    wire.udp(UE, EDGE, _invite(1, *first))
+    wire.udp(CORE_EDGE, SCSCF, _invite(2, *second))
+    return wire.run(rules=rules(), topology=_topology())
+
+
+def _said(engine: Engine, rule: str) -> dict[str, int]:
+    return {v.value: n for v, n in engine.judge.tallies[rule].counts.items() if n and v.value != "n/a"}
+
+
+def _pai(value: str) -> str:
+    return f"P-Asserted-Identity: {value}"
+
+
+def test_a_claim_replaced_is_shown_and_was_not_believed() -> None:
+    engine = _run((_pai(CHAIR),), (_pai(UE1),))
+    assert _said(engine, "ID-02") == {"pass": 1}
+    assert _said(engine, "ID-17") == {"pass": 1}
+    note = next(note for note in engine.judge.notes if note.rule.id == "ID-02.changed")
+    assert "pcscf-1 made sip:chair@ims.example into sip:ue1@ims.example" in note.message
+    assert [cite.frame for cite in note.evidence] == [3, 4]
+
+
+def test_a_claim_believed_fails() -> None:
+    engine = _run((_pai(CHAIR),), (_pai(CHAIR),))
+    assert _said(engine, "ID-02") == {"fail": 1}
+    assert _said(engine, "ID-17") == {"fail": 1}
+
+
+def test_a_claim_that_is_registered_may_go_on() -> None:
+    engine = _run((_pai(CHAIR),), (_pai(CHAIR),), known=f"P-Associated-URI: {UE1}, {CHAIR}")
+    assert _said(engine, "ID-02") == {"pass": 1}
+    assert _said(engine, "ID-17") == {"pass": 1}
+
+
+def test_without_the_registration_it_is_open() -> None:
+    engine = _run((_pai(CHAIR),), (_pai(CHAIR),), register=False)
+    assert _said(engine, "ID-02") == {"open": 1}
+    assert _said(engine, "ID-17") == {"open": 1}
+    assert _said(_run((_pai(CHAIR),), (_pai(UE1),), register=False), "ID-02") == {"pass": 1}
+
+
+def test_one_side_alone_says_nothing_of_the_passage() -> None:
+    wire = Wire()
+    wire.udp(UE, EDGE, _invite(1, _pai(CHAIR)))
+    assert _said(wire.run(rules=rules(), topology=_topology()), "ID-02") == {}
+
+
+def test_privacy_none_keeps_the_identity() -> None:
+    wire = Wire()
+    wire.udp(CORE_EDGE, SCSCF, _invite(2, _pai(UE1), "Privacy: none"))
+    wire.udp(SCSCF, MRF, _invite(3))
+    assert _said(wire.run(rules=rules(), topology=_topology()), "ID-07") == {"fail": 1}
+
+
+@pytest.mark.parametrize(("headers", "verdict"), [((_pai(UE1), "Privacy: id"), "fail"), (("Privacy: id",), "pass")])
+def test_privacy_id_at_the_edge(headers: tuple[str, ...], verdict: str) -> None:
+    wire = Wire()
+    wire.udp(EDGE, UE, _invite(3, *headers))
+    assert _said(wire.run(rules=rules(), topology=_topology()), "ID-06") == {verdict: 1}
+
+
+def test_inside_the_core_privacy_id_keeps_the_identity() -> None:
+    wire = Wire()
+    wire.udp(CORE_EDGE, SCSCF, _invite(2, _pai(UE1), "Privacy: id"))
+    assert _said(wire.run(rules=rules(), topology=_topology()), "ID-06") == {}
+
+
+def test_an_anonymous_caller_is_named_nowhere() -> None:
+    hidden = '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=a'
+    for contact, verdict in (("sip:ue1@10.1.0.2", "fail"), ("sip:x7@10.1.0.1", "pass")):
+        wire = Wire()
+        wire.udp(CORE_EDGE, SCSCF, _invite(2, _pai(UE1), "Privacy: id;user", caller=hidden))
+        wire.udp(at("10.0.0.12", 5060), SCSCF, _invite(2))
+        wire.udp(EDGE, UE, _invite(3, f"Contact: <{contact}>", caller=hidden))
+        assert _said(wire.run(rules=rules(), topology=_topology()), "ID-08") == {verdict: 1}
+    wire = Wire()
+    wire.udp(EDGE, UE, _invite(3, "Contact: <sip:ue1@10.1.0.2>", caller=hidden))
+    assert _said(wire.run(rules=rules(), topology=_topology()), "ID-08") == {"open": 1}
+
+
+def test_a_signed_identity_removed_on_the_way() -> None:
+    token = "Identity: e30.e30.AAAA;info=<https://a.example>"
+    wire = Wire()
+    wire.udp(CORE_EDGE, SCSCF, _invite(2, token))
+    wire.udp(SCSCF, MRF, _invite(3))
+    assert _said(wire.run(rules=rules(), topology=_topology()), "ID-14") == {"fail": 1}
+    wire = Wire()
+    wire.udp(CORE_EDGE, SCSCF, _invite(2, token))
+    wire.udp(SCSCF, MRF, _invite(3, token))
+    assert _said(wire.run(rules=rules(), topology=_topology()), "ID-14") == {"pass": 1}
+
+
+def test_a_verstat_of_the_ue() -> None:
+    forged = "<tel:+12155551212;verstat=TN-Validation-Passed>"
+    assert _said(_run((_pai(forged),), (_pai(forged),)), "ID-20") == {"fail": 1}
+    assert _said(_run((_pai(forged),), (_pai(UE1),)), "ID-20") == {"pass": 1}
+
+
+def test_charging_and_location_stay_inside() -> None:
+    wire = Wire()
+    wire.udp(EDGE, UE, _invite(3, "P-Charging-Vector: icid-value=1", "P-Access-Network-Info: 3GPP-E-UTRAN-FDD"))
+    engine = wire.run(rules=rules(), topology=_topology())
+    assert _said(engine, "ID-19") == {"fail": 1}
+    wire = Wire()
+    wire.udp(UE, EDGE, _invite(1, "P-Access-Network-Info: 3GPP-E-UTRAN-FDD"))
+    assert _said(wire.run(rules=rules(), topology=_topology()), "ID-19") == {}, "from the UE itself it is normal"
+
+
+def test_responses_are_followed_back() -> None:
+    wire = Wire()
+    wire.udp(CORE_EDGE, SCSCF, _invite(2, _pai(UE1)))
+    wire.udp(SCSCF, MRF, _invite(3, _pai(UE1)))
+    wire.udp(MRF, SCSCF, _ok(3, _pai("<sip:conf@ims.example>")))
+    wire.udp(SCSCF, CORE_EDGE, _ok(2))
+    engine = wire.run(rules=rules(), topology=_topology())
+    note = next(note for note in engine.judge.notes if note.rule.id == "ID-02.changed")
+    assert [cite.frame for cite in note.evidence] == [3, 4]
+
+
+def test_a_loop_through_one_element_is_bounded() -> None:
+    wire = Wire()
+    for number in range(200):
+        wire.udp(SCSCF, SCSCF, _invite(2, _pai(UE1), call_id=f"loop{number % 3}"))
+    wire.run(rules=rules(), topology=_topology())

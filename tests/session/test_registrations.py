@@ -1,0 +1,199 @@
+"""Registrations: lists of RFC 3329 and their media-plane elements (TS 24.229 7.2A.7), from generated captures."""
+
+import dataclasses
+
+import pytest
+
+from analyzer.core.unknown import Unknown
+from analyzer.pipeline.engine import Engine
+from analyzer.session.registrations import Binding
+from tests.golden.runs import rules
+from tests.pipeline.sip_text import dialog, exchange, request, response
+from tests.pipeline.wire import Wire, at
+
+UE, PCSCF = at("10.1.0.2", 5060), at("10.1.0.1", 5060)
+OFFER = "ipsec-3gpp; alg=hmac-sha-1-96; spi-c=1; spi-s=2; port-c=5062; port-s=5063, sdes-srtp;mediasec"
+LIST = "ipsec-3gpp; q=0.1; alg=hmac-sha-1-96; spi-c=7; spi-s=8; port-c=5064; port-s=5065, sdes-srtp;mediasec"
+MEDIA_LIST = "sdes-srtp;mediasec"
+AOR = "<sip:alice@ims.example>"
+
+
+def _register(cseq: int, *headers: str, aor: str = AOR) -> bytes:
+    base = dialog("reg", cseq, "REGISTER", via=["10.1.0.2"], called=aor)
+    return request("REGISTER", "sip:ims.example", [*base, "Contact: <sip:alice@10.1.0.2>", *headers])
+
+
+def _answer(status: int, cseq: int, *headers: str, aor: str = AOR) -> bytes:
+    base = dialog("reg", cseq, "REGISTER", via=["10.1.0.2"], called=f"{aor};tag=r")
+    return response(status, [*base, *headers])
+
+
+def _client(value: str) -> str:
+    return f"Security-Client: {value}"
+
+
+def _server(value: str) -> str:
+    return f"Security-Server: {value}"
+
+
+def _verify(value: str) -> str:
+    return f"Security-Verify: {value}"
+
+
+def _run(*messages: bytes) -> tuple[Engine, Binding]:
+    wire = Wire()
+    exchange(wire, UE, PCSCF, *messages)
+    engine = wire.run(rules=rules())
+    return engine, engine.signalling.registrations.all()[0]
+
+
+def _verdicts(engine: Engine, rule: str) -> dict[str, int]:
+    return {verdict.value: count for verdict, count in engine.judge.tallies[rule].counts.items() if count}
+
+
+def _whole(verify: str = LIST, again: str = OFFER, outcome: int = 200) -> tuple[bytes, ...]:
+    second = [_client(again)] * bool(again) + [_verify(verify)] * bool(verify)
+    return (
+        _register(1, _client(OFFER)),
+        _answer(401, 1, _server(LIST)),
+        _register(2, *second),
+        _answer(outcome, 2),
+    )
+
+
+def test_lists_repeated_pass() -> None:
+    engine, binding = _run(*_whole())
+    assert (binding.echo, binding.repeat, binding.altered) == (True, True, False)
+    assert _verdicts(engine, "REG-03") == {"pass": 1}
+    assert _verdicts(engine, "REG-08") == {"pass": 1}
+    both = engine.signalling.registrations.mediasec(UE.ip, "audio")
+    assert (both.ue_announced, both.network_announced, both.both_announced) == (True, True, True)
+    other = engine.signalling.registrations.mediasec(UE.ip, "message")
+    assert (other.ue_announced, other.network_announced) == (False, False)
+
+
+def test_blanks_and_commas_do_not_matter() -> None:
+    spread = LIST.replace("; ", ";").replace(";", " ; ")
+    _, binding = _run(*_whole(verify=spread))
+    assert binding.echo is True
+
+
+@pytest.mark.parametrize(
+    "verify",
+    [
+        "ipsec-3gpp; q=0.1; alg=hmac-sha-1-96; spi-c=7; spi-s=8; port-c=5064; port-s=5065",  # an element removed
+        LIST.replace("q=0.1", "q=0.9"),  # a parameter altered
+        ", ".join(reversed(LIST.split(", "))),  # reordered
+        "",  # left out
+    ],
+)
+def test_a_list_that_differs_fails(verify: str) -> None:
+    engine, binding = _run(*_whole(verify=verify))
+    assert binding.echo is False
+    assert _verdicts(engine, "REG-03") == {"fail": 1}
+    assert _verdicts(engine, "REG-08") == {"fail": 1}
+
+
+def test_client_list_reduced_under_protection_fails_only_if_accepted() -> None:
+    engine, _ = _run(*_whole(again=MEDIA_LIST))
+    assert _verdicts(engine, "REG-08") == {"fail": 1}
+    engine, _ = _run(*_whole(again=MEDIA_LIST, outcome=494))
+    assert _verdicts(engine, "REG-08") == {"n/a": 1}
+
+
+def test_an_echo_of_media_mechanisms_alone_is_open() -> None:
+    engine, binding = _run(*_whole(verify=MEDIA_LIST))
+    assert isinstance(binding.echo, Unknown)
+    assert _verdicts(engine, "REG-03") == {"open": 1}
+
+
+def test_the_second_register_hidden_leaves_it_open() -> None:
+    """Sent inside a tunnel that stays closed: the capture has the first exchange alone."""
+    engine, _ = _run(*_whole()[:2])
+    assert _verdicts(engine, "REG-03") == {"open": 1}
+    assert _verdicts(engine, "REG-08") == {"open": 1}
+
+
+def test_two_copies_of_one_answer_with_different_lists_fail() -> None:
+    first, challenge, *rest = _whole(verify=MEDIA_LIST)
+    engine, binding = _run(first, challenge, _answer(401, 1, _server(MEDIA_LIST)), *rest)
+    assert binding.altered
+    assert _verdicts(engine, "REG-03") == {"fail": 1}
+
+
+def test_a_ue_without_an_agreement_owes_no_echo() -> None:
+    """The lab's softphones get Security-Server and send no list (pai-spoof-removed, frames 13 and 14)."""
+    engine, _ = _run(_register(1), _answer(401, 1, _server(LIST)), _register(2), _answer(200, 2))
+    assert _verdicts(engine, "REG-03") == {"n/a": 1}
+    assert _verdicts(engine, "REG-08") == {"n/a": 1}
+
+
+def test_a_capture_that_starts_at_a_re_registration_accuses_nobody() -> None:
+    """The list that Security-Verify repeats came before the capture; new SPIs make a new Security-Client."""
+    engine, _ = _run(
+        _register(7, _client(OFFER), _verify(LIST)), _answer(200, 7),
+        _register(8, _client(OFFER.replace("spi-c=1", "spi-c=3")), _verify(LIST)), _answer(200, 8),
+    )  # fmt: skip
+    assert _verdicts(engine, "REG-03") == {"open": 1}
+    assert "fail" not in _verdicts(engine, "REG-08")
+
+
+def test_what_is_missing_is_known_only_once_it_succeeded() -> None:
+    engine, _ = _run(_register(1), _answer(401, 1))
+    missing = engine.signalling.registrations.mediasec(UE.ip, "bfcp")
+    assert isinstance(missing.ue_announced, Unknown)
+    engine, _ = _run(_register(1), _answer(401, 1), _register(2), _answer(200, 2))
+    known = engine.signalling.registrations.mediasec(UE.ip, "bfcp")
+    assert (known.ue_announced, known.network_announced) == (False, False)
+
+
+def test_identities_of_one_address_that_differ_leave_it_open() -> None:
+    other = "<sip:carol@ims.example>"
+    engine, _ = _run(
+        *_whole(),
+        _register(1, _client("msrp-tls;mediasec"), aor=other), _answer(200, 1, _server("msrp-tls;mediasec"), aor=other),
+    )  # fmt: skip
+    found = engine.signalling.registrations.mediasec(UE.ip, "audio").ue_announced
+    assert isinstance(found, Unknown)
+    assert "which of the 2 registrations" in found.needs[0].what
+
+
+def test_dtls_srtp_has_the_name_of_the_field() -> None:
+    engine, _ = _run(*_whole(), *())
+    table = engine.signalling.registrations
+    assert table.mediasec(UE.ip, "audio", dtls=True).both_announced is False
+    engine, _ = _run(
+        _register(1, _client("dtls-srtp;mediasec")), _answer(200, 1, _server("dtls-srtp;mediasec, sdes-srtp;mediasec"))
+    )
+    assert engine.signalling.registrations.mediasec(UE.ip, "audio", dtls=True).both_announced is True
+    assert engine.judge.tallies["REG-07"].notes == 1
+
+
+def test_bindings_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analyzer.session.registrations.MAX_BINDINGS", 2)
+    wire = Wire()
+    for number in range(4):
+        exchange(wire, at(f"10.1.0.{number + 2}", 5060), PCSCF, *_whole())
+    engine = wire.run(rules=rules())
+    assert len(engine.signalling.registrations.all()) == 2
+    assert engine.signalling.registrations.evicted == 2
+    assert _verdicts(engine, "REG-03") == {"pass": 4}, "what is forgotten was judged before"
+    assert all(dataclasses.is_dataclass(binding) for binding in engine.signalling.registrations.all())
+
+
+def test_keys_in_a_challenge_and_digests_in_clear() -> None:
+    challenge = 'WWW-Authenticate: Digest realm="ims.example", nonce="bm9uY2U=", algorithm=AKAv1-MD5'
+    engine, _ = _run(_register(1), _answer(401, 1, f'{challenge}, ik="{"0" * 32}", ck="{"1" * 32}"'))
+    assert _verdicts(engine, "SIG-14") == {"fail": 1, "n/a": 1}
+    engine, _ = _run(_register(1), _answer(401, 1, challenge))
+    assert _verdicts(engine, "SIG-14") == {"pass": 1, "n/a": 1}
+    digest = 'Authorization: Digest username="alice", realm="r", nonce="n", uri="sip:x", response="{}"'
+    engine, _ = _run(_register(1, digest.format("c0ffee" * 5)))
+    assert _verdicts(engine, "SIG-24.md5") == {"fail": 1}
+    message = next(f.message for f in engine.judge.findings if f.rule.id == "SIG-24.md5")
+    assert "(username, realm, nonce, uri, response)" in message
+    assert "c0ffee" not in message
+    engine, _ = _run(_register(1, digest.format("")))
+    assert _verdicts(engine, "SIG-24.md5") == {"n/a": 1}, "the empty response of a first REGISTER proves no use"
+    engine, _ = _run(_register(1, "Authorization: Basic YWxpY2U6c2VjcmV0"))
+    assert _verdicts(engine, "SIG-24.basic") == {"fail": 1}
