@@ -23,6 +23,7 @@ from analyzer.report.model import (
     Conference,
     Coverage,
     EspSa,
+    Exposure,
     Finding,
     Hop,
     Key,
@@ -80,7 +81,7 @@ def leg(**changes: Any) -> Leg:
 
 
 def call_media(**changes: Any) -> CallMedia:
-    row = CallMedia("audio", ("hop-1", "hop-2"), "clear", "negotiated_and_structural", ("hop-2",), ())
+    row = CallMedia("audio", ("hop-1", "hop-2"), "clear", "Audio is readable.", (Exposure("content", "hop-2"),), ())
     return dataclasses.replace(row, **changes)
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from analyzer.core.text import safe
 from analyzer.export.ladder import LadderEvent
 from analyzer.pipeline.closing import ClosedCall
-from analyzer.session.hops import named
+from analyzer.session.hops import HopFact, named
 from analyzer.session.model.media import MediaHop
+from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 
 
@@ -27,6 +28,21 @@ def _label(message: MessageRecord) -> str:
     return safe(label, 60)
 
 
+def _session_events(fact: HopFact, placement: Placement) -> list[LadderEvent]:
+    """The MSRP chunks and BFCP messages of a hop; what was beyond the bound is told where the last one stands."""
+    events: list[LadderEvent] = []
+    for bound in fact.sessions:
+        trace = bound.session.trace
+        for each in trace.messages:
+            src, dst = named(placement, each.src), named(placement, each.dst)
+            events.append(LadderEvent(each.cite.ts_ns, src, dst, each.label, each.cite.frame, "other"))
+        if trace.dropped:
+            last = trace.messages[-1]
+            name = named(placement, last.src)
+            events.append(LadderEvent(last.cite.ts_ns, name, name, f"{trace.dropped} more", last.cite.frame, "other"))
+    return events
+
+
 def draw(closed: ClosedCall) -> Ladder:
     """The arrows of a closed call in the order of time."""
     placement, call = closed.placement, closed.call
@@ -44,6 +60,7 @@ def draw(closed: ClosedCall) -> Ladder:
             if name not in ladder.nodes:
                 ladder.nodes.append(name)
     for _, fact in closed.hops:
+        events += _session_events(fact, placement)
         entity = fact.entity
         if isinstance(entity, MediaHop) and entity.first:
             first = entity.first[0]

@@ -25,7 +25,7 @@ from analyzer.core.text import ELLIPSIS
 from analyzer.pipeline.assemble import assemble
 from analyzer.pipeline.engine import Engine, Setup
 from analyzer.pipeline.findings import Gathered
-from analyzer.pipeline.rows import Places
+from analyzer.pipeline.places import Places
 from analyzer.report.exit_codes import RunFacts
 
 STDIN = "-"

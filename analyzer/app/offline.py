@@ -1,6 +1,7 @@
 """Captures from files: opened, merged by time, fed to the engine, reported."""
 
 import gc
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from analyzer.app.clocks import clocks_of
 from analyzer.app.prepare import prepare
 from analyzer.app.settings import Observer, Settings
 from analyzer.capture.batch import FrameBatch
@@ -16,14 +18,14 @@ from analyzer.capture.bytes_in import open_file, spool
 from analyzer.capture.inputs import STDIN, expand, is_pipe
 from analyzer.capture.merge import merge
 from analyzer.capture.reader import CaptureReader, open_capture
-from analyzer.capture.sources import CaptureProblem, SourceTable
+from analyzer.capture.sources import CaptureInfo, CaptureProblem, SourceTable
 from analyzer.capture.vantage import group
 from analyzer.core.limits import Limits
 from analyzer.pipeline.assemble import assemble
 from analyzer.pipeline.closing import ClosedCall
 from analyzer.pipeline.engine import Engine, Setup
 from analyzer.report.exit_codes import RunFacts
-from analyzer.report.model import Report
+from analyzer.report.model import Clock, Report
 from analyzer.session.keyring import Keyring
 
 
@@ -50,8 +52,38 @@ def _spooled(path: str) -> BinaryIO:
         return spool(pipe)
 
 
+@dataclass(slots=True)
+class _Inputs:
+    """The captures of a run. What can be read once only is spooled when it is first opened."""
+
+    paths: Sequence[str]
+    settings: Settings
+    limits: Limits
+    _pipes: dict[str, BinaryIO] = field(default_factory=dict)
+
+    def open(self, sources: SourceTable) -> tuple[list[CaptureReader], list[str]]:
+        """Readers of the captures, and the problems of those that have none."""
+        return open_all(self.paths, self.settings, sources, self.limits, self._pipe)
+
+    def _pipe(self, path: str) -> BinaryIO:
+        if path not in self._pipes:
+            self._pipes[path] = _spooled(path)
+        stream = os.fdopen(os.dup(self._pipes[path].fileno()), "rb")
+        stream.seek(0)
+        return stream
+
+    def close(self) -> None:
+        """Lets go of what was spooled."""
+        for spooled in self._pipes.values():
+            spooled.close()
+
+
 def open_all(
-    paths: Sequence[str], settings: Settings, sources: SourceTable, limits: Limits
+    paths: Sequence[str],
+    settings: Settings,
+    sources: SourceTable,
+    limits: Limits,
+    pipe: Callable[[str], BinaryIO] = _spooled,
 ) -> tuple[list[CaptureReader], list[str]]:
     """Opens captures; gives those that can be read, and what is wrong with the others."""
     readers: list[CaptureReader] = []
@@ -59,13 +91,26 @@ def open_all(
     vantages = group(paths, settings.vantages, limits)
     for path in paths:
         try:
-            stream = _spooled(path) if is_pipe(path) else None
+            stream = pipe(path) if is_pipe(path) else None
             reader = open_capture(path, len(readers), sources, limits, stream=stream, vantage=vantages.get(path, ""))
         except CaptureProblem as problem:
             problems.append(str(problem))
         else:
             readers.append(reader)
     return readers, problems
+
+
+def _set_clocks(readers: Sequence[CaptureReader], limits: Limits) -> list[Clock]:
+    """Puts all captures on the clock of the first one, as far as what passed several of them tells."""
+    rows: dict[str, Clock] = {}
+    known = clocks_of({reader.info.path: reader.info.vantage or reader.info.path for reader in readers}, limits)
+    for reader in readers:
+        path = reader.info.path
+        if path in known:
+            reader.shift_ns = known[path].add_ns
+            name = reader.info.vantage or Path(path).name
+            rows[name] = Clock(name, known[path].add_ns, known[path].matched)
+    return list(rows.values())
 
 
 def within(batch: FrameBatch, settings: Settings) -> FrameBatch:
@@ -98,6 +143,51 @@ def _take_secrets(readers: Sequence[CaptureReader], taken: list[int], keyring: K
         taken[number] = len(reader.secrets)
 
 
+@dataclass(slots=True)
+class _Pass:
+    """One reading of every capture."""
+
+    engine: Engine
+    infos: list[CaptureInfo]
+    problems: list[str]
+    clocks: list[Clock]
+    interrupted: bool = False
+
+
+def _read(
+    inputs: _Inputs, setup: Setup, observer: Observer, watch: Callable[[ClosedCall], None] | None, secrets: bool
+) -> _Pass | list[str]:
+    """Reads the captures to their end; the problems if there is none to read. `secrets`: hand on those in captures."""
+    sources = SourceTable()
+    readers, problems = inputs.open(sources)
+    if not readers:
+        return problems
+    clocks = _set_clocks(readers, inputs.limits)
+    observer.started(sum(Path(path).stat().st_size for path in inputs.paths if Path(path).is_file()))
+    engine = Engine(sources, setup)
+    engine.closer.watch = watch
+    if watch is not None:
+        engine.messaging.trace()
+    done = _Pass(engine, [reader.info for reader in readers], problems, clocks)
+    taken = [0] * len(readers)
+    try:
+        for batch in _batches(readers, observer):
+            if secrets:
+                _take_secrets(readers, taken, setup.keyring)
+            engine.feed(within(batch, inputs.settings))
+            for reader in readers:
+                engine.ledger.extend(reader.take_anomalies())
+        if secrets:
+            _take_secrets(readers, taken, setup.keyring)
+    except KeyboardInterrupt:
+        done.interrupted = True
+    engine.finish()
+    for reader in readers:
+        engine.ledger.extend(reader.take_anomalies())
+        reader.close()
+    return done
+
+
 def analyze(
     settings: Settings,
     observer: Observer,
@@ -105,36 +195,36 @@ def analyze(
     setup: Setup | None = None,
 ) -> Run:
     """Analyses captures. WrongUse before anything is read if rules, topology or keys are wrong. `watch` sees each
-    call as it closes. A `setup` that is given stands for rules, topology and keys of the settings."""
+    call as it closes. A `setup` that is given stands for rules, topology and keys of the settings.
+
+    Where keys came after the packets that they open, the captures are read a second time, and `watch` sees the calls
+    again.
+    """
     limits = limits_of(settings)
     setup = setup or prepare(settings, observer, limits)
     paths, missing = expand(settings.captures)
-    sources = SourceTable()
-    readers, problems = open_all(paths, settings, sources, limits)
-    problems = missing + problems
-    facts = RunFacts(captures_given=len(readers) + len(problems), captures_unreadable=len(problems))
-    if not readers:
-        return Run(None, facts, problems)
-    observer.started(sum(Path(path).stat().st_size for path in paths if Path(path).is_file()))
-    engine = Engine(sources, setup)
-    engine.closer.watch = watch
-    taken = [0] * len(readers)
+    inputs = _Inputs(paths, settings, limits)
     gc.set_threshold(200_000, 20, 100)  # the engine's tables hold many objects and no cycles
-    interrupted = False
-    try:
-        for batch in _batches(readers, observer):
-            _take_secrets(readers, taken, setup.keyring)
-            engine.feed(within(batch, settings))
-            for reader in readers:
-                engine.ledger.extend(reader.take_anomalies())
-    except KeyboardInterrupt:
-        interrupted = True
-    engine.finish()
-    for reader in readers:
-        engine.ledger.extend(reader.take_anomalies())
-        reader.close()
+    done = _read(inputs, setup, observer, watch, secrets=settings.decrypt)
+    if isinstance(done, list):
+        inputs.close()
+        failed = missing + done
+        return Run(None, RunFacts(captures_given=len(failed), captures_unreadable=len(failed)), failed)
+    known = done.engine.wanted()
+    if known is not None and not done.interrupted:
+        observer.remark("keys came after the packets that they open: the captures are read a second time")
+        setup.keyring.rewind()
+        again = _read(inputs, replace(setup, known=known), observer, watch, secrets=False)
+        done = done if isinstance(again, list) else again
+    inputs.close()
+    problems = missing + done.problems
+    facts = RunFacts(
+        captures_given=len(done.infos) + len(problems),
+        captures_unreadable=len(problems),
+        interrupted=done.interrupted,
+    )
     notes = [f"not read: {problem}" for problem in problems]
-    if interrupted:
+    if done.interrupted:
         notes.append("The run was interrupted: frames behind that moment were not read.")
-    report = assemble(engine, [reader.info for reader in readers], notes)
-    return Run(report, replace(facts, interrupted=interrupted), problems, engine)
+    report = replace(assemble(done.engine, done.infos, notes), clock=tuple(done.clocks))
+    return Run(report, facts, problems, done.engine)

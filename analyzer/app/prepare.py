@@ -102,6 +102,8 @@ def prepare(
     topology = load_topology(settings.topology, problems)
     keyring = load_keys(settings.keys, problems, observer, tails)
     trust = load_trust(settings.trust, problems)
+    if settings.keys and not settings.decrypt:
+        problems.append("--no-decrypt: keys are given, and nothing is to be opened")
     if problems:
         raise WrongUse(problems)
     behind = frozenset(name for name, point in topology.taps.items() if point == "post_decrypt") if topology else None
@@ -112,5 +114,6 @@ def prepare(
         keyring=keyring,
         trust=trust,
         reveal_identities=settings.reveal_identities,
+        decrypt=settings.decrypt,
         post_decrypt_taps=behind or frozenset(),
     )

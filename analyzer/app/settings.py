@@ -22,6 +22,7 @@ class Settings:
     linger_ns: int | None = None
     vantages: tuple[tuple[str, str], ...] = ()  # (name, glob)
     reveal_identities: bool = False
+    decrypt: bool = True
 
 
 class Observer(Protocol):

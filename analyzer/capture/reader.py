@@ -64,6 +64,7 @@ class CaptureReader:
             self._data += more
         self._at = 0
         self._closed = False
+        self.shift_ns = 0  # added to every time that is read: what the clock is behind the first vantage point's
         self._format = self._recognise(path, sources)
         compression = f".{self._bytes.compression}" if self._bytes.compression else ""
         self.info.format = self._format.name + compression
@@ -95,6 +96,8 @@ class CaptureReader:
         while not self._closed:
             batch, self._at = self._format.walk(self._data, self._at, rows)
             if len(batch):
+                if self.shift_ns:
+                    batch.ts_ns = batch.ts_ns + self.shift_ns
                 self._note(batch)
                 return batch
             if self._format.broken:

@@ -56,6 +56,9 @@ Vantage = Annotated[
     list[str], typer.Option("--vantage", help="NAME=GLOB: these captures are one vantage point.", show_default=False)
 ]
 Reveal = Annotated[str | None, typer.Option("--reveal", help="'identities': show user parts and numbers as they are.")]
+NoDecrypt = Annotated[
+    bool, typer.Option("--no-decrypt", help="Open nothing: SRTP is told by its shape and the signalling, not its tags.")
+]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colour (also: NO_COLOR in the environment).")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks on standard error.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also rules that passed or did not apply.")]

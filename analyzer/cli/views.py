@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from analyzer.report.model import Report
 
 
+_CALLS_DRAWN = 20
+
+
 def _report(captures: list[str], keys: list[Path], topology: Path | None, quiet: bool, watch: Any = None) -> "Report":
     report = run(settings_of(captures, keys, topology), quiet, watch).report
     assert report is not None
@@ -48,10 +51,24 @@ def hops(
     no_color: opt.NoColor = False,
     quiet: opt.Quiet = False,
 ) -> None:
-    """The hops of a capture. Who to whom, agreed, observed, protected or not."""
+    """The path of each call, drawn, and its hops. Who to whom, agreed, observed, protected or not."""
+    from rich.text import Text
+
+    from analyzer.export.path_view import path_view
     from analyzer.export.tables import hops_table
 
-    _print([hops_table(_report(capture, keys, topology, quiet).hops, sys.stdout.isatty())], no_color)
+    report = _report(capture, keys, topology, quiet)
+    drawn = {call.id: call for call in report.calls[:_CALLS_DRAWN]}
+    of_call: dict[str, list[Any]] = {name: [] for name in drawn}
+    for hop in report.hops:
+        if hop.call in of_call:
+            of_call[hop.call].append(hop)
+    shown: list[Any] = []
+    for name, call in drawn.items():
+        shown += [*path_view(call, of_call[name], width()), Text("")]
+    if len(report.calls) > _CALLS_DRAWN:
+        shown.append(Text(f"{len(report.calls) - _CALLS_DRAWN} more calls are not drawn\n"))
+    _print([*shown, hops_table(report.hops, sys.stdout.isatty())], no_color)
 
 
 def streams(
@@ -73,15 +90,19 @@ def show(
     keys: opt.Keys = [],  # noqa: B006  # typer copies defaults
     topology: opt.Topology = None,
     dissect: Annotated[bool, typer.Option("--dissect", help="tshark's dissection of the frame.")] = False,
+    no_color: opt.NoColor = False,
     quiet: opt.Quiet = False,
 ) -> None:
     """The ladder and path of one call. With the protection of every hop."""
     if dissect:
         _dissect(capture, what)
         return
+    from rich.text import Text
+
     from analyzer.app.ladders import draw
     from analyzer.app.select import find_call
     from analyzer.export.ladder import ladder
+    from analyzer.export.path_view import path_view
 
     drawn: dict[str, Ladder] = {}
 
@@ -96,8 +117,10 @@ def show(
         give_up([f"no call is called {what}; the capture has {', '.join(known) if known else 'no call'}"])
     picture = drawn[found]
     hops = [hop for hop in report.hops if hop.call == found]
-    print(f"{found}  Call-ID {next(call.call_ids[0] for call in report.calls if call.id == found)}")
+    call = next(call for call in report.calls if call.id == found)
+    print(f"{found}  Call-ID {', '.join(call.call_ids)}")
     print("\n".join(ladder(picture.events, picture.nodes, hops, width())))
+    _print([Text("\nPath:"), *path_view(call, hops, width())], no_color)
 
 
 def _dissect(capture: str, what: str) -> None:

@@ -31,6 +31,8 @@ def safe(value: str | bytes, limit: int = 200) -> str:
     At most `limit` characters, an ellipsis marking the cut. The result is printable and valid UTF-8.
     """
     text = decode(value[: 4 * limit + 4]) if isinstance(value, bytes) else value
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
     cut = len(text) > limit
     text = text[:limit]
     if not (text.isascii() and text.isprintable()):

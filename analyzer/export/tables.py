@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analyzer.report.border import clean, scrub
-from analyzer.report.model import Call, EspSa, Hop, Sighting, Stream
+from analyzer.report.model import Call, EspSa, Exposure, Hop, Sighting, Stream
 from analyzer.report.words import SeverityLabel
 
 GOOD, WARN, BAD, DIM = "green", "yellow", "red", "dim"
@@ -133,13 +133,21 @@ def _lines(*parts: Text) -> Text:
     return Text("\n", overflow="fold").join(part for part in parts if part.plain)
 
 
+def exposures(exposed: Iterable[Exposure]) -> str:
+    """What was readable, and on which hops: `content on hop-9, hop-10; key on hop-2`."""
+    places: dict[str, list[str]] = {}
+    for each in exposed:
+        places.setdefault(each.what, []).append(each.hop)
+    return "; ".join(f"{what} on {', '.join(hops)}" for what, hops in places.items())
+
+
 def calls_table(calls: Iterable[Call], terminal: bool = False) -> Table:
     """One row a call: who, how it ended, each medium with its weakest protection and what was exposed."""
     table = grid(("call", "participants", "outcome", "length", "legs", "media (weakest state)", "conference"), terminal)
     for call in calls:
         media = [
             text(
-                f"{m.medium}: {m.protection}" + (f", exposed on {', '.join(m.exposed)}" if m.exposed else ""),
+                f"{m.medium}: {m.protection}" + (f", exposed: {told}" if (told := exposures(m.exposed)) else ""),
                 BAD if m.exposed else "",
             )
             for m in call.media

@@ -9,8 +9,8 @@ from analyzer.pipeline.conference_rows import conference_rows
 from analyzer.pipeline.engine import Engine
 from analyzer.pipeline.esp_rows import KeyNames, esp_notes, esp_rows
 from analyzer.pipeline.findings import FindingRows
+from analyzer.pipeline.places import Places, capture_id
 from analyzer.pipeline.registration_rows import registration_row
-from analyzer.pipeline.rows import Places, capture_id
 from analyzer.report.model import (
     AnomalyRow,
     CaptureRow,
@@ -27,6 +27,7 @@ from analyzer.report.rows import Rows
 from analyzer.report.traffic import (
     BfcpCounts,
     Call,
+    DataChannel,
     Hop,
     Key,
     MsrpCounts,
@@ -119,6 +120,8 @@ def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes:
     said = list(notes)
     if engine.setup.topology is None:
         said.append("No topology file: zones and roles are inferred from the signalling, and marked so.")
+    if not engine.setup.decrypt:
+        said.append("Nothing was decrypted (--no-decrypt): SRTP is told by its shape and the signalling, not its tags.")
     closed = [c for c in engine.connections.all() if c.protocol == "tls" and not c.decrypted]
     if closed:
         said.append(f"{len(closed)} TLS connections stay closed: what is inside them is not in this report.")
@@ -211,6 +214,10 @@ def _tls(connections: Sequence[Connection]) -> list[TlsConnection]:
                     certificates=connection.certificate_hashes(),
                     carries=connection.inner or None,
                     failure=connection.failure or None,
+                    channels=tuple(
+                        DataChannel(stream, label, protocol)
+                        for stream, (label, protocol) in connection.channels.items()
+                    ),
                 )
             )
     return rows

@@ -11,22 +11,30 @@ from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
 from analyzer.crypto.srtp.engine import SrtpContext
+from analyzer.pipeline.call_media import mixed_media
 from analyzer.pipeline.judge import Judge
-from analyzer.pipeline.rows import Places, call_row, hop_row, stream_row
+from analyzer.pipeline.places import Places
+from analyzer.pipeline.rows import call_row, hop_row, stream_row
 from analyzer.report.redact import Redactor
-from analyzer.report.rows import encode_row
+from analyzer.report.rows import PackedRows, encode_row
+from analyzer.session.binding import BoundMsrp, Tables
+from analyzer.session.call_floors import call_floors
 from analyzer.session.conferences import Conferences, HopState
-from analyzer.session.connections import ConnectionTable
+from analyzer.session.connection_entities import connection_entity
+from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.equality import Comparer
 from analyzer.session.hops import HopFact, message_entity, signalling_hops
+from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState
 from analyzer.session.media.evidence import classify, plausible
+from analyzer.session.media.keyed import keyed
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
 from analyzer.session.media_keys import KeyOrigin
 from analyzer.session.messaging import Messaging
+from analyzer.session.messaging_entities import bfcp_entity, msrp_entity
 from analyzer.session.model.media import MediaDescription, MediaHop
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
@@ -111,19 +119,21 @@ class Closer:
         self._redactor = redactor
         self._signalling = signalling
         self._streams = streams
-        self._connections = connections
-        self._messaging = messaging
         self._keys = keys
         self._opened = opened
+        self._messaging = messaging
+        self._find = connections.find
+        self._tables = Tables(connections.listening, connections.find, messaging, signalling.claims)
+        self._key_uses = KeyUses(limits)
         self._passports = passports
         self.conferences = Conferences()
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
         self._calls = 0
         self._hops = 0
-        self.calls: list[bytes] = []
-        self.hops: list[bytes] = []
-        self.stream_rows: list[bytes] = []
+        self.calls = PackedRows()
+        self.hops = PackedRows()
+        self.stream_rows = PackedRows()
         self.used: dict[str, UsedKey] = {}  # by the name the report has for it
 
     def close(self, call: CallState, placement: Placement, post_decrypt: frozenset[int]) -> None:
@@ -136,15 +146,17 @@ class Closer:
             call_id = f"call-{self._calls}"
             sources = MediaSources(
                 self._streams.take,
-                self._connections.listening,
+                self._tables,
                 self._signalling.registrations,
                 placement,
                 self._streams.zrtp.between,
+                self._streams.rtcp.between,
                 Comparer(self._contexts, self._messaging.trails.same, self._limits),
             )
             media = media_hops(call, sources)
             facts += media.hops
             streams = media.streams
+            self._judge.note(media.anomalies)
         legs = {leg.ordinal: f"{call_id or 'dialog'}/leg-{leg.ordinal}" for leg in call.legs.values()}
         named = [(self._hop_id(), fact) for fact in facts]
         self._entities(call, call_id, legs, named, placement, post_decrypt)
@@ -154,10 +166,12 @@ class Closer:
         for hop_id, fact in named:
             self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places)))
         if call_id is not None:
-            row = call_row(call, call_id, legs, named, placement, self._places, conference)
+            floors = call_floors(named, self._messaging.floors)
+            row = call_row(call, call_id, legs, named, placement, self._places, conference, floors)
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
             self._write_stream(stream.record, stream)
+            stream.record.trail.forget()
         for dialog in call.call_ids or (call.call_id,):
             self._signalling.keys.forget(dialog, _lines(call))
         if self.watch is not None:
@@ -186,6 +200,12 @@ class Closer:
             entity = fact.entity
             kind = "media_hop" if isinstance(entity, MediaHop) else "signalling_hop"
             judge(kind, entity, partial(_way, base | {"hop": hop_id}, entity))
+            for bound in fact.sessions if isinstance(entity, MediaHop) else ():
+                where = partial(_way, base | {"hop": hop_id}, entity)
+                if isinstance(bound, BoundMsrp):
+                    judge("msrp_session", msrp_entity(bound, fact, entity, call), where)  # type: ignore[arg-type]  # as above
+                else:
+                    judge("bfcp_session", bfcp_entity(bound, entity, self._messaging.floors), where)  # type: ignore[arg-type]  # as above
         callers = caller_identities(message for leg in call.legs.values() for message in leg.messages)
         for leg in call.legs.values():
             name = legs[leg.ordinal]
@@ -199,13 +219,15 @@ class Closer:
             judge("leg", self._leg_entity(call, leg.ordinal, placement), partial(dict, base, leg=name))
         for passage in passages(call, placement, self._signalling.registrations):
             judge("passage", passage, partial(dict, base, at=passage.at, message=passage.method))
-        for media in descriptions(call, placement, self._signalling.registrations):
+        for media in descriptions(call, placement, self._signalling.registrations, self._key_uses):
             judge("media_description", media, partial(_way, base, media))
         if call_id is not None:
             first = next(iter(call.legs.values()))
+            carried = [fact for _, fact in hops if isinstance(fact.entity, MediaHop) and fact.entity.packets]
             whole = CallEntity(
-                call.call_ids or (call.call_id,), len(call.legs), first.outcome, first.invites > 0, first.first.cites
-            )
+                call.call_ids or (call.call_id,), len(call.legs), first.outcome, first.invites > 0,
+                len(carried), mixed_media(carried), first.first.cites,
+            )  # fmt: skip
             judge("call", whole, partial(dict, base))
 
     @staticmethod
@@ -230,15 +252,26 @@ class Closer:
         where = {"registration": f"registration-{binding.ordinal}", "ue": placement.node(binding.ue)}
         self._judge.judge("registration", registration_entity(binding, placement), lambda: where)
 
+    def connection(self, connection: Connection, placement: Placement) -> None:
+        """Judges a TLS or DTLS connection, at the end."""
+        entity = connection_entity(connection, placement)
+        self._judge.judge("tls_connection", entity, partial(dict, src=entity.from_addr, dst=entity.to_addr))
+
     def orphans(self, records: Sequence[StreamRecord]) -> None:
         """Streams that no call has claimed: reported if they are plausible RTP."""
-        for record in records:
+        for seen in records:
+            record = keyed(seen, "unknown")
             if plausible(record):
                 evidence = classify(record, {})
                 state = {"rtp": "clear", "srtp": "srtp_unknown_keying"}.get(evidence.observed, "unknown")
                 if record.verification is not None and record.verification.authenticated:
-                    state = _VERIFIED[record.verification.origin]
+                    state = _VERIFIED[self._keyed_by(record, record.verification.origin)]
                 self._write_stream(record, ClaimedStream(record, evidence, state, None))  # type: ignore[arg-type]  # a hop state
+
+    def _keyed_by(self, record: StreamRecord, origin: KeyOrigin) -> KeyOrigin:
+        """Where a key comes from; one that was supplied, from the handshake on the stream's flow, if there was one."""
+        connection = self._find(record.endpoints) if origin == "srtp-master" else None
+        return "dtls-srtp" if connection is not None and connection.inner == "srtp" else origin
 
     def _count_key(self, record: StreamRecord) -> None:
         verified = record.verification

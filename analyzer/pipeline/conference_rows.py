@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from functools import partial
 
+from analyzer.pipeline.call_media import weakest
 from analyzer.pipeline.judge import Judge
-from analyzer.pipeline.rows import weakest_state
 from analyzer.report.traffic import Conference, Participant
 from analyzer.session.conferences import (
     Conferences,
@@ -38,7 +38,7 @@ def conference_rows(conferences: Conferences) -> Iterator[Conference]:
             legs=tuple(state.calls),
             participants=tuple(_participants(state)),
             floors=tuple(state.floors),
-            weakest=weakest_state(state.states),
+            weakest=weakest(state.states),
             caveats=_caveats(state),
         )
 

@@ -13,6 +13,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
 from analyzer.pipeline.associations import DtlsAssociations
+from analyzer.pipeline.data_channels import DataChannels
 from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.ledger import Ledger
 from analyzer.pipeline.sctp import user_messages
@@ -20,14 +21,17 @@ from analyzer.pipeline.sip_events import SipEvents
 from analyzer.protocols.bfcp.parser import parse_datagram as parse_bfcp
 from analyzer.protocols.bfcp.probe import probe as probe_bfcp
 from analyzer.protocols.dtls.records import probe as probe_dtls
+from analyzer.protocols.sctp.parser import probe as probe_sctp
 from analyzer.protocols.sip.parser import recognise
 from analyzer.protocols.stun.message import ChannelData, StunMessage
 from analyzer.protocols.stun.parser import CUT
 from analyzer.protocols.stun.parser import parse as parse_stun
 from analyzer.protocols.stun.probe import probe as probe_stun
 from analyzer.protocols.stun.turn import TurnTable
+from analyzer.protocols.udptl.parser import parse as parse_udptl
 from analyzer.protocols.zrtp.probe import probe as probe_zrtp
 from analyzer.session.carrier import Carrier, Ipsec
+from analyzer.session.claims import Claims
 from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.media.zrtp import ZrtpFlows
 from analyzer.session.messaging import Messaging
@@ -38,7 +42,6 @@ RTP_FIRST, RTP_LAST = 128, 191  # RFC 7983 7: first bytes of RTP and RTCP
 BFCP_FIRST, CHANNEL_LAST, BFCP_LAST = 64, 79, 95  # RFC 8855 5.1: version 2; up to 79 TURN's too (RFC 7983 7)
 NESTED = define("turn.nesting_limit", Severity.MEDIUM, "TURN or DTLS inside each other, deeper than is unwrapped")
 _CHANNEL_HEADER = 4
-_DATA_CHANNELS = b"\x13\x88\x13\x88"  # SCTP from port 5000 to 5000 (RFC 8832 and RFC 8841 have it as the usual one)
 _WITH_VERSION = 60  # what the DTLS probe says of a record that names its version
 
 Relay = Callable[[Datagram], None]
@@ -58,6 +61,7 @@ class DatagramHandler:
         relay: Relay,
         secrets: SecretStore,
         keys: StreamKeys,
+        claims: Claims,
     ) -> None:
         self._limits = limits
         self._ledger = ledger
@@ -68,11 +72,15 @@ class DatagramHandler:
         self._relay = relay
         self._turn = TurnTable(limits)
         self.dtls = DtlsAssociations(limits, ledger, secrets, keys)
+        self._channels = DataChannels(limits, ledger, messaging)
+        self._claims = claims
 
     def datagram(self, datagram: Datagram) -> None:
         """Takes one UDP payload."""
         payload = datagram.payload
         first = payload[0] if payload else -1
+        if self._claims.faxes and self._take_udptl(datagram):
+            return
         if (first in b"\r\n" if 0 <= first < 32 else 32 < first < 127) and self._take_sip(datagram):
             return
         if 0 <= first <= 3:
@@ -146,8 +154,20 @@ class DatagramHandler:
         elif connection.inner == "bfcp" or probe_bfcp(inner.payload, datagram=True) > 0:
             connection.inner = "bfcp"
             self._bfcp(inner, Carrier(inner.vantage, inner.endpoints, inner.inside))
-        elif inner.payload[:4] == _DATA_CHANNELS and connection.inner in ("", "srtp"):
+        elif connection.inner == "sctp" or probe_sctp(inner.payload) > 0:
             connection.inner = "sctp"
+            self._channels.packet(inner, connection)
+        elif self._claims.udptl(inner.endpoints) and parse_udptl(inner.payload) is not None:
+            connection.inner = "udptl"
+
+    def _take_udptl(self, datagram: Datagram) -> bool:
+        """T.38 between addresses that an m-line names for it: the bytes alone prove nothing."""
+        if not self._claims.udptl(datagram.endpoints) or parse_udptl(datagram.payload) is None:
+            return False
+        connection = self._touch(datagram)
+        if connection.protocol in ("", "stun"):
+            connection.protocol = "udptl"
+        return True
 
     def _take_bfcp(self, datagram: Datagram) -> None:
         """BFCP, by the strict rules where none was seen on the flow. A cut datagram's faults are the capture's."""

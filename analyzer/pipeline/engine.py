@@ -20,6 +20,7 @@ from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.core.text import safe
+from analyzer.formats.msrp_uri import session_id
 from analyzer.net.decode import Decoder
 from analyzer.net.packets import ESP, SCTP, TCP, UDP, PacketBatch
 from analyzer.pipeline.closing import Closer
@@ -32,7 +33,7 @@ from analyzer.pipeline.findings import Gathered, Writer
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.ledger import FAULT, Ledger
 from analyzer.pipeline.media_rows import MediaRows
-from analyzer.pipeline.rows import Places
+from analyzer.pipeline.places import Places
 from analyzer.pipeline.sip_events import SipEvents
 from analyzer.pipeline.streams import StreamHandler
 from analyzer.report.redact import Redactor
@@ -48,7 +49,7 @@ from analyzer.session.passports import Passports
 from analyzer.session.placement import Placement
 from analyzer.session.registrations import Binding
 from analyzer.session.signalling import Signalling
-from analyzer.session.stream_keys import StreamKeys
+from analyzer.session.stream_keys import KnownKeys, StreamKeys
 from analyzer.session.supplied_keys import SuppliedKeys
 from analyzer.session.topology import Topology
 from analyzer.session.trust import Trust
@@ -67,7 +68,9 @@ class Setup:
     keyring: Keyring = field(default_factory=Keyring)
     trust: Trust = field(default_factory=Trust)  # certificates for signed identities
     reveal_identities: bool = False
+    decrypt: bool = True  # with the keys that the signalling carries
     post_decrypt_taps: frozenset[str] = frozenset()  # capture files or vantage points behind a decrypting element
+    known: KnownKeys = field(default_factory=dict)  # see `Engine.wanted`
     keep_keys: bool = False  # media keys stay known behind the end of their call, for `clear_media`
     contain: bool = True  # faults of ours are counted, not raised; off in tests and fuzzing
 
@@ -88,9 +91,10 @@ class Engine:
         self.ledger = Ledger(limits)
         self.decoder = Decoder(sources, limits)
         self.connections = ConnectionTable(limits)
-        self.signalling = Signalling(limits, setup.topology.correlation_headers if setup.topology else ())
+        headers = setup.topology.correlation_headers if setup.topology else ()
+        self.signalling = Signalling(limits, headers, setup.decrypt)
         self.signalling.keys.keep = setup.keep_keys
-        self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits)
+        self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits, setup.known)
         self.verifier = Verifier(self.keys, limits)
         self.streams = StreamTable(limits, self.verifier)
         self.redactor = Redactor(setup.reveal_identities)
@@ -107,7 +111,7 @@ class Engine:
         self._media = MediaRows(self.streams)
         self.datagrams = DatagramHandler(
             limits, self.ledger, sip, self.messaging, self.connections, self.streams.zrtp, self._media.relay,
-            setup.keyring, self.keys,
+            setup.keyring, self.keys, self.signalling.claims,
         )  # fmt: skip
         self.esp = EspHandler(
             limits, self.ledger, sources, setup.keyring, self.signalling.agreements, self.tcp, self.datagrams
@@ -145,6 +149,8 @@ class Engine:
         for leg in call.legs.values():
             for message in leg.messages:
                 for media in message.sdp.media if message.sdp else ():
+                    if media.path:
+                        latest = max(latest, self.messaging.msrp_sessions.last_activity(session_id(media.path[-1])))
                     if media.ip is not None and media.port:
                         latest = max(latest, self.streams.last_activity(Address(media.ip, media.port)))
         return latest
@@ -290,10 +296,18 @@ class Engine:
             self._close(call)
         for binding in self.signalling.registrations.all():
             self._registration(binding)
+        for connection in self.connections.all():
+            if connection.protocol in ("tls", "dtls"):
+                self.closer.connection(connection, self._placement())
         judge_conferences(self.closer.conferences, self.judge)
         self.closer.orphans(self.streams.finish())
         for sa_id, sa in esp_entities(self.esp, self._placement()):
             self.judge.judge("esp_sa", sa, partial(dict, {"esp": sa_id, "from": sa.from_node, "to": sa.to_node}))
+
+    def wanted(self) -> KnownKeys | None:
+        """Keys that came after the packets of their streams, for the `Setup.known` of another pass over the same
+        captures; None where another pass would find nothing new. May be empty: secrets in a capture came late."""
+        return self.verifier.wanted if self.verifier.wanted or self.setup.keyring.late else None
 
     def take_decided(self) -> list[Gathered]:
         """Findings decided since the last call."""

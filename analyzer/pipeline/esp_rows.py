@@ -6,7 +6,7 @@ from typing import TypeAlias
 from analyzer.core.addresses import ip_text
 from analyzer.core.unknown import Unknown
 from analyzer.pipeline.esp import EspHandler
-from analyzer.pipeline.rows import Places
+from analyzer.pipeline.places import Places
 from analyzer.report.traffic import EspSa
 from analyzer.session.esp.table import Association
 from analyzer.session.model.esp import EspSa as EspEntity

@@ -7,13 +7,14 @@ What is shown of a finding is redacted when it is gathered and kept as JSON; fra
 import json
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import overload
 
 from analyzer.core.cites import Cite
 from analyzer.core.severity import Severity, Verdict
 from analyzer.core.unknown import Need
-from analyzer.pipeline.rows import Places
+from analyzer.pipeline.places import Places
 from analyzer.report.evidence import Need as ReportNeed
 from analyzer.report.model import Finding, Note
 from analyzer.report.redact import Redactor
@@ -74,32 +75,46 @@ class Writer:
         self._redactor = redactor
         self._frames: dict[int, str] = {}  # source -> a cite in it as JSON, but for its numbers
         self._templates: dict[tuple[str, Verdict], str] = {}
+        self._blanks: dict[tuple[str, Verdict], Finding] = {}
 
     def shown(self, message: str, where: dict[str, str]) -> bytes:
         """Message and place as they are kept, redacted."""
-        text = self._redactor.text
-        words = encode_value(text(message))
-        place = {name: text(value) for name, value in where.items()}
-        return f'"message":{words},"where":{encode_value(place)}'.encode()
+        quoted = self._redactor.quoted
+        words = quoted(message)
+        place = {name: quoted(value) for name, value in where.items()}
+        members = ",".join([f'"{name}":{place[name]}' for name in sorted(place)])
+        return f'"message":{words},"where":{{{members}}}'.encode()
 
     def finding(self, gathered: Gathered) -> Finding:
         """The report's row."""
-        rule, cited = gathered.rule, gathered.evidence
-        row = Finding(
+        key = (gathered.rule.id, gathered.verdict)
+        blank = self._blanks.get(key) or self._blanks.setdefault(key, self._blank(gathered))
+        shown, cited = json.loads(b"{" + gathered.shown + b"}"), gathered.evidence
+        return replace(
+            blank,
             id=gathered.id,
+            message=shown["message"],
+            where=shown["where"],
+            evidence=tuple([self._places.cite(cite) for cite in cited]),
+            wireshark=_display_filter(cite.frame for cite in cited),
+            needs=tuple([self._redactor.row(ReportNeed(need.kind, need.what)) for need in gathered.needs]),
+            occurrences=gathered.occurrences,
+        )
+
+    def _blank(self, gathered: Gathered) -> Finding:
+        """What all findings of a rule and verdict have in common."""
+        rule = gathered.rule
+        row = Finding(
+            id="",
             rule=rule.id,
             severity=Severity(rule.severity).label,  # type: ignore[arg-type]  # a severity label
             verdict="open" if gathered.verdict is Verdict.OPEN else "fail",
             title=rule.title,
-            message=gathered.message,
-            where=gathered.where,
-            evidence=tuple(self._places.cite(cite) for cite in cited),
-            wireshark=_display_filter(cite.frame for cite in cited),
+            message="",
             caveats=rule.caveats,
             references=_references(rule),
             fix=rule.fix,
-            needs=tuple(ReportNeed(need.kind, need.what) for need in gathered.needs),
-            occurrences=gathered.occurrences,
+            occurrences=-1,
         )
         return self._redactor.row(row)
 
@@ -120,15 +135,14 @@ class Writer:
             "shown": gathered.shown.decode(),
             "evidence": ",".join([self._frame(source) % (frame, at, size) for source, frame, at, size, _ in numbers]),
             "wireshark": _display_filter(frame for _, frame, *_ in numbers),
-            "needs": ",".join([encode_value(ReportNeed(need.kind, need.what)) for need in gathered.needs]),
+            "needs": ",".join([_need(need) for need in gathered.needs]),
             "occurrences": gathered.occurrences,
         }
         return (template % values).encode()
 
     def _template(self, gathered: Gathered) -> str:
         """The row of a finding of the rule with a place for all in which its findings differ."""
-        blank = self.finding(Gathered(gathered.rule, "", gathered.verdict, _BLANK, b"", (), -1))
-        text = encode_row(blank).decode().replace("%", "%%")
+        text = encode_row(self._blank(gathered)).decode().replace("%", "%%")
         for member, place in _PLACES:
             text = text.replace(member, place, 1)
         return text
@@ -144,7 +158,6 @@ class Writer:
         return text
 
 
-_BLANK = b'"message":"","where":{}'
 _PLACES = (  # a quotation mark inside a string is escaped, so these stand nowhere else
     ('"id":""', '"id":"%(id)s"'),
     ('"message":"","where":{}', "%(shown)s"),
@@ -153,6 +166,11 @@ _PLACES = (  # a quotation mark inside a string is escaped, so these stand nowhe
     ('"needs":[]', '"needs":[%(needs)s]'),
     ('"occurrences":-1', '"occurrences":%(occurrences)d'),
 )
+
+
+@lru_cache(maxsize=1_024)
+def _need(need: Need) -> str:
+    return encode_value(ReportNeed(need.kind, need.what))
 
 
 def _display_filter(frames: Iterable[int]) -> str:

@@ -4,7 +4,7 @@ One defect is one finding, however often it occurs: occurrences share an id (the
 first gives the message, later ones add evidence up to a bound.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from analyzer.core.anomalies import Anomaly
@@ -54,6 +54,10 @@ class Judge:
     def notes(self) -> list[Gathered]:
         """What rules that only note have noted."""
         return list(self._noted.values())
+
+    def note(self, anomalies: Iterable[Anomaly]) -> None:
+        """Anomalies that only show when a call is judged."""
+        self._ledger.extend(anomalies)
 
     def judge(self, kind: str, entity: Any, where: Where) -> None:
         """Judges one entity by every rule of its kind; `where` says which entity it is."""

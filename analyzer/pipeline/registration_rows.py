@@ -1,7 +1,7 @@
 """Registrations as rows of the report."""
 
 from analyzer.core.unknown import Unknown
-from analyzer.pipeline.rows import Places
+from analyzer.pipeline.places import Places
 from analyzer.report.traffic import Registration
 from analyzer.session.placement import Placement
 from analyzer.session.registration_entities import registration_entity

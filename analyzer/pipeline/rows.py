@@ -1,54 +1,23 @@
 """What the session layer found, as rows of the report."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-from analyzer.capture.batch import Source
-from analyzer.core.cites import Cite
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
-from analyzer.report.evidence import Cite as ReportCite
+from analyzer.pipeline.call_media import media_rows
+from analyzer.pipeline.messaging_rows import bfcp_rows, floor_rows, msrp_rows
+from analyzer.pipeline.places import Places
 from analyzer.report.evidence import Sighting
-from analyzer.report.traffic import Call, CallMedia, Hop, Leg, Link, Stream
+from analyzer.report.traffic import Call, Hop, Leg, Link, Stream
+from analyzer.session.call_floors import CallFloor
 from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState
-from analyzer.session.media.record import StreamRecord
+from analyzer.session.media.failure import SENTENCES, Explained, Failure
+from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.media_hops import ClaimedStream
 from analyzer.session.model.media import MediaHop
-from analyzer.session.model.states import Evidence, HopState
+from analyzer.session.model.states import HopState
 from analyzer.session.placement import Placement
-
-_NO_ASSURANCE = "NO_ASSURANCE_BEYOND_HOP"
-_WEAKEST_FIRST: tuple[str, ...] = (
-    "clear", "osrtp_clear", "clear_tcp", "clear_udp", "unknown", "srtp_unencrypted", "srtp_unauthenticated",
-    "tls_fp_mismatch", "dtls_fp_mismatch", "srtp_unknown_keying", "zrtp", "srtp_mikey", "tls_unverified_cert",
-    "dtls_unverified_cert", "srtp_sdes", "srtp_dtls", "tls_fp_ok", "dtls_fp_ok",
-)  # fmt: skip
-_GROUNDS: tuple[Evidence, ...] = (
-    "none", "negotiated_only", "structural_only", "negotiated_and_structural", "keyed_verified",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where things are: captures and interfaces by source index."""
-
-    sources: Sequence[Source]
-
-    def cite(self, cite: Cite) -> ReportCite:
-        """A cite as the report writes it."""
-        source = self.sources[cite.source]
-        return ReportCite(capture_id(source.capture), source.interface, cite.frame, cite.offset, cite.length)
-
-    def sighting(self, first: Cite, last: Cite, packets: int) -> Sighting:
-        """One vantage point of a hop or stream."""
-        source = self.sources[first.source]
-        return Sighting(capture_id(source.capture), source.interface, None, first.frame, last.frame, packets)
-
-
-def capture_id(index: int) -> str:
-    """capture-1, ..."""
-    return f"capture-{index + 1}"
 
 
 def _known(value: str | Unknown) -> str | None:
@@ -94,15 +63,17 @@ def hop_row(fact: HopFact, hop_id: str, call_id: str | None, legs: dict[int, str
             scope=entity.scope,
             scope_detail=entity.scope_detail,
             termination=entity.termination,
+            rtcp=_tri(entity.rtcp) if fact.rtcp else None,  # type: ignore[arg-type]  # one of the words of RtcpState
+            rtcp_packets=sum(flow.packets for flow in fact.rtcp),
+            rtcp_authenticated=sum(flow.authenticated for flow in fact.rtcp) if _tried(fact.rtcp) else None,
+            rtcp_failed=sum(flow.failed for flow in fact.rtcp) if _tried(fact.rtcp) else None,
             **shared,  # type: ignore[arg-type]  # one mapping for both planes
         )
     return Hop(plane="signalling", medium="sip", transport=entity.transport, **shared)  # type: ignore[arg-type]  # as above
 
 
-def weakest_state(states: Iterable[str]) -> HopState:
-    """The weakest of some media states; unknown if there are none."""
-    found = min(states, key=lambda s: _WEAKEST_FIRST.index(s) if s in _WEAKEST_FIRST else 4, default="unknown")
-    return _state(found)
+def _tried(flows: Sequence[RtcpRecord]) -> bool:
+    return any(flow.authenticated or flow.failed for flow in flows)
 
 
 def call_row(
@@ -113,20 +84,9 @@ def call_row(
     placement: Placement,
     places: Places,
     conference: str | None = None,
+    floors: Sequence[CallFloor] = (),
 ) -> Call:
-    """A call with its legs and the path of each medium."""
-    media: dict[str, list[tuple[str, MediaHop]]] = {}
-    for hop_id, fact in hops:
-        if isinstance(fact.entity, MediaHop):
-            media.setdefault(fact.entity.medium, []).append((hop_id, fact.entity))
-    rows = []
-    for medium, path in media.items():
-        states = [str(_tri(entity.state)) for _, entity in path]
-        weakest = weakest_state(states)
-        grounds = min((entity.evidence for _, entity in path), key=_GROUNDS.index)
-        exposed = tuple(hop_id for hop_id, entity in path if entity.confidentiality == "no")
-        ids = tuple(hop_id for hop_id, _ in path)
-        rows.append(CallMedia(medium, ids, weakest, grounds, exposed, (_NO_ASSURANCE,)))
+    """A call with its legs, the path of each medium, its sessions and floors."""
     first = next(iter(call.legs.values()))
     identities = dict.fromkeys(
         uri
@@ -156,11 +116,14 @@ def call_row(
         start_ns=call.first_ns,
         end_ns=call.last_ns,
         outcome=first.outcome,  # type: ignore[arg-type]  # as above
-        media=tuple(rows),
+        media=media_rows(call, hops),
         links=tuple(
             Link(link.kind, link.score, link.call_ids, tuple(places.cite(cite) for cite in link.cites))
             for link in call.links
         ),
+        msrp=msrp_rows(hops, places),
+        bfcp=bfcp_rows(hops, places),
+        floors=floor_rows(floors, places),
     )
 
 
@@ -179,6 +142,7 @@ def stream_row(
     jitter = record.jitter_ns.get(claimed.clock) if claimed and claimed.clock else None
     protection = _tri(claimed.state) if claimed else "unknown"
     verified = record.verification
+    why = _why(record, claimed)
     return Stream(
         id=stream_id,
         ssrc=f"0x{record.ssrc:08x}",
@@ -196,5 +160,26 @@ def stream_row(
         authenticated=verified.authenticated if verified else None,
         auth_failed=verified.failed if verified else None,
         decrypted=verified.decrypted if verified else 0,
-        failure=verified.failure if verified else None,
+        failure=why.failure if why else None,
+        failure_detail=_sentence(why) if why else None,
     )
+
+
+_CLOSED = frozenset({"srtp_sdes", "srtp_dtls", "srtp_mikey", "srtp_unknown_keying"})
+
+
+def _why(record: StreamRecord, claimed: ClaimedStream | None) -> Explained | None:
+    """Why a stream is not open: as the keys say, or, where it has none and is or should be SRTP, for want of one."""
+    found = record.verification
+    if found is not None:
+        return Explained(found.failure, found.detail) if found.failure is not None else None
+    state = claimed.state if claimed is not None else ""
+    if not (any(need.kind == "key" for need in state.needs) if isinstance(state, Unknown) else state in _CLOSED):
+        return None
+    tried = record.tried
+    return Explained(tried.failure, tried.detail) if tried and tried.failure else Explained(Failure.NO_KEY)
+
+
+def _sentence(why: Explained) -> str:
+    sentence = SENTENCES[why.failure]
+    return f"{sentence.removesuffix('.')} ({why.detail})." if why.detail else sentence

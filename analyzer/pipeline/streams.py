@@ -1,7 +1,7 @@
 """TCP connections: reassembled, their protocol found, TLS and WebSocket opened, messages handed on."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from analyzer.core.addresses import Endpoints
@@ -40,7 +40,7 @@ from analyzer.transport.tcp import TcpEvent, TcpReassembler
 
 
 def _websocket(data: bytes) -> int:
-    """The WebSocket probe, asked again at each segment of an unknown stream: in its middle, only SIP in a frame counts.
+    """The WebSocket probe, asked again at each segment of an unknown stream: in its middle, SIP or MSRP alone counts.
 
     Two frames in a row are no proof there: Diameter, for one, looks like a run of empty ones.
     """
@@ -51,7 +51,8 @@ def _websocket(data: bytes) -> int:
     if header is None:
         return 0
     payload = data[header.size : header.size + header.length]
-    inside = probe_sip(unmask(payload, header.mask))
+    plain = unmask(payload, header.mask)
+    inside = max(probe_sip(plain), probe_msrp(plain))
     return inside if inside or len(payload) < header.length else -1
 
 
@@ -234,14 +235,27 @@ class StreamHandler:
             elif isinstance(event, Anomaly):
                 self._ledger.add(event)
 
-    # -- WebSocket (RFC 7118) ------------------------------------------------------------------------------------
+    def _framed_msrp(self, message: WebSocketMessage, carrier: Carrier) -> None:
+        """The one MSRP message that a WebSocket message holds (RFC 7977 5.2): its end is the frame's."""
+        stream = MsrpStream(self._limits)
+        events = [*stream.receive(Chunk(message.data, message.cites[0])), *stream.close()]
+        whole = (replace(each, cites=message.cites) if isinstance(each, MsrpMessage) else each for each in events)
+        self._messages(carrier, whole)
+
+    # -- WebSocket (RFC 7118, RFC 7977) ------------------------------------------------------------------------------
 
     def _websocket(
         self, carrier: Carrier, events: Iterable[object], dispatcher: StreamDispatcher, connection: Connection | None
     ) -> None:
         for event in events:
             if isinstance(event, WebSocketMessage):
-                if event.control or probe_sip(event.data) <= 0:
+                if event.control:
+                    continue
+                if probe_msrp(event.data) > 0:
+                    self._framed_msrp(event, carrier)
+                    if connection is not None:
+                        connection.inner = "msrp"
+                if probe_sip(event.data) <= 0:
                     continue
                 self._sip.take(parse_datagram(event.data, event.cites, self._limits), carrier, event.cites)
                 if connection is not None:

@@ -13,6 +13,7 @@ from analyzer.report.traffic import (
     CallMedia,
     Conference,
     EspSa,
+    Exposure,
     Hop,
     Key,
     Leg,
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Accepted", "AnomalyRow", "BfcpCounts", "Call", "CallMedia", "CaptureRow", "Cite", "ClauseRow", "Clock",
-    "Conference", "Coverage", "EspSa", "Finding", "Hop", "Key", "Leg", "Link", "MsrpCounts", "Need", "Note",
-    "Participant", "Registration", "Report", "RuleRow", "Sighting", "SipCounts", "Stream", "Summary",
+    "Conference", "Coverage", "EspSa", "Exposure", "Finding", "Hop", "Key", "Leg", "Link", "MsrpCounts", "Need",
+    "Note", "Participant", "Registration", "Report", "RuleRow", "Sighting", "SipCounts", "Stream", "Summary",
     "TlsConnection", "Tool", "VerdictCounts",
 ]  # fmt: skip
 

@@ -12,6 +12,7 @@ from analyzer.core.text import ELLIPSIS
 from analyzer.report.border import clean, scrub
 from analyzer.report.evidence import Cite, Sighting
 from analyzer.report.keys import Handling, handling
+from analyzer.report.rows import encode_text
 
 T = TypeVar("T")
 
@@ -53,6 +54,7 @@ class Redactor:
         self._others = 0
         self._call_ids: set[str] = set()
         self._texts: dict[str, str] = {}  # short texts and what is shown of them
+        self._quoted: dict[str, str] = {}  # the same as JSON
         self._plain: dict[str, str] = {}  # plain strings already found harmless: ids, addresses, words
 
     def key(self, secret: Secret) -> str:
@@ -95,6 +97,17 @@ class Redactor:
                 if len(self._texts) >= _REMEMBERED:
                     self._texts.clear()
                 self._texts[value] = shown
+        return shown
+
+    def quoted(self, value: str) -> str:
+        """`text` as a JSON string."""
+        shown = self._quoted.get(value)
+        if shown is None:
+            shown = encode_text(self.text(value))
+            if len(value) <= _SHORT:
+                if len(self._quoted) >= _REMEMBERED:
+                    self._quoted.clear()
+                self._quoted[value] = shown
         return shown
 
     def _text(self, value: str) -> str:

@@ -6,8 +6,18 @@ from typing import Literal
 
 from analyzer.report.evidence import Cite, Sighting
 from analyzer.report.keys import Handling, entry
-from analyzer.report.words import LinkKind, Outcome, YesNoUnknown
-from analyzer.session.model.states import Evidence, HopState, KeyExchange, Plane, Scope, ScopeDetail, Termination
+from analyzer.report.messaging import BfcpSession, Floor, MsrpSession
+from analyzer.report.words import Exposed, LinkKind, Outcome, YesNoUnknown
+from analyzer.session.model.states import (
+    Evidence,
+    HopState,
+    KeyExchange,
+    Plane,
+    RtcpState,
+    Scope,
+    ScopeDetail,
+    Termination,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +124,24 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Exposure:
+    """What could be read on the wire of one hop."""
+
+    what: Exposed = entry("content, key or identity")
+    hop: str = entry("id of the hop")
+
+
+@dataclass(frozen=True, slots=True)
 class CallMedia:
     """One medium of a call along its whole path."""
 
     medium: str = entry("audio, video, message, bfcp, ...")
     path: Sequence[str] = entry("ids of its hops, in path order")
     protection: HopState = entry("the weakest state on the path", default="unknown")
-    assurance: Evidence = entry("the weakest grounds on the path", default="none")
-    exposed: Sequence[str] = entry("ids of the hops where content was readable on the wire", default=())
+    assurance: str = entry(
+        "what the conference server may conclude, and what it may not", handling=Handling.TEXT, default=""
+    )
+    exposed: Sequence[Exposure] = entry("what was readable on which hop", default=())
     caveats: Sequence[str] = entry("what the evidence cannot show", default=())
 
 
@@ -139,6 +159,9 @@ class Call:
     outcome: Outcome = entry("how the call ended", default="unknown")
     media: Sequence[CallMedia] = entry("one per medium", default=())
     links: Sequence[Link] = entry("what joins legs of different Call-IDs; empty: they have one", default=())
+    msrp: Sequence[MsrpSession] = entry("MSRP sessions, by hop", default=())
+    bfcp: Sequence[BfcpSession] = entry("BFCP sessions, by hop", default=())
+    floors: Sequence[Floor] = entry("floors that its BFCP shows", default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +216,10 @@ class Hop:
     termination: Termination = entry("how the end of the protection is known", default="unknown")
     sightings: Sequence[Sighting] = entry("where it was seen", default=())
     packets: int = entry("distinct packets (media) or messages (signalling)", default=0)
+    rtcp: RtcpState | None = entry("protection of its RTCP, the weakest any packet had; null: none seen", default=None)
+    rtcp_packets: int = entry("RTCP packets seen, every sighting counted", default=0)
+    rtcp_authenticated: int | None = entry("distinct RTCP packets whose tag verified; null: no key", default=None)
+    rtcp_failed: int | None = entry("distinct RTCP packets whose tag failed; null: no key", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +244,17 @@ class Stream:
     authenticated: int | None = entry("distinct packets whose tag verified; null: no key", default=None)
     auth_failed: int | None = entry("distinct packets whose tag failed; null: no key", default=None)
     decrypted: int = entry("distinct packets opened", default=0)
-    failure: str | None = entry("why it could not be opened", default=None)
+    failure: str | None = entry("why it could not be opened, one word: no_key, tag_failed, key_late, ...", default=None)
+    failure_detail: str | None = entry("the same as a sentence, with what would help", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class DataChannel:
+    """A WebRTC data channel, as it was opened (RFC 8832)."""
+
+    stream: int = entry("SCTP stream")
+    label: str = entry("label", handling=Handling.TEXT, default="")
+    protocol: str = entry("subprotocol: msrp, bfcp, ...", handling=Handling.TEXT, default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +273,7 @@ class TlsConnection:
     certificates: Sequence[str] = entry("SHA-256 of each certificate seen, hexadecimal", default=())
     carries: str | None = entry("protocol inside: sip, msrp, bfcp, ...; null: unknown", default=None)
     failure: str | None = entry("why records stay closed, and what would open them", default=None)
+    channels: Sequence[DataChannel] = entry("WebRTC data channels inside, where opened", default=())
 
 
 @dataclass(frozen=True, slots=True)

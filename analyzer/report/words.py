@@ -10,6 +10,7 @@ VerdictWord = Literal["pass", "fail", "open", "n/a"]
 ClauseStatus = Literal["pass", "fail", "open", "n/a", "not_observable"]
 FindingVerdict = Literal["fail", "open"]
 YesNoUnknown = Literal["yes", "no", "unknown"]
+Exposed = Literal["content", "key", "identity"]
 LinkKind = Literal[
     "session_id", "session_uuid", "icid", "header", "media_address", "origin", "dialog", "likeness",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.severity import Severity, Verdict
 from analyzer.core.text import safe
 from analyzer.core.unknown import Need, Unknown
-from analyzer.rules.compile import LOOP_BUDGET, Compiled
+from analyzer.rules.compile import LOOP_BUDGET, MAX_LOOPS, Compiled
 from analyzer.rules.values import BudgetError, RuleError
 
 RULE_ERROR: AnomalyKind = define(
@@ -96,9 +96,13 @@ class Rule:
     file: str
     line: int
     _steps: tuple[tuple[Step, Compiled, str], ...] = field(init=False, compare=False, repr=False, default=())
+    _words: tuple[str, tuple[Compiled, ...]] = field(init=False, compare=False, repr=False, default=("", ()))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_steps", self._in_order())
+        text = "".join([part.replace("%", "%%") if isinstance(part, str) else "%s" for part in self.message])
+        paths = tuple(part for part in self.message if not isinstance(part, str))
+        object.__setattr__(self, "_words", (text, paths))
 
     def judge(self, entity: object, zone_of: ZoneOf | None = None) -> Outcome:
         """The verdict on one entity of the rule's kind, with all that a report says of it; total."""
@@ -120,12 +124,12 @@ class Rule:
 
     def same(self, entity: object) -> tuple[str, ...]:
         """What makes a finding on this entity the same as another one of the rule."""
-        return tuple([_text(value) for value in _values(self.same_as, entity)])
+        return tuple(map(_text, _values(self.same_as, entity)))
 
     def words(self, entity: object) -> str:
         """Its message on this entity."""
-        values = iter(_values(tuple(part for part in self.message if not isinstance(part, str)), entity))
-        return "".join([part if isinstance(part, str) else _text(next(values)) for part in self.message])
+        text, paths = self._words
+        return text % tuple(map(_text, _values(paths, entity)))
 
     def cited(self, entity: object) -> tuple[Cite, ...]:
         """The frames it cites for this entity."""
@@ -174,12 +178,15 @@ def finding_id(rule: str, same_as: tuple[str, ...]) -> str:
     return hashlib.sha256(raw).hexdigest()[:16]
 
 
+_NOTHING = (None,) * MAX_LOOPS
+
+
 def _values(paths: tuple[Compiled, ...], entity: object) -> list[Any]:
     """What the paths lead to; None where they lead nowhere."""
     found: list[Any] = []
     for path in paths:
         try:
-            found.append(path.fn([entity, LOOP_BUDGET, None] + [None] * path.slots))
+            found.append(path.fn([entity, LOOP_BUDGET, None, *_NOTHING[: path.slots]]))
         except (RuleError, BudgetError):
             found.append(None)
     return found

@@ -28,6 +28,7 @@ class Connection:
     alpn: str = ""
     server_certificates: list[bytes] = field(default_factory=list)  # DER, leaf first
     client_certificates: list[bytes] = field(default_factory=list)
+    channels: dict[int, tuple[str, str]] = field(default_factory=dict)  # data channels: stream -> label, protocol
     decrypted: bool = False
     failure: str = ""  # why it stays closed
     first_ns: int = 0

@@ -1,14 +1,21 @@
 """The m-lines of a call's messages as rules see them, each held against the call's other legs."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from analyzer.core.cites import Cite
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Crypto, InlineKey, Media
 from analyzer.protocols.sdp.suites import suite_info
+from analyzer.session.carrier import confidentiality, integrity
+from analyzer.session.described import mikey_messages, path_elsewhere, path_scheme
+from analyzer.session.key_hygiene import CallKeys, Hygiene, kdr_ok, lifetime_ok, mki_ok, tags_unique
+from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.model.media import CryptoLine, MediaDescription
+from analyzer.session.model.states import AnswerKind, CryptoBeyond
+from analyzer.session.offer_answer import Exchange, negotiations
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.registrations import Registrations
@@ -33,6 +40,9 @@ def crypto_line(line: Crypto) -> CryptoLine:
         unencrypted_srtp=line.unencrypted_srtp,
         unencrypted_srtcp=line.unencrypted_srtcp,
         unauthenticated_srtp=line.unauthenticated_srtp,
+        mki_ok=mki_ok(line),
+        lifetime_ok=lifetime_ok(line.keys),
+        kdr_ok=kdr_ok(line),
     )
 
 
@@ -90,6 +100,15 @@ class _Core:
             return False, self.cites[media.index]
         return self._missing(), ()
 
+    def crypto_beyond(self, media: Media) -> CryptoBeyond | Unknown:
+        """What has become of its keys beyond the edge."""
+        if media.index not in self.cites:
+            return self._missing()
+        known = self.keys.get(media.index, {})
+        if not known:
+            return "none"
+        return "same" if inline_keys(media) & known.keys() else "other"
+
     def marker_leaked(self, media: Media) -> tuple[Tristate, tuple[Cite, ...]]:
         """Whether a=3ge2ae also appears beyond the edge, and where."""
         if media.index in self.marked:
@@ -99,32 +118,85 @@ class _Core:
         return self._missing(), ()
 
 
-def _role(leg: LegState, message: MessageRecord) -> str | Unknown:
+def _role(leg: LegState, message: MessageRecord) -> tuple[str | Unknown, Exchange | None]:
+    """Offer or answer, and the exchange it is one of."""
     for negotiation in leg.offer_answer.values():
         exchanges = [*negotiation.exchanges, negotiation.exchange]
         for exchange in exchanges:
             if exchange is None:
                 continue
             if exchange.offer.cites == message.cites:
-                return "offer"
+                return "offer", exchange
             if exchange.answer is not None and exchange.answer.cites == message.cites:
-                return "answer"
+                return "answer", exchange
     if not message.request and message.status is not None and message.status < 200:
-        return "answer"
-    return Unknown.of("message", "the offer that this description answers")
+        return "answer", None
+    return Unknown.of("message", "the offer that this description answers"), None
 
 
-def descriptions(call: CallState, placement: Placement, registrations: Registrations) -> Iterator[MediaDescription]:
-    """Every m-line of every message of the call that is no repetition."""
+def _protected(media: Media) -> bool:
+    return media.secure_profile or media.tls
+
+
+class _More(NamedTuple):
+    """What the dialog and the other calls say of an m-line."""
+
+    before: Tristate
+    reused: Tristate
+    elsewhere: tuple[Cite, ...]
+    answer: AnswerKind | Unknown
+    hygiene: Hygiene
+
+
+def _before(leg: LegState, message: MessageRecord, media: Media) -> Tristate:
+    """Whether the last exchange of the dialog before this message agreed on protection for the m-line."""
+    tag = message.to_tag if message.from_tag == leg.first.from_tag else message.from_tag
+    dialog = leg.offer_answer.get(tag)
+    earlier = [
+        exchange
+        for exchange in (dialog.exchanges if dialog is not None else ())
+        if exchange.answer is not None and exchange.answer.ts_ns < message.ts_ns
+    ]
+    if earlier:
+        return any(
+            each.index == media.index and each.agreed and _protected(each.offer) for each in negotiations(earlier[-1])
+        )
+    if leg.first.initial:
+        return False
+    return Unknown.of("message", "the beginning of this dialog")
+
+
+def _answer(leg: LegState, message: MessageRecord, media: Media) -> AnswerKind | Unknown:
+    """How the answer to this offer takes the m-line."""
+    for dialog in leg.offer_answer.values():
+        for exchange in (*dialog.exchanges, dialog.exchange):
+            if exchange is None or exchange.answer is None or exchange.offer.cites != message.cites:
+                continue
+            answers = exchange.answer.session.media[media.index : media.index + 1]
+            if not answers or answers[0].rejected:
+                return "refused"
+            return "secure" if _protected(answers[0]) else "clear"
+    return Unknown.of("message", "the answer to this offer")
+
+
+def descriptions(
+    call: CallState, placement: Placement, registrations: Registrations, uses: KeyUses
+) -> Iterator[MediaDescription]:
+    """Every m-line of every message of the call that is no repetition. `uses` learns their keys."""
     core = _Core(call, placement)
+    keys = CallKeys(call)
     for leg in call.legs.values():
         access = placement.access(leg.initiator, leg.responder)
         for message in leg.messages:
             if message.sdp is None or message.retransmission:
                 continue
-            role = _role(leg, message)
+            role, exchange = _role(leg, message)
             for media in message.sdp.media:
-                yield _description(media, message, role, access, core, placement, registrations)
+                reused = uses.place(call, leg, message, media)
+                before = _before(leg, message, media)
+                answer = _answer(leg, message, media)
+                more = _More(before, *reused, answer, keys.hygiene(leg, message, media, exchange))
+                yield _description(media, message, role, access, core, placement, registrations, more)
 
 
 def _description(
@@ -135,6 +207,7 @@ def _description(
     core: _Core,
     placement: Placement,
     registrations: Registrations,
+    more: _More,
 ) -> MediaDescription:
     src, dst = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
     ends = placement.ends(src, dst)
@@ -145,6 +218,10 @@ def _description(
     return MediaDescription(
         medium=medium,
         proto=media.proto,
+        mikey=mikey_messages(media),
+        path_scheme=path_scheme(media),
+        path_elsewhere=path_elsewhere(media),
+        cema=media.msrp_cema,
         port=media.port,
         index=media.index,
         role=role,
@@ -165,7 +242,20 @@ def _description(
         from_ue=ends.from_ue,
         key_on_core_leg=key_leaked,
         marker_on_core_leg=marker_leaked,
+        crypto_beyond=core.crypto_beyond(media),
+        answer=more.answer,
         mediasec=registrations.mediasec(ue, medium, keyed_by_dtls(media)),
+        confidentiality=confidentiality(message.carrier.state),
+        integrity=integrity(message.carrier.state),
+        tags_unique=tags_unique(media),
+        selects_offer=more.hygiene.selects_offer,
+        key_returned=more.hygiene.returned,
+        key_moved=more.hygiene.moved,
+        weak_key=more.hygiene.weak,
         core_leg=tuple(dict.fromkeys(key_cites + marker_cites)),
+        protected=_protected(media),
+        protected_before=more.before,
+        key_reused=more.reused,
+        key_elsewhere=more.elsewhere,
         first=message.cites,
     )

@@ -6,9 +6,11 @@ from analyzer.core.addresses import ip_text
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Unknown
 from analyzer.formats.headers import split
+from analyzer.session.binding import BoundBfcp, BoundMsrp
 from analyzer.session.carrier import GROUNDS, Carrier, confidentiality, integrity, weakest
 from analyzer.session.credentials import authentication
 from analyzer.session.legs import CallState, LegState
+from analyzer.session.media.record import RtcpRecord
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.signalling import SignallingHop, SipMessage
 from analyzer.session.model.states import Evidence, SipState
@@ -45,6 +47,10 @@ class HopFact:
     negotiated: str = ""
     observed: str = ""
     grounds: tuple[str, ...] = ()
+    sessions: tuple[BoundMsrp | BoundBfcp, ...] = ()  # that run on it
+    files: tuple[tuple[str, str], ...] = ()  # a=file-selector values, and the end that sends: offerer, answerer
+    index: int = -1  # of the m-line of a media hop
+    rtcp: tuple[RtcpRecord, ...] = ()
 
 
 def named(placement: Placement, ip: int, port: int | None = None) -> str:

@@ -32,8 +32,13 @@ def joined(group: Group) -> CallState:
 
 
 def _along(leg: LegState) -> tuple[int, int]:
-    """How far along the path a leg is: each element that passes a request on adds a Via (RFC 3261 16.6)."""
-    return min((message.vias for message in leg.messages if _starting(message)), default=0), leg.ordinal
+    """How far along the path a leg is."""
+    return vias(leg), leg.ordinal
+
+
+def vias(leg: LegState) -> int:
+    """Elements that the first request had passed: each that passes it on adds a Via (RFC 3261 16.6); 0: not seen."""
+    return min((message.vias for message in leg.messages if _starting(message)), default=0)
 
 
 def _starting(message: MessageRecord) -> bool:

@@ -10,6 +10,7 @@ from analyzer.formats.nss_keylog import LogProblem, LogSecret, parse
 from analyzer.session.key_entries import AkaKey, EspKey, SrtpMaster
 
 _TLS_KEY_LOG = 0x544C534B
+_MISSED = 100_000  # lookups in vain that are remembered
 _SESSIONS = 4_096  # that may be resumed
 Entry: TypeAlias = EspKey | AkaKey | SrtpMaster
 KINDS = {EspKey: "esp-sa", AkaKey: "ims-aka", SrtpMaster: "srtp-master"}
@@ -53,6 +54,8 @@ class Keyring:
         self.aka: list[AkaKey] = []
         self.srtp: list[SrtpMaster] = []
         self.version = 0
+        self.late = False  # a secret was added that had been asked for before
+        self._missed: set[tuple[str, bytes]] = set()
         self.growing = False  # key logs are read on while the run goes on
         self._sessions: dict[bytes, Secret] = {}  # by hash of session id or ticket
         self._log: dict[tuple[str, bytes], tuple[Secret, KeySource]] = {}
@@ -108,6 +111,7 @@ class Keyring:
             else:
                 source.secrets += 1
                 self._log.setdefault((line.label, line.client_random), (line.secret, source))
+                self.late = self.late or (line.label, line.client_random) in self._missed
         self.version += 1
         return problems
 
@@ -138,9 +142,20 @@ class Keyring:
         """See `SecretStore`."""
         found = self._log.get((label, client_random))
         if found is None:
+            if len(self._missed) < _MISSED:
+                self._missed.add((label, client_random))
             return None
         self._matched(client_random, found[1])
         return found[0]
+
+    def rewind(self) -> None:
+        """Forgets the account, not the keys: the same captures are read again."""
+        self.late = False
+        self._missed.clear()
+        self._of_connection.clear()
+        for source in self.sources:
+            source.matched = source.opened = 0
+            source.problem = ""
 
     def rsa_premaster(self, encrypted: bytes, certificate: bytes | None, client_random: bytes) -> Secret | None:
         """See `SecretStore`: a key log's line for this premaster or connection, else a private key."""

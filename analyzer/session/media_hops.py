@@ -7,22 +7,25 @@ addresses share one hop: what stands between them only relays.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from analyzer.core.addresses import Address, parse_ip
+from analyzer.core.addresses import Address
+from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
-from analyzer.core.numbers import decimal
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Codec, Media
+from analyzer.session.binding import Bound, BoundBfcp, BoundMsrp, Tables, bind, files, ip_protocol, listening
 from analyzer.session.connections import Connection
 from analyzer.session.descriptions import keyed_by_dtls, medium_name
 from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
-from analyzer.session.media.record import StreamRecord
-from analyzer.session.media_path import FindConnections, from_elements, judged, path_hop
+from analyzer.session.media.record import RtcpRecord, StreamRecord
+from analyzer.session.media.rtcp_flows import rtcp_state
+from analyzer.session.media_beside import peers_proven, rtcp_of
+from analyzer.session.media_path import consecutive, from_elements, judged, path_hop
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
 from analyzer.session.model.media import MediaHop
-from analyzer.session.model.states import E2ae, HopState, KeyExchange, YesNo
+from analyzer.session.model.states import E2ae, HopState, KeyExchange, RtcpState, YesNo
 from analyzer.session.offer_answer import (
     Negotiation,
     chosen_crypto,
@@ -67,10 +70,11 @@ class ClaimedStream:
 
 @dataclass(frozen=True, slots=True)
 class MediaHops:
-    """The media hops of a call, and the streams they claim."""
+    """The media hops of a call, the streams they claim, what in their sessions departs from the SDP."""
 
     hops: tuple[HopFact, ...]
     streams: tuple[ClaimedStream, ...]
+    anomalies: tuple[Anomaly, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +82,11 @@ class MediaSources:
     """Where a call's packets are looked up."""
 
     take: TakeStreams
-    connections: FindConnections
+    tables: Tables
     registrations: Registrations
     placement: Placement
     zrtp: Between
+    rtcp: Callable[[Address, Address], list[RtcpRecord]]
     compare: Compare
 
 
@@ -89,6 +94,7 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
     """Every media hop of a call, along its path."""
     facts: list[HopFact] = []
     path: list[PathHop] = []
+    anomalies: list[Anomaly] = []
     claimed: dict[int, ClaimedStream] = {}
     for candidate in _candidates(call):
         packets: list[StreamRecord] | list[Connection]
@@ -97,14 +103,15 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
             claimed |= {stream.record.ordinal: stream for stream in streams}
             packets = [stream.record for stream in streams]
         else:
-            fact, packets = _connection_hop(candidate, sources)
+            fact, bound = _connection_hop(call, candidate, sources)
+            packets = bound.connections
+            anomalies += bound.anomalies
         facts.append(fact)
         if isinstance(fact.entity, MediaHop):
-            last = candidate.negotiations[-1]
-            path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets))
-    entities = judged(path, sources.compare)
-    hops = tuple(replace(fact, entity=entity) for fact, entity in zip(facts, entities, strict=True))
-    return MediaHops(hops, tuple(claimed.values()))
+            path.append(path_hop(fact.entity, candidate.negotiations[-1], candidate.legs, sources.placement, packets))
+    entities = judged(path, sources.compare, consecutive(call, sources.placement))
+    hops = [replace(fact, entity=e, index=hop.index) for fact, e, hop in zip(facts, entities, path, strict=True)]
+    return MediaHops(tuple(hops), tuple(claimed.values()), tuple(anomalies))
 
 
 def _candidates(call: CallState) -> list[_Candidate]:
@@ -178,11 +185,13 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
         for record, evidence in zip(records, evidences, strict=True)
     ]
     grounds = tuple(dict.fromkeys(ground for evidence in evidences for ground in evidence.grounds))
-    entity = _entity(candidate, sources, protection, facts, records)
+    control = rtcp_of(candidate.negotiations, records, sources.rtcp)
+    entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
+    if facts.keying == "dtls" and protection.state == "srtp_dtls":
+        entity = replace(entity, peer_auth=peers_proven(candidate.negotiations, records, sources.tables.listening))
     negotiated = _negotiated_text(last, facts)
-    return HopFact(
-        entity, tuple(leg.ordinal for leg in candidate.legs), _seen(records), negotiated, observed, grounds
-    ), streams
+    legs = tuple(leg.ordinal for leg in candidate.legs)
+    return HopFact(entity, legs, _seen(records), negotiated, observed, grounds, rtcp=control), streams
 
 
 def _stream_state(facts: Facts, record: StreamRecord, evidence: MediaEvidence) -> HopState | Unknown:
@@ -256,36 +265,21 @@ def _negotiated_text(last: Negotiation, facts: Facts) -> str:
 # -- connections: MSRP, BFCP and others -------------------------------------------------------------------------------
 
 
-def _listening(media: Media | None) -> list[Address]:
-    """Where an end of a connection-oriented medium may listen: its path URIs (RFC 4975), its c= and m= lines."""
-    if media is None:
-        return []
-    found = [address] if (address := rtp_address(media)) is not None else []
-    for uri in media.path:
-        place = uri.partition("://")[2].partition("/")[0].partition(";")[0].rpartition("@")[2]
-        host, _, port_text = place.rpartition(":")
-        ip, port = parse_ip(host), decimal(port_text, 5)
-        if ip is not None and port:
-            found.append(Address(ip, port))
-    return found
-
-
-def _connection_hop(candidate: _Candidate, sources: MediaSources) -> tuple[HopFact, list[Connection]]:
+def _connection_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> tuple[HopFact, Bound]:
     last = candidate.negotiations[-1]
-    ours, theirs = _listening(last.offer), _listening(last.answer)
-    own_ips = {a.ip for a in ours} | ({last.offer.ip} if last.offer.ip is not None else set())
-    their_ips = {a.ip for a in theirs} | ({last.answer.ip} if last.answer and last.answer.ip is not None else set())
-    protocol = 17 if last.offer.proto.upper().startswith("UDP") else 6
-    found: dict[int, Connection] = {}
-    for ends, peers in ((ours, their_ips), (theirs, own_ips)):
-        for end in ends:
-            for connection in sources.connections(end, protocol):
-                if not peers or peers & {connection.src.ip, connection.dst.ip}:
-                    found[connection.ordinal] = connection
-    if not found:
-        for connection, peer in from_elements(candidate.legs, theirs, sources.connections, protocol):
-            found[connection.ordinal], candidate.offer_address = connection, peer
-    connections = [found[ordinal] for ordinal in sorted(found)]
+    lived = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
+    peers: dict[int, Address] = {}
+
+    def elsewhere() -> list[Connection]:
+        theirs, find = listening(last.answer), sources.tables.listening
+        pairs = list(from_elements(candidate.legs, theirs, find, ip_protocol(last.offer)))
+        peers.update((connection.ordinal, peer) for connection, peer in pairs)
+        return [connection for connection, _ in pairs]
+
+    bound = bind(candidate.negotiations, call.call_ids or (call.call_id,), lived, sources.tables, elsewhere)
+    connections = bound.connections
+    for connection in connections:
+        candidate.offer_address = peers.get(connection.ordinal, candidate.offer_address)
     protection = connection_protection(medium_name(candidate.first), connections, last)
     facts = Facts(
         agreed="unknown" if last.answer is None else "secure" if last.answer.tls else "clear",
@@ -303,7 +297,9 @@ def _connection_hop(candidate: _Candidate, sources: MediaSources) -> tuple[HopFa
     observed = "+".join(dict.fromkeys(c.protocol for c in connections if c.protocol))
     text = last.answer.proto if last.answer else f"{last.offer.proto} offered, no answer seen"
     legs = tuple(leg.ordinal for leg in candidate.legs)
-    return HopFact(entity, legs, tuple(seen.values()), text, observed), connections
+    sessions: tuple[BoundMsrp | BoundBfcp, ...] = (*bound.msrp, *bound.bfcp)
+    seen_at = tuple(seen.values())
+    return HopFact(entity, legs, seen_at, text, observed, (), sessions, files(candidate.negotiations)), bound
 
 
 # -- the entity ----------------------------------------------------------------------------------------------------
@@ -315,6 +311,7 @@ def _entity(
     protection: Protection,
     facts: Facts,
     packets: list[StreamRecord] | list[Connection],
+    rtcp: RtcpState = "missing",
 ) -> MediaHop:
     placement = sources.placement
     last = candidate.negotiations[-1]
@@ -357,7 +354,11 @@ def _entity(
         scope="unknown",  # the whole path decides
         scope_detail="none",
         termination="unknown",
+        end_to_end=unseen,
+        passed_on=unseen,
         packets=counted,
+        rtcp=rtcp if rtcp != "unknown" else Unknown.of("key", "the SRTP master key of this RTCP"),
+        opportunistic=opportunistic(last),
         unexpected_srtp=_unexpected(facts),
         zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),
         mediasec=sources.registrations.mediasec(ue, medium, keyed_by_dtls(last.offer)),

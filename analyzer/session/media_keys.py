@@ -17,7 +17,7 @@ from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.engine import SrtpContext, split_material
 from analyzer.crypto.srtp.suites import Suite, suite_named
 from analyzer.protocols.sdp.session import Crypto, InlineKey, Session
-from analyzer.session.offer_answer import rtp_address
+from analyzer.session.offer_answer import rtcp_address, rtp_address
 
 Identity = tuple[str, Secret, bytes, int, bool, bool]
 _MKI_BYTES = 128  # RFC 4568 6.1
@@ -60,6 +60,7 @@ class _Description:
     position: int
     address: Address
     keys: tuple[MediaKey, ...]
+    control: bool = False  # where RTCP is received, apart from RTP
 
 
 @dataclass(slots=True)
@@ -101,6 +102,9 @@ class MediaKeys:
                 continue
             keys = tuple(key for line in media.crypto for key in media_keys(line, cites))
             self._file(place, _Description(self.position, address, keys))
+            control = rtcp_address(media)
+            if control is not None and control != address:
+                self._file(place, _Description(self.position, control, keys, control=True))
 
     def _file(self, place: _Place, description: _Description) -> None:
         medium = self._media.get(place)
@@ -113,8 +117,8 @@ class MediaKeys:
         for known in medium.descriptions:
             if known.address == description.address and {key.identity for key in known.keys} == identities:
                 return
-        if len(medium.descriptions) >= self._limits.descriptions_per_medium:
-            self.evicted += 1
+        if sum(d.control == description.control for d in medium.descriptions) >= self._limits.descriptions_per_medium:
+            self.evicted += not description.control
             return
         medium.descriptions.append(description)
         self._at.setdefault(description.address, {})[place] = None
@@ -178,7 +182,13 @@ class MediaKeys:
         if not towards:
             return None
         return self._merged(
-            [d for medium in towards for d in medium.descriptions if d.address != dst and d.position <= position]
+            [
+                d
+                for medium in towards
+                for control in {d.control for d in medium.at(dst, position)}
+                for d in medium.descriptions
+                if d.address != dst and d.control == control and d.position <= position
+            ]
         )
 
     def _merged(self, descriptions: list[_Description]) -> list[MediaKey]:

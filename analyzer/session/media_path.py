@@ -5,15 +5,16 @@ from dataclasses import replace
 
 from analyzer.core.addresses import Address
 from analyzer.core.secrets import Secret
-from analyzer.core.unknown import Tristate
+from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Media
 from analyzer.session.connections import Connection
-from analyzer.session.legs import LegState
+from analyzer.session.joining import vias
+from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.model.media import MediaHop
 from analyzer.session.offer_answer import Negotiation, chosen_crypto, rtp_address
 from analyzer.session.placement import Placement
-from analyzer.session.scope import Compare, Path, PathHop
+from analyzer.session.scope import Compare, Consecutive, Path, PathHop
 
 FindConnections = Callable[[Address, int], list[Connection]]
 
@@ -73,13 +74,36 @@ def _prints(last: Negotiation) -> frozenset[bytes]:
     return frozenset(each.digest for media in sides for each in media.fingerprints if each.digest)
 
 
-def judged(hops: Sequence[PathHop], compare: Compare) -> list[MediaHop]:
+def consecutive(call: CallState, placement: Placement) -> Consecutive:
+    """Whether one leg follows another with nothing between: the next hop of one message by its Vias, or beyond an
+    element that makes a call of its own. What no topology places may be such an element."""
+    legs = {leg.ordinal: leg for leg in call.legs.values()}
+
+    def follows(one: int, other: int) -> bool:
+        near, far = legs[one], legs[other]
+        if near.call_id == far.call_id and vias(near) and vias(far):
+            return vias(far) == vias(near) + 1
+        nodes = [placement.topology.node_of(ip) for ip in (near.responder, far.initiator)]
+        return None in nodes or nodes[0] is nodes[1]
+
+    return follows
+
+
+def judged(hops: Sequence[PathHop], compare: Compare, follows: Consecutive) -> list[MediaHop]:
     """The hops' entities with how far their protection reaches."""
-    path = Path(hops, compare)
+    path = Path(hops, compare, follows)
     entities = []
     for at, hop in enumerate(hops):
         verdict = path.verdict(at)
+        unseen = Unknown.of("vantage", "the hop of this medium beyond the element that ends this one")
         entities.append(
-            replace(hop.entity, scope=verdict.scope, scope_detail=verdict.detail, termination=verdict.termination)
+            replace(
+                hop.entity,
+                scope=verdict.scope,
+                scope_detail=verdict.detail,
+                termination=verdict.termination,
+                end_to_end=verdict.scope == "e2e" if verdict.passed_on is not None else unseen,
+                passed_on=verdict.passed_on if verdict.passed_on is not None else unseen,
+            )
         )
     return entities

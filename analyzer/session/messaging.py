@@ -12,9 +12,12 @@ from analyzer.protocols.bfcp.fragments import FragmentAssembler
 from analyzer.protocols.bfcp.message import BfcpMessage
 from analyzer.protocols.msrp.assembly import MessageAssembler, WholeMessage
 from analyzer.protocols.msrp.message import MsrpMessage
+from analyzer.session.bfcp_sessions import BfcpSessions
 from analyzer.session.carrier import Carrier
+from analyzer.session.floors import FloorBook
 from analyzer.session.message_trail import MessageTrails
-from analyzer.session.sightings import SightingTable
+from analyzer.session.msrp_sessions import MsrpSessions
+from analyzer.session.sightings import Occurrence, SightingTable
 
 _METHODS = frozenset(("SEND", "REPORT", "AUTH", "NICKNAME"))  # RFC 4975 7, RFC 4976 4, RFC 7701 7
 _OTHER = "other"
@@ -54,7 +57,19 @@ class Messaging:
         self.trails = MessageTrails(limits)
         self.msrp = MsrpCounts()
         self.bfcp = BfcpCounts()
-        self.evicted = 0
+        self.floors = FloorBook(limits)
+        self.msrp_sessions = MsrpSessions(limits)
+        self.bfcp_sessions = BfcpSessions(limits, self.floors)
+        self._evicted = 0
+
+    @property
+    def evicted(self) -> int:
+        """Sessions, conferences and unfinished messages that were let go at a bound."""
+        return self._evicted + self.floors.evicted + self.msrp_sessions.evicted + self.bfcp_sessions.evicted
+
+    def trace(self) -> None:
+        """From now on the messages of each session are kept one by one, for a ladder."""
+        self.msrp_sessions.trace = self.bfcp_sessions.trace = True
 
     @property
     def held(self) -> int:
@@ -80,31 +95,36 @@ class Messaging:
             found.extend(self._give_up())
         return found
 
-    def _new(self, message: MsrpMessage | BfcpMessage, carrier: Carrier, identity: tuple[object, ...]) -> bool:
-        """Whether this is no copy. Streams repeat nothing: what comes twice on one was sent twice."""
+    def _occurrence(
+        self, message: MsrpMessage | BfcpMessage, carrier: Carrier, identity: tuple[object, ...]
+    ) -> Occurrence:
+        """Whether this is a copy. Streams repeat nothing: what comes twice on one was sent twice."""
         ts_ns = message.cites[0].ts_ns if message.cites else 0
         occurrence, _ = self._sightings.place(carrier, repr(identity).encode("utf-8", "replace"), ts_ns, None)
-        return occurrence == "new" or (occurrence == "retransmission" and carrier.transport not in ("udp", "dtls"))
+        return "new" if occurrence == "retransmission" and carrier.endpoints.protocol != 17 else occurrence
 
     def _bfcp(self, message: BfcpMessage, carrier: Carrier) -> Sequence[Anomaly]:
         identity = (
             "bfcp", message.version, message.responder, message.reserved, message.primitive, message.length,
             message.conference_id, message.transaction_id, message.user_id, message.attributes, message.size,
         )  # fmt: skip
-        if not self._new(message, carrier, identity):
+        occurrence = self._occurrence(message, carrier, identity)
+        if occurrence == "retransmission":
+            self.bfcp_sessions.repeated(message, carrier)
+        if occurrence != "new":
             return ()
         self.bfcp.primitives[message.name] += 1
         ends = carrier.endpoints
         self.trails.note(ends, identity, message.size)
         self._session(self.bfcp.sessions, (*sorted((ends.src, ends.dst)), ends.protocol))
-        return message.anomalies
+        return (*message.anomalies, *self.bfcp_sessions.take(message, carrier))
 
     def _msrp(self, message: MsrpMessage, carrier: Carrier) -> Sequence[Anomaly]:
         identity = (
             "msrp", message.method, message.status, message.transaction_id, message.message_id,
             message.byte_range and message.byte_range[0],
         )  # fmt: skip
-        if not self._new(message, carrier, identity):
+        if self._occurrence(message, carrier, identity) != "new":
             return ()
         if message.body:
             self.trails.note(carrier.endpoints, (message.byte_range, message.body), len(message.body))
@@ -114,26 +134,32 @@ class Messaging:
             self.msrp.requests[message.method if message.method in _METHODS else _OTHER] += 1
         if message.method == "SEND" and message.to_path and message.from_path:
             self._session(self.msrp.sessions, sorted((message.to_path[-1], message.from_path[-1])))
-        return (*message.anomalies, *self._assemble(message, carrier.endpoints))
+        found = self.msrp_sessions.take(message, carrier)
+        return (*message.anomalies, *found, *self._assemble(message, carrier))
 
     def _session(self, sessions: set[bytes], ends: object) -> None:
         digest = hashlib.blake2b(repr(ends).encode("utf-8", "replace"), digest_size=8).digest()
         if len(sessions) < self._limits.flows:
             sessions.add(digest)
         elif digest not in sessions:
-            self.evicted += 1
+            self._evicted += 1
 
     # -- MSRP messages from their chunks -------------------------------------------------------------------------
 
-    def _assemble(self, chunk: MsrpMessage, direction: Endpoints) -> Sequence[Anomaly]:
+    def _assemble(self, chunk: MsrpMessage, carrier: Carrier) -> Sequence[Anomaly]:
+        direction = carrier.endpoints
         assembler = self._assemblers.pop(direction, None) or MessageAssembler(self._limits)
         self._held -= assembler.held
-        found = self._whole(assembler.add(chunk))
+        events = assembler.add(chunk)
+        for event in events:
+            if isinstance(event, WholeMessage):
+                self.msrp_sessions.whole(event, chunk, carrier)
+        found = self._whole(events)
         if assembler.held:
             self._assemblers[direction] = assembler
             self._held += assembler.held
         while len(self._assemblers) > self._limits.msrp_directions or self._held > self._limits.msrp_held_total:
-            self.evicted += 1
+            self._evicted += 1
             found.extend(self._give_up())
         return found
 

@@ -103,6 +103,8 @@ class Placement:
     def is_server(self, ip: int) -> Tristate:
         """Whether a conference server stands there."""
         role = self.role(ip)
+        if role is None and self.is_ue(ip) is True:
+            return False
         if role is None:
             return Unknown.of("topology", f"the role of {ip_text(ip)}")
         return role in SERVERS

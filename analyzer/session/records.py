@@ -71,8 +71,9 @@ class MessageRecord:
 
 
 def _privacy(message: Message) -> tuple[str, ...]:
-    values = (part.strip().lower() for value in message.all("privacy") for part in value.split(";"))
-    return tuple(value for value in values if value)
+    values = message.all("privacy")
+    parts = [part.strip().lower() for value in values for part in value.split(";")] if values else ()
+    return tuple([part for part in parts if part])
 
 
 def record(message: Message, carrier: Carrier, bodies: Bodies, ordinal: int) -> MessageRecord:
@@ -93,7 +94,7 @@ def record(message: Message, carrier: Carrier, bodies: Bodies, ordinal: int) -> 
         from_tag=message.from_tag,
         to_tag=message.to_tag,
         branch=message.branch,
-        vias=sum(1 + value.count(",") for value in message.all("via")),
+        vias=sum([1 + value.count(",") for value in message.all("via")]),
         complete=message.complete,
         reliable=message.first("rseq") is not None,
         emergency=message.request_uri.lower().startswith(EMERGENCY_PREFIX),

@@ -52,15 +52,19 @@ class Equality:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How far a hop's protection reaches, and how that is known."""
+    """How far a hop's protection reaches, and how that is known.
+
+    `passed_on`: it goes on unchanged beyond the hop's end; None: that was not seen.
+    """
 
     scope: Scope
     detail: ScopeDetail
     termination: Termination
-    grounds: tuple[str, ...] = ()
+    passed_on: bool | None = None
 
 
 Compare = Callable[[PathHop, PathHop], Equality]
+Consecutive = Callable[[int, int], bool]  # whether nothing of the path is missing between two legs
 NOTHING = Verdict("unknown", "none", "unknown")
 _AMBIGUOUS: ScopeDetail = "e2ae_or_e2e_ambiguous"
 
@@ -76,8 +80,9 @@ def _connected(hop: PathHop) -> bool:
 class Path:
     """The hops of one call's media, in path order."""
 
-    def __init__(self, hops: Sequence[PathHop], compare: Compare) -> None:
+    def __init__(self, hops: Sequence[PathHop], compare: Compare, consecutive: Consecutive) -> None:
         self._hops = hops
+        self._consecutive = consecutive
         self._compare = compare
         self._known: dict[tuple[int, int], Equality] = {}
 
@@ -109,10 +114,12 @@ class Path:
         if side == "right":
             beyond = [n for n in same if self._hops[n].first_leg > hop.last_leg]
             near = min((self._hops[n].first_leg for n in beyond), default=0)
-            return [n for n in beyond if self._hops[n].first_leg == near]
+            beyond = [n for n in beyond if self._hops[n].first_leg == near]
+            return beyond if beyond and self._consecutive(hop.last_leg, near) else []
         beyond = [n for n in same if self._hops[n].last_leg < hop.first_leg]
         near = max((self._hops[n].last_leg for n in beyond), default=0)
-        return [n for n in beyond if self._hops[n].last_leg == near]
+        beyond = [n for n in beyond if self._hops[n].last_leg == near]
+        return beyond if beyond and self._consecutive(near, hop.first_leg) else []
 
     def _span(self, at: int) -> list[int]:
         span = [at]
@@ -150,7 +157,7 @@ class Path:
         if _marked(hops):
             return self._inconsistent(span)
         detail: ScopeDetail = "e2e_tls" if _connected(hops[0]) else "e2e"
-        return Verdict("e2e", detail, self._kept(span))
+        return Verdict("e2e", detail, self._kept(span), True)
 
     def _kept(self, span: list[int]) -> Termination:
         """How it is known that nothing ends the protection within a stretch."""
@@ -160,7 +167,7 @@ class Path:
         return "proven_by_keys" if proven else "assumed"
 
     def _inconsistent(self, span: list[int]) -> Verdict:
-        return Verdict("unknown", "inconsistent", self._kept(span))
+        return Verdict("unknown", "inconsistent", self._kept(span), True)
 
     # -- where it ends ----------------------------------------------------------------------------------------------
 
@@ -174,17 +181,15 @@ class Path:
             return None
         termination = _termination(here, there, equality, opened, _marked(hops))
         if _marked(hops):
-            return (
-                Verdict("e2ae", "e2ae", termination)
-                if len(hops) == 1
-                else Verdict("unknown", "inconsistent", termination)
-            )
+            if len(hops) == 1:
+                return Verdict("e2ae", "e2ae", termination, False)
+            return Verdict("unknown", "inconsistent", termination, True)
         if opened and len(hops) == 1:
             if here.entity.access is True:
-                return Verdict("e2ae", _like(here), termination)
+                return Verdict("e2ae", _like(here), termination, False)
             if here.entity.access is not False:
-                return Verdict("unknown", _AMBIGUOUS, termination)
-        return Verdict("hop_by_hop", "hop_by_hop_tls" if _connected(here) else "hop_by_hop_srtp", termination)
+                return Verdict("unknown", _AMBIGUOUS, termination, False)
+        return Verdict("hop_by_hop", "hop_by_hop_tls" if _connected(here) else "hop_by_hop_srtp", termination, False)
 
 
 def _like(hop: PathHop) -> ScopeDetail:

@@ -12,6 +12,7 @@ from analyzer.formats.uri import host_port
 from analyzer.protocols.sip.message import Message
 from analyzer.session.bodies import bodies_of
 from analyzer.session.carrier import Carrier
+from analyzer.session.claims import Claims
 from analyzer.session.correlation import Correlator, NodeOf
 from analyzer.session.esp.agreements import Agreements
 from analyzer.session.inference import Facts, Observations
@@ -55,12 +56,14 @@ class Filed:
 class Signalling:
     """Takes SIP messages in capture order."""
 
-    def __init__(self, limits: Limits, correlation_headers: Sequence[str] = ()) -> None:
+    def __init__(self, limits: Limits, correlation_headers: Sequence[str] = (), takes_keys: bool = True) -> None:
         self._limits = limits
+        self._takes_keys = takes_keys
         self._sightings = SightingTable(limits)
         self.calls = CallTable(limits)
         self._correlator = Correlator(limits, correlation_headers)
         self.keys = MediaKeys(limits)
+        self.claims = Claims(limits)
         self.counts = SipCounts()
         self.registrations = Registrations()
         self.agreements = Agreements(limits)
@@ -88,11 +91,12 @@ class Signalling:
         filed = record(message, carrier, bodies, self._ordinal)
         filed.retransmission = occurrence == "retransmission"
         holder.append(filed)
-        self._observe(message, carrier)
+        self._observe(message, carrier, filed.vias)
         ends = carrier.endpoints
         anomalies = [*anomalies, *self.agreements.observe(message, ends.src.ip, ends.dst.ip)]
-        if sdp is not None and not filed.retransmission:
+        if sdp is not None and self._takes_keys and not filed.retransmission:
             self.keys.describe(filed.call_id, sdp, filed.cites)
+            self.claims.describe(filed.call_id, sdp)
         call, _, evicted = self.calls.add(filed)
         if filed.bodies.roster is not None and not filed.retransmission:
             anomalies += call.notify(filed)
@@ -120,15 +124,14 @@ class Signalling:
             counts.requests[message.method] += 1
         else:
             counts.responses[str(message.status)] += 1
-        if message.call_id and len(counts.call_ids) < _CALL_IDS:
-            counts.call_ids.add(hashlib.blake2b(message.call_id.encode("utf-8", "replace"), digest_size=8).digest())
+        call_id = message.call_id  # that of an open call has been counted
+        if call_id and self.calls.get(call_id) is None and len(counts.call_ids) < _CALL_IDS:
+            counts.call_ids.add(hashlib.blake2b(call_id.encode("utf-8", "replace"), digest_size=8).digest())
 
-    def _observe(self, message: Message, carrier: Carrier) -> None:
+    def _observe(self, message: Message, carrier: Carrier, vias: int) -> None:
         src, dst = carrier.endpoints.src.ip, carrier.endpoints.dst.ip
-        contact = (message.all("contact") or ("",))[0]
-        vias = sum(1 + value.count(",") for value in message.all("via"))
+        contact = message.first("contact") or ""
         own = bool(contact) and _host(contact) == src
-        names = {header.name for header in message.headers}
         self.observations.observe(
             src,
             dst,
@@ -137,8 +140,8 @@ class Signalling:
                 method=message.method,
                 vias=vias,
                 contact_is_sender=own,
-                core_headers=any(name in names for name in _CORE_HEADERS),
-                asserted="p-asserted-identity" in names,
+                core_headers=any(message.first(name) is not None for name in _CORE_HEADERS),
+                asserted=message.first("p-asserted-identity") is not None,
                 focus="isfocus" in contact.lower(),
                 request_id=f"{message.call_id} {message.first('cseq')}" if message.method == "REGISTER" else "",
             ),

@@ -1,22 +1,31 @@
 """Every key that may open a media stream: from SDP (RFC 4568), from DTLS handshakes (RFC 5764), from the user."""
 
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
 from analyzer.session.dtls_keys import DtlsMediaKeys
-from analyzer.session.media_keys import MediaKey, MediaKeys
+from analyzer.session.media_keys import Identity, MediaKey, MediaKeys
 from analyzer.session.supplied_keys import SuppliedKeys
+
+StreamId = tuple[Address, Address, int]  # source, destination, SSRC
+KnownKeys = Mapping[StreamId, tuple[MediaKey, ...]]
 
 
 class StreamKeys:
-    """The three sources as one. `position` as in `MediaKeys`."""
+    """The three sources as one. `position` as in `MediaKeys`.
 
-    def __init__(self, sdp: MediaKeys, supplied: SuppliedKeys, limits: Limits) -> None:
+    `known` are keys that an earlier pass over the same captures found for streams that it found them too late for.
+    """
+
+    def __init__(self, sdp: MediaKeys, supplied: SuppliedKeys, limits: Limits, known: KnownKeys | None = None) -> None:
         self._limits = limits
+        self._known = known or {}
         self.sdp = sdp
         self.dtls = DtlsMediaKeys(limits)
         self.supplied = supplied
+        self._proven: OrderedDict[tuple[int, Identity], None] = OrderedDict()
 
     @property
     def position(self) -> int:
@@ -29,18 +38,31 @@ class StreamKeys:
 
     def concerns(self, src: Address, dst: Address, ssrc: int) -> bool:
         """Whether any key may concern a stream."""
-        return self.sdp.concerns(src, dst) or self.dtls.concerns(src, dst) or self.supplied.concerns(ssrc)
+        if self.sdp.concerns(src, dst) or self.dtls.concerns(src, dst) or self.supplied.concerns(ssrc):
+            return True
+        return (src, dst, ssrc) in self._known
 
     def changes(self, src: Address, dst: Address, after: int) -> list[int]:
         """The positions behind `after` at which more becomes known about either address, ascending."""
         sdp, dtls = self.sdp.changes(src, dst, after), self.dtls.changes(src, dst, after)
         return sorted({*sdp, *dtls}) if dtls else sdp
 
+    def prove(self, ssrc: int, key: MediaKey) -> None:
+        """Says that a key opened SRTCP of an SSRC: SRTCP needs no roll-over counter."""
+        self._proven[ssrc, key.identity] = None
+        if len(self._proven) > self._limits.streams:
+            self._proven.popitem(last=False)
+
+    def proven(self, ssrc: int, keys: Sequence[MediaKey]) -> bool:
+        """Whether one of the keys opened SRTCP of an SSRC."""
+        return any((ssrc, key.identity) in self._proven for key in keys)
+
     def keys(self, src: Address, dst: Address, ssrc: int, position: int) -> Sequence[MediaKey] | None:
         """The keys that may protect a stream, as known at a position, the likeliest first; None where none is in
         question, or where keys in SDP were declined and there are no others."""
         described = self.sdp.keys(src, dst, position)
-        others = [*self.dtls.keys(src, dst, position), *self.supplied.keys(ssrc)]
+        known = self._known.get((src, dst, ssrc), ())
+        others = [*self.dtls.keys(src, dst, position), *self.supplied.keys(ssrc), *known]
         if not others:
             return described
         found = [*(described or ()), *others]

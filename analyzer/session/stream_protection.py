@@ -25,7 +25,7 @@ def connection_protection(medium: str, connections: list[Connection], last: Nego
         if medium == "bfcp":
             state = "clear_udp" if clear[0].ip_protocol == 17 else "clear_tcp"
         return Protection(state, "no", "no", "negotiated_and_structural")
-    worst = min((_tls_state(connection, last) for connection in seen), key=_STRENGTH.index)
+    worst = min((certificates_say(connection, last) for connection in seen), key=_STRENGTH.index)
     evidence: Evidence = "keyed_verified" if all(c.decrypted for c in seen) else "negotiated_and_structural"
     prefix = "dtls" if seen[0].protocol == "dtls" else "tls"
     return Protection(_named(prefix, worst), "yes", "yes", evidence)
@@ -54,8 +54,11 @@ def matches(certificate: bytes, fingerprints: tuple[Fingerprint, ...]) -> bool |
     return any(hashlib.new(name, certificate).digest() == digest for name, digest in known)
 
 
-def _tls_state(connection: Connection, last: Negotiation) -> str:
-    """What the certificates of a connection say about the two ends."""
+def certificates_say(connection: Connection, last: Negotiation) -> str:
+    """What the certificates of a connection say about the two ends: fp_ok, fp_mismatch, or unverified_cert.
+
+    fp_ok: one at least was seen and every one seen is fingerprinted by its end (RFC 8122 5).
+    """
     verdicts: list[bool | None] = []
     for side, certificates in (
         (connection.dst.ip, connection.server_certificates),

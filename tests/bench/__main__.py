@@ -3,7 +3,9 @@
     python -m tests.bench [--quick]
 
 Every figure is the median of five runs (--quick: one) of whole processes, measured by the operating system
-(user + system time, peak resident set). Nothing here passes or fails: it prints.
+(user + system time, peak resident set). mediasec runs twice: with --no-decrypt it does what tshark does and judges
+the calls; by itself it also verifies and decrypts every SRTP packet. Then memory: as many packets in calls five times
+as long, and four times as many calls. Nothing here passes or fails: it prints.
 """
 
 import argparse
@@ -16,11 +18,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.generate import generate
+from tests.bench.generate import PACKETS_PER_STREAM, generate
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".bench"
 CALLS = 2_000
+LONGER = 5
+MORE = 4
 MEDIASEC = [sys.executable, "-c", "from analyzer.cli.main import run; run()"]
 DPKT = """
 import sys, dpkt
@@ -52,12 +56,12 @@ def measure(command: list[str], runs: int) -> Cost:
     return Cost(statistics.median(c.cpu_s for c in costs), statistics.median(c.rss_mb for c in costs))
 
 
-def _capture(calls: int) -> Path:
-    path = FOLDER / f"calls-{calls}.pcap"
+def _capture(calls: int, longer: int = 1) -> Path:
+    path = FOLDER / (f"calls-{calls}.pcap" if longer == 1 else f"calls-{calls}-{longer}-times-as-long.pcap")
     if not path.is_file():
         print(f"writing {path.name} ...", flush=True)
         partial = path.with_suffix(".partial")
-        generate(partial, calls)
+        generate(partial, calls, packets=longer * PACKETS_PER_STREAM)
         partial.rename(path)
     return path
 
@@ -65,6 +69,20 @@ def _capture(calls: int) -> Path:
 def _line(name: str, cost: Cost, frames: int, base: Cost | None) -> None:
     ratio = f"{base.cpu_s / cost.cpu_s:6.1f}x" if base else "     -"
     print(f"{name:<44}{cost.cpu_s:8.2f}{frames / cost.cpu_s / 1e6:9.2f}{cost.rss_mb:9.0f}{ratio:>9}", flush=True)
+
+
+def _memory(analyze: list[str], ours: Cost) -> None:
+    """Longer calls must cost no memory, more calls only their records, and no more time each."""
+    few = CALLS // LONGER
+    short, long = (measure([*analyze, str(_capture(few, times))], 1) for times in (1, LONGER))
+    share = 100 * (long.rss_mb / short.rss_mb - 1)
+    print(f"{few} calls: {short.rss_mb:.0f} MB; {LONGER} times as long: {long.rss_mb:.0f} MB ({share:+.1f} %)")
+    many = MORE * CALLS
+    cost = measure([*analyze, str(_capture(many))], 1)
+    grown = 1024 * (cost.rss_mb - ours.rss_mb) / (many - CALLS)
+    bound = 150 + many * 4 / 1024
+    print(f"{many} calls: {cost.rss_mb:.0f} MB ({grown:.1f} KB a call); 150 MB and 4 KB a call are {bound:.0f} MB")
+    print(f"{many} calls: {cost.cpu_s / MORE / ours.cpu_s:.2f} times the CPU seconds a call")
 
 
 def _help_seconds() -> float:
@@ -93,15 +111,14 @@ def main() -> None:
         _line("tshark -q -z rtp,streams", base, frames, None)
     else:
         print("tshark is not installed: no ratio")
-    ours = measure([*MEDIASEC, "analyze", str(capture), "--format", "json", "-q"], runs)
-    _line("mediasec analyze --format json", ours, frames, base)
+    analyze = [*MEDIASEC, "analyze", "--format", "json", "-q"]
+    _line("mediasec analyze --no-decrypt", measure([*analyze, "--no-decrypt", str(capture)], runs), frames, base)
+    ours = measure([*analyze, str(capture)], runs)
+    _line("mediasec analyze, every SRTP packet verified", ours, frames, base)
     _line("dpkt reader and Ethernet/IP/UDP", measure([sys.executable, "-c", DPKT, str(capture)], 1), frames, base)
+    print(f"\npeak memory {ours.rss_mb:.0f} MB; 150 MB and 4 KB a call are {150 + CALLS * 4 / 1024:.0f} MB")
     if not quick:
-        long = _capture(CALLS * 5)
-        cost = measure([*MEDIASEC, "analyze", str(long), "--format", "json", "-q"], 1)
-        _line("mediasec analyze, five times the calls", cost, frames * 5, None)
-        print(f"\npeak memory: {ours.rss_mb:.0f} MB, {cost.rss_mb:.0f} MB for five times the calls")
-        print(f"bound: 150 MB plus 4 KB a call = {150 + CALLS * 4 / 1024:.0f} MB, {150 + CALLS * 20 / 1024:.0f} MB")
+        _memory(analyze, ours)
     print(f"\nmediasec --help: {_help_seconds():.2f} s")
     from tests.bench import sip_speed, srtp_speed
 
@@ -110,6 +127,10 @@ def main() -> None:
     print("\nSRTP verified and decrypted, one core:")
     for suite in srtp_speed.PROFILES:
         print(f"{suite.name:24}{srtp_speed.verified_rate(suite):10,.0f}/s")
+    from tests.bench import correlation
+
+    print("\nLegs into calls:")
+    correlation.main()
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ def _call(index: int, random_: random.Random) -> _Call:
     return _Call(index, a, b, vlan, suite, index * (50 // CALLS_PER_SECOND))
 
 
-def _call_frames(call: _Call, tick: int, voices: list[bytes]) -> Iterator[bytes]:
+def _call_frames(call: _Call, tick: int, voices: list[bytes], packets: int) -> Iterator[bytes]:
     """What one call sends in one 20 ms tick."""
     a, b, i = call.a, call.b, call.index
     age = tick - call.start_tick
@@ -160,7 +160,7 @@ def _call_frames(call: _Call, tick: int, voices: list[bytes]) -> Iterator[bytes]
     elif age == 1:
         yield sip(b, a, call.sip("SIP/2.0 200 OK", True, "1 INVITE", _sdp(b, call.suite)))
         yield sip(a, b, call.sip(f"ACK sip:bob{i}@{host_b} SIP/2.0", True, "1 ACK"))
-    elif 2 <= age < 2 + PACKETS_PER_STREAM:
+    elif 2 <= age < 2 + packets:
         n = age - 2
         for src, dst in ((a, b), (b, a)):
             header = struct.pack(">BBHII", 0x80, 0 if n else 0x80, 1000 + n, 160 * n, src.ssrc)
@@ -168,13 +168,13 @@ def _call_frames(call: _Call, tick: int, voices: list[bytes]) -> Iterator[bytes]
             if src.srtp is not None:
                 packet = src.srtp.protect(packet)
             yield _frame(src, dst, src.rtp_port, dst.rtp_port, packet, call.vlan, n + i)
-    elif age == 2 + PACKETS_PER_STREAM:
+    elif age == 2 + packets:
         yield sip(a, b, call.sip(f"BYE sip:bob{i}@{host_b} SIP/2.0", True, "2 BYE"))
         yield sip(b, a, call.sip("SIP/2.0 200 OK", True, "2 BYE"))
 
 
-def generate(path: Path, calls: int = 2_000, seed: int = 1) -> int:
-    """Writes the capture (pcap, microseconds) and returns the number of its frames."""
+def generate(path: Path, calls: int = 2_000, seed: int = 1, packets: int = PACKETS_PER_STREAM) -> int:
+    """Writes the capture (pcap, microseconds) and returns the number of its frames; `packets` are those of a stream."""
     random_ = random.Random(seed)
     voices = _voices(random_)
     frames, nearest, active = 0, 0, []
@@ -188,11 +188,11 @@ def generate(path: Path, calls: int = 2_000, seed: int = 1) -> int:
             now_us = (START_NS + tick * TICK_NS) // 1_000
             offset = 0
             for call in active:
-                for data in _call_frames(call, tick, voices):
+                for data in _call_frames(call, tick, voices, packets):
                     seconds, micros = divmod(now_us + offset, 1_000_000)
                     out.write(struct.pack("<IIII", seconds, micros, len(data), len(data)) + data)
                     offset += 20
                     frames += 1
             tick += 1
-            active = [call for call in active if tick - call.start_tick <= 2 + PACKETS_PER_STREAM]
+            active = [call for call in active if tick - call.start_tick <= 2 + packets]
     return frames

@@ -1,5 +1,6 @@
 """DTLS-SRTP of the lab under the master secrets of its key logs, held against FACTS.txt of the captures."""
 
+import base64
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -97,6 +98,43 @@ def test_hops_are_verified(shared: Path, name: str) -> None:
     assert {(h.state, h.evidence, h.key_exchange, h.confidentiality, h.integrity) for h in secure} == {
         ("srtp_dtls", "keyed_verified", "dtls", "yes", "yes")
     }
+    assert {h.peer_auth for h in secure} == {"yes"}  # FACTS.txt: every certificate is in a fingerprint of SDP
+
+
+def test_the_gateways_own_log_opens_both_of_its_sides(shared: Path) -> None:
+    """e2ae-dtls.rtpengine-srtp-keys.txt instead of secrets: the same packets, though SIP stays closed."""
+    assert shared
+    keys = (LAB / "e2ae-dtls.rtpengine-srtp-keys.txt",)
+    run = analyze(Settings(captures=(str(LAB / "e2ae-dtls.pcapng"),), keys=keys), Silent())
+    assert run.report is not None
+    opened = {(s.src, s.dst, s.suite, s.authenticated) for s in run.report.streams if s.authenticated}
+    assert opened == {(f.src, f.dst, f.suite, f.packets) for f in FACTS if f.capture == "e2ae-dtls.pcapng"}
+    assert {s.protection for s in run.report.streams if s.authenticated} == {"srtp_dtls"}
+
+
+def test_one_key_for_any_stream_opens_the_public_capture(shared: Path, tmp_path: Path) -> None:
+    """catalogue.json, C059: thirty bytes "a" authenticate 812 of 812 and 160 of 160 packets."""
+    bundle = tmp_path / "keys.yaml"
+    value = base64.b64encode(b"a" * 30).decode()
+    bundle.write_text(
+        f'format: 1\nkeys:\n  - {{id: all, kind: srtp-master, suite: AES_CM_128_HMAC_SHA1_80, value: "{value}"}}\n',
+        encoding="ascii",
+    )
+    bundle.chmod(0o600)
+    run = analyze(Settings(captures=(str(shared / "public" / "C059-srtp.pcap"),), keys=(bundle,)), Silent())
+    assert run.report is not None
+    assert {(s.ssrc, s.packets, s.authenticated, s.auth_failed) for s in run.report.streams} == {
+        ("0xd366768f", 812, 812, 0),
+        ("0x562df298", 160, 160, 0),
+    }
+
+
+def test_every_stream_of_the_public_sdes_call_opens(shared: Path) -> None:
+    """catalogue.json, C097: all four RTP streams, 1135 packets, with the keys that stand in SDP."""
+    run = analyze(Settings(captures=(str(shared / "public" / "C097-SIP-SRTP-Normal_Call_two_parties.pcap"),)), Silent())
+    assert run.report is not None
+    assert [s.authenticated for s in run.report.streams] == [1135] * 4
+    assert {(s.auth_failed, s.failure) for s in run.report.streams} == {(0, None)}
 
 
 @pytest.mark.parametrize("name", CAPTURES)

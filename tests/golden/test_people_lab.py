@@ -99,3 +99,20 @@ def test_the_two_calls_of_a_lab_conference_are_one(name: str, floors: list[str])
     assert [call["conference"] for call in report["calls"]] == [conference["id"]] * 2
     assert conference["weakest"] == ("srtp_sdes" if name == "conf-e2e-sdes" else "clear")
     assert _count(report, "CONF-03") == (2, 0, 0)
+
+
+@pytest.mark.parametrize("name", ["e2ae-sdes", "e2e-sdes-clear-sip", "conf-e2e-sdes", "e2ae-all"])
+def test_keys_relayed_on_the_path_are_no_reuse(name: str) -> None:
+    """FACTS.txt: every stream has a key of its own; the e2e captures carry one description over three hops."""
+    report = _report(name)
+    for rule in ("SDES-04", "SDES-06", "SDES-07", "SDES-13", "SDES-16"):
+        passed, failed, open_ = _count(report, rule)
+        assert (passed > 0, failed, open_) == (True, 0, 0), rule
+
+
+def test_tls_of_the_lab_is_sound() -> None:
+    """FACTS.txt: TLS 1.3 with suite 0x1302, and DTLS 1.2 with 0xcca8 and 0xcca9."""
+    report = _report("e2ae-dtls")
+    for rule in ("TLS-01", "TLS-02.null", "TLS-02.broken", "TLS-02.weak"):
+        assert _count(report, rule) == (6, 0, 0), rule
+    assert _count(report, "DTLS-08") == (4, 0, 0)

@@ -223,5 +223,5 @@ def test_a_wrong_key_is_a_failure(shared: Path) -> None:
     rows = {s.ssrc: s for s in _fed("e2e-sdes-clear-sip.pcapng", 1 << 20, Limits(), tamper).streams}
     wrong, right = rows["0x44211a15"], rows["0x6999520b"]
     assert (wrong.authenticated, wrong.auth_failed, wrong.decrypted, wrong.key) == (0, 152, 0, None)
-    assert (wrong.suite, wrong.failure) == ("AES_CM_128_HMAC_SHA1_80", "roc_not_found")
+    assert (wrong.suite, wrong.failure) == ("AES_CM_128_HMAC_SHA1_80", "tag_failed")
     assert (right.authenticated, right.failure) == (152, None)

@@ -10,7 +10,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.severity import Verdict
 from analyzer.core.unknown import Need
 from analyzer.pipeline.findings import EVIDENCE, NEEDS, FindingRows, Gathered, Writer, packed
-from analyzer.pipeline.rows import Places
+from analyzer.pipeline.places import Places
 from analyzer.report.redact import Redactor
 from analyzer.report.rows import encode_row
 from analyzer.rules.bundled import bundled_rules_dir

@@ -2,11 +2,13 @@
 
 import json
 
+import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from analyzer.report.evidence import Cite
 from analyzer.report.model import Report
-from analyzer.report.rows import encode_row
+from analyzer.report.rows import PackedRows, encode_row
 from analyzer.report.tree import to_tree
 from tests import factories
 
@@ -34,3 +36,25 @@ def test_an_optional_field_at_its_default_is_left_out() -> None:
     assert encode_row(Cite("capture-1", 0, 1, 2, 3)) == (
         b'{"capture":"capture-1","interface":0,"frame":1,"offset":2,"length":3}'
     )
+
+
+@given(st.lists(st.integers(0, 2**70), max_size=200), st.slices(200))
+def test_packed_rows_are_the_rows(numbers: list[int], part: slice) -> None:
+    plain = [str(number).encode() for number in numbers]
+    packed = PackedRows()
+    for row in plain:
+        packed.append(row)
+    assert list(packed) == plain
+    assert len(packed) == len(plain)
+    assert [packed[index] for index in range(-len(plain), len(plain))] == plain + plain
+    assert packed[part] == plain[part]
+
+
+def test_packed_rows_are_small_and_end_where_they_end() -> None:
+    row = encode_row(Cite("capture-1", 0, 1, 2, 3))
+    packed = PackedRows()
+    for _ in range(6_400):
+        packed.append(row)
+    assert sum(map(len, packed._blocks)) < 6_400 * len(row) / 10
+    with pytest.raises(IndexError):
+        packed[6_400]

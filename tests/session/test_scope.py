@@ -20,7 +20,8 @@ def entity(**changes: object) -> MediaHop:
         zones=("access",), inferred=False, access=True, server=False, proto="RTP/SAVP", secure_negotiated=True,
         clear_negotiated=False, e2ae="none", state="srtp_sdes", confidentiality="yes", integrity="yes", peer_auth=NEED,
         key_exchange="sdes", evidence="negotiated_and_structural", scope="unknown", scope_detail="none",
-        termination="unknown", packets=100, unexpected_srtp=False, zrtp=False, mediasec=Mediasec(NEED, NEED, NEED),
+        termination="unknown", end_to_end=NEED, passed_on=NEED, packets=100, rtcp="missing",
+        unexpected_srtp=False, opportunistic=False, zrtp=False, mediasec=Mediasec(NEED, NEED, NEED),
         policy=NEED, offer=(), answer=(), first=(),
     )  # fmt: skip
     return replace(made, **changes)  # type: ignore[arg-type]  # fields of MediaHop
@@ -44,7 +45,7 @@ def clear(leg: int, **ends: bool) -> PathHop:
 
 
 def verdict(*hops: PathHop, at: int = 0, equal: Equality | None = None) -> tuple[str, str, str]:
-    found = Path(hops, lambda one, other: equal or Equality()).verdict(at)
+    found = Path(hops, lambda one, other: equal or Equality(), lambda leg, other: True).verdict(at)
     return found.scope, found.detail, found.termination
 
 
@@ -134,4 +135,11 @@ def test_media_are_judged_each_by_itself() -> None:
 
 
 def test_nothing_is_said_of_what_is_not_protected() -> None:
-    assert Path([clear(1, left=True)], lambda a, b: Equality()).verdict(0) == Verdict("unknown", "none", "unknown")
+    assert Path([clear(1, left=True)], lambda a, b: Equality(), lambda a, b: True).verdict(0) == Verdict(
+        "unknown", "none", "unknown"
+    )
+
+
+def test_what_is_missing_between_two_legs_is_not_judged() -> None:
+    hops = [hop(1, left=True, **VERIFIED), hop(2, right=True, keys=(C, D), **VERIFIED)]
+    assert Path(hops, lambda a, b: PAYLOAD, lambda a, b: False).verdict(0).detail == "e2ae_or_e2e_ambiguous"

@@ -71,6 +71,8 @@ class Message:
 
     def all(self, name: str) -> tuple[str, ...]:
         """Values of every header of a long lower-case name, in order."""
+        if self.index is not None and name not in self.index:
+            return ()
         return tuple([header.value for header in self.headers if header.name == name])
 
     def first(self, name: str) -> str | None:
@@ -146,7 +148,8 @@ class Message:
 
     def identities(self, name: str) -> tuple[str, ...]:
         """The URIs of a header such as p-asserted-identity, in order."""
-        return tuple(parse_name_addr(part).uri for value in self.all(name) for part in split(value))
+        values = self.all(name)
+        return tuple(parse_name_addr(part).uri for value in values for part in split(value)) if values else ()
 
 
 def _tag(value: str) -> str:

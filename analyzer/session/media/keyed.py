@@ -17,7 +17,7 @@ def keyed(record: StreamRecord, agreed: Agreed) -> StreamRecord:
     found = record.verification
     if found is None or found.decrypted or not (found.tentative or agreed in ("clear", "opportunistic")):
         return record
-    return replace(record, verification=None)
+    return replace(record, verification=None, tried=found)
 
 
 def key_exchange(records: list[StreamRecord], negotiated: Keying) -> KeyExchange:

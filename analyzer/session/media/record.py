@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
+from analyzer.protocols.rtp.rtcp import SenderReport
 from analyzer.session.media.statistics import PayloadStatistics
 from analyzer.session.media.trail import Trail
 from analyzer.session.media.verification import Verification
@@ -25,7 +26,8 @@ class StreamRecord:
 
     `packets` are distinct ones, over all vantage points; `lost`, `duplicates`, `mirrored` (copies of a mirror port)
     and `reordered` are those of the best view. `jitter_ns` is RFC 3550's estimate by clock rate. `sizes` counts RTP
-    payload lengths in bytes on the wire. `verification` is None where no key in the signalling concerns the stream.
+    payload lengths in bytes on the wire. `verification` is None where no key concerns the stream;
+    `tried` is that of keys which said nothing: guessed ones, or those of an offer that was declined.
     """
 
     ordinal: int
@@ -44,6 +46,7 @@ class StreamRecord:
     markers: int
     statistics: PayloadStatistics
     verification: Verification | None = None
+    tried: Verification | None = None
     trail: Trail = field(default_factory=Trail, compare=False, repr=False)
 
     @property
@@ -69,7 +72,12 @@ class StreamRecord:
 
 @dataclass(frozen=True, slots=True)
 class RtcpRecord:
-    """RTCP from one address to another."""
+    """RTCP from one address to another.
+
+    `packets` are sightings, `plain` those that read as RTCP in clear, `protected` the others. Distinct packets:
+    `authenticated` under a key, `encrypted` of those (the E bit is set), `failed` under every key that should open
+    them, `late` those whose key came after more than are kept.
+    """
 
     src: Address
     dst: Address
@@ -79,3 +87,9 @@ class RtcpRecord:
     cname: str
     bye: bool
     first: Cite
+    reports: tuple[SenderReport, ...] = ()  # the last of each SSRC
+    suite: str | None = None
+    encrypted: int = 0
+    authenticated: int = 0
+    failed: int = 0
+    late: int = 0

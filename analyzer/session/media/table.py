@@ -7,7 +7,7 @@ at that very row: results do not depend on how rows are batched.
 """
 
 from collections import Counter, OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,11 @@ from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.net.packets import UDP, PacketBatch
-from analyzer.protocols.rtp import rtcp
 from analyzer.session.media.closed import ClosedStreams
 from analyzer.session.media.columns import CLOCKS, Groups, Sampled, group_rtp, recognise
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media.record import RtcpRecord, StreamRecord, View
+from analyzer.session.media.rtcp_flows import RtcpFlows
 from analyzer.session.media.statistics import SAMPLE, summarise
 from analyzer.session.media.trail import Trail
 from analyzer.session.media.verification import Verification, Verifier
@@ -66,16 +66,6 @@ class _Stream:
     last_ns: int = 0
 
 
-@dataclass(slots=True)
-class _Rtcp:
-    first: Cite
-    packets: int = 0
-    plain: int = 0
-    protected: int = 0
-    cname: str = ""
-    bye: bool = False
-
-
 Key = tuple[Endpoints, int]
 
 
@@ -88,7 +78,7 @@ class StreamTable:
         self._streams: OrderedDict[Key, _Stream] = OrderedDict()
         self._to: dict[Address, dict[Key, None]] = {}
         self._closed = ClosedStreams(limits)
-        self._rtcp: OrderedDict[tuple[Address, Address], _Rtcp] = OrderedDict()
+        self.rtcp = RtcpFlows(limits, verifier.keys if verifier is not None else None)
         self._ordinal = 0
         self.evicted = 0
         self.zrtp = ZrtpFlows(limits)
@@ -243,29 +233,14 @@ class StreamTable:
 
     def _feed_rtcp(self, packets: PacketBatch, row: int) -> None:
         start, length = int(packets.payload_start[row]), int(packets.payload_length[row])
-        parsed = rtcp.parse(packets.buffer[start : start + length].tobytes())
-        if parsed is None:
-            return
-        endpoints = endpoints_of(packets, row)
-        key = (endpoints.src, endpoints.dst)
-        flow = self._rtcp.get(key)
-        if flow is None:
-            if len(self._rtcp) >= self._limits.streams:
-                self._rtcp.popitem(last=False)
-            flow = self._rtcp[key] = _Rtcp(_cite(packets, row))
-        flow.packets += 1
-        flow.plain += parsed.well_formed
-        flow.protected += parsed.protected
-        flow.cname = flow.cname or (parsed.cname if parsed.well_formed else "")
-        flow.bye = flow.bye or (parsed.bye and parsed.well_formed)
+        data = packets.buffer[start : start + length].tobytes()
+        position = int(packets.row[row]) + (self._verifier.batch_position if self._verifier is not None else 0)
+        whole = not packets.missing[row]
+        self.rtcp.feed(endpoints_of(packets, row), data, whole, _cite(packets, row), position)
 
     def rtcp_between(self, a: Address, b: Address) -> list[RtcpRecord]:
         """RTCP between two addresses, either direction."""
-        return [
-            RtcpRecord(src, dst, f.packets, f.plain, f.protected, f.cname, f.bye, f.first)
-            for src, dst in ((a, b), (b, a))
-            if (f := self._rtcp.get((src, dst))) is not None
-        ]
+        return self.rtcp.between(a, b)
 
     # -- closing -------------------------------------------------------------------------------------------------
 
@@ -298,7 +273,14 @@ class StreamTable:
         """Closes and gives the streams towards an address that overlap a span of time. They can be taken again."""
         for key in list(self._to.get(address, ())):
             self._close(key)
-        return self._closed.take(address, first_ns, last_ns)
+        return [self._overtaken(record) for record in self._closed.take(address, first_ns, last_ns)]
+
+    def _overtaken(self, record: StreamRecord) -> StreamRecord:
+        """A record that was closed before any key for it was known, under what is known now."""
+        if self._verifier is None or record.verification is not None:
+            return record
+        late = self._verifier.overtaken(record.endpoints, record.ssrc)
+        return record if late is None else replace(record, verification=late)
 
     def last_activity(self, address: Address) -> int:
         """Time of the latest packet towards an address in streams that are open or were let go lately, 0 if none."""

@@ -56,6 +56,10 @@ class Trail:
         """Takes the first packets of the stream."""
         self._first = list(packets)
 
+    def forget(self) -> None:
+        """Lets the packets go: what the stream was compared for is decided."""
+        self._first, self._drawn = [], []
+
     def draw(self, lot: int, packets: PacketBatch, row: int) -> None:
         """Takes a packet that drew a low lot, if it is among the lowest and the capture has all of it."""
         full = len(self._drawn) >= DRAWN

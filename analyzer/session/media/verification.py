@@ -5,7 +5,7 @@ by extended sequence number. A packet whose key is not known yet waits for it, w
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -20,12 +20,12 @@ from analyzer.crypto.srtp.reasons import Reason
 from analyzer.crypto.srtp.stream import PacketColumns
 from analyzer.net.packets import PacketBatch
 from analyzer.session.media.columns import Groups
+from analyzer.session.media.failure import Explained, Failure, explain
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media_keys import KeyOrigin, MediaKey
-from analyzer.session.stream_keys import StreamKeys
+from analyzer.session.stream_keys import StreamId, StreamKeys
 
 I64 = npt.NDArray[np.int64]
-KEY_LATE = "key_late"
 _END = 1 << 62
 
 
@@ -35,9 +35,9 @@ class Verification:
 
     `suite` as RFC 4568 and its successors name it; `key` is the one that opened the stream's packets last, None where
     none did, `origin` where it comes from and `cites` the message it stands in. `authenticated`, `failed` and
-    `decrypted` are distinct packets: the tag verified, it verified with no key, the payload was opened. `failure` is a
-    reason of `crypto.srtp`, or `key_late`: more packets came before their key than are kept. `tentative`: no key was
-    known to be the stream's own, and none opened it.
+    `decrypted` are distinct packets: the tag verified, it verified with no key, the payload was opened. `failure` is
+    why packets stayed closed, `detail` what else was found out about that. `tentative`: no key was known to be the
+    stream's own, and none opened it.
     """
 
     suite: str
@@ -46,7 +46,8 @@ class Verification:
     authenticated: int
     failed: int
     decrypted: int
-    failure: str | None
+    failure: Failure | None
+    detail: str = ""
     origin: KeyOrigin = "sdes"
     tentative: bool = False
 
@@ -127,7 +128,13 @@ class _Stream:
         self.refused = Ranges(limits.sequence_ranges)
         self.views: dict[int, _View] = {}
 
-    def result(self, sighted: int) -> Verification | None:
+    def unopened(self, count: int) -> list[bytes]:
+        """Some packets that no key opened; empty where any was opened."""
+        if self.opened.count:
+            return []
+        return [packet for view in self.views.values() for packet, _ in view.stream.stream.waiting.values()][:count]
+
+    def result(self, sighted: int, why: Explained | None) -> Verification | None:
         for view in self.views.values():
             view.finish(self.refused)
         streams = [view.stream.stream for view in self.views.values()]
@@ -149,12 +156,21 @@ class _Stream:
             authenticated=proven,
             failed=self.refused.count,
             decrypted=self.opened.count,
-            failure=self._failure(sighted),
+            failure=why.failure if why is not None else self._failure(sighted),
+            detail=why.detail if why is not None else "",
             origin=last.origin,
             tentative=not self.opened.count and all(key.tentative for key in keys),
         )
 
-    def _failure(self, sighted: int) -> str | None:
+    def late(self, sighted: int) -> bool:
+        """Whether packets came before their key that are not kept, though a key is the stream's own."""
+        views = self.views.values()
+        tried = sum(view.stream.stream.given + view.cut for view in views)
+        unkeyed = any(view.stream.counts.reasons.get(Reason.NO_KEY) for view in views)
+        own = any(not key.tentative for view in views for key in view.keys)
+        return own and (tried < sighted or unkeyed)
+
+    def _failure(self, sighted: int) -> Failure | None:
         counts = [view.stream.counts for view in self.views.values()]
         reasons: dict[str, int] = {}
         for each in counts:
@@ -164,10 +180,10 @@ class _Stream:
         cut = sum(view.cut for view in self.views.values())
         tried = sum(view.stream.stream.given for view in self.views.values())
         if reasons:
-            return str(max(sorted(reasons), key=reasons.__getitem__))
+            return Failure(max(sorted(reasons), key=reasons.__getitem__))
         if early or tried + cut < sighted:
-            return KEY_LATE
-        return str(Reason.TRUNCATED) if cut else None
+            return Failure.KEY_LATE
+        return Failure.TRUNCATED if cut else None
 
 
 @dataclass(slots=True)
@@ -189,11 +205,13 @@ class Verifier:
     """Opens what the stream table has seen, after the signalling among the same rows has been read."""
 
     def __init__(self, keys: StreamKeys, limits: Limits) -> None:
-        self._keys = keys
+        self._keys = self.keys = keys
         self._limits = limits
         self._streams: dict[int, _Stream] = {}
         self._noted: dict[int, list[_Noted]] = {}
         self._sources: dict[int, tuple[Endpoints, int]] = {}
+        self._explained = 0
+        self.wanted: dict[StreamId, tuple[MediaKey, ...]] = {}  # keys of streams that they came too late for
         self.batch_position = 0
 
     def note(
@@ -227,7 +245,39 @@ class Verifier:
         keys = self._keys.keys(endpoints.src, endpoints.dst, stream.ssrc, _END) or ()
         for view in stream.views.values():
             view.learn(keys, self._limits.srtp_keys, stream.opened)
-        return stream.result(sighted)
+        found = stream.result(sighted, self._why(stream, keys))
+        if stream.late(sighted):
+            self._want(endpoints, stream.ssrc, keys)
+        if found is None or found.failure is not Failure.ROC_NOT_FOUND:
+            return found
+        failure = Failure.ROC_NOT_FOUND if self._keys.proven(stream.ssrc, keys) else Failure.TAG_FAILED
+        return replace(found, failure=failure, detail=f"at {self._limits.srtp_roc_search} roll-over counters")
+
+    def _want(self, endpoints: Endpoints, ssrc: int, keys: Sequence[MediaKey]) -> None:
+        if len(self.wanted) < self._limits.streams:
+            self.wanted[endpoints.src, endpoints.dst, ssrc] = tuple(keys)
+
+    def overtaken(self, endpoints: Endpoints, ssrc: int) -> Verification | None:
+        """What is to be said of a stream that ended before any key for it was known, if one is known by now."""
+        keys = [
+            key
+            for key in self.keys.keys(endpoints.src, endpoints.dst, ssrc, _END) or ()
+            if not key.tentative and key.origin != "srtp-master"
+        ]
+        if not keys:
+            return None
+        self._want(endpoints, ssrc, keys)
+        key = keys[-1]
+        return Verification(key.context.suite.name, None, key.cites, 0, 0, 0, Failure.KEY_LATE, origin=key.origin)
+
+    def _why(self, stream: _Stream, keys: Sequence[MediaKey]) -> Explained | None:
+        packets = stream.unopened(self._limits.explained_packets)
+        if not packets or self._explained >= self._limits.explained_streams:
+            return None
+        self._explained += 1
+        ends = stream.endpoints
+        reverse = self._keys.keys(ends.dst, ends.src, stream.ssrc, _END) or ()
+        return explain(packets, keys, reverse, self._limits)
 
     def _flush(self, ordinal: int) -> None:
         noted = self._noted.get(ordinal)

@@ -6,10 +6,13 @@ from analyzer.core.unknown import Tristate, Unknown
 from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.signalling import Mediasec
 from analyzer.session.model.states import (
+    AnswerKind,
+    CryptoBeyond,
     E2ae,
     Evidence,
     HopState,
     KeyExchange,
+    RtcpState,
     Scope,
     ScopeDetail,
     Termination,
@@ -30,6 +33,19 @@ class CryptoLine:
     unencrypted_srtp: bool = rule_field("session parameter UNENCRYPTED_SRTP")
     unencrypted_srtcp: bool = rule_field("session parameter UNENCRYPTED_SRTCP")
     unauthenticated_srtp: bool = rule_field("session parameter UNAUTHENTICATED_SRTP")
+    mki_ok: bool = rule_field("several keys have distinct MKIs of one length; an MKI has 1 to 128 bytes")
+    lifetime_ok: bool = rule_field("each lifetime, if there is one, is 1 to 2^48 packets")
+    kdr_ok: bool = rule_field("the key derivation rate, if there is one, is 0 to 24")
+
+
+@dataclass(frozen=True, slots=True)
+class MikeyMessage:
+    """One MIKEY message by its names (RFC 3830 6); keys stay closed."""
+
+    decoded: bool = rule_field("base64 with a MIKEY header of version 1, to its end as far as payloads are known")
+    kind: str = rule_field("pre-shared key, public key, TRANSFER_INIT, ...; empty: not known")
+    encryption: str = rule_field("of the key data: AES-CM-128, AES-KW-128, NULL; empty: no key data")
+    mac: str = rule_field("of the key data: HMAC-SHA-1-160, NULL; empty: no key data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +62,10 @@ class MediaDescription:
     crypto: tuple[CryptoLine, ...] = rule_field("its a=crypto lines")
     fingerprints: int = rule_field("a=fingerprint lines that apply, media or session level")
     key_mgmt: bool = rule_field("a=key-mgmt applies, media or session level")
+    mikey: tuple[MikeyMessage, ...] = rule_field("its MIKEY messages (a=key-mgmt:mikey), not opened")
+    path_scheme: str = rule_field("scheme of a=path: msrp, msrps, mixed, or none")
+    path_elsewhere: Tristate = rule_field("a=path names one end alone, and another address than c= and m=")
+    cema: bool = rule_field("a=msrp-cema")
     e2ae: E2ae = rule_field("a=3ge2ae")
     from_addr: str = rule_field("the sender on this hop", name="from")
     to_addr: str = rule_field("the receiver on this hop", name="to")
@@ -60,8 +80,23 @@ class MediaDescription:
         "for an e2ae m-line: one of its inline keys also appears beyond the access edge"
     )
     marker_on_core_leg: Tristate = rule_field("for an e2ae m-line: a=3ge2ae also appears beyond the access edge")
+    crypto_beyond: CryptoBeyond | Unknown = rule_field(
+        "of the inline keys: beyond the access edge the m-line has the same, others or none"
+    )
+    answer: AnswerKind | Unknown = rule_field("of an offer: how its answer on this leg takes the m-line")
     mediasec: Mediasec = rule_field("what the registration announced for this medium")
+    confidentiality: YesNo | Unknown = rule_field("its message was encrypted on the wire")
+    integrity: YesNo | Unknown = rule_field("its message was integrity-protected on the wire")
+    tags_unique: bool = rule_field("no tag of a=crypto stands twice")
+    selects_offer: Tristate = rule_field("an answer has one a=crypto line, with tag and suite of one that was offered")
+    key_returned: bool = rule_field("the other end's key for this m-line is the same")
+    key_moved: Tristate = rule_field("the same end keeps its key although it moves to another address or port")
+    weak_key: bool = rule_field("a key is constant, repeated, counting or printable")
     core_leg: Cites = rule_field("the correlated descriptions beyond the access edge")
+    protected: bool = rule_field("it describes protected transport: a secure RTP profile, TLS or DTLS")
+    protected_before: Tristate = rule_field("an earlier exchange of the dialog agreed on protection for this m-line")
+    key_reused: Tristate = rule_field("one of its inline keys also serves another m-line, direction or call")
+    key_elsewhere: Cites = rule_field("the other description with that key")
     first: Cites = rule_field("the frames that carry the message")
 
 
@@ -93,7 +128,11 @@ class MediaHop:
     scope: Scope = rule_field("how far the protection reaches")
     scope_detail: ScopeDetail = rule_field("the row of the decision table")
     termination: Termination = rule_field("how the end of the protection is known")
+    end_to_end: Tristate = rule_field("the protection is one from the UE to the other UE or to the conference server")
+    passed_on: Tristate = rule_field("the protection goes on unchanged beyond the end of this hop")
     packets: int = rule_field("distinct packets seen")
+    rtcp: RtcpState | Unknown = rule_field("protection of its RTCP: the weakest any packet had")
+    opportunistic: Tristate = rule_field("keying was offered on an unprotected profile (OSRTP, RFC 8643)")
     unexpected_srtp: Tristate = rule_field("packets have the shape of SRTP although plain RTP was agreed")
     zrtp: bool = rule_field("ZRTP was seen")
     mediasec: Mediasec = rule_field("what the registration announced for this medium")

@@ -6,6 +6,7 @@ from analyzer.core.unknown import Unknown
 from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.esp import EspSa
 from analyzer.session.model.media import MediaDescription, MediaHop, SrtpStream
+from analyzer.session.model.messaging import BfcpSession, MsrpSession
 from analyzer.session.model.people import Conference, Participant, Passage, Passport, Referral
 from analyzer.session.model.signalling import Call, Leg, Registration, SignallingHop, SipMessage
 
@@ -18,6 +19,8 @@ class TlsConnection:
     cipher: str | Unknown = rule_field("cipher suite")
     from_addr: str = rule_field("client", name="from")
     to_addr: str = rule_field("server", name="to")
+    from_node: str = rule_field("stable name of the client")
+    to_node: str = rule_field("stable name of the server")
     carries: str | Unknown = rule_field("the protocol inside: sip, msrp, bfcp, ...")
     first: Cites = rule_field("the first record")
 
@@ -40,6 +43,8 @@ ENTITIES: dict[str, type] = {
     "signalling_hop": SignallingHop,
     "media_hop": MediaHop,
     "media_description": MediaDescription,
+    "msrp_session": MsrpSession,
+    "bfcp_session": BfcpSession,
     "srtp_stream": SrtpStream,
     "tls_connection": TlsConnection,
     "esp_sa": EspSa,
@@ -60,6 +65,8 @@ VARIABLES: dict[str, str] = {
     "signalling_hop": "hop",
     "media_hop": "hop",
     "media_description": "media",
+    "msrp_session": "session",
+    "bfcp_session": "session",
     "srtp_stream": "stream",
     "tls_connection": "connection",
     "esp_sa": "sa",

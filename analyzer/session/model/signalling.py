@@ -140,4 +140,6 @@ class Call:
     legs: int = rule_field("legs found")
     outcome: str = rule_field("answered, cancelled, rejected, failed, unanswered or unknown")
     start_seen: bool = rule_field("its first INVITE was captured")
+    media: int = rule_field("media hops with packets")
+    mixed_media: tuple[str, ...] | Unknown = rule_field("media in clear on a leg where another medium is protected")
     first: Cites = rule_field("the first message")

@@ -12,6 +12,7 @@ RtpState = Literal[
     "clear", "osrtp_clear", "srtp_unencrypted", "srtp_unauthenticated",
     "srtp_unknown_keying", "zrtp", "srtp_mikey", "srtp_sdes", "srtp_dtls",
 ]  # fmt: skip
+RtcpState = Literal["clear", "srtcp_auth_only", "srtcp_enc", "missing", "unknown"]
 MsrpState = Literal["clear", "esp_only", "tls_fp_mismatch", "tls_unverified_cert", "tls_ca_cert", "tls_fp_ok"]
 BfcpState = Literal[
     "refused_clear_error9", "refused_clear_error11", "clear_tcp", "clear_udp",
@@ -30,4 +31,6 @@ ScopeDetail = Literal[
 ]  # fmt: skip
 Termination = Literal["proven_by_payload", "proven_by_keys", "indicated", "assumed", "unknown"]
 KeyExchange = Literal["none", "sdes", "dtls", "mikey", "zrtp", "tls", "ipsec", "unknown"]
+CryptoBeyond = Literal["same", "other", "none"]
+AnswerKind = Literal["secure", "clear", "refused"]
 E2ae = Literal["none", "requested", "applied", "other"]

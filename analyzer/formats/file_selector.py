@@ -1,0 +1,44 @@
+"""a=file-selector: the file that an MSRP m-line offers or asks for (RFC 5547 6)."""
+
+from dataclasses import dataclass
+
+from analyzer.core.numbers import decimal
+from analyzer.formats.uri import unescape
+
+_DIGITS = 18
+_FIELDS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class FileSelector:
+    """What is told of a file; "" and None where it is not. `hash` is the algorithm alone."""
+
+    name: str = ""
+    type: str = ""
+    size: int | None = None
+    hash: str = ""
+
+
+def parse(value: str) -> FileSelector:
+    """Reads a value: `name:"a b.jpg" type:image/jpeg size:32349 hash:sha-1:72:24:...`. Total."""
+    found: dict[str, str] = {}
+    rest = value.strip()
+    while rest and len(found) < _FIELDS:
+        key, colon, rest = rest.partition(":")
+        if not colon:
+            break
+        if rest.startswith('"'):
+            text, _, rest = rest[1:].partition('"')
+        else:
+            text, _, rest = rest.partition(" ")
+            while key.strip().lower() == "type" and ";" in text and '="' in text and text.count('"') % 2:
+                more, quote, rest = rest.partition('"')
+                text += " " + more + quote
+                if not quote:
+                    break
+        found.setdefault(key.strip().lower(), text)
+        rest = rest.strip()
+    return FileSelector(
+        unescape(found.get("name", "")), found.get("type", "").partition(";")[0].lower(),
+        decimal(found.get("size", ""), _DIGITS), found.get("hash", "").partition(":")[0].lower(),
+    )  # fmt: skip

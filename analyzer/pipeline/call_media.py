@@ -1,0 +1,98 @@
+"""Each medium of a call along its path, as a row of the report."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
+
+from analyzer.core.unknown import Unknown
+from analyzer.report.traffic import CallMedia, Exposure
+from analyzer.session.assurance import assurance, caveats
+from analyzer.session.hops import HopFact
+from analyzer.session.legs import CallState, LegState
+from analyzer.session.model.media import MediaHop
+from analyzer.session.model.signalling import SignallingHop
+from analyzer.session.model.states import HopState
+
+WEAKEST_FIRST: tuple[str, ...] = (
+    "clear", "osrtp_clear", "clear_tcp", "clear_udp", "unknown", "srtp_unencrypted", "srtp_unauthenticated",
+    "tls_fp_mismatch", "dtls_fp_mismatch", "srtp_unknown_keying", "zrtp", "srtp_mikey", "tls_unverified_cert",
+    "dtls_unverified_cert", "srtp_sdes", "srtp_dtls", "tls_fp_ok", "dtls_fp_ok",
+)  # fmt: skip
+"""States of media hops: the protection of a path, and of a conference, is the first of these that any hop has."""
+
+NamedFacts = Sequence[tuple[str, HopFact]]
+
+
+def weakest(states: Iterable[str | Unknown]) -> HopState:
+    """The weakest state; what is not known counts as little."""
+    words = ["unknown" if isinstance(state, Unknown) else state for state in states]
+    rank = {word: at for at, word in enumerate(WEAKEST_FIRST)}
+    return cast("HopState", min(words, key=lambda word: rank.get(word, 4), default="unknown"))
+
+
+def media_rows(call: CallState, hops: NamedFacts) -> tuple[CallMedia, ...]:
+    """One row a medium, in the order of the m-lines."""
+    media: dict[int, list[tuple[str, HopFact, MediaHop]]] = {}
+    for hop_id, fact in hops:
+        if isinstance(fact.entity, MediaHop):
+            media.setdefault(fact.index, []).append((hop_id, fact, fact.entity))
+    return tuple(_row(call, hops, index, path) for index, path in sorted(media.items()))
+
+
+def _row(call: CallState, hops: NamedFacts, index: int, path: list[tuple[str, HopFact, MediaHop]]) -> CallMedia:
+    path = sorted(path, key=lambda item: min(item[1].legs, default=0))
+    named = [(hop_id, entity) for hop_id, _, entity in path]
+    exposed = tuple(_exposed(call, hops, index, named))
+    return CallMedia(
+        medium=path[0][2].medium,
+        path=tuple(hop_id for hop_id, _ in named),
+        protection=weakest([entity.state for _, entity in named]),
+        assurance=assurance(named, [each.hop for each in exposed if each.what == "key"]),
+        exposed=exposed,
+        caveats=caveats(named),
+    )
+
+
+def _exposed(call: CallState, hops: NamedFacts, index: int, path: Sequence[tuple[str, MediaHop]]) -> Iterator[Exposure]:
+    """What could be read on the wire: content on hops of the medium, keys and identities where signalling passed."""
+    for hop_id, entity in path:
+        if entity.confidentiality == "no":
+            yield Exposure("content", hop_id)
+    legs = {leg.ordinal: leg for leg in call.legs.values()}
+    for hop_id, fact in hops:
+        if isinstance(fact.entity, SignallingHop) and fact.entity.confidentiality == "no":
+            carried = [legs[ordinal] for ordinal in fact.legs if ordinal in legs]
+            if any(_keys(leg, index) for leg in carried):
+                yield Exposure("key", hop_id)
+            if any(_identities(leg) for leg in carried):
+                yield Exposure("identity", hop_id)
+
+
+def _keys(leg: LegState, index: int) -> bool:
+    """Whether a message of the leg names an SRTP key of the m-line."""
+    return any(
+        key.key is not None
+        for message in leg.messages
+        if message.sdes_keys and message.sdp is not None
+        for media in message.sdp.media[index : index + 1]
+        for line in media.crypto
+        for key in line.keys
+    )
+
+
+def _identities(leg: LegState) -> bool:
+    """Whether a message of the leg asserts or prefers an identity."""
+    return any(message.asserted or message.preferred for message in leg.messages)
+
+
+def mixed_media(facts: Sequence[HopFact]) -> tuple[str, ...] | Unknown:
+    """Media that are readable on a leg on which another one is protected, by hops with packets."""
+    found: dict[str, None] = {}
+    missing: Unknown | None = None
+    for leg in dict.fromkeys(ordinal for fact in facts for ordinal in fact.legs):
+        hops = [f.entity for f in facts if leg in f.legs and isinstance(f.entity, MediaHop)]
+        for hop in hops:
+            if isinstance(hop.confidentiality, Unknown):
+                missing = hop.confidentiality
+        if any(hop.confidentiality == "yes" for hop in hops):
+            found |= dict.fromkeys(hop.medium for hop in hops if hop.confidentiality == "no")
+    return tuple(found) if found or missing is None else missing

@@ -1,0 +1,328 @@
+"""Which connections an MSRP or BFCP m-line negotiated, and which sessions run on them.
+
+MSRP is found by the URIs of a=path, wherever the connection runs (RFC 4975 8.1); then by the session ids alone, and by
+the addresses of the c= and m= lines, since a middlebox may rewrite hosts (CEMA, RFC 6714). BFCP is found by address,
+then told apart by conference and user id (RFC 8856 5).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from analyzer.core.addresses import Address, Endpoints
+from analyzer.core.anomalies import Anomaly, define
+from analyzer.core.severity import Severity
+from analyzer.core.unknown import Tristate, Unknown
+from analyzer.formats.msrp_uri import parse_uri, session_id
+from analyzer.protocols.sdp.session import Media
+from analyzer.session.bfcp_sessions import BfcpSession
+from analyzer.session.claims import Claims
+from analyzer.session.connections import Connection
+from analyzer.session.messaging import Messaging
+from analyzer.session.msrp_sessions import MsrpSession, matches
+from analyzer.session.offer_answer import Negotiation, rtp_address
+
+MSRP_IDS = define(
+    "msrp.sdp_mismatch", Severity.MEDIUM, "An MSRP session has other session ids than its SDP", "RFC 4975 5.4, 7.3"
+)
+BFCP_IDS = define(
+    "bfcp.sdp_mismatch",
+    Severity.MEDIUM,
+    "BFCP names another conference, user or floor than its SDP",
+    "RFC 8856 5.2-5.4",
+)
+
+TCP, UDP = 6, 17
+_FILES = 32  # of one m-line
+MsrpGrounds = Literal["path", "session_id", "address"]
+BfcpGrounds = Literal["identifiers", "address"]
+FindConnections = Callable[[Address, int], list[Connection]]
+FindConnection = Callable[[Endpoints], Connection | None]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundMsrp:
+    """An MSRP session and how it was found to be the m-line's. `ids_match`: both session ids are those of the SDP."""
+
+    session: MsrpSession
+    by: MsrpGrounds
+    ids_match: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BoundBfcp:
+    """A BFCP session and how it was found to be the m-line's; `mismatches` are the words for ids that differ."""
+
+    session: BfcpSession
+    by: BfcpGrounds
+    mismatches: tuple[str, ...]
+    labels: dict[int, tuple[str, ...]] = field(default_factory=dict)  # a=label of the media of each floor
+    described: bool = True  # the SDP names a conference id
+    labels_known: Tristate = True  # each of the labels is that of an m-line beside it
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What an m-line's packets are."""
+
+    connections: list[Connection]
+    msrp: tuple[BoundMsrp, ...] = ()
+    bfcp: tuple[BoundBfcp, ...] = ()
+    anomalies: tuple[Anomaly, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Where connections and sessions are looked up."""
+
+    listening: FindConnections
+    between: FindConnection
+    messaging: Messaging
+    claims: Claims
+
+
+def ip_protocol(media: Media) -> int:
+    """17 where the m-line's transport is UDP, or DTLS of before RFC 8841; else 6."""
+    proto = media.proto.upper()
+    return UDP if proto.startswith(("UDP", "DTLS")) else TCP
+
+
+def listening(media: Media | None) -> list[Address]:
+    """Where an end of a connection-oriented medium may listen: its path URIs (RFC 4975), its c= and m= lines."""
+    if media is None:
+        return []
+    found = [address] if (address := rtp_address(media)) is not None else []
+    uris = (parse_uri(uri) for uri in media.path)
+    return found + [uri.address for uri in uris if uri is not None and uri.address is not None]
+
+
+def bind(
+    negotiations: Sequence[Negotiation],
+    call_ids: Sequence[str],
+    lived: tuple[int, int],
+    tables: Tables,
+    elsewhere: Callable[[], list[Connection]],
+) -> Bound:
+    """The connections of an m-line over all its negotiations, of those that lived between the two times.
+
+    `elsewhere` gives connections that no address of the descriptions leads to, for where nothing else is found.
+    """
+    last = negotiations[-1]
+    by_address = _alive(_by_address(last, tables.listening), lived) or _alive(elsewhere(), lived)
+    if not by_address and last.offer.is_msrp:
+        by_address = _alive(_by_path(_paths(negotiations), last, tables), lived)
+    if last.offer.is_msrp:
+        return _msrp(negotiations, call_ids, by_address, tables)
+    if last.offer.is_bfcp:
+        return _bfcp(negotiations, call_ids, by_address, tables)
+    return Bound(by_address)
+
+
+def _alive(connections: list[Connection], lived: tuple[int, int]) -> list[Connection]:
+    return [each for each in connections if each.last_ns >= lived[0] and each.first_ns <= lived[1]]
+
+
+def _by_address(last: Negotiation, find: FindConnections) -> list[Connection]:
+    ours, theirs = listening(last.offer), listening(last.answer)
+    own_ips = {a.ip for a in ours} | ({last.offer.ip} if last.offer.ip is not None else set())
+    their_ips = {a.ip for a in theirs} | ({last.answer.ip} if last.answer and last.answer.ip is not None else set())
+    protocol = ip_protocol(last.offer)
+    found: dict[int, Connection] = {}
+    for ends, peers in ((ours, their_ips), (theirs, own_ips)):
+        for end in ends:
+            for connection in find(end, protocol):
+                if not peers or peers & {connection.src.ip, connection.dst.ip}:
+                    found[connection.ordinal] = connection
+    return [found[ordinal] for ordinal in sorted(found)]
+
+
+def files(negotiations: Sequence[Negotiation]) -> tuple[tuple[str, str], ...]:
+    """The files an m-line describes (RFC 5547 6): a=file-selector, and which end sends them by its direction."""
+    found: dict[str, str] = {}
+    for negotiation in negotiations:
+        offer = negotiation.offer
+        if offer.file_selector and len(found) < _FILES:
+            sender = {"sendonly": "offerer", "recvonly": "answerer"}.get(offer.direction, "unknown")
+            found.setdefault(offer.file_selector, sender)
+    return tuple(found.items())
+
+
+# -- MSRP ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Paths:
+    """The ends that the descriptions name, as (offer, answer) of each negotiation; an answer may not be known."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+    def judge(self, session: MsrpSession) -> tuple[MsrpGrounds, bool] | None:
+        """How a session is known by its URIs, and whether both ids are right; None where neither is."""
+        ids = set(session.session_ids)
+        best: tuple[MsrpGrounds, bool] | None = None
+        for offered, answered in self.pairs:
+            if answered and matches(session, offered, answered):
+                return "path", True
+            named = {session_id(uri) for uri in (offered, answered) if uri}
+            if ids <= named:
+                best = ("session_id", True)
+            elif ids & named and best is None:
+                best = ("session_id", not answered)
+        return best
+
+
+def _msrp(
+    negotiations: Sequence[Negotiation], call_ids: Sequence[str], by_address: list[Connection], tables: Tables
+) -> Bound:
+    pairs = tuple(
+        (n.offer.path[-1], n.answer.path[-1] if n.answer and n.answer.path else "")
+        for n in negotiations
+        if n.offer.path
+    )
+    paths, sessions = _Paths(pairs), tables.messaging.msrp_sessions
+    bound: list[BoundMsrp] = []
+    kept: dict[int, Connection] = {}
+    others: list[tuple[Connection, Sequence[MsrpSession]]] = []
+    for connection in by_address:
+        carried = sessions.between(connection.src, connection.dst, connection.ip_protocol)
+        judged = [(session, paths.judge(session)) for session in carried]
+        right = [BoundMsrp(session, *how) for session, how in judged if how is not None]
+        if right:
+            kept[connection.ordinal] = connection
+            bound += right
+        else:
+            others.append((connection, carried))
+    wrong: list[Anomaly] = [
+        Anomaly(MSRP_IDS, (each.session.first,), "one end is not the one negotiated")
+        for each in bound
+        if not each.ids_match
+    ]
+    for connection, carried in others:
+        ids = [identifier for session in carried for identifier in session.session_ids]
+        if kept and not ids:
+            continue  # nothing was read of it, and the m-line's own connection is known
+        if tables.claims.foreign(ids, call_ids):
+            continue
+        kept[connection.ordinal] = connection
+        bound += [BoundMsrp(session, "address", False) for session in carried]
+        wrong += [
+            Anomaly(MSRP_IDS, (session.first,), "neither end is one negotiated") for session in carried if paths.pairs
+        ]
+    return Bound([kept[ordinal] for ordinal in sorted(kept)], tuple(bound), (), tuple(wrong))
+
+
+def _paths(negotiations: Sequence[Negotiation]) -> _Paths:
+    return _Paths(
+        tuple(
+            (n.offer.path[-1], n.answer.path[-1] if n.answer and n.answer.path else "")
+            for n in negotiations
+            if n.offer.path
+        )
+    )
+
+
+def _by_path(paths: _Paths, last: Negotiation, tables: Tables) -> list[Connection]:
+    """Connections anywhere that carry the session: behind NAT, or where the hosts of the URIs are names.
+
+    Where an address is known, it must be one of the connection's: the same session runs on every hop.
+    """
+    ips = {media.ip for media in (last.offer, last.answer) if media is not None and media.ip is not None}
+    found: dict[int, Connection] = {}
+    for offered, answered in paths.pairs:
+        for uri in filter(None, (offered, answered)):
+            for session in tables.messaging.msrp_sessions.with_id(session_id(uri)):
+                ends = {session.endpoints.src.ip, session.endpoints.dst.ip}
+                how = paths.judge(session)
+                if how is None or not how[1] or (ips and not ips & ends):
+                    continue
+                connection = tables.between(session.endpoints)
+                if connection is not None:
+                    found[connection.ordinal] = connection
+    return list(found.values())
+
+
+# -- BFCP ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Ids:
+    """What the descriptions say: conference and user ids, the floors with the labels of their media."""
+
+    pairs: set[tuple[int, int | None]] = field(default_factory=set)
+    floors: dict[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def mismatches(self, session: BfcpSession) -> tuple[str, ...]:
+        """The ids on the wire that no description has, in words."""
+        words = []
+        conferences = {conference for conference, _ in self.pairs}
+        users = {user for _, user in self.pairs if user is not None}
+        if conferences:
+            words += [f"conference {number}" for number in session.conferences if number not in conferences]
+        if users:
+            words += [f"user {number}" for number in session.users if number not in users]
+        if self.floors:
+            words += [f"floor {number}" for number in session.floors if number not in self.floors]
+        return tuple(words)
+
+    def agree(self, session: BfcpSession) -> bool:
+        """Whether the session has the conference, and the user where one was assigned."""
+        return any(
+            conference in session.conferences and (user is None or not session.users or user in session.users)
+            for conference, user in self.pairs
+        )
+
+
+def _bfcp(
+    negotiations: Sequence[Negotiation], call_ids: Sequence[str], by_address: list[Connection], tables: Tables
+) -> Bound:
+    ids = _Ids()
+    for negotiation in negotiations:
+        for media in (negotiation.offer, negotiation.answer):
+            if media is not None:
+                ids.floors |= dict(media.floorids)
+                if media.confid is not None:
+                    ids.pairs.add((media.confid, media.userid))
+    agreeing: list[Connection] = []
+    others: list[Connection] = []
+    silent: list[Connection] = []
+    for connection in by_address:
+        sessions = _bfcp_on(connection, tables)
+        if not sessions:
+            silent.append(connection)
+        elif any(map(ids.agree, sessions)):
+            agreeing.append(connection)
+        else:
+            keys = [(c, u) for session in sessions for c in session.conferences for u in session.users]
+            if not tables.claims.foreign(keys, call_ids):
+                others.append(connection)
+    kept = sorted(agreeing + others + ([] if agreeing else silent), key=lambda connection: connection.ordinal)
+    labels = _labels_known(negotiations)
+    bound: list[BoundBfcp] = []
+    wrong: list[Anomaly] = []
+    for connection in kept:
+        for session in _bfcp_on(connection, tables):
+            mismatches = ids.mismatches(session)
+            by: BfcpGrounds = "identifiers" if ids.agree(session) else "address"
+            bound.append(BoundBfcp(session, by, mismatches, ids.floors, bool(ids.pairs), labels))
+            if mismatches:
+                wrong.append(Anomaly(BFCP_IDS, (session.first,), ", ".join(mismatches[:8])))
+    return Bound(kept, (), tuple(bound), tuple(wrong))
+
+
+def _labels_known(negotiations: Sequence[Negotiation]) -> Tristate:
+    """Whether the labels of a=floorid are labels of media in the same description (RFC 8856 5.4)."""
+    seen = False
+    for negotiation in negotiations:
+        exchange = negotiation.exchange
+        for media, described in ((negotiation.offer, exchange.offer), (negotiation.answer, exchange.answer)):
+            named = {label for _, labels in media.floorids for label in labels} if media else set()
+            if named and described is not None:
+                seen = True
+                if not named <= {each.label for each in described.session.media}:
+                    return False
+    return seen or Unknown.of("message", "a description whose a=floorid names media")
+
+
+def _bfcp_on(connection: Connection, tables: Tables) -> Sequence[BfcpSession]:
+    sessions = tables.messaging.bfcp_sessions
+    return sessions.between(connection.src, connection.dst, connection.ip_protocol)

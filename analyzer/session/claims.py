@@ -1,0 +1,61 @@
+"""Which call a messaging session belongs to by its SDP: MSRP session ids, BFCP conference and user ids.
+
+Many calls share the two addresses of a server and a gateway. A connection whose ids another call's descriptions name
+is not this call's.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from analyzer.core.addresses import Address, Endpoints
+from analyzer.core.limits import Limits
+from analyzer.formats.msrp_uri import session_id
+from analyzer.protocols.sdp.session import Session
+
+_CALLS = 16  # of one id; every leg of a call through proxies names it again
+
+
+class Claims:
+    """Ids by the Call-IDs whose descriptions name them, at most `keyed_media` ids, the oldest forgotten first."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.faxes: OrderedDict[Address, None] = OrderedDict()  # where T.38 over UDPTL is expected
+        self._calls: OrderedDict[object, dict[str, None]] = OrderedDict()
+
+    def describe(self, call_id: str, session: Session) -> None:
+        """Takes the description of a message."""
+        for media in session.media:
+            if media.path:
+                self._claim(session_id(media.path[-1]), call_id)
+            if (
+                media.medium == "image"
+                and media.proto.upper().endswith("UDPTL")
+                and media.ip is not None
+                and media.port
+            ):
+                self._fax(Address(media.ip, media.port))
+            if media.is_bfcp and media.confid is not None:
+                self._claim((media.confid, media.userid), call_id)
+
+    def _fax(self, address: Address) -> None:
+        self.faxes[address] = None
+        if len(self.faxes) > self._limits.keyed_media:
+            self.faxes.popitem(last=False)
+
+    def udptl(self, endpoints: Endpoints) -> bool:
+        """Whether an m-line names one of the two addresses for T.38 over UDPTL."""
+        return endpoints.dst in self.faxes or endpoints.src in self.faxes
+
+    def _claim(self, key: object, call_id: str) -> None:
+        calls = self._calls.setdefault(key, {})
+        if len(calls) < _CALLS:
+            calls[call_id] = None
+        if len(self._calls) > self._limits.keyed_media:
+            self._calls.popitem(last=False)
+
+    def foreign(self, keys: Iterable[object], call_ids: Iterable[str]) -> bool:
+        """Whether another call names one of these ids, and this one names none."""
+        own = set(call_ids)
+        claimed = [self._calls[key] for key in keys if key in self._calls]
+        return bool(claimed) and not any(own & calls.keys() for calls in claimed)

@@ -1,0 +1,22 @@
+"""A TLS or DTLS connection as rules see it."""
+
+from analyzer.core.unknown import Unknown
+from analyzer.session.connections import Connection
+from analyzer.session.model.registry import TlsConnection
+from analyzer.session.placement import Placement
+
+
+def connection_entity(connection: Connection, placement: Placement) -> TlsConnection:
+    """What its handshake, in clear or opened, shows."""
+    firsts = sorted((first for first, _, _ in connection.sightings.values()), key=lambda c: (c.ts_ns, c.frame))
+    unseen = Unknown.of("message", f"the ServerHello of {connection.src} to {connection.dst}")
+    return TlsConnection(
+        version=connection.tls_version or unseen,
+        cipher=connection.tls_cipher or unseen,
+        from_addr=str(connection.src),
+        to_addr=str(connection.dst),
+        from_node=placement.node(connection.src.ip),
+        to_node=placement.node(connection.dst.ip),
+        carries=connection.inner or Unknown.of("key", "what the connection carries"),
+        first=tuple(firsts[:1]),
+    )

@@ -1,0 +1,58 @@
+"""Where each SDES key was offered or answered: a key is for one m-line, one direction, one call (RFC 4568 6.1, 8.2)."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from analyzer.core.cites import Cite
+from analyzer.core.limits import SECOND_NS, Limits
+from analyzer.core.secrets import Secret
+from analyzer.core.unknown import Tristate, Unknown
+from analyzer.protocols.sdp.session import Media
+from analyzer.session.legs import CallState, LegState
+from analyzer.session.records import MessageRecord
+
+_APART_NS = 10 * SECOND_NS  # calls that start further apart are not two legs of one
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    call: int
+    index: int
+    from_initiator: bool
+    first_ns: int
+    cites: tuple[Cite, ...]
+
+
+class KeyUses:
+    """The first use of each key, of the last `Limits.keyed_media` keys. Legs of one call share keys legitimately:
+    what passes an element unchanged is one description seen twice."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limit = limits.keyed_media
+        self._uses: OrderedDict[Secret, _Use] = OrderedDict()
+
+    def place(
+        self, call: CallState, leg: LegState, message: MessageRecord, media: Media
+    ) -> tuple[Tristate, tuple[Cite, ...]]:
+        """Whether a key of the m-line serves elsewhere, and where. Two calls that start together may be one."""
+        found: tuple[Tristate, tuple[Cite, ...]] = (False, ())
+        source = message.carrier.endpoints.src.ip
+        use = _Use(call.ordinal, media.index, source == leg.initiator, call.first_ns, message.cites)
+        for key in (key.key for line in media.crypto for key in line.keys if key.key is not None):
+            known = self._uses.setdefault(key, use)
+            if known is use:
+                while len(self._uses) > self._limit:
+                    self._uses.popitem(last=False)
+                continue
+            reused = _reused(known, use)
+            if reused is not False and found[0] is not True:
+                found = reused, known.cites
+        return found
+
+
+def _reused(known: _Use, use: _Use) -> Tristate:
+    if known.call != use.call:
+        if abs(known.first_ns - use.first_ns) > _APART_NS:
+            return True
+        return Unknown.of("vantage", "what joins the two calls with this key, if they are one")
+    return (known.index, known.from_initiator) != (use.index, use.from_initiator)

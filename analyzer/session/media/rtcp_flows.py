@@ -1,0 +1,169 @@
+"""RTCP and SRTCP by the addresses it runs between: how it is protected, verified where keys are at hand (RFC 3711 3.4).
+
+An SRTCP packet carries its own index, so each is opened by itself; one whose key is not known yet waits, within a
+bound. Packets that were opened or refused count once, however many vantage points saw them. What was opened says what
+clear RTCP says.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from analyzer.core.addresses import Address, Endpoints
+from analyzer.core.cites import Cite
+from analyzer.core.limits import Limits
+from analyzer.crypto.srtp.reasons import Reason
+from analyzer.protocols.rtp import rtcp
+from analyzer.session.media.record import RtcpRecord
+from analyzer.session.media_keys import MediaKey
+from analyzer.session.model.states import RtcpState
+from analyzer.session.stream_keys import StreamKeys
+
+_END = 1 << 62
+_SENDERS = 16  # whose last report is kept, of one direction
+
+
+@dataclass(slots=True)
+class _Flow:
+    """RTCP from one address to another."""
+
+    first: Cite
+    last_ns: int
+    packets: int = 0
+    plain: int = 0
+    protected: int = 0
+    cname: str = ""
+    bye: bool = False
+    reports: dict[int, rtcp.SenderReport] = field(default_factory=dict)  # the last of each SSRC
+    encrypted: int = 0
+    authenticated: int = 0
+    failed: int = 0
+    late: int = 0
+    suite: str | None = None
+    keys: list[MediaKey] = field(default_factory=list)  # that opened packets, the latest first
+    seen: dict[object, None] = field(default_factory=dict)
+    waiting: dict[bytes, None] = field(default_factory=dict)
+
+
+class RtcpFlows:
+    """Flows by direction, `Limits.streams` of them at most; an old one makes room, and a pause starts a new one."""
+
+    def __init__(self, limits: Limits, keys: StreamKeys | None = None) -> None:
+        self._limits = limits
+        self._keys = keys
+        self._flows: OrderedDict[tuple[Address, Address], _Flow] = OrderedDict()
+        self.evicted = 0
+
+    def feed(self, endpoints: Endpoints, data: bytes, whole: bool, cite: Cite, position: int) -> None:
+        """Takes a datagram that begins like RTCP, at a position in frames; `whole` unless the capture cut it."""
+        parsed = rtcp.parse(data)
+        if parsed is None:
+            return
+        flow = self._flow(endpoints, cite)
+        flow.packets += 1
+        flow.last_ns = cite.ts_ns
+        if parsed.well_formed:
+            flow.plain += 1
+            _tell(flow, parsed)
+            return
+        flow.protected += 1
+        if self._keys is None or not whole:
+            return
+        mark = hash(data)
+        if not self._new(flow, mark):
+            return
+        if not self._try(endpoints, flow, data, parsed.ssrc, position):
+            flow.waiting[data] = None
+            if len(flow.waiting) > self._limits.rtcp_wait_packets:
+                del flow.waiting[next(iter(flow.waiting))]
+                flow.late += 1
+
+    def _flow(self, endpoints: Endpoints, cite: Cite) -> _Flow:
+        key = (endpoints.src, endpoints.dst)
+        flow = self._flows.get(key)
+        if flow is not None and cite.ts_ns - flow.last_ns > self._limits.stream_idle_ns:
+            del self._flows[key]
+            flow = None
+        if flow is None:
+            if len(self._flows) >= self._limits.streams:
+                self._flows.popitem(last=False)
+                self.evicted += 1
+            flow = self._flows[key] = _Flow(cite, cite.ts_ns)
+        return flow
+
+    def _new(self, flow: _Flow, mark: object) -> bool:
+        if mark in flow.seen:
+            return False
+        flow.seen[mark] = None
+        if len(flow.seen) > self._limits.srtp_window:
+            del flow.seen[next(iter(flow.seen))]
+        return True
+
+    def _try(self, endpoints: Endpoints, flow: _Flow, data: bytes, ssrc: int, position: int) -> bool:
+        keys = self._keys.keys(endpoints.src, endpoints.dst, ssrc, position) if self._keys is not None else None
+        for key in (*flow.keys, *(keys or ())):
+            parts = key.context.split_rtcp(data)
+            if isinstance(parts, Reason):
+                continue
+            plain = key.context.open_rtcp(parts)
+            if isinstance(plain, Reason):
+                continue
+            flow.authenticated += 1
+            flow.encrypted += parts.encrypted and key.context.suite.encrypts
+            flow.suite = key.context.suite.name
+            if self._keys is not None:
+                self._keys.prove(ssrc, key)
+            if not flow.keys or flow.keys[0] is not key:
+                flow.keys = [key, *(known for known in flow.keys if known is not key)][: self._limits.srtp_keys]
+            if (parsed := rtcp.parse(plain)) is not None and parsed.well_formed:
+                _tell(flow, parsed)
+            return True
+        return False
+
+    def between(self, a: Address, b: Address) -> list[RtcpRecord]:
+        """RTCP between two addresses, either direction, under all keys known by now."""
+        found = []
+        for src, dst in ((a, b), (b, a)):
+            flow = self._flows.get((src, dst))
+            if flow is not None:
+                found.append(self._record(Endpoints(src, dst, 17), flow))
+        return found
+
+    def _record(self, endpoints: Endpoints, flow: _Flow) -> RtcpRecord:
+        ends = endpoints.src, endpoints.dst
+        for data in list(flow.waiting):
+            ssrc = int.from_bytes(data[4:8], "big")
+            if self._try(endpoints, flow, data, ssrc, _END):
+                del flow.waiting[data]
+        ssrcs = {int.from_bytes(data[4:8], "big") for data in flow.waiting}
+        tried = self._keys is not None and any(
+            not key.tentative for ssrc in ssrcs for key in self._keys.keys(*ends, ssrc, _END) or ()
+        )
+        return RtcpRecord(
+            *ends, flow.packets, flow.plain, flow.protected, flow.cname, flow.bye, flow.first,
+            tuple(flow.reports.values()),
+            suite=flow.suite,
+            encrypted=flow.encrypted,
+            authenticated=flow.authenticated,
+            failed=len(flow.waiting) if tried else 0,
+            late=flow.late,
+        )  # fmt: skip
+
+
+def _tell(flow: _Flow, parsed: rtcp.Rtcp) -> None:
+    flow.cname = flow.cname or parsed.cname
+    flow.bye = flow.bye or parsed.bye
+    report = parsed.report
+    if report is not None and (report.ssrc in flow.reports or len(flow.reports) < _SENDERS):
+        flow.reports[report.ssrc] = report
+
+
+def rtcp_state(flows: Sequence[RtcpRecord]) -> RtcpState:
+    """The weakest that any packet had (hops.md section 6); what no key verifies has the shape of SRTCP, and no more."""
+    if not any(flow.packets for flow in flows):
+        return "missing"
+    if any(flow.plain for flow in flows):
+        return "clear"
+    if any(flow.authenticated > flow.encrypted for flow in flows):
+        return "srtcp_auth_only"
+    return "srtcp_enc" if all(flow.authenticated and not flow.failed for flow in flows) else "unknown"

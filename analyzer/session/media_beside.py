@@ -1,0 +1,63 @@
+"""What runs beside the streams of an RTP hop: its RTCP, and the DTLS handshakes that key it."""
+
+from collections.abc import Callable, Sequence
+
+from analyzer.core.addresses import Address
+from analyzer.core.unknown import Unknown
+from analyzer.session.connections import Connection
+from analyzer.session.media.record import RtcpRecord, StreamRecord
+from analyzer.session.model.states import YesNo
+from analyzer.session.offer_answer import Negotiation, rtcp_address, rtp_address
+from analyzer.session.stream_protection import certificates_say
+
+Pair = tuple[Address, Address]
+
+
+def rtcp_of(
+    negotiations: Sequence[Negotiation],
+    records: Sequence[StreamRecord],
+    between: Callable[[Address, Address], list[RtcpRecord]],
+) -> tuple[RtcpRecord, ...]:
+    """RTCP between the negotiated addresses, and between those where streams really ran: muxed or one port above."""
+    pairs: dict[frozenset[Address], Pair] = {}
+    for negotiation in negotiations:
+        ours = rtcp_address(negotiation.offer)
+        theirs = rtcp_address(negotiation.answer) if negotiation.answer else None
+        if ours is not None and theirs is not None:
+            pairs.setdefault(frozenset((ours, theirs)), (ours, theirs))
+    for record in records:
+        src, dst = record.endpoints.src, record.endpoints.dst
+        above = Address(src.ip, src.port + 1), Address(dst.ip, dst.port + 1)
+        for pair in ((src, dst), above):
+            pairs.setdefault(frozenset(pair), pair)
+    found = {(flow.src, flow.dst): flow for pair in pairs.values() for flow in between(*pair)}
+    return tuple(sorted(found.values(), key=lambda flow: (flow.first.ts_ns, flow.first.frame)))
+
+
+def peers_proven(
+    negotiations: Sequence[Negotiation],
+    records: Sequence[StreamRecord],
+    connections: Callable[[Address, int], list[Connection]],
+) -> YesNo | Unknown:
+    """Whether the certificates of the handshakes that key a medium are those that SDP fingerprints (RFC 5763 5).
+
+    "no" if one of them is not; unknown where no certificate was seen, as in DTLS 1.3 without secrets.
+    """
+    last = negotiations[-1]
+    ends = {frozenset((record.endpoints.src, record.endpoints.dst)) for record in records}
+    ours, theirs = rtp_address(last.offer), rtp_address(last.answer) if last.answer else None
+    if ours is not None and theirs is not None:
+        ends.add(frozenset((ours, theirs)))
+    found = {
+        connection.ordinal: connection
+        for pair in ends
+        for end in pair
+        for connection in connections(end, 17)
+        if connection.protocol == "dtls" and frozenset((connection.src, connection.dst)) in ends
+    }
+    verdicts = {certificates_say(connection, last) for connection in found.values()}
+    if "fp_mismatch" in verdicts:
+        return "no"
+    if verdicts == {"fp_ok"}:
+        return "yes"
+    return Unknown.of("key", "what proves the peer's identity: a certificate that matches its fingerprint")

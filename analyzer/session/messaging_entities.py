@@ -1,0 +1,121 @@
+"""What rules judge of MSRP and BFCP sessions."""
+
+import math
+from collections.abc import Sequence
+
+from analyzer.core.unknown import Tristate, Unknown
+from analyzer.formats.msrp_uri import session_id
+from analyzer.session.binding import BoundBfcp, BoundMsrp
+from analyzer.session.carrier import confidentiality
+from analyzer.session.floors import FloorBook
+from analyzer.session.hops import HopFact
+from analyzer.session.legs import CallState
+from analyzer.session.model.media import MediaHop
+from analyzer.session.model.messaging import BfcpSession, MsrpSession
+
+_HEX = frozenset("0123456789abcdefABCDEF")
+_VERSION = ("bfcp.version", "bfcp.flags", "bfcp.reserved")
+_ROLE = ("bfcp.role", "bfcp.unreliable_only", "bfcp.transaction_id", "bfcp.responder_flag", "bfcp.primitive")
+
+
+def msrp_entity(bound: BoundMsrp, fact: HopFact, hop: MediaHop, call: CallState) -> MsrpSession:
+    """An MSRP session on a media hop."""
+    session = bound.session
+    return MsrpSession(
+        from_node=hop.from_node,
+        to_node=hop.to_node,
+        zones=hop.zones,
+        server=hop.server,
+        confidentiality=hop.confidentiality,
+        bound=bound.by,
+        ids_match=bound.ids_match,
+        accepted=session.accepted,
+        id_bits=_bits(session.uris),
+        connections=_connections(bound, fact.sessions),
+        path_in_clear=_path_in_clear(session.session_ids, fact, call),
+        faults=sum(session.faults.values()),
+        first=(session.first,),
+        offer=hop.offer,
+        answer=hop.answer,
+    )
+
+
+def bfcp_entity(bound: BoundBfcp, hop: MediaHop, floors: FloorBook) -> BfcpSession:
+    """A BFCP session on a media hop."""
+    session = bound.session
+    return BfcpSession(
+        from_node=hop.from_node,
+        to_node=hop.to_node,
+        zones=hop.zones,
+        reliable=session.reliable,
+        confidentiality=hop.confidentiality,
+        described=bound.described or Unknown.of("message", "a description with a=confid"),
+        mismatches=bound.mismatches,
+        users=len(session.users),
+        labels_known=bound.labels_known,
+        conference_id=min(session.conferences, default=0),
+        chairs=_chairs(bound, floors),
+        version_faults=sum(session.faults[code] for code in _VERSION),
+        role_faults=sum(session.faults[code] for code in _ROLE),
+        told_to_protect=session.told_to_protect,
+        served_after=session.served_after,
+        hello_first=session.hello_first,
+        goodbye=session.goodbye,
+        first=(session.first,),
+        offer=hop.offer,
+        answer=hop.answer,
+    )
+
+
+def _bits(uris: Sequence[str]) -> int | Unknown:
+    """Bits that the shorter id can hold: 4 for each character of hexadecimal ids, 6 for each of others."""
+    ids = [session_id(uri) for uri in uris if session_id(uri) != uri]
+    if len(ids) < 2:
+        return Unknown.of("message", "the session ids of both ends")
+    return min(math.floor(len(each) * (4 if set(each) <= _HEX else 6)) for each in ids)
+
+
+def _connections(bound: BoundMsrp, sessions: Sequence[BoundMsrp | BoundBfcp]) -> int:
+    """Connections that carry the session while this one does; one after another is a reconnection."""
+    own = bound.session
+    ids = set(own.session_ids)
+    return sum(
+        each.session.accepted
+        and set(each.session.session_ids) == ids
+        and each.session.first.ts_ns <= own.last.ts_ns
+        and own.first.ts_ns <= each.session.last.ts_ns
+        for each in sessions
+        if isinstance(each, BoundMsrp)
+    )
+
+
+def _path_in_clear(ids: Sequence[str], fact: HopFact, call: CallState) -> Tristate:
+    """Whether a message of the hop's legs showed the path on the wire."""
+    wanted, seen = set(ids), False
+    unknown: Unknown | None = None
+    for leg in call.legs.values():
+        if leg.ordinal not in fact.legs:
+            continue
+        for message in leg.messages:
+            paths = [uri for media in message.sdp.media for uri in media.path] if message.sdp else []
+            if not wanted & {session_id(uri) for uri in paths}:
+                continue
+            hidden = confidentiality(message.carrier.state)
+            if hidden == "no":
+                return True
+            seen = seen or hidden == "yes"
+            unknown = hidden if isinstance(hidden, Unknown) else unknown
+    if unknown is not None or not seen:
+        return unknown or Unknown.of("message", "the descriptions with the path of this session")
+    return False
+
+
+def _chairs(bound: BoundBfcp, floors: FloorBook) -> int:
+    by_floor: dict[tuple[int, int], set[int]] = {}
+    for conference in bound.session.conferences:
+        control = floors.get(bound.session.server, conference)
+        for decision in control.chair if control else ():
+            if decision.outcome == "accepted":
+                for floor in decision.floors:
+                    by_floor.setdefault((conference, floor), set()).add(decision.user_id)
+    return max(map(len, by_floor.values()), default=0)

@@ -1,0 +1,180 @@
+"""Sessions of MSRP and BFCP bound to the m-lines that negotiated them, and what differs from their SDP."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from analyzer.core.addresses import Address
+from analyzer.core.limits import Limits
+from analyzer.pipeline.engine import Engine
+from analyzer.protocols.sdp.parser import parse
+from analyzer.session.binding import listening
+from tests.pipeline.wire import Wire, anomalies, at, message, rows
+
+UA, UB = at("192.0.2.1", 5060), at("192.0.2.2", 5060)
+GATEWAY = "198.51.100.1"
+SERVER = "198.51.100.9"
+
+
+def sdp(host: str, *lines: str) -> bytes:
+    family = "IP6" if ":" in host else "IP4"
+    head = ("v=0", f"o=- 1 1 IN {family} {host}", "s=-", f"c=IN {family} {host}", "t=0 0")
+    return "".join(f"{line}\r\n" for line in (*head, *lines)).encode()
+
+
+def msrp_line(path: str, port: int = 2855, *lines: str) -> tuple[str, ...]:
+    return (f"m=message {port} TCP/MSRP *", "a=accept-types:text/plain", f"a=path:{path}", *lines)
+
+
+def call(wire: Wire, offer: bytes, answer: bytes, call_id: str = "call") -> None:
+    wire.udp(UA, UB, message("INVITE", call_id, offer))
+    wire.udp(UB, UA, message("INVITE", call_id, answer, status=200))
+    wire.udp(UA, UB, message("ACK", call_id))
+
+
+def send(wire: Wire, src: Address, dst: Address, sender: str, to: str, tid: str = "t1xx") -> None:
+    """An empty connection opened by a SEND and its answer (RFC 4975 5.4)."""
+    wire.connect(src, dst)
+    wire.tcp(
+        src,
+        dst,
+        f"MSRP {tid} SEND\r\nTo-Path: {to}\r\nFrom-Path: {sender}\r\nMessage-ID: mid1\r\n-------{tid}$\r\n".encode(),
+    )
+    wire.tcp(dst, src, f"MSRP {tid} 200 OK\r\nTo-Path: {sender}\r\nFrom-Path: {to}\r\n-------{tid}$\r\n".encode())
+
+
+def sessions(engine: Engine, kind: str = "msrp") -> list[list[Any]]:
+    """Of each call, in the order in which they closed."""
+    return [row.get(kind, []) for row in rows(engine.closer.calls)]  # type: ignore[misc]  # a list of objects
+
+
+def ours(engine: Engine) -> dict[str, int]:
+    """Anomalies of the two protocols."""
+    return {code: count for code, count in anomalies(engine).items() if code.startswith(("msrp.", "bfcp."))}
+
+
+def bound(engine: Engine) -> list[tuple[str, str, bool]]:
+    return [(s["from"], s["bound"], s["ids_match"]) for of_call in sessions(engine) for s in of_call]
+
+
+def test_by_path_uri() -> None:
+    wire = Wire()
+    one, two = "msrp://192.0.2.1:7654/aaaa;tcp", "msrp://192.0.2.2:2855/bbbb;tcp"
+    call(wire, sdp("192.0.2.1", *msrp_line(one, 7654)), sdp("192.0.2.2", *msrp_line(two)))
+    send(wire, at("192.0.2.1", 50_000), at("192.0.2.2", 2855), one, two)
+    engine = wire.run()
+    assert bound(engine) == [("192.0.2.1:50000", "path", True)]
+    assert ours(engine) == {}
+
+
+def test_by_path_uri_where_hosts_are_names() -> None:
+    """RFC 4975 6: the authority may be a name; behind NAT the connection comes from elsewhere than c= says."""
+    wire = Wire()
+    one, two = "msrp://a.example:7654/aaaa;tcp", "msrp://b.example:2855/bbbb;tcp"
+    call(wire, sdp("10.9.9.9", *msrp_line(one, 7654)), sdp("192.0.2.2", *msrp_line(two)))
+    send(wire, at("203.0.113.77", 50_000), at("192.0.2.2", 9_999), one, two)
+    assert bound(wire.run()) == [("203.0.113.77:50000", "path", True)]
+
+
+def test_by_session_ids_where_a_middlebox_rewrote_hosts() -> None:
+    """CEMA, RFC 6714 4: c= and m= lead to the middlebox, the path stays, the ids are those of the ends."""
+    wire = Wire()
+    one, two = "msrp://10.9.9.9:7654/aaaa;tcp", "msrp://10.8.8.8:2855/bbbb;tcp"
+    call(
+        wire,
+        sdp("192.0.2.1", *msrp_line(one, 7654, "a=msrp-cema")),
+        sdp(GATEWAY, *msrp_line(two, 12_000, "a=msrp-cema")),
+    )
+    send(wire, at("192.0.2.1", 50_000), at(GATEWAY, 12_000), one.replace("10.9.9.9:7654", "192.0.2.1:50000"), two)
+    assert bound(wire.run()) == [("192.0.2.1:50000", "session_id", True)]
+
+
+def test_calls_that_share_two_addresses_are_told_apart() -> None:
+    """Many users behind one gateway talk to one server: each call has the connection of its own session ids."""
+    wire = Wire()
+    for number in (1, 2):
+        one, two = f"msrp://{GATEWAY}:7000/one{number};tcp", f"msrp://{SERVER}:2855/two{number};tcp"
+        call(wire, sdp(GATEWAY, *msrp_line(one, 7000)), sdp(SERVER, *msrp_line(two)), f"call{number}")
+    for number in (2, 1):
+        one, two = f"msrp://{GATEWAY}:7000/one{number};tcp", f"msrp://{SERVER}:2855/two{number};tcp"
+        send(wire, at(GATEWAY, 50_000 + number), at(SERVER, 2855), one, two, f"t{number}xx")
+    engine = wire.run()
+    found = [[s["from"] for s in of_call] for of_call in sessions(engine)]
+    assert found == [[f"{GATEWAY}:50001"], [f"{GATEWAY}:50002"]]
+    assert ours(engine) == {}
+
+
+def test_session_ids_that_no_description_has() -> None:
+    """RFC 4975 7.3: a request for an unknown session is answered by 481; here it is accepted."""
+    wire = Wire()
+    one, two = "msrp://192.0.2.1:7654/aaaa;tcp", "msrp://192.0.2.2:2855/bbbb;tcp"
+    call(wire, sdp("192.0.2.1", *msrp_line(one, 7654)), sdp("192.0.2.2", *msrp_line(two)))
+    send(
+        wire, at("192.0.2.1", 50_000), at("192.0.2.2", 2855), one.replace("aaaa", "evil"), two.replace("bbbb", "evil2")
+    )
+    engine = wire.run()
+    assert bound(engine) == [("192.0.2.1:50000", "address", False)]
+    assert ours(engine) == {"msrp.sdp_mismatch": 1}
+
+
+def test_ipv6() -> None:
+    one = "msrp://[2001:db8::1]:7654/aaaa;tcp"
+    (media,) = parse(sdp("2001:db8::1", *msrp_line(one, 7654)), (), Limits()).media
+    assert set(listening(media)) == {at("2001:db8::1", 7654)}
+
+
+def test_files_are_described() -> None:
+    """RFC 5547 8.1: the offerer that only sends offers its file."""
+    wire = Wire()
+    one, two = "msrp://192.0.2.1:7654/aaaa;tcp", "msrp://192.0.2.2:2855/bbbb;tcp"
+    file = 'a=file-selector:name:"a b.jpg" type:image/jpeg size:32349 hash:sha-1:72:24'
+    call(wire, sdp("192.0.2.1", *msrp_line(one, 7654, "a=sendonly", file)), sdp("192.0.2.2", *msrp_line(two)))
+    send(wire, at("192.0.2.1", 50_000), at("192.0.2.2", 2855), one, two)
+    ((session,),) = sessions(wire.run())
+    assert session["files"] == [
+        {"name": "a b.jpg", "type": "image/jpeg", "size": 32349, "hash": "sha-1", "sender": "offerer"}
+    ]
+
+
+# -- BFCP ------------------------------------------------------------------------------------------------------------
+
+
+def bfcp_call(wire: Wire, client: str, user: int, call_id: str, floors: Sequence[str] = ("1 mstrm:10",)) -> None:
+    offer = ("m=application 9 TCP/BFCP *", "a=floorctrl:c-only", "a=setup:active")
+    given = [f"a=floorid:{floor}" for floor in floors]
+    answer = ("m=application 5070 TCP/BFCP *", "a=floorctrl:s-only", "a=confid:4711", f"a=userid:{user}", *given)
+    call(wire, sdp(client, *offer), sdp(SERVER, *answer), call_id)
+
+
+def hello(wire: Wire, src: Address, user: int, conference: int = 4711, floor: int = 1) -> None:
+    """FloorQuery (RFC 8855 5.3.7) and its answer."""
+    ends = at(SERVER, 5070)
+    wire.connect(src, ends)
+    head = conference.to_bytes(4, "big") + b"\0\1" + user.to_bytes(2, "big") + b"\5\4" + floor.to_bytes(2, "big")
+    wire.tcp(src, ends, b"\x20\7\0\1" + head)
+    wire.tcp(ends, src, b"\x20\x08\0\1" + head)
+
+
+def test_bfcp_is_told_apart_by_user_id() -> None:
+    wire = Wire()
+    bfcp_call(wire, GATEWAY, 1, "call1")
+    bfcp_call(wire, GATEWAY, 2, "call2")
+    hello(wire, at(GATEWAY, 50_002), 2)
+    hello(wire, at(GATEWAY, 50_001), 1)
+    engine = wire.run()
+    found = [[(s["client"], s["bound"], s["users"]) for s in of_call] for of_call in sessions(engine, "bfcp")]
+    assert found == [
+        [(f"{GATEWAY}:50001", "identifiers", [1])],
+        [(f"{GATEWAY}:50002", "identifiers", [2])],
+    ]
+    assert [[f["labels"] for f in of_call] for of_call in sessions(engine, "floors")] == [[["10"]], [["10"]]]
+    assert ours(engine) == {}
+
+
+def test_ids_that_the_sdp_does_not_have() -> None:
+    wire = Wire()
+    bfcp_call(wire, GATEWAY, 1, "call1")
+    hello(wire, at(GATEWAY, 50_001), 7, floor=9)
+    engine = wire.run()
+    ((session,),) = sessions(engine, "bfcp")
+    assert (session["bound"], session["mismatches"]) == ("address", ["user 7", "floor 9"])
+    assert ours(engine) == {"bfcp.sdp_mismatch": 1}

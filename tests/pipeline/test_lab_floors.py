@@ -1,0 +1,61 @@
+"""Floors and sessions of the lab's conference, and the rules that judge them.
+
+Frames are those that tshark lists for each primitive of the core hop: FloorRequest 94 and 303, FloorRequestStatus 95,
+304, 473, 475 and 884, FloorRelease 472 and 883. The server of the lab has one floor and one holder at a time.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import SAMPLES
+from tests.golden.runs import run, setup, tree
+
+KEYS = (SAMPLES / "e2ae-all.tls-keylog.txt",)
+
+
+def report(capture: Path, *keys: Path) -> dict[str, Any]:
+    return tree(run(capture, setup(keys, SAMPLES / "lab.topology.yaml")))
+
+
+def test_one_floor_passes_from_one_user_to_the_other() -> None:
+    found = report(SAMPLES / "e2ae-all.pcapng", *KEYS)
+    for call in found["calls"]:
+        (floor,) = call["floors"]
+        assert (floor["conference"], floor["floor"], floor["labels"], floor["holders"]) == (4711, 1, ["10"], [])
+        assert len(floor["hops"]) == 2  # on the access, opened, and in the core
+        steps = {
+            request["user"]: [(step["status"], step["by"], step["cite"]["frame"]) for step in request["steps"]]
+            for request in floor["requests"]
+        }
+        assert steps == {
+            1: [("Requested", 1, 94), ("Granted", None, 95), ("Released", 1, 473)],
+            2: [("Requested", 2, 303), ("Pending", None, 304), ("Granted", None, 475), ("Released", 2, 884)],
+        }
+
+
+def test_sessions_stand_on_the_hops_that_negotiated_them() -> None:
+    """The gateway keeps a=path on both sides (CEMA): by path on the access, by session ids in the core."""
+    found = report(SAMPLES / "e2ae-all.pcapng", *KEYS)
+    hops = {hop["id"]: (hop["medium"], hop["from_zone"], hop["state"]) for hop in found["hops"]}
+    for call in found["calls"]:
+        assert [(*hops[s["hop"]], s["bound"], s["ids_match"]) for s in call["msrp"]] == [
+            ("message", "access", "tls_fp_ok", "path", True),
+            ("message", "core", "clear", "session_id", True),
+        ]
+        assert [(*hops[s["hop"]], s["bound"], s["mismatches"]) for s in call["bfcp"]] == [
+            ("bfcp", "access", "tls_fp_ok", "identifiers", []),
+            ("bfcp", "core", "clear_tcp", "identifiers", []),
+        ]
+        one, two = call["msrp"]
+        assert (one["messages"], one["bytes"]) == (two["messages"], two["bytes"])  # the gateway changes nothing
+
+
+def test_what_the_rules_say_of_them() -> None:
+    """Session ids of ten hexadecimal characters are too short (RFC 4975 14.1); 4711 is no random conference id."""
+    found = report(SAMPLES / "e2ae-all.pcapng", *KEYS)
+    rules = {row["id"]: (row["pass"], row["fail"], row["open"]) for row in found["rules"]}
+    assert rules["MSRP-04"] == rules["BFCP-07"] == rules["BFCP-10"] == rules["CONF-15"] == (4, 0, 0)
+    assert rules["MSRP-07"] == (0, 4, 0)
+    assert rules["MSRP-05"] == rules["BFCP-04"] == rules["BFCP-03"] == (2, 0, 0)
+    assert rules["BFCP-08"] == (0, 2, 0)
+    assert rules["CONF-15.label"] == (0, 4, 0)  # a=floorid:1 mstrm:10, and no a=label:10

@@ -1,0 +1,259 @@
+"""Patterns of protection over two legs with nothing in common but the call (hops.md section 8), as generated captures.
+
+A UE, an edge that makes a call of its own towards the core, a conference server. SRTP is made by libsrtp.
+"""
+
+import base64
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pylibsrtp import Policy, Session
+
+from analyzer.pipeline.engine import Engine
+from analyzer.rules.evaluate import RuleSet
+from analyzer.rules.load import load_rules
+from analyzer.session.topology import load
+from tests.conftest import ROOT
+from tests.pipeline.wire import Wire, at, rows
+from tests.session.dialogs import PORT, Leg, say, sdp, send, setup
+
+TOPOLOGY, _ = load(
+    b"""
+format: 1
+zones: {access: {trust: outside, nets: [10.1.0.0/16]}, core: {trust: inside, nets: [10.0.0.0/24]}}
+nodes:
+  edge: {role: p-cscf, addresses: [{ip: 10.1.255.1, zone: access}, {ip: 10.0.0.11, zone: core}]}
+  focus: {role: conference-server, addresses: [{ip: 10.0.0.13, zone: core}]}
+trust_domain: {zones: [core]}
+""",
+    "lab",
+)
+UE, EDGE, INNER, FOCUS = "10.1.0.2", "10.1.255.1", "10.0.0.11", "10.0.0.13"
+KEYS = [bytes([n]) * 16 + bytes(range(14)) for n in range(1, 5)]  # UE, edge to UE, edge, focus
+Change = Callable[[bytes], bytes]
+
+
+def crypto(key: bytes, *more: str) -> tuple[str, ...]:
+    line = f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{base64.b64encode(key).decode()}"
+    return (line, *more)
+
+
+def srtp(key: bytes) -> Change:
+    session = Session(policy=Policy(key=key, ssrc_type=Policy.SSRC_ANY_OUTBOUND))
+    return lambda packet: bytes(session.protect(packet))
+
+
+def plain(packet: bytes) -> bytes:
+    return packet
+
+
+def rtp(number: int) -> bytes:
+    speech = struct.pack(">I", number) + bytes((number * 37 + i * i) & 0xFF for i in range(156))
+    return struct.pack(">BBHII", 0x80, 0, 1000 + number, number * 160, 0x5566AABB) + speech
+
+
+def legs(near: tuple[tuple[str, ...], tuple[str, ...]], far: tuple[tuple[str, ...], tuple[str, ...]]) -> list[Leg]:
+    """The two legs, by the lines of offer and answer; a profile follows from whether there are keys."""
+
+    def described(host: str, port: int, lines: tuple[str, ...]) -> bytes:
+        secure = any(line.startswith("a=crypto") for line in lines)
+        return sdp(host, port, proto="RTP/SAVP" if secure else "RTP/AVP", lines=lines)
+
+    return [
+        Leg(UE, EDGE, "near", offer=described(UE, 4_000, near[0]), answer=described(EDGE, 5_000, near[1])),
+        Leg(INNER, FOCUS, "far", offer=described(INNER, 6_000, far[0]), answer=described(FOCUS, 7_000, far[1])),
+    ]
+
+
+def talk(wire: Wire, out: tuple[Change, Change], back: tuple[Change, Change], count: int = 60) -> None:
+    """The same speech on both hops, each way, as each hop carries it."""
+    ue, edge, inner, focus = at(UE, 4_000), at(EDGE, 5_000), at(INNER, 6_000), at(FOCUS, 7_000)
+    for number in range(count):
+        wire.udp(ue, edge, out[0](rtp(number)))
+        wire.udp(inner, focus, out[1](rtp(number)))
+        wire.udp(focus, inner, back[1](rtp(number + 10_000)))
+        wire.udp(edge, ue, back[0](rtp(number + 10_000)))
+
+
+def rules() -> RuleSet:
+    loaded, wrong = load_rules([ROOT / "rules"])
+    assert not wrong
+    return loaded
+
+
+def judged(wire: Wire) -> tuple[list[dict[str, Any]], dict[str, tuple[int, int, int]], Engine]:
+    """Media hops; pass, fail and open of each rule; the engine."""
+    engine = wire.run(topology=TOPOLOGY, rules=rules())
+    hops = [hop for hop in rows(engine.closer.hops) if hop["plane"] == "media"]
+    counts = {
+        rule: (_of(engine, rule, "pass"), _of(engine, rule, "fail"), _of(engine, rule, "open"))
+        for rule in engine.judge.tallies
+    }
+    return hops, counts, engine
+
+
+def _of(engine: Engine, rule: str, word: str) -> int:
+    return next(count for verdict, count in engine.judge.tallies[rule].counts.items() if verdict.value == word)
+
+
+def scopes(hops: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    return [(hop["scope"], hop["scope_detail"], hop["termination"]) for hop in hops]
+
+
+def e2ae(far_lines: tuple[str, ...] = ()) -> Wire:
+    """Requested of the edge, which ends it; `far_lines` leak into the core."""
+    wire = Wire()
+    near = crypto(KEYS[0], "a=3ge2ae:requested"), crypto(KEYS[1], "a=3ge2ae:applied")
+    setup(wire, legs(near, (far_lines, ())))
+    talk(wire, (srtp(KEYS[0]), plain), (srtp(KEYS[1]), plain))
+    return wire
+
+
+def test_two_legs_of_e2ae() -> None:
+    hops, counts, engine = judged(e2ae())
+    (call,) = rows(engine.closer.calls)
+    assert call["call_ids"] == ["near", "far"]
+    assert scopes(hops) == [("e2ae", "e2ae", "proven_by_payload"), ("unknown", "none", "unknown")]
+    for rule in ("MSEC-01", "MSEC-03.key", "MSEC-03.attribute", "MSEC-11"):
+        assert counts[rule][0] > 0
+        assert counts[rule][1:] == (0, 0), rule
+
+
+def test_a_key_that_leaks_into_the_core() -> None:
+    """The variant: the edge ends the protection, and yet hands its key on."""
+    _, counts, _ = judged(e2ae(crypto(KEYS[0])))
+    assert counts["MSEC-03.key"][1] == 1
+
+
+def test_the_row_of_the_report_says_what_the_server_may_conclude() -> None:
+    _, _, engine = judged(e2ae())
+    (call,) = rows(engine.closer.calls)
+    (audio,) = call["media"]  # type: ignore[misc]  # one row
+    assert audio["path"] == ["hop-3", "hop-4"]
+    assert audio["protection"] == "clear"
+    assert audio["assurance"] == (
+        "The conference server sees audio in clear on hop-4; it may not conclude that the access is protected, "
+        "which it is on hop-3, up to the edge (proven by equal payloads on both sides); its keys were readable on "
+        "hop-1: who read them there can open it."
+    )
+    # the key stood in SIP without protection on the access
+    assert audio["exposed"] == [{"what": "content", "hop": "hop-4"}, {"what": "key", "hop": "hop-1"}]
+    assert audio["caveats"] == [
+        "NO_PARTICIPANT_TO_PARTICIPANT_ASSURANCE", "NO_ASSURANCE_BEYOND_HOP", "POLICY_NOT_OBSERVABLE"
+    ]  # fmt: skip
+
+
+def test_a_relay_of_the_same_bytes_is_end_to_end() -> None:
+    keys = crypto(KEYS[0]), crypto(KEYS[1])
+    wire = Wire()
+    setup(wire, legs(keys, keys))
+    talk(wire, (srtp(KEYS[0]), srtp(KEYS[0])), (srtp(KEYS[1]), srtp(KEYS[1])))
+    hops, counts, _ = judged(wire)
+    assert scopes(hops) == [("e2e", "e2e", "proven_by_payload")] * 2
+    assert counts["CONF-08"] == (1, 0, 0)
+    assert counts["SDES-07"][1:] == (0, 0)  # one description, seen on two legs
+
+
+def test_the_same_bytes_although_the_edge_was_asked_to_end_them() -> None:
+    keys = crypto(KEYS[0], "a=3ge2ae:requested"), crypto(KEYS[1])
+    wire = Wire()
+    setup(wire, legs(keys, (crypto(KEYS[0]), crypto(KEYS[1]))))
+    talk(wire, (srtp(KEYS[0]), srtp(KEYS[0])), (srtp(KEYS[1]), srtp(KEYS[1])))
+    hops, counts, _ = judged(wire)
+    assert hops[0]["scope_detail"] == "inconsistent"
+    assert counts["MSEC-11"][1] == 1
+
+
+def test_two_keys_and_one_speech_is_hop_by_hop() -> None:
+    wire = Wire()
+    setup(wire, legs((crypto(KEYS[0]), crypto(KEYS[1])), (crypto(KEYS[2]), crypto(KEYS[3]))))
+    talk(wire, (srtp(KEYS[0]), srtp(KEYS[2])), (srtp(KEYS[1]), srtp(KEYS[3])))
+    hops, counts, _ = judged(wire)
+    assert scopes(hops) == [("hop_by_hop", "hop_by_hop_srtp", "proven_by_payload")] * 2
+    assert counts["CONF-08"] == (0, 1, 0)
+
+
+def test_unannounced_end_of_protection_at_the_edge() -> None:
+    wire = Wire()
+    setup(wire, legs((crypto(KEYS[0]), crypto(KEYS[1])), ((), ())))
+    talk(wire, (srtp(KEYS[0]), plain), (srtp(KEYS[1]), plain))
+    assert scopes(judged(wire)[0])[0] == ("e2ae", "e2ae_like", "proven_by_payload")
+
+
+def test_one_leg_alone_leaves_it_open() -> None:
+    wire = Wire()
+    (near, _) = legs((crypto(KEYS[0]), crypto(KEYS[1])), ((), ()))
+    setup(wire, [near])
+    talk(wire, (srtp(KEYS[0]), plain), (srtp(KEYS[1]), plain))
+    hops, _, _ = judged(wire)
+    assert scopes(hops) == [("unknown", "e2ae_or_e2e_ambiguous", "unknown")]
+
+
+@pytest.mark.parametrize(("apart_s", "expected"), [(60, "fail"), (2, "open")])
+def test_one_key_in_two_calls(apart_s: int, expected: str) -> None:
+    """The two-time pad: long after each other it is one; at the same time the two may be legs of one call."""
+    wire = Wire()
+    for name, ue in (("one", "10.1.0.2"), ("two", "10.1.0.3")):
+        offer = sdp(ue, 4_000, proto="RTP/SAVP", lines=crypto(KEYS[0]))
+        answer = sdp(EDGE, 5_000, proto="RTP/SAVP", lines=crypto(name.encode() * 10))
+        setup(wire, [Leg(ue, EDGE, name, f"sip:{name}@ims.example", offer=offer, answer=answer)])
+        wire.now_ns += apart_s * 1_000_000_000
+    _, counts, _ = judged(wire)
+    assert counts["SDES-07"][1:] == ((1, 0) if expected == "fail" else (0, 1))
+
+
+def test_one_key_for_both_directions() -> None:
+    wire = Wire()
+    setup(wire, legs((crypto(KEYS[0]), crypto(KEYS[0])), ((), ())))
+    assert judged(wire)[1]["SDES-07"][1] == 1
+
+
+def test_an_offer_without_the_protection_that_was_agreed() -> None:
+    (leg, _) = legs((crypto(KEYS[0]), crypto(KEYS[1])), ((), ()))
+    wire = Wire()
+    setup(wire, [leg])
+    clear = sdp(UE, 4_000)
+    again = say(leg, "INVITE", cseq=3).partition(b"\r\n\r\n")[0]
+    head = again.replace(b"To: <sip:conf@ims.example>", b"To: <sip:conf@ims.example>;tag=tnear")
+    head = head.replace(f"Content-Length: {len(leg.offer)}".encode(), f"Content-Length: {len(clear)}".encode())
+    wire.udp(at(UE, PORT), at(EDGE, PORT), head + b"\r\n\r\n" + clear)
+    _, counts, _ = judged(wire)
+    assert counts["MSEC-14"] == (0, 1, 0)
+
+
+def test_paths_do_not_show_batches() -> None:
+    wire = e2ae()
+    reports = [wire.run(topology=TOPOLOGY, rows=size).closer for size in (1, 13, 32_768)]
+    assert reports[0].hops == reports[1].hops == reports[2].hops
+    assert reports[0].calls == reports[1].calls == reports[2].calls
+
+
+def test_hang_up_first() -> None:
+    """The core leg ends long before the access leg: both are judged together, with all their media."""
+    wire = e2ae()
+    near, far = legs((crypto(KEYS[0], "a=3ge2ae:requested"), crypto(KEYS[1])), ((), ()))
+    send(wire, far, "BYE", cseq=2)
+    wire.now_ns += 90_000_000_000
+    send(wire, near, "BYE", cseq=2)
+    hops, _, _ = judged(wire)
+    assert scopes(hops)[0] == ("e2ae", "e2ae", "proven_by_payload")
+
+
+def test_keys_that_the_edge_takes_out() -> None:
+    """Offered with keys on an unprotected profile (RFC 8643), handed on without, answered without."""
+    offer = sdp(UE, 4_000, lines=crypto(KEYS[0]))
+    near = Leg(UE, EDGE, "near", offer=offer, answer=sdp(EDGE, 5_000))
+    far = Leg(INNER, FOCUS, "far", offer=sdp(INNER, 6_000), answer=sdp(FOCUS, 7_000))
+    wire = Wire()
+    setup(wire, [near, far])
+    talk(wire, (plain, plain), (plain, plain))
+    assert judged(wire)[1]["MSEC-10"] == (0, 1, 0)
+
+
+def test_keys_that_reach_the_server() -> None:
+    keys = crypto(KEYS[0]), crypto(KEYS[1])
+    wire = Wire()
+    setup(wire, legs(keys, keys))
+    assert judged(wire)[1]["MSEC-10"] == (1, 0, 0)
