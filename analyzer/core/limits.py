@@ -60,6 +60,7 @@ class Limits:
     esp_associations: int = 4_096  # followed at once
     esp_keys: int = 32  # tried for one association
     esp_held_packets: int = 1_024  # kept until their association is known to be without encryption
+    esp_fragment_bytes: int = 1024**2  # held for unfinished packets out of ESP
     esp_agreements: int = 8_192  # registrations whose associations are remembered
     esp_paths: int = 65_536  # TCP connections inside ESP
     dialogs: int = 100_000

@@ -9,16 +9,19 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from analyzer.core.secrets import Secret
 
 HEADER = 8  # SPI and sequence number
 TRAILER = 2  # pad length and next header
 SALT = 4
+_FULL_TAG = 16  # bytes, of GCM and GMAC
 _DIGESTS = {
     "hmac-md5-96": ("md5", 12),
     "hmac-sha-1-96": ("sha1", 12),
@@ -55,8 +58,7 @@ class Reason(StrEnum):
     """What comes out has no padding as RFC 4303 2.4 has it: another key, where no check value proves it before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """What a packet carried. `verified`: its check value is right; False: there is none, or it cannot be checked."""
 
     next_header: int
@@ -152,22 +154,36 @@ def _decrypt(cipher: str, key: bytes) -> Decrypt:
             return Cipher(aes, modes.CTR(block)).decryptor().update(data[8:])
 
         return counter
-    block_bytes = _BLOCK[cipher]
-    algorithm = algorithms.AES(key) if cipher == "aes-cbc" else TripleDES(key)
+    return _chained(algorithms.AES(key) if cipher == "aes-cbc" else TripleDES(key), _BLOCK[cipher])
 
-    def chained(data: bytes) -> bytes | None:
-        if len(data) % block_bytes:
+
+def _chained(algorithm: algorithms.AES | TripleDES, block_bytes: int) -> Decrypt:
+    """CBC behind its IV: each block deciphered and added to the one before, so that one context serves all packets."""
+    update = Cipher(algorithm, modes.ECB()).decryptor().update  # noqa: S305  # the blocks of CBC
+
+    def apply(data: bytes) -> bytes | None:
+        size = len(data) - block_bytes
+        if size < 0 or size % block_bytes:
             return None
-        return Cipher(algorithm, modes.CBC(data[:block_bytes])).decryptor().update(data[block_bytes:])
+        plain = int.from_bytes(update(data[block_bytes:]), "big") ^ int.from_bytes(data[:size], "big")
+        return plain.to_bytes(size, "big")
 
-    return chained
+    return apply
 
 
 def _gcm(key: bytes, tag: int) -> Callable[[bytes, bytes], bytes | Reason]:
     """RFC 4106: the nonce is salt and IV; SPI and sequence number are the associated data."""
     aes, salt = algorithms.AES(key[:-SALT]), key[-SALT:]
+    whole = AESGCM(key[:-SALT]).decrypt
 
     def apply(packet: bytes, high: bytes) -> bytes | Reason:
+        if tag == _FULL_TAG:
+            try:
+                return whole(
+                    salt + packet[HEADER : HEADER + 8], packet[HEADER + 8 :], packet[:4] + high + packet[4:HEADER]
+                )
+            except InvalidTag:
+                return Reason.TAG_FAILED
         end = len(packet) - tag
         mode = modes.GCM(salt + packet[HEADER : HEADER + 8], packet[end:], min_tag_length=tag)
         context = Cipher(aes, mode).decryptor()
@@ -183,14 +199,12 @@ def _gcm(key: bytes, tag: int) -> Callable[[bytes, bytes], bytes | Reason]:
 
 def _gmac(key: bytes) -> Callable[[bytes, bytes], bytes | Reason]:
     """ENCR_NULL_AUTH_AES_GMAC of RFC 4543 3.3: everything up to the check value is associated data, in clear."""
-    aes, salt = algorithms.AES(key[:-SALT]), key[-SALT:]
+    whole, salt = AESGCM(key[:-SALT]).decrypt, key[-SALT:]
 
     def apply(packet: bytes, high: bytes) -> bytes | Reason:
-        iv, end = packet[HEADER : HEADER + 8], len(packet) - 16
-        context = Cipher(aes, modes.GCM(salt + iv, packet[end:])).decryptor()
-        context.authenticate_additional_data(packet[:4] + high + packet[4:end])
+        end = len(packet) - _FULL_TAG
         try:
-            context.finalize()
+            whole(salt + packet[HEADER : HEADER + 8], packet[end:], packet[:4] + high + packet[4:end])
         except InvalidTag:
             return Reason.TAG_FAILED
         return packet[HEADER + 8 : end]

@@ -21,6 +21,7 @@ from analyzer.export.tables import (
     WARN,
     calls_table,
     counted,
+    esp_table,
     fit,
     grid,
     hops_table,
@@ -69,6 +70,7 @@ def _sections(report: Report, options: ExportOptions) -> Iterator[RenderableType
     yield from _summary(report)
     yield from _captures(report, options)
     yield from _calls(report, options)
+    yield from _esp(report, options)
     yield from _findings(report, options)
     yield from _open(report, options)
     yield from _notes(report, options)
@@ -146,6 +148,17 @@ def _calls(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
         yield hops_table(others, options.terminal)
     if len(report.calls) > len(shown):
         yield _indented(text(f"{len(report.calls) - len(shown)} more calls are not shown; the JSON report has them."))
+
+
+def _esp(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
+    """Associations: those where something is wrong first."""
+    if not report.esp:
+        return
+    yield _heading("ESP")
+    ranked = sorted(report.esp, key=lambda row: not (row.failure or row.replayed or row.auth_failed))
+    yield esp_table(ranked[: options.calls], options.terminal)
+    if len(report.esp) > options.calls:
+        yield _indented(text(f"{len(report.esp) - options.calls} more are not shown; the JSON report has them."))
 
 
 def _findings(report: Report, options: ExportOptions) -> Iterator[RenderableType]:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analyzer.report.border import clean, scrub
-from analyzer.report.model import Call, Exposure, Hop, Sighting, Stream
+from analyzer.report.model import Call, EspSa, Exposure, Hop, Sighting, Stream
 from analyzer.report.words import SeverityLabel
 
 GOOD, WARN, BAD, DIM = "green", "yellow", "red", "dim"
@@ -205,5 +205,27 @@ def streams_table(streams: Iterable[Stream], terminal: bool = False) -> Table:
             _lines(text(stream.protection), text(stream.suite or "", DIM), text(stream.key or "", DIM)),
             _lines(text(_count(stream.authenticated)), text(failed, BAD)),
             _lines(text(stream.decrypted), text(stream.failure or "", WARN)),
+        )
+    return table
+
+
+def esp_table(rows: Iterable[EspSa], terminal: bool = False) -> Table:
+    """One row a direction of ESP: algorithms and how they are known; packets verified, opened, sent again."""
+    table = grid(("esp", "src > dst", "algorithms", "packets", "verified", "opened"), terminal)
+    for row in rows:
+        mode = " ".join(word for word in (row.mode or "", "in UDP" if row.udp else "") if word)
+        ground = f"by {row.recognised_by}" if row.recognised_by else ""
+        replayed = f"{row.replayed} replayed" if row.replayed else ""
+        failed = f"{row.auth_failed} failed" if row.auth_failed else ""
+        table.add_row(
+            _lines(text(row.id), text(row.spi, DIM)),
+            _lines(text(f"{row.src} > {row.dst}"), text(mode, DIM)),
+            _lines(
+                text(f"{row.cipher or '?'}, {row.auth or '?'}", WARN if row.cipher == "null" else ""),
+                text(" ".join(word for word in (ground, row.key or "") if word), DIM),
+            ),
+            _lines(text(row.packets), text(replayed, BAD)),
+            _lines(text(_count(row.authenticated)), text(failed, BAD)),
+            _lines(text(row.decrypted), text(row.failure or "", WARN)),
         )
     return table

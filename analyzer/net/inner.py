@@ -1,16 +1,17 @@
 """Packets that came out of another packet, one at a time: IP, UDP, TCP and SCTP headers (see `decode` for frames)."""
 
-from dataclasses import dataclass
+from struct import Struct
+from typing import NamedTuple
 
 IPV4, IPV6 = 4, 41
 _EXTENSIONS = (0, 43, 51, 60)
 _FRAGMENT = 44
 _MOST_EXTENSIONS = 8
+_UDP = Struct(">HHH")
 _MAPPED = 0xFFFF << 32
 
 
-@dataclass(frozen=True, slots=True)
-class InnerIp:
+class InnerIp(NamedTuple):
     """An IP packet; `missing` bytes behind `payload` are not there."""
 
     src: int
@@ -21,8 +22,7 @@ class InnerIp:
     ip_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class InnerTransport:
+class InnerTransport(NamedTuple):
     """A UDP, TCP or SCTP packet; `seq`, `ack` and `flags` of TCP only."""
 
     sport: int
@@ -34,34 +34,53 @@ class InnerTransport:
     flags: int = 0
 
 
+class InnerFragment(NamedTuple):
+    """A share of an IP packet: bytes `begin` to `end` of its payload; `header` is its IP header without the share."""
+
+    src: int
+    dst: int
+    version: int
+    id: int
+    begin: int
+    end: int
+    more: bool
+    header: bytes
+    protocol: int
+    payload: bytes
+
+
 def _uint(data: bytes, at: int, size: int) -> int:
     return int.from_bytes(data[at : at + size], "big")
 
 
-def read_ip(data: bytes, missing: int = 0) -> InnerIp | str:
-    """The packet, or in a word why it is not read: "bad_ip_header", "fragment", "short"."""
+def read_ip(data: bytes, missing: int = 0) -> InnerIp | InnerFragment | str:
+    """The packet, a share of one, or in a word why it is not read: "bad_ip_header", "short"."""
     version = data[0] >> 4 if data else 0
     if version == 4:
         return _ipv4(data, missing)
     return _ipv6(data, missing) if version == 6 else "bad_ip_header"
 
 
-def _ipv4(data: bytes, missing: int) -> InnerIp | str:
+def _ipv4(data: bytes, missing: int) -> InnerIp | InnerFragment | str:
     header = (data[0] & 15) * 4
     if header < 20:
         return "bad_ip_header"
     if len(data) < header:
         return "short"
-    if _uint(data, 6, 2) & 0x3FFF:
-        return "fragment"
     total = _uint(data, 2, 2)
     stop = total if header <= total <= len(data) + missing else len(data) + missing
     payload = data[header:stop]
-    src, dst = _uint(data, 12, 4) | _MAPPED, _uint(data, 16, 4) | _MAPPED
-    return InnerIp(src, dst, data[9], payload, stop - header - len(payload), _uint(data, 4, 2))
+    src, dst, ident = _uint(data, 12, 4) | _MAPPED, _uint(data, 16, 4) | _MAPPED, _uint(data, 4, 2)
+    share = _uint(data, 6, 2)
+    if share & 0x3FFF:
+        begin = (share & 0x1FFF) * 8
+        return InnerFragment(
+            src, dst, 4, ident, begin, begin + stop - header, bool(share & 0x2000), data[:header], data[9], payload
+        )
+    return InnerIp(src, dst, data[9], payload, stop - header - len(payload), ident)
 
 
-def _ipv6(data: bytes, missing: int) -> InnerIp | str:
+def _ipv6(data: bytes, missing: int) -> InnerIp | InnerFragment | str:
     if len(data) < 40:
         return "short"
     length = _uint(data, 4, 2)
@@ -74,23 +93,29 @@ def _ipv6(data: bytes, missing: int) -> InnerIp | str:
             return "short"
         size = (data[at + 1] + 2) * 4 if protocol == 51 else (data[at + 1] + 1) * 8
         protocol, at = data[at], at + size
+    src, dst = _uint(data, 8, 16), _uint(data, 24, 16)
     if protocol == _FRAGMENT:
-        return "fragment"
+        if len(data) < at + 8:
+            return "short"
+        share, payload = _uint(data, at + 2, 2), data[at + 8 : stop]
+        begin, header = share & 0xFFF8, data[:40]
+        return InnerFragment(
+            src, dst, 6, _uint(data, at + 4, 4), begin, begin + max(stop - at - 8, 0), bool(share & 1), header,
+            data[at], payload,
+        )  # fmt: skip
     payload = data[at:stop]
-    return InnerIp(
-        _uint(data, 8, 16), _uint(data, 24, 16), protocol, payload, max(stop - at, 0) - len(payload), -1
-    )  # fmt: skip
+    return InnerIp(src, dst, protocol, payload, max(stop - at, 0) - len(payload), -1)
 
 
 def read_udp(data: bytes, missing: int = 0) -> InnerTransport | None:
     """A UDP packet, None for less than its header. A length that lies is taken as the room there is (RFC 768)."""
     if len(data) < 8:
         return None
-    length = _uint(data, 4, 2)
+    sport, dport, length = _UDP.unpack_from(data)
     if not 8 <= length <= len(data) + missing:
         length = len(data) + missing
     payload = data[8:length]
-    return InnerTransport(_uint(data, 0, 2), _uint(data, 2, 2), payload, length - 8 - len(payload))
+    return InnerTransport(sport, dport, payload, length - 8 - len(payload))
 
 
 def read_tcp(data: bytes, missing: int = 0) -> InnerTransport | None:

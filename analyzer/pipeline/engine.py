@@ -8,7 +8,7 @@ invisible in the report.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ from analyzer.pipeline.conference_rows import judge_conferences
 from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.datagrams import RTP_FIRST, RTP_LAST, DatagramHandler
 from analyzer.pipeline.esp import EspHandler
+from analyzer.pipeline.esp_rows import esp_entities
 from analyzer.pipeline.findings import Gathered, Writer
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.ledger import FAULT, Ledger
@@ -112,7 +113,9 @@ class Engine:
             limits, self.ledger, sip, self.messaging, self.connections, self.streams.zrtp, self._media.relay,
             setup.keyring, self.keys, self.signalling.claims,
         )  # fmt: skip
-        self.esp = EspHandler(limits, self.ledger, setup.keyring, self.signalling.agreements, self.tcp, self.datagrams)
+        self.esp = EspHandler(
+            limits, self.ledger, sources, setup.keyring, self.signalling.agreements, self.tcp, self.datagrams
+        )
         self._placed = Placement(setup.topology or Topology())
         self._now_ns = 0
         self.decoded = 0
@@ -285,6 +288,7 @@ class Engine:
         """The capture has ended: everything open is closed and judged."""
         self.decoder.finish()
         self.ledger.extend(self.decoder.take_anomalies())
+        self.esp.finish()
         self.tcp.finish()
         self.datagrams.finish()
         self.ledger.extend(self.messaging.finish())
@@ -297,6 +301,8 @@ class Engine:
                 self.closer.connection(connection, self._placement())
         judge_conferences(self.closer.conferences, self.judge)
         self.closer.orphans(self.streams.finish())
+        for sa_id, sa in esp_entities(self.esp, self._placement()):
+            self.judge.judge("esp_sa", sa, partial(dict, {"esp": sa_id, "from": sa.from_node, "to": sa.to_node}))
 
     def wanted(self) -> KnownKeys | None:
         """Keys that came after the packets of their streams, for the `Setup.known` of another pass over the same

@@ -1,12 +1,16 @@
 """ESP packets: what comes out of them takes the way of every other packet, one association deeper."""
 
 from collections import Counter
+from collections.abc import Sequence
 
+from analyzer.capture.batch import Source
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
-from analyzer.net.inner import IPV4, IPV6, InnerIp, read_ip, read_sctp, read_tcp, read_udp
+from analyzer.net.fragments import Fragment, Reassembler
+from analyzer.net.inner import IPV4, IPV6, InnerFragment, InnerIp, read_ip, read_sctp, read_tcp, read_udp
+from analyzer.net.ledger import Ledger as NetLedger
 from analyzer.net.packets import ESP, SCTP, TCP, UDP
 from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.datagrams import DatagramHandler
@@ -29,6 +33,7 @@ class EspHandler:
         self,
         limits: Limits,
         ledger: Ledger,
+        sources: Sequence[Source],
         keyring: Keyring,
         agreements: Agreements,
         tcp: StreamHandler,
@@ -41,6 +46,8 @@ class EspHandler:
         self.candidates = Candidates(keyring, agreements, limits.esp_keys)
         self.table = AssociationTable(limits, self.candidates)
         self.unread: Counter[str] = Counter()
+        self._net = NetLedger(sources)
+        self._fragments = Reassembler(self._net, limits, limits.esp_fragment_bytes)
 
     def packet(self, packet: EspPacket) -> None:
         """Takes one ESP packet."""
@@ -62,13 +69,28 @@ class EspHandler:
             return
         read = read_ip(inner.payload, missing)
         for _ in range(self._limits.decode_depth):
-            if isinstance(read, str) or read.protocol not in (IPV4, IPV6):
+            if isinstance(read, InnerFragment):
+                whole = self._fragments.feed(_fragment(inner, read))
+                self._net.announce()
+                self._ledger.extend(self._net.take_anomalies())
+                if whole is None:
+                    return
+                inner = inner._replace(packet=packet._replace(cites=whole.cites))
+                read = read_ip(whole.packet, whole.lost)
+            elif not isinstance(read, str) and read.protocol in (IPV4, IPV6):
+                read = read_ip(read.payload, read.missing)
+            else:
                 break
-            read = read_ip(read.payload, read.missing)
-        if isinstance(read, str):
-            self.unread[read] += 1
-        else:
+        if isinstance(read, InnerIp):
             self._transport(inner, read)
+        else:
+            self.unread[read if isinstance(read, str) else "fragment"] += 1
+
+    def finish(self) -> None:
+        """The capture has ended: fragments that never found each other are announced."""
+        self._fragments.finish()
+        self._net.announce()
+        self._ledger.extend(self._net.take_anomalies())
 
     def _transport(self, inner: Carried, ip: InnerIp) -> None:
         packet, protocol = inner.packet, ip.protocol
@@ -104,3 +126,23 @@ class EspHandler:
         self.packet(
             EspPacket(outer.vantage, ip.src, ip.dst, ports, payload, missing, ip.ip_id, outer.cites, outer.depth + 1)
         )
+
+
+def _fragment(inner: Carried, share: InnerFragment) -> Fragment:
+    packet = inner.packet
+    protocol = share.protocol if share.version == 4 else 0
+    key = (
+        packet.vantage,
+        packet.depth,
+        packet.src,
+        packet.dst,
+        share.version,
+        protocol,
+        share.id,
+        share.src,
+        share.dst,
+    )
+    return Fragment(
+        key, -1, packet.cites[-1].ts_ns, share.begin, share.end, share.more, share.header, share.protocol,
+        share.payload, 0, packet.depth, 0, packet.cites,
+    )  # fmt: skip

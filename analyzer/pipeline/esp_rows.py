@@ -4,10 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from analyzer.core.addresses import ip_text
+from analyzer.core.unknown import Unknown
 from analyzer.pipeline.esp import EspHandler
 from analyzer.pipeline.places import Places
 from analyzer.report.traffic import EspSa
 from analyzer.session.esp.table import Association
+from analyzer.session.model.esp import EspSa as EspEntity
+from analyzer.session.placement import Placement
 
 KeyNames: TypeAlias = dict[str, str]  # what the report calls a key, by the id of its entry
 
@@ -22,10 +25,38 @@ def esp_notes(handler: EspHandler) -> Iterator[str]:
     """What the coverage says of ESP."""
     closed = sum(not association.opened for association in handler.table.all())
     if closed:
-        yield f"{closed} ESP associations stay closed: what is inside them is not in this report."
+        them = "1 ESP association stays" if closed == 1 else f"{closed} ESP associations stay"
+        yield f"{them} closed: what is inside is not in this report."
     if handler.unread:
         kinds = ", ".join(f"{count} {why}" for why, count in sorted(handler.unread.items()))
-        yield f"{handler.unread.total()} packets out of ESP carry what is not read further: {kinds}."
+        yield f"{_packets(handler.unread.total())} out of ESP not read further: {kinds}."
+
+
+def esp_entities(handler: EspHandler, placement: Placement) -> Iterator[tuple[str, EspEntity]]:
+    """What rules judge of each association, by the id of its row."""
+    for number, association in enumerate(handler.table.all(), 1):
+        cipher, auth = _algorithms(handler, association)
+        spi, tunnel = f"0x{association.spi:08x}", association.tunnel
+        missing = Unknown.of("key", f"the key of ESP {spi} to {ip_text(association.dst)}")
+        yield (
+            f"esp-{number}",
+            EspEntity(
+                spi=spi,
+                from_node=placement.node(association.src),
+                to_node=placement.node(association.dst),
+                access=placement.access(association.src, association.dst),
+                cipher=missing if cipher is None else cipher,
+                auth=missing if auth is None else auth,
+                tunnel=missing if tunnel is None else tunnel,
+                agreed=bool(handler.candidates.agreed(association.dst, association.spi)),
+                packets=association.packets,
+                auth_failed=association.auth_failed,
+                replayed=association.replayed,
+                reused=association.reused,
+                restarted=association.window.restarts,
+                first=(association.first,),
+            ),
+        )
 
 
 def _row(handler: EspHandler, association: Association, row_id: str, places: Places, names: Mapping[str, str]) -> EspSa:
@@ -77,12 +108,14 @@ def _failure(handler: EspHandler, association: Association) -> str | None:
     """Why packets stay closed, for a person to act on; of an open association, what is still unproven."""
     reasons = []
     if association.truncated:
-        reasons.append(f"{association.truncated} packets are cut off by the snap length")
+        reasons.append(f"{_packets(association.truncated)} cut off by the snap length")
     keys = len(association.candidates)
     refused = f"the check value is wrong with {'the key' if keys == 1 else f'each of the {keys} keys'} that may be its"
     if association.chosen is not None:
         if association.auth_failed:
-            reasons.append(f"{association.auth_failed} packets fail its check value: changed, or under another key")
+            reasons.append(
+                f"{_packets(association.auth_failed)} with a wrong check value: changed, or under another key"
+            )
         if not association.chosen.opener.checked:
             reasons.append("the key leaves the check value unchecked")
     elif association.layout is not None:
@@ -92,6 +125,10 @@ def _failure(handler: EspHandler, association: Association) -> str | None:
             f"{refused}: a key of another association, or other algorithms" if keys else _wanted(handler, association)
         )
     return "; ".join(filter(None, reasons)) or None
+
+
+def _packets(count: int) -> str:
+    return "1 packet" if count == 1 else f"{count} packets"
 
 
 def _wanted(handler: EspHandler, association: Association) -> str:

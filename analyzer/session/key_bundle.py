@@ -5,7 +5,7 @@ Material stands in the bundle, in a file or in an environment variable; no messa
 
 import difflib
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from analyzer.core.addresses import parse_ip
@@ -155,7 +155,8 @@ class _Loader:
 
     def esp(self, name: str, fields: dict[str, Node], node: Node) -> None:
         spi = self.number(fields["spi"], 32)
-        cipher, auth = self.word(fields["cipher"], tuple(ESP_CIPHERS)), self.word(fields["auth"], tuple(ESP_AUTHS))
+        cipher = self.word(_algorithm(fields["cipher"]), tuple(ESP_CIPHERS))
+        auth = self.word(_algorithm(fields["auth"]), tuple(ESP_AUTHS))
         src, dst = (self.address(fields.get(end)) for end in ("src", "dst"))
         if cipher is None or auth is None or spi is None:
             return
@@ -272,6 +273,11 @@ class _Loader:
             self.wrong(node, f"a tag of {suite.name} has {', '.join(map(str, allowed))} bytes")
             return None
         return int(node.value)
+
+
+def _algorithm(node: Node) -> Node:
+    """`cipher: null` means the algorithm of that name; YAML takes the bare word for nothing."""
+    return replace(node, value="null") if node.value is None else node
 
 
 def _near(word: str, known: Iterable[str]) -> str:

@@ -13,9 +13,11 @@ from tests.golden.runs import run, setup, tree
 CAPTURES = (
     "lab/e2ae-all.pcapng",
     "lab/e2ae-dtls.pcapng",
+    "lab/esp-null.pcapng",
     "lab/gtpu-e2ae.pcapng",
     "public/C069-fuzz-2006-06-26-2594.pcap",
     "public/C096-SIP-RTP-Normal_Call_two_parties.pcap",
+    "public/C164-ipsec_reg.pcapng",
     "public/C169-volte.pcapng",
 )
 

@@ -55,6 +55,10 @@ class Wire:
         header = struct.pack(">HHHH", src.port, dst.port, 8 + len(payload), 0)
         return self._frame(src, dst, 17, header + payload)
 
+    def esp(self, src: Address, dst: Address, packet: bytes) -> int:
+        """An ESP packet from its SPI (the ports of the addresses do not matter); gives its frame number."""
+        return self._frame(src, dst, 50, packet)
+
     def fragmented(self, src: Address, dst: Address, payload: bytes, size: int = 64) -> list[int]:
         """A datagram in IPv4 fragments (RFC 791 3.2); gives their frame numbers."""
         whole = struct.pack(">HHHH", src.port, dst.port, 8 + len(payload), 0) + payload

@@ -151,3 +151,12 @@ def test_the_schema_says_the_same() -> None:
     assert len(key_bundle_schema()["properties"]["keys"]["items"]["oneOf"]) == len(FIELDS)
     committed = Path(__file__).resolve().parents[2] / "docs" / "keys.schema.json"
     assert json.loads(committed.read_text()) == key_bundle_schema()
+
+
+def test_null_is_an_algorithm() -> None:
+    """`cipher: null` is what YAML calls nothing and RFC 2410 an algorithm, in quotes or not."""
+    for word in ("null", "'null'"):
+        entry = f"id: a, kind: esp-sa, spi: 1, cipher: {word}, auth: hmac-sha-1-96, auth_key: '{'00' * 20}'"
+        ring, problems = loaded(f"format: 1\nkeys:\n  - {{{entry}}}\n")
+        assert problems == []
+        assert (ring.esp[0].cipher, len(ring.esp[0].auth_key)) == ("null", 20)

@@ -6,7 +6,7 @@ noted too.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
@@ -60,7 +60,6 @@ class CapturedAka:
 
     key: AkaKey
     cites: tuple[Cite, ...]
-    call_ids: set[str] = field(default_factory=set)
     opened: int = 0
 
 
@@ -95,6 +94,7 @@ class Agreements:
         self._limits = limits
         self._offers: OrderedDict[tuple[int, int], _Offer] = OrderedDict()
         self._agreed: OrderedDict[tuple[int, int], dict[Agreed, None]] = OrderedDict()
+        self._of_dialog: dict[str, list[CapturedAka]] = {}
         self.captured: OrderedDict[tuple[Secret, Secret], CapturedAka] = OrderedDict()
         self.version = 0
         self.evicted = 0
@@ -102,6 +102,10 @@ class Agreements:
     def of(self, dst: int, spi: int) -> tuple[Agreed, ...]:
         """The ways in which an association may have been agreed."""
         return tuple(self._agreed.get((dst, spi), ()))
+
+    def captured_in(self, call_id: str) -> tuple[CapturedAka, ...]:
+        """CK and IK that a 401 of the dialog shows, the latest first."""
+        return tuple(reversed(self._of_dialog.get(call_id, ())))
 
     def observe(self, message: Message, src: int, dst: int) -> list[Anomaly]:
         """Takes a message with the addresses of its hop."""
@@ -174,8 +178,12 @@ class Agreements:
                 if len(self.captured) > self._limits.esp_agreements:
                     self.captured.popitem(last=False)
                     self.evicted += 1
-            if len(known.call_ids) < MECHANISMS:
-                known.call_ids.add(message.call_id)
+                if len(self._of_dialog) > self._limits.esp_agreements:
+                    del self._of_dialog[next(iter(self._of_dialog))]
+            runs = self._of_dialog.setdefault(message.call_id, [])
+            if known not in runs:
+                runs.append(known)
+                del runs[:-MECHANISMS]
 
 
 def _username(message: Message) -> str:

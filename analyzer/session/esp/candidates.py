@@ -32,6 +32,8 @@ class Candidates:
         self._agreements = agreements
         self._most = most
         self._indexed = -1
+        self._indexed_aka = -1
+        self._by_impi: dict[str, list[AkaKey]] = {}
         self._by_spi: dict[int | None, list[EspKey]] = {}
 
     @property
@@ -76,11 +78,14 @@ class Candidates:
 
     def _runs(self, agreed: Agreed) -> list[tuple[AkaKey, CapturedAka | None]]:
         """AKA runs that may be this registration's: of its IMPI, or seen in its dialog."""
-        given: list[tuple[AkaKey, CapturedAka | None]] = [
-            (key, None) for key in self._keyring.aka if not key.impi or not agreed.impi or key.impi == agreed.impi
-        ]
-        seen = [run for run in self._agreements.captured.values() if agreed.call_id in run.call_ids]
-        return given + [(run.key, run) for run in seen]
+        if self._indexed_aka != len(self._keyring.aka):
+            self._indexed_aka, self._by_impi = len(self._keyring.aka), {}
+            for key in self._keyring.aka:
+                self._by_impi.setdefault(key.impi, []).append(key)
+        own = self._by_impi.get(agreed.impi, []) if agreed.impi else self._keyring.aka[: self._most]
+        any_impi = self._by_impi.get("", []) if agreed.impi else []
+        seen = self._agreements.captured_in(agreed.call_id)
+        return [(key, None) for key in (*own, *any_impi)] + [(run.key, run) for run in seen]
 
     def agreed(self, dst: int, spi: int) -> tuple[Agreed, ...]:
         """What was agreed for the association, keys or not."""

@@ -32,6 +32,7 @@ class Window:
     _tops: dict[int, int] = field(default_factory=dict)  # vantage -> highest number there
     _old: int = -1
     _olds: int = 0
+    _digest: bytes = b""
 
     def place(self, sequence: int, packet: bytes, vantage: int, ts_ns: int) -> Occurrence:
         """What this packet is. One that is "new" or "old" counts once `take` is told of it (RFC 4303 3.4.3).
@@ -43,10 +44,11 @@ class Window:
         reused      the number again with other bytes
         old         behind the window at its vantage point: a replay, or out of order
         """
+        self._digest = hashlib.blake2b(packet, digest_size=8).digest()
         known = self._seen.get(sequence)
         if known is None:
             return "old" if sequence <= self.top - WINDOW and not self._lags(sequence, vantage) else "new"
-        if known.digest != _digest(packet):
+        if known.digest != self._digest:
             return "reused"
         self._tops[vantage] = max(self._tops.get(vantage, -1), sequence)
         first = known.places.get(vantage)
@@ -59,8 +61,8 @@ class Window:
         """This vantage point is behind another, and this is the next there."""
         return sequence > self._tops.get(vantage, -1) and any(other != vantage for other in self._tops)
 
-    def take(self, sequence: int, packet: bytes, vantage: int, ts_ns: int) -> bool:
-        """Counts a packet that `place` had not seen; whether it was the first at any vantage point.
+    def take(self, sequence: int, vantage: int, ts_ns: int) -> bool:
+        """Counts the packet that `place` was last asked of, if it had not seen it; whether it was the first anywhere.
 
         Packets behind the window that rise one after another are the counter begun anew: the window moves to them.
         """
@@ -74,20 +76,18 @@ class Window:
                 return True
             self.top, self._seen, self._tops, self._old, self._olds = -1, {}, {}, -1, 0
             self.restarts += 1
-        self._seen[sequence] = _Seen(_digest(packet), {vantage: ts_ns})
+        self._seen[sequence] = _Seen(self._digest, {vantage: ts_ns})
         self._tops[vantage] = max(self._tops.get(vantage, -1), sequence)
         if sequence > self.top:
             self._move(sequence)
         return True
 
     def _move(self, sequence: int) -> None:
-        if sequence - self.top > WINDOW:
+        if sequence == self.top + 1:
+            self._seen.pop(sequence - WINDOW, None)
+        elif sequence - self.top > WINDOW:
             self._seen = {sequence: self._seen[sequence]}
         else:
             for gone in range(self.top - WINDOW + 1, sequence - WINDOW + 1):
                 self._seen.pop(gone, None)
         self.top = sequence
-
-
-def _digest(packet: bytes) -> bytes:
-    return hashlib.blake2b(packet, digest_size=8).digest()

@@ -7,6 +7,8 @@ agreed on that or the packets show it (RFC 5879), else only counted.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from analyzer.core.anomalies import Anomaly, AnomalyKind, define
 from analyzer.core.cites import Cite
@@ -46,8 +48,7 @@ _MISFITS = 8  # packets in a row that end a reading without encryption (RFC 5879
 _EXTENDED = bytes(4)  # upper half of an extended sequence number below 2**32
 
 
-@dataclass(frozen=True, slots=True)
-class EspPacket:
+class EspPacket(NamedTuple):
     """One packet from its SPI, as captured. `missing` bytes behind it were cut off by the snap length."""
 
     vantage: int
@@ -61,8 +62,7 @@ class EspPacket:
     depth: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(NamedTuple):
     """What an opened packet carried, and on what ground."""
 
     packet: EspPacket
@@ -87,6 +87,7 @@ class Association:
     opened: int = 0
     auth_failed: int = 0
     replayed: int = 0
+    reused: int = 0
     truncated: int = 0
     closed: int = 0
     chosen: Candidate | None = None
@@ -145,6 +146,7 @@ class AssociationTable:
                 self._note(REPLAYED, packet, f"SPI 0x{spi:08x}, sequence number {sequence}")
             return ()
         if occurrence == "reused":
+            association.reused += 1
             self._note(REUSED, packet, f"SPI 0x{spi:08x}, sequence number {sequence}")
         elif occurrence == "old":
             self._note(OLD, packet, f"SPI 0x{spi:08x}, sequence number {sequence}")
@@ -153,7 +155,7 @@ class AssociationTable:
         first = occurrence == "reused"
         if occurrence in ("new", "old") and not failed:
             restarts = association.window.restarts
-            first = association.window.take(sequence, packet.data, packet.vantage, packet.cites[-1].ts_ns)
+            first = association.window.take(sequence, packet.vantage, packet.cites[-1].ts_ns)
             if association.window.restarts > restarts:
                 self._note(RESTARTED, packet, f"SPI 0x{spi:08x}, at {sequence}")
             if not sequence and first:
@@ -179,6 +181,8 @@ class AssociationTable:
                 self._candidates.use(association.chosen)
         if len(association.next_headers) < 8:
             association.next_headers.add(found.next_header)
+        if not association.held:
+            return (self._carried(association, packet, found),)
         waited, association.held = association.held, []
         self._held -= len(waited)
         carried = [one for one in (self._late(association, held) for held in waited) if one is not None]
@@ -333,8 +337,11 @@ def protection(association: Association, verified: bool) -> Ipsec:
     """What ESP did around a packet of the association, as far as it is known."""
     chosen = association.chosen
     if chosen is None:
-        return Ipsec(False, "agreed" if association.agreed_null else "present")
+        return _ipsec(False, "agreed" if association.agreed_null else "present")
     hides = chosen.opener.cipher in HIDING
     if verified:
-        return Ipsec(hides, "verified")
-    return Ipsec(hides, "none" if not chosen.opener.tag_bytes else "present")
+        return _ipsec(hides, "verified")
+    return _ipsec(hides, "none" if not chosen.opener.tag_bytes else "present")
+
+
+_ipsec = lru_cache(maxsize=16)(Ipsec)  # there are eight of them

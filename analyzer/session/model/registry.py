@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from analyzer.core.unknown import Unknown
 from analyzer.session.model.base import Cites, rule_field
+from analyzer.session.model.esp import EspSa
 from analyzer.session.model.media import MediaDescription, MediaHop, SrtpStream
 from analyzer.session.model.messaging import BfcpSession, MsrpSession
 from analyzer.session.model.people import Conference, Participant, Passage, Passport, Referral
@@ -46,6 +47,7 @@ ENTITIES: dict[str, type] = {
     "bfcp_session": BfcpSession,
     "srtp_stream": SrtpStream,
     "tls_connection": TlsConnection,
+    "esp_sa": EspSa,
     "passport": Passport,
     "passage": Passage,
     "participant": Participant,
@@ -67,6 +69,7 @@ VARIABLES: dict[str, str] = {
     "bfcp_session": "session",
     "srtp_stream": "stream",
     "tls_connection": "connection",
+    "esp_sa": "sa",
     "passport": "passport",
     "passage": "passage",
     "participant": "participant",
