@@ -20,6 +20,7 @@ class _Use:
     index: int
     from_initiator: bool
     first_ns: int
+    hung_up_ns: int | None  # None: not seen to be answered and ended
     cites: tuple[Cite, ...]
 
 
@@ -34,10 +35,12 @@ class KeyUses:
     def place(
         self, call: CallState, leg: LegState, message: MessageRecord, media: Media
     ) -> tuple[Tristate, tuple[Cite, ...]]:
-        """Whether a key of the m-line serves elsewhere, and where. Two calls that start together may be one."""
+        """Whether a key of the m-line serves elsewhere, and where. Two calls that start together may be one, unless
+        one was hung up before the other began."""
         found: tuple[Tristate, tuple[Cite, ...]] = (False, ())
         source = message.carrier.endpoints.src.ip
-        use = _Use(call.ordinal, media.index, source == leg.initiator, call.first_ns, message.cites)
+        hung_up = call.ended_ns if any(each.answered for each in call.legs.values()) else None
+        use = _Use(call.ordinal, media.index, source == leg.initiator, call.first_ns, hung_up, message.cites)
         for key in (key.key for line in media.crypto for key in line.keys if key.key is not None):
             known = self._uses.setdefault(key, use)
             if known is use:
@@ -52,7 +55,9 @@ class KeyUses:
 
 def _reused(known: _Use, use: _Use) -> Tristate:
     if known.call != use.call:
-        if abs(known.first_ns - use.first_ns) > _APART_NS:
+        earlier, later = sorted((known, use), key=lambda each: each.first_ns)
+        ended = earlier.hung_up_ns is not None and earlier.hung_up_ns < later.first_ns
+        if ended or later.first_ns - earlier.first_ns > _APART_NS:
             return True
         return Unknown.of("vantage", "what joins the two calls with this key, if they are one")
     return (known.index, known.from_initiator) != (use.index, use.from_initiator)
