@@ -58,7 +58,9 @@ def differences(report: Report, truth: dict[str, Any]) -> list[str]:
 
 def _hops(report: Report, truth: dict[str, Any], partial: bool) -> list[str]:
     found = {(hop.from_addr, hop.to_addr, hop.medium): hop for hop in report.hops}
-    wrong = []
+    expected = {(hop["from"], hop["to"], hop["medium"]) for hop in truth["hops"]}
+    more = {place for place, hop in found.items() if hop.plane == "media"} - expected
+    wrong = [f"hop {place} is in the report only" for place in sorted(more) if not partial]
     for hop in truth["hops"]:
         place = hop["from"], hop["to"], hop["medium"]
         seen = found.get(place)
@@ -92,14 +94,21 @@ def _host(address: str) -> str:
 
 def _identities(report: Report, truth: dict[str, Any], partial: bool) -> list[str]:
     told = {p["asserted"].strip("<>") for p in truth["participants"] if p["asserted"]}
-    seen = {str(p.asserted) for conference in report.conferences for p in conference.participants if p.asserted}
-    seen |= {uri for call in report.calls for uri in call.participants}
+    seen = {p.identity for conference in report.conferences for p in conference.participants if p.asserted}
     return [f"asserted identity {uri} is of no participant" for uri in sorted(told - seen) if not partial]
 
 
 def _floor(report: Report, truth: dict[str, Any]) -> list[str]:
+    """What the floor server says it sent, against the steps of each request, which a call's hops share."""
     told = Counter(truth["floor"])
-    return [f"the floor server sent {told}"] if told and not report.bfcp.sessions else []
+    steps = {
+        (floor.conference, floor.floor, request.id): [step.status.lower() for step in request.steps]
+        for call in report.calls
+        for floor in call.floors
+        for request in floor.requests
+    }
+    seen = Counter(status for each in steps.values() for status in each if status != "requested")
+    return [f"the floor server sent {dict(told)}, the report has {dict(seen)}"] if told != seen else []
 
 
 def _rules(report: Report, truth: dict[str, Any]) -> list[str]:
