@@ -53,7 +53,7 @@ def _spooled(path: str) -> BinaryIO:
 
 
 @dataclass(slots=True)
-class _Inputs:
+class Inputs:
     """The captures of a run. What can be read once only is spooled when it is first opened."""
 
     paths: Sequence[str]
@@ -144,7 +144,7 @@ def _take_secrets(readers: Sequence[CaptureReader], taken: list[int], keyring: K
 
 
 @dataclass(slots=True)
-class _Pass:
+class Reading:
     """One reading of every capture."""
 
     engine: Engine
@@ -155,8 +155,8 @@ class _Pass:
 
 
 def _read(
-    inputs: _Inputs, setup: Setup, observer: Observer, watch: Callable[[ClosedCall], None] | None, secrets: bool
-) -> _Pass | list[str]:
+    inputs: Inputs, setup: Setup, observer: Observer, watch: Callable[[ClosedCall], None] | None, secrets: bool
+) -> Reading | list[str]:
     """Reads the captures to their end; the problems if there is none to read. `secrets`: hand on those in captures."""
     sources = SourceTable()
     readers, problems = inputs.open(sources)
@@ -168,7 +168,7 @@ def _read(
     engine.closer.watch = watch
     if watch is not None:
         engine.messaging.trace()
-    done = _Pass(engine, [reader.info for reader in readers], problems, clocks)
+    done = Reading(engine, [reader.info for reader in readers], problems, clocks)
     taken = [0] * len(readers)
     try:
         for batch in _batches(readers, observer):
@@ -188,6 +188,24 @@ def _read(
     return done
 
 
+def read_all(
+    inputs: Inputs, setup: Setup, observer: Observer, watch: Callable[[ClosedCall], None] | None = None
+) -> Reading | list[str]:
+    """Reads the captures, a second time where keys came after the packets that they open; the problems if there is
+    none to read."""
+    gc.set_threshold(200_000, 20, 100)  # the engine's tables hold many objects and no cycles
+    done = _read(inputs, setup, observer, watch, secrets=inputs.settings.decrypt)
+    if isinstance(done, list):
+        return done
+    known = done.engine.wanted()
+    if known is not None and not done.interrupted:
+        observer.remark("keys came after the packets that they open: the captures are read a second time")
+        setup.keyring.rewind()
+        again = _read(inputs, replace(setup, known=known), observer, watch, secrets=False)
+        done = done if isinstance(again, list) else again
+    return done
+
+
 def analyze(
     settings: Settings,
     observer: Observer,
@@ -203,20 +221,14 @@ def analyze(
     limits = limits_of(settings)
     setup = setup or prepare(settings, observer, limits)
     paths, missing = expand(settings.captures)
-    inputs = _Inputs(paths, settings, limits)
-    gc.set_threshold(200_000, 20, 100)  # the engine's tables hold many objects and no cycles
-    done = _read(inputs, setup, observer, watch, secrets=settings.decrypt)
-    if isinstance(done, list):
+    inputs = Inputs(paths, settings, limits)
+    try:
+        done = read_all(inputs, setup, observer, watch)
+    finally:
         inputs.close()
+    if isinstance(done, list):
         failed = missing + done
         return Run(None, RunFacts(captures_given=len(failed), captures_unreadable=len(failed)), failed)
-    known = done.engine.wanted()
-    if known is not None and not done.interrupted:
-        observer.remark("keys came after the packets that they open: the captures are read a second time")
-        setup.keyring.rewind()
-        again = _read(inputs, replace(setup, known=known), observer, watch, secrets=False)
-        done = done if isinstance(again, list) else again
-    inputs.close()
     problems = missing + done.problems
     facts = RunFacts(
         captures_given=len(done.infos) + len(problems),
