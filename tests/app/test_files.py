@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -75,10 +74,14 @@ def written(folder: Path, wire: Wire, limits: Limits | None = None) -> tuple[Eng
     return engine, [saved for each in calls for session in each["msrp"] for saved in session.get("saved", [])]
 
 
+def listed(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def names(folder: Path) -> list[str]:
     """Everything in the folder, hidden things too, and nothing outside of it."""
-    assert sorted(os.listdir(folder.parent)) == [folder.name]
-    return sorted(os.listdir(folder))
+    assert listed(folder.parent) == [folder.name]
+    return listed(folder)
 
 
 @pytest.fixture
@@ -274,7 +277,7 @@ def test_without_the_option_nothing_is_written(folder: Path, monkeypatch: pytest
     (session,) = json.loads(result.stdout)["calls"][0]["msrp"]
     assert [file["name"] for file in session["files"]] == ["photo.jpg"]
     assert session.get("saved", []) == []
-    assert os.listdir(folder) == []
+    assert listed(folder) == []
 
 
 def test_with_the_option(folder: Path) -> None:
@@ -300,7 +303,7 @@ def test_a_disk_that_fails_ends_the_writing(folder: Path, monkeypatch: pytest.Mo
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 74
     assert f"{folder}: files cannot be written (No space left on device)" in result.stderr
-    assert os.listdir(folder) == []
+    assert listed(folder) == []
 
 
 def test_a_second_reading_takes_the_first_back(folder: Path) -> None:
@@ -312,5 +315,5 @@ def test_a_second_reading_takes_the_first_back(folder: Path) -> None:
         if content == b"first":
             store.restart()
     store.close()
-    assert os.listdir(folder) == ["a.txt"]
+    assert listed(folder) == ["a.txt"]
     assert (folder / "a.txt").read_bytes() == b"second"
