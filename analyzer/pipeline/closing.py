@@ -174,8 +174,10 @@ class Closer:
         for hop_id, fact in named:
             self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places)))
         if call_id is not None:
-            floors = call_floors(named, self._messaging.floors)
-            row = call_row(call, call_id, legs, named, placement, self._places, conference, floors)
+            floors, files = call_floors(named, self._messaging.floors), self._messaging.files
+            chats = (each.session for fact in facts for each in fact.sessions if isinstance(each, BoundMsrp))
+            self._judge.note(self._messaging.end_files(chats))
+            row = call_row(call, call_id, legs, named, placement, self._places, conference, floors, files)
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
             self._write_stream(stream.record, stream)
