@@ -162,7 +162,13 @@ class Closer:
         self._entities(call, call_id, legs, named, placement, post_decrypt)
         hops = [fact.entity for fact in facts if isinstance(fact.entity, MediaHop)]
         states = [
-            HopState(str(_known(hop.state)), hop.access is True and hop.packets > 0, readable(hop)) for hop in hops
+            HopState(
+                str(_known(hop.state)),
+                access=hop.access is True and hop.packets > 0,
+                core=hop.access is False and hop.packets > 0,
+                readable=readable(hop),
+            )
+            for hop in hops
         ]
         conference = self.conferences.take(call, call_id, states, placement)
         for hop_id, fact in named:
