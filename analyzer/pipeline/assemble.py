@@ -126,6 +126,8 @@ def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes:
     if closed:
         said.append(f"{len(closed)} TLS connections stay closed: what is inside them is not in this report.")
     said.extend(esp_notes(engine.esp))
+    if engine.setup.files is not None:
+        said.append(f"Files that MSRP transferred and --files asked for: {engine.setup.files.count} written.")
     if engine.judge.dropped:
         said.append(f"{engine.judge.dropped} findings beyond the bound are counted, not listed.")
     tables = (

@@ -33,7 +33,7 @@ def conference_rows(conferences: Conferences) -> Iterator[Conference]:
     for state in conferences.all():
         yield Conference(
             id=f"conference-{state.ordinal}",
-            focus=state.focus_name,
+            focus=state.focus,
             uri=state.uri or None,
             legs=tuple(state.calls),
             participants=tuple(_participants(state)),

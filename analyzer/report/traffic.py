@@ -137,7 +137,9 @@ class CallMedia:
 
     medium: str = entry("audio, video, message, bfcp, ...")
     path: Sequence[str] = entry("ids of its hops, in path order")
-    protection: HopState = entry("the weakest state on the path", default="unknown")
+    protection: HopState = entry(
+        "the weakest state of the hops on the path, as far as they are known", default="unknown"
+    )
     assurance: str = entry(
         "what the conference server may conclude, and what it may not", handling=Handling.TEXT, default=""
     )
@@ -184,7 +186,7 @@ class Conference:
     legs: Sequence[str] = entry("ids of its calls", default=())
     participants: Sequence[Participant] = entry("who joined or tried to", default=())
     floors: Sequence[str] = entry("BFCP floor ids seen, as conference/floor", default=())
-    weakest: HopState = entry("the weakest media state over all hops", default="unknown")
+    weakest: HopState = entry("the weakest state of its media hops, as far as they are known", default="unknown")
     caveats: Sequence[str] = entry("what the evidence cannot show", default=())
 
 
