@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from analyzer.app.clocks import clocks_of
+from analyzer.app.file_folder import FileFolder, file_folder
 from analyzer.app.prepare import prepare
 from analyzer.app.settings import Observer, Settings
 from analyzer.capture.batch import FrameBatch
@@ -37,6 +38,7 @@ class Run:
     facts: RunFacts
     problems: list[str] = field(default_factory=list)
     engine: Engine | None = None
+    failed: list[str] = field(default_factory=list)  # output that could not be written
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -201,6 +203,8 @@ def read_all(
     if known is not None and not done.interrupted:
         observer.remark("keys came after the packets that they open: the captures are read a second time")
         setup.keyring.rewind()
+        if setup.files is not None:
+            setup.files.restart()
         again = _read(inputs, replace(setup, known=known), observer, watch, secrets=False)
         done = done if isinstance(again, list) else again
     return done
@@ -220,6 +224,14 @@ def analyze(
     """
     limits = limits_of(settings)
     setup = setup or prepare(settings, observer, limits)
+    with file_folder(settings.files) as folder:
+        run = _analyze(settings, observer, watch, replace(setup, files=folder))
+    run.failed += folder.problems if folder is not None else []
+    return run
+
+
+def _analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall], None] | None, setup: Setup) -> Run:
+    limits = setup.limits
     paths, missing = expand(settings.captures)
     inputs = Inputs(paths, settings, limits)
     try:

@@ -23,6 +23,7 @@ class Settings:
     vantages: tuple[tuple[str, str], ...] = ()  # (name, glob)
     reveal_identities: bool = False
     decrypt: bool = True
+    files: Path | None = None  # the folder that transferred files are written to
 
 
 class Observer(Protocol):

@@ -45,6 +45,10 @@ class Limits:
     msrp_directions: int = 4_096  # of connections, with such messages
     msrp_held_total: int = 64 * 1024**2  # of their chunks
     msrp_transactions: int = 256  # of one session, unanswered
+    files: int = 1_000  # transferred files written by one run
+    file_bytes: int = 64 * 1024**2  # of one of them
+    files_bytes: int = 1024**3  # of all
+    files_open: int = 64  # under way at once
     messaging_sessions: int = 20_000  # of MSRP, and of BFCP, followed at once
     traced_messages: int = 500  # of a session, kept for a ladder
     bfcp_transactions: int = 256  # of one session, unanswered
