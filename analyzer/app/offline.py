@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from analyzer.app.clocks import clocks_of
-from analyzer.app.file_folder import FileFolder, file_folder
+from analyzer.app.file_folder import file_folder
 from analyzer.app.prepare import prepare
 from analyzer.app.settings import Observer, Settings
 from analyzer.capture.batch import FrameBatch
