@@ -177,7 +177,9 @@ class Closer:
             floors, files = call_floors(named, self._messaging.floors), self._messaging.files
             chats = (each.session for fact in facts for each in fact.sessions if isinstance(each, BoundMsrp))
             self._judge.note(self._messaging.end_files(chats))
-            row = call_row(call, call_id, legs, named, placement, self._places, conference, floors, files)
+            row = call_row(
+                call, call_id, legs, named, placement, self._places, self._redactor.key, conference, floors, files
+            )
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
             self._write_stream(stream.record, stream)
