@@ -126,7 +126,7 @@ class Closer:
         self._tables = Tables(connections.listening, connections.find, messaging, signalling.claims)
         self._key_uses = KeyUses(limits)
         self._passports = passports
-        self.conferences = Conferences()
+        self.conferences = Conferences(limits)
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
         self._calls = 0
@@ -170,15 +170,24 @@ class Closer:
             )
             for hop in hops
         ]
-        conference = self.conferences.take(call, call_id, states, placement)
+        floors = call_floors(named, self._messaging.floors)
+        conference = self.conferences.take(call, call_id, states, placement, floors)
         for hop_id, fact in named:
             self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places)))
         if call_id is not None:
-            floors, files = call_floors(named, self._messaging.floors), self._messaging.files
             chats = (each.session for fact in facts for each in fact.sessions if isinstance(each, BoundMsrp))
             self._judge.note(self._messaging.end_files(chats))
             row = call_row(
-                call, call_id, legs, named, placement, self._places, self._redactor.key, conference, floors, files
+                call,
+                call_id,
+                legs,
+                named,
+                placement,
+                self._places,
+                self._redactor.key,
+                conference,
+                floors,
+                self._messaging.files,
             )
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
