@@ -7,10 +7,11 @@ import shutil
 import socket
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+ETH_P_ALL = 3
 CLONE_NEWNET = 0x40000000
 KEY = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"  # the example key of RFC 4568 6.1
 SSRC = 0x11223344
@@ -47,6 +48,17 @@ class Namespace:
             sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             sock.bind((interface, 0))
             return sock
+
+    def send(self, frames: Sequence[bytes]) -> None:
+        """Sends frames from `a`, and returns when all of them have come out of `b`."""
+        with self.inside():
+            seen = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+            seen.bind((self.b, 0))
+        seen.settimeout(60)
+        with seen, self.sender(self.a) as sock:
+            for data in frames:
+                sock.send(data)
+                seen.recv(1)
 
 
 @contextlib.contextmanager

@@ -5,13 +5,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Final, Self
 
 from analyzer.app.feeders import Feeder, Interfaces, Stream, standard_input
+from analyzer.app.file_folder import file_folder
 from analyzer.app.key_loading import KeyTail
 from analyzer.app.offline import Run, limits_of, within
 from analyzer.app.prepare import prepare
@@ -228,6 +229,10 @@ def watch(
         except CaptureProblem as problem:
             return Run(None, RunFacts(captures_given=1, captures_unreadable=1), [str(problem)])
         try:
-            return _run(sources, setup, feeder, settings, live, observer, decided, stop, tails)
+            with file_folder(settings.files) as folder:
+                setup = replace(setup, files=folder)
+                run = _run(sources, setup, feeder, settings, live, observer, decided, stop, tails)
+            run.failed += folder.problems if folder is not None else []
+            return run
         finally:
             feeder.close()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cryptography.x509 import Certificate
 
+from analyzer.app.file_folder import folder_problems
 from analyzer.app.key_loading import KeyTail, load_keys
 from analyzer.app.settings import Observer, Settings, WrongUse
 from analyzer.core.limits import Limits
@@ -104,6 +105,7 @@ def prepare(
     trust = load_trust(settings.trust, problems)
     if settings.keys and not settings.decrypt:
         problems.append("--no-decrypt: keys are given, and nothing is to be opened")
+    problems += folder_problems(settings.files) if settings.files is not None else []
     if problems:
         raise WrongUse(problems)
     behind = frozenset(name for name, point in topology.taps.items() if point == "post_decrypt") if topology else None

@@ -31,6 +31,7 @@ def analyze(
     linger: opt.Linger = 30.0,
     vantage: opt.Vantage = [],  # noqa: B006  # as above
     reveal: opt.Reveal = None,
+    files: opt.Files = None,
     no_decrypt: opt.NoDecrypt = False,
     no_color: opt.NoColor = False,
     quiet: opt.Quiet = False,
@@ -44,7 +45,7 @@ def analyze(
     settings = asked(
         captures, keys, topology, trust=trust, rules=rules, profile=profile, rule=rule, skip_rule=skip_rule,
         from_time=from_time, to_time=to_time, linger=linger, vantage=vantage, reveal=reveal, fail_on=fail_on,
-        decrypt=not no_decrypt, every_place=call is not None,
+        decrypt=not no_decrypt, every_place=call is not None, files=files,
     )  # fmt: skip
     outputs = outputs_of(format)
     conclude(

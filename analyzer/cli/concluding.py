@@ -93,7 +93,7 @@ def conclude(
         if found is None:
             give_up([f"--call: no call is called {call}"])
         report = only_call(report, found)
-    problems = failed + write_report(report, outputs, no_color, verbose)
+    problems = failed + outcome.failed + write_report(report, outputs, no_color, verbose)
     for problem in problems:
         say(f"mediasec: {problem}")
     ended = ExitOptions(fail_on=fail_on, fail_on_open=fail_on_open, strict=strict)  # type: ignore[arg-type]  # one of LEVELS

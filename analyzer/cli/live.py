@@ -80,6 +80,7 @@ def live(
     linger: opt.Linger = 30.0,
     vantage: opt.Vantage = [],  # noqa: B006  # as above
     reveal: opt.Reveal = None,
+    files: opt.Files = None,
     no_color: opt.NoColor = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -93,6 +94,7 @@ def live(
     settings = asked(
         [], keys, topology, trust=trust, rules=rules, profile=profile, rule=rule, skip_rule=skip_rule,
         from_time=from_time, to_time=to_time, linger=linger, vantage=vantage, reveal=reveal, fail_on=fail_on,
+        files=files,
     )  # fmt: skip
     outputs = outputs_of(format)
     apart = any(output.path is None and output.name != "table" for output in outputs)

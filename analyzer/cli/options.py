@@ -56,6 +56,13 @@ Vantage = Annotated[
     list[str], typer.Option("--vantage", help="NAME=GLOB: these captures are one vantage point.", show_default=False)
 ]
 Reveal = Annotated[str | None, typer.Option("--reveal", help="'identities': show user parts and numbers as they are.")]
+Files = Annotated[
+    Path | None,
+    typer.Option(
+        "--files", help="Write the files that MSRP transfers (RFC 5547) into this folder. Without it none is written.",
+        show_default=False,
+    ),
+]  # fmt: skip
 NoDecrypt = Annotated[
     bool, typer.Option("--no-decrypt", help="Open nothing: SRTP is told by its shape and the signalling, not its tags.")
 ]

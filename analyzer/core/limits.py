@@ -22,6 +22,7 @@ class Limits:
     fragments_per_packet: int = 128
     fragment_bytes: int = 4 * 1024**2  # held for unfinished packets, all together
     fragment_timeout_ns: int = 30 * SECOND_NS
+    clear_held_bytes: int = 4 * 1024**2  # of frames that `decrypt` keeps back for the rest of packets in fragments
     # transport
     flows: int = 200_000
     tcp_held_bytes: int = 262_144  # out of order, in one direction of one connection
@@ -44,6 +45,10 @@ class Limits:
     msrp_directions: int = 4_096  # of connections, with such messages
     msrp_held_total: int = 64 * 1024**2  # of their chunks
     msrp_transactions: int = 256  # of one session, unanswered
+    files: int = 1_000  # transferred files written by one run
+    file_bytes: int = 64 * 1024**2  # of one of them
+    files_bytes: int = 1024**3  # of all
+    files_open: int = 64  # under way at once
     messaging_sessions: int = 20_000  # of MSRP, and of BFCP, followed at once
     traced_messages: int = 500  # of a session, kept for a ladder
     bfcp_transactions: int = 256  # of one session, unanswered

@@ -11,12 +11,13 @@ _FIELDS = 16
 
 @dataclass(frozen=True, slots=True)
 class FileSelector:
-    """What is told of a file; "" and None where it is not. `hash` is the algorithm alone."""
+    """What is told of a file; "" and None where it is not. `hash` is the algorithm, `digest` its value, hexadecimal."""
 
     name: str = ""
     type: str = ""
     size: int | None = None
     hash: str = ""
+    digest: str = ""
 
 
 def parse(value: str) -> FileSelector:
@@ -38,7 +39,8 @@ def parse(value: str) -> FileSelector:
                     break
         found.setdefault(key.strip().lower(), text)
         rest = rest.strip()
+    algorithm, _, digest = found.get("hash", "").lower().partition(":")
     return FileSelector(
         unescape(found.get("name", "")), found.get("type", "").partition(";")[0].lower(),
-        decimal(found.get("size", ""), _DIGITS), found.get("hash", "").partition(":")[0].lower(),
+        decimal(found.get("size", ""), _DIGITS), algorithm, digest.replace(":", ""),
     )  # fmt: skip

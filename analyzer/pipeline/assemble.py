@@ -81,7 +81,7 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
         registrations=_registrations(engine, places, Placement(topology)),
         esp=tuple(redactor.row(row) for row in esp_rows(engine.esp, places, key_names)),
         calls=Rows(Call, closer.calls),
-        conferences=tuple(redactor.row(row) for row in conference_rows(closer.conferences)),
+        conferences=tuple(redactor.row(row) for row in conference_rows(closer.conferences, places)),
         hops=Rows(Hop, closer.hops),
         streams=Rows(Stream, closer.stream_rows),
         tls=tuple(redactor.row(row) for row in _tls(engine.connections.all())),
@@ -126,6 +126,8 @@ def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes:
     if closed:
         said.append(f"{len(closed)} TLS connections stay closed: what is inside them is not in this report.")
     said.extend(esp_notes(engine.esp))
+    if engine.setup.files is not None:
+        said.append(f"Files that MSRP transferred and --files asked for: {engine.setup.files.count} written.")
     if engine.judge.dropped:
         said.append(f"{engine.judge.dropped} findings beyond the bound are counted, not listed.")
     tables = (

@@ -126,7 +126,7 @@ class Closer:
         self._tables = Tables(connections.listening, connections.find, messaging, signalling.claims)
         self._key_uses = KeyUses(limits)
         self._passports = passports
-        self.conferences = Conferences()
+        self.conferences = Conferences(limits)
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
         self._calls = 0
@@ -162,14 +162,24 @@ class Closer:
         self._entities(call, call_id, legs, named, placement, post_decrypt)
         hops = [fact.entity for fact in facts if isinstance(fact.entity, MediaHop)]
         states = [
-            HopState(str(_known(hop.state)), hop.access is True and hop.packets > 0, readable(hop)) for hop in hops
+            HopState(
+                str(_known(hop.state)),
+                access=hop.access is True and hop.packets > 0,
+                core=hop.access is False and hop.packets > 0,
+                readable=readable(hop),
+            )
+            for hop in hops
         ]
-        conference = self.conferences.take(call, call_id, states, placement)
+        floors = call_floors(named, self._messaging.floors)
+        conference = self.conferences.take(call, call_id, states, placement, floors)
         for hop_id, fact in named:
             self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places)))
         if call_id is not None:
-            floors = call_floors(named, self._messaging.floors)
-            row = call_row(call, call_id, legs, named, placement, self._places, conference, floors)
+            chats = (each.session for fact in facts for each in fact.sessions if isinstance(each, BoundMsrp))
+            self._judge.note(self._messaging.end_files(chats))
+            row = call_row(
+                call, call_id, legs, named, placement, self._places, conference, floors, self._messaging.files
+            )
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
             self._write_stream(stream.record, stream)

@@ -40,6 +40,7 @@ from analyzer.report.redact import Redactor
 from analyzer.rules.evaluate import RuleSet
 from analyzer.session.connections import ConnectionTable
 from analyzer.session.esp.table import EspPacket
+from analyzer.session.file_transfers import FileStore, FileTransfers
 from analyzer.session.keyring import Keyring
 from analyzer.session.legs import CallState
 from analyzer.session.media.table import StreamTable
@@ -72,6 +73,7 @@ class Setup:
     post_decrypt_taps: frozenset[str] = frozenset()  # capture files or vantage points behind a decrypting element
     known: KnownKeys = field(default_factory=dict)  # see `Engine.wanted`
     keep_keys: bool = False  # media keys stay known behind the end of their call, for `clear_media`
+    files: FileStore | None = None  # takes the files that MSRP transfers
     contain: bool = True  # faults of ours are counted, not raised; off in tests and fuzzing
 
 
@@ -98,7 +100,8 @@ class Engine:
         self.verifier = Verifier(self.keys, limits)
         self.streams = StreamTable(limits, self.verifier)
         self.redactor = Redactor(setup.reveal_identities)
-        self.messaging = Messaging(limits)
+        files = FileTransfers(limits, setup.files, self.signalling.claims.files) if setup.files is not None else None
+        self.messaging = Messaging(limits, files)
         self.writer = Writer(Places(sources), self.redactor)
         self.judge = Judge(setup.rules, limits, self.ledger, self.writer)
         self.closer = Closer(

@@ -13,9 +13,11 @@ from analyzer.report.messaging import (
     FloorRequest,
     FloorStep,
     MsrpSession,
+    SavedFile,
 )
 from analyzer.session.binding import BoundBfcp, BoundMsrp
 from analyzer.session.call_floors import CallFloor
+from analyzer.session.file_transfers import FileTransfers
 from analyzer.session.floors import ChairDecision, FloorRequestState
 from analyzer.session.hops import HopFact
 
@@ -23,10 +25,13 @@ Named = Sequence[tuple[str, HopFact]]
 _REQUESTS = 256  # of one floor
 
 
-def msrp_rows(hops: Named, places: Places) -> tuple[MsrpSession, ...]:
+def msrp_rows(hops: Named, places: Places, files: FileTransfers | None) -> tuple[MsrpSession, ...]:
     """Every MSRP session of a call's hops."""
     return tuple(
-        _msrp(hop, fact, bound, places) for hop, fact in hops for bound in fact.sessions if isinstance(bound, BoundMsrp)
+        _msrp(hop, fact, bound, places, files)
+        for hop, fact in hops
+        for bound in fact.sessions
+        if isinstance(bound, BoundMsrp)
     )
 
 
@@ -54,7 +59,7 @@ def floor_rows(floors: Sequence[CallFloor], places: Places) -> tuple[Floor, ...]
     )
 
 
-def _msrp(hop: str, fact: HopFact, bound: BoundMsrp, places: Places) -> MsrpSession:
+def _msrp(hop: str, fact: HopFact, bound: BoundMsrp, places: Places, files: FileTransfers | None) -> MsrpSession:
     session = bound.session
     return MsrpSession(
         id=f"msrp-{session.ordinal}",
@@ -76,6 +81,9 @@ def _msrp(hop: str, fact: HopFact, bound: BoundMsrp, places: Places) -> MsrpSess
         types=tuple(session.types),
         speakers=tuple(session.speakers),
         files=tuple(_file(selector, sender) for selector, sender in fact.files),
+        saved=tuple(SavedFile(f.name, f.size, f.complete, f.as_described) for f in files.saved(session))
+        if files is not None
+        else (),
         first=places.cite(session.first),
         last=places.cite(session.last),
     )

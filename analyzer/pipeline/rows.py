@@ -10,6 +10,7 @@ from analyzer.pipeline.places import Places
 from analyzer.report.evidence import Sighting
 from analyzer.report.traffic import Call, Hop, Leg, Link, Stream
 from analyzer.session.call_floors import CallFloor
+from analyzer.session.file_transfers import FileTransfers
 from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState
 from analyzer.session.media.failure import SENTENCES, Explained, Failure
@@ -85,6 +86,7 @@ def call_row(
     places: Places,
     conference: str | None = None,
     floors: Sequence[CallFloor] = (),
+    files: FileTransfers | None = None,
 ) -> Call:
     """A call with its legs, the path of each medium, its sessions and floors."""
     first = next(iter(call.legs.values()))
@@ -121,7 +123,7 @@ def call_row(
             Link(link.kind, link.score, link.call_ids, tuple(places.cite(cite) for cite in link.cites))
             for link in call.links
         ),
-        msrp=msrp_rows(hops, places),
+        msrp=msrp_rows(hops, places, files),
         bfcp=bfcp_rows(hops, places),
         floors=floor_rows(floors, places),
     )

@@ -10,13 +10,25 @@ from analyzer.report.keys import Handling, entry
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that an m-line offers or asks for (RFC 5547): what its description says. It is never opened."""
+    """A file that an m-line offers or asks for (RFC 5547): what its description says."""
 
     name: str = entry("its name; empty: not told", handling=Handling.TEXT, default="")
     type: str = entry("media type", handling=Handling.TEXT, default="")
     size: int | None = entry("octets; null: not told", default=None)
     hash: str | None = entry("algorithm of its hash; null: none", handling=Handling.TEXT, default=None)
     sender: Literal["offerer", "answerer", "unknown"] = entry("which end sends it", default="unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFile:
+    """A transferred file that was written, as --files asked."""
+
+    name: str = entry("its name in the folder", handling=Handling.TEXT)
+    size: int = entry("octets")
+    complete: bool = entry("the whole of it was captured and written")
+    as_described: bool | None = entry(
+        "size and hash are those of a=file-selector; null: it has neither, or the file is not complete", default=None
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,7 @@ class MsrpSession:
     types: Sequence[str] = entry("content types of its messages", handling=Handling.TEXT, default=())
     speakers: Sequence[str] = entry("who wrote, by message/cpim", handling=Handling.IDENTITY, default=())
     files: Sequence[File] = entry("files its m-line describes", default=())
+    saved: Sequence[SavedFile] = entry("files of it that were written; none without --files", default=())
     first: Cite | None = entry("its first message", default=None)
     last: Cite | None = entry("its last message", default=None)
 
@@ -120,7 +133,7 @@ class ChairAction:
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """One floor of a conference, as a call's BFCP shows it."""
+    """One floor of a conference, as the BFCP of a call, or of all its calls, shows it."""
 
     conference: int = entry("conference id")
     floor: int = entry("floor id")

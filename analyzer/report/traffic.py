@@ -137,7 +137,9 @@ class CallMedia:
 
     medium: str = entry("audio, video, message, bfcp, ...")
     path: Sequence[str] = entry("ids of its hops, in path order")
-    protection: HopState = entry("the weakest state on the path", default="unknown")
+    protection: HopState = entry(
+        "the weakest state of the hops on the path, as far as they are known", default="unknown"
+    )
     assurance: str = entry(
         "what the conference server may conclude, and what it may not", handling=Handling.TEXT, default=""
     )
@@ -183,8 +185,9 @@ class Conference:
     uri: str | None = entry("conference URI", handling=Handling.TEXT, default=None)
     legs: Sequence[str] = entry("ids of its calls", default=())
     participants: Sequence[Participant] = entry("who joined or tried to", default=())
-    floors: Sequence[str] = entry("BFCP floor ids seen, as conference/floor", default=())
-    weakest: HopState = entry("the weakest media state over all hops", default="unknown")
+    floors: Sequence[str] = entry("BFCP floor ids named in SDP or seen, as conference/floor", default=())
+    floor_control: Sequence[Floor] = entry("floors that the BFCP of its calls shows, each once", default=())
+    weakest: HopState = entry("the weakest state of its media hops, as far as they are known", default="unknown")
     caveats: Sequence[str] = entry("what the evidence cannot show", default=())
 
 

@@ -42,7 +42,7 @@ def _said(hops: Sequence[NamedHop]) -> str:
     if servers:
         name, own = servers[-1]
         return f"{_server_sees(medium, name, own)}; {_server_cannot(hops, name, own)}"
-    who = "no conference server is on this path"
+    who = "no conference server is on the hops that were captured"
     if any(isinstance(hop.server, Unknown) for _, hop in hops):
         who = "whether a conference server is on this path is not known"
     return f"{_along(medium, hops)}; {who}"
@@ -65,7 +65,7 @@ def _server_cannot(hops: Sequence[NamedHop], name: str, own: MediaHop) -> str:
         return f"it may not conclude that the access is protected, which it is on {edge[0]}, up to the edge ({how})"
     if own.scope == "e2e":
         return "it may not conclude where that ends for itself, nor that any other participant is protected"
-    clear = [other for other, hop in others if hop.confidentiality == "no"]
+    clear = [other for other, hop in others if hop.confidentiality == "no" and hop.access is not False]
     if clear:
         return f"it may not conclude that the access is protected, and on {', '.join(clear)} it is not"
     return "it may not conclude how the access or any other participant is protected"
@@ -77,12 +77,23 @@ def _along(medium: str, hops: Sequence[NamedHop]) -> str:
     said = medium[:1].upper() + medium[1:]
     if clear:
         everywhere = len(clear) == len(hops)
-        return f"{said} is readable on {'every hop that is known' if everywhere else ', '.join(clear)}"
+        return f"{said} is readable on {'every hop that is known' if everywhere else ', '.join(clear)}{_edges(hops)}"
     if open_:
         return f"How {medium} is protected on {', '.join(open_)} is not known"
     if all(hop.scope == "e2e" for _, hop in hops):
         return f"{said} is protected from end to end ({_KNOWN[hops[0][1].termination]})"
+    if any(hop.scope == "unknown" for _, hop in hops):
+        return f"{said} is protected on {', '.join(name for name, _ in hops)}; how far that reaches is not known"
     return f"{said} is protected on each hop by itself, and readable in the elements between"
+
+
+def _edges(hops: Sequence[NamedHop]) -> str:
+    """The hops that are protected up to the access edge, on the weakest of their grounds."""
+    edges = [(name, hop) for name, hop in hops if hop.scope == "e2ae"]
+    if not edges:
+        return ""
+    how = min((hop.termination for _, hop in edges), key=list(_KNOWN)[::-1].index)
+    return f", and protected up to the access edge on {', '.join(name for name, _ in edges)} ({_KNOWN[how]})"
 
 
 def _other_end(hop: MediaHop) -> str:

@@ -9,8 +9,10 @@ from collections.abc import Iterable
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.limits import Limits
+from analyzer.formats import file_selector
 from analyzer.formats.msrp_uri import session_id
-from analyzer.protocols.sdp.session import Session
+from analyzer.protocols.sdp.session import Media, Session
+from analyzer.session.file_transfers import FileOffer
 
 _CALLS = 16  # of one id; every leg of a call through proxies names it again
 
@@ -21,6 +23,7 @@ class Claims:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.faxes: OrderedDict[Address, None] = OrderedDict()  # where T.38 over UDPTL is expected
+        self.files: OrderedDict[str, FileOffer] = OrderedDict()  # by session id (RFC 5547)
         self._calls: OrderedDict[object, dict[str, None]] = OrderedDict()
 
     def describe(self, call_id: str, session: Session) -> None:
@@ -28,6 +31,8 @@ class Claims:
         for media in session.media:
             if media.path:
                 self._claim(session_id(media.path[-1]), call_id)
+            if media.path and media.file_selector:
+                self._file(media)
             if (
                 media.medium == "image"
                 and media.proto.upper().endswith("UDPTL")
@@ -37,6 +42,12 @@ class Claims:
                 self._fax(Address(media.ip, media.port))
             if media.is_bfcp and media.confid is not None:
                 self._claim((media.confid, media.userid), call_id)
+
+    def _file(self, media: Media) -> None:
+        sends = {"sendonly": True, "recvonly": False}.get(media.direction)
+        self.files[session_id(media.path[-1])] = FileOffer(file_selector.parse(media.file_selector), sends)
+        if len(self.files) > self._limits.keyed_media:
+            self.files.popitem(last=False)
 
     def _fax(self, address: Address) -> None:
         self.faxes[address] = None

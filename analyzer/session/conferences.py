@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from analyzer.core.cites import Cite
+from analyzer.core.limits import Limits
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.conference_info import ConferenceInfo, merge
-from analyzer.formats.uri import parse_name_addr, parse_uri, same_user
-from analyzer.session.focus import ROLES, FocusLeg, conference_uri, focus_leg
-from analyzer.session.hops import named
+from analyzer.formats.uri import parse_name_addr, same_user
+from analyzer.session.call_floors import CallFloor, together
+from analyzer.session.focus import ROLES, FocusLeg, conference_uri, focus_leg, focus_name
 from analyzer.session.legs import CallState
 from analyzer.session.model.people import Conference, Participant, Referral
 from analyzer.session.participants import Joined, joined
@@ -50,14 +51,13 @@ class ConferenceState:
     """What is known of one conference."""
 
     ordinal: int
-    focus: int
     at_focus: bool
-    focus_name: str
-    focus_node: str
+    focus: str  # its node name, address or host name
     uri: str
     calls: list[str] = field(default_factory=list)
     joined: list[Joined] = field(default_factory=list)
-    floors: dict[str, None] = field(default_factory=dict)
+    floors: dict[str, None] = field(default_factory=dict)  # named in SDP or on the wire, as conference/floor
+    control: dict[tuple[int, int], CallFloor] = field(default_factory=dict)  # what BFCP shows of them
     states: set[str] = field(default_factory=set)
     access_seen: bool = False
     protected: Tristate = True  # every leg of who joined, as far as captured
@@ -78,20 +78,30 @@ class HopState:
 
     state: str
     access: bool
+    core: bool  # beyond the access, with packets
     readable: Tristate = False  # content is in clear where nothing permits that
 
 
 class Conferences:
-    """Takes closed calls and dialogs."""
+    """Takes closed calls and dialogs. Of at most `bfcp_conferences` the floors are kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._found: dict[str, ConferenceState] = {}
+        self._with_floors: set[int] = set()
         self.evicted = 0
 
     def __len__(self) -> int:
         return len(self._found)
 
-    def take(self, call: CallState, call_id: str | None, hops: Sequence[HopState], placement: Placement) -> str | None:
+    def take(
+        self,
+        call: CallState,
+        call_id: str | None,
+        hops: Sequence[HopState],
+        placement: Placement,
+        floors: Sequence[CallFloor] = (),
+    ) -> str | None:
         """Takes a call, or a dialog without INVITE; gives the id of the conference that it joins."""
         if call_id is None:
             self._dialog(call, placement)
@@ -99,7 +109,7 @@ class Conferences:
         focal = focus_leg(call, placement)
         if focal is None:
             return None
-        state = self._of(focal.uri, focal.focus, placement, focal.at_focus)
+        state = self._of(focal.uri, focal.name, focal.at_focus)
         if state is None or len(state.joined) >= MAX_PARTICIPANTS:
             self.evicted += state is not None
             return None
@@ -108,24 +118,22 @@ class Conferences:
         state.joined.append(one)
         state.states.update(hop.state for hop in hops)
         state.access_seen |= any(hop.access for hop in hops)
-        state.protected = _still_protected(state.protected, call, hops)
+        state.protected = _still_protected(state.protected, call, hops, "protect" in placement.topology.policy.values())
         state.cite(one.entity.first)
         self._bodies(focal, state)
+        self._floors(floors, state)
         self._refers(call, placement, state)
         return f"conference-{state.ordinal}"
 
-    def _of(self, uri: str, focus: int, placement: Placement, at_focus: bool) -> ConferenceState | None:
+    def _of(self, uri: str, focus: str, at_focus: bool) -> ConferenceState | None:
         state = self._found.get(uri)
         if state is None:
             if len(self._found) >= MAX_CONFERENCES:
                 self.evicted += 1
                 return None
-            name = named(placement, focus) if at_focus else parse_uri(uri).host
-            node = placement.node(focus) if at_focus else name
-            state = self._found[uri] = ConferenceState(len(self._found) + 1, focus, at_focus, name, node, uri)
+            state = self._found[uri] = ConferenceState(len(self._found) + 1, at_focus, focus, uri)
         elif at_focus and not state.at_focus:
             state.focus, state.at_focus = focus, True
-            state.focus_name, state.focus_node = named(placement, focus), placement.node(focus)
         return state
 
     # -- what messages of the conference carry -----------------------------------------------------------------------
@@ -149,6 +157,22 @@ class Conferences:
                 self._list(recipients.recipients, state)
                 state.cite(message.cites)
 
+    def _floors(self, floors: Sequence[CallFloor], state: ConferenceState) -> None:
+        """What the BFCP of a call shows of the conference's floors, joined with what other calls show."""
+        if not floors:
+            return
+        if state.ordinal not in self._with_floors and len(self._with_floors) >= self._limits.bfcp_conferences:
+            self.evicted += 1
+            return
+        self._with_floors.add(state.ordinal)
+        for floor in floors:
+            key = (floor.conference_id, floor.floor_id)
+            if key in state.control:
+                state.control[key] = together(state.control[key], floor)
+            elif len(state.control) < _MAX_KEPT:
+                state.control[key] = floor
+                state.floors.setdefault(f"{floor.conference_id}/{floor.floor_id}")
+
     @staticmethod
     def _list(recipients: Iterable[object], state: ConferenceState) -> None:
         for recipient in recipients:
@@ -171,8 +195,8 @@ class Conferences:
 
     def _near(self, uri: str, focus: int, placement: Placement) -> ConferenceState | None:
         wanted = conference_uri(uri)
-        known = self._found.get(wanted)
-        return known or self._of(wanted, focus, placement, placement.role(focus) in ROLES)
+        known, at_focus = self._found.get(wanted), placement.role(focus) in ROLES
+        return known or self._of(wanted, focus_name(focus, at_focus, wanted, placement), at_focus)
 
     def _refers(self, call: CallState, placement: Placement, inside: ConferenceState | None) -> None:
         for leg in call.legs.values():
@@ -245,8 +269,8 @@ def _is(uri: str, one: Joined) -> bool:
     return any(same_user(uri, known) for known in (*one.asserted, one.identity))
 
 
-def _still_protected(before: Tristate, call: CallState, hops: Sequence[HopState]) -> Tristate:
-    """Whether all legs are protected when those of one more call are known (Kleene and)."""
+def _still_protected(before: Tristate, call: CallState, hops: Sequence[HopState], core: bool) -> Tristate:
+    """Whether all legs are protected when those of one more call are known (Kleene and). `core`: there, too."""
     if before is False or any(hop.readable is True for hop in hops):
         return False
     if not any(leg.outcome == "answered" for leg in call.legs.values()):
@@ -254,7 +278,16 @@ def _still_protected(before: Tristate, call: CallState, hops: Sequence[HopState]
     missing = [hop.readable for hop in hops if isinstance(hop.readable, Unknown)]
     if not any(hop.access for hop in hops):
         missing.append(Unknown.of("vantage", "the access leg of every participant"))
+    if core and not any(hop.core for hop in hops):
+        missing.append(Unknown.of("vantage", "the media of every participant in the core, which policy protects"))
     return missing[0] if missing else before
+
+
+def _all_protected(state: ConferenceState) -> Tristate:
+    """Who else takes part is seen at the focus alone, so that nothing holds for all of them without that hop."""
+    if state.protected is True and not state.at_focus:
+        return Unknown.of("vantage", "the hop at the focus, which shows every participant")
+    return state.protected
 
 
 def conference_entity(state: ConferenceState) -> Conference:
@@ -271,14 +304,14 @@ def conference_entity(state: ConferenceState) -> Conference:
         for shown in invite.listed
     )
     return Conference(
-        focus_node=state.focus_node,
+        focus_node=state.focus,
         calls=len(state.calls),
         participants=len(state.joined),
         roster_seen=state.roster is not None,
         roster_right=_roster_right(state),
         list_seen=bool(state.listed),
         list_reached=reached,
-        all_protected=state.protected,
+        all_protected=_all_protected(state),
         list_leaked=leaked or (False if state.invites else Unknown.of("vantage", "the INVITEs of the focus")),
         first=state.cites,
     )
@@ -294,7 +327,7 @@ def referral_entities(state: ConferenceState) -> Iterator[Referral]:
         led = next((invite for invite in state.invites if same_user(invite.called, refer.target)), None)
         unseen = Unknown.of("vantage", "the INVITE that the REFER led to")
         yield Referral(
-            focus_node=state.focus_node,
+            focus_node=state.focus,
             from_node=refer.sender,
             accepted=refer.accepted,
             identified=names,

@@ -19,11 +19,15 @@ Direction = Literal["dial_in", "dial_out"]
 
 @dataclass(frozen=True, slots=True)
 class FocusLeg:
-    """A call's leg next to the focus, or the nearest that was captured (`at_focus` False)."""
+    """A call's leg next to the focus, or the nearest that was captured (`at_focus` False).
+
+    `focus` is the end that speaks for the focus on this leg; `name` says which element the focus is.
+    """
 
     leg: LegState
     direction: Direction
     focus: int
+    name: str
     peer: int
     at_focus: bool
     uri: str
@@ -42,6 +46,18 @@ def _address(value: str) -> str:
 
 def _contact(message: MessageRecord) -> str:
     return next((_address(value) for value in message.all("contact")), "")
+
+
+def focus_name(at: int, at_focus: bool, uri: str, placement: Placement) -> str:
+    """The focus by its node name, else its address; of a relayed leg, by what its URI says of either."""
+    if at_focus:
+        return placement.node(at)
+    host = parse_uri(uri).host
+    ip = parse_ip(host)
+    if ip is not None:
+        return placement.node(ip)
+    node = placement.topology.node_named(host)
+    return node.name if node is not None else host
 
 
 def _own(message: MessageRecord) -> bool:
@@ -65,7 +81,9 @@ def _focal(leg: LegState, message: MessageRecord, placement: Placement) -> Focus
         else _address(next(iter(message.all("from" if message.request else "to")), ""))
     )
     at_focus = own or placement.role(source) in ROLES
-    return FocusLeg(leg, direction, source, target, at_focus, conference_uri(named), message.conference_focus)
+    uri = conference_uri(named)
+    name = focus_name(source, at_focus, uri, placement)
+    return FocusLeg(leg, direction, source, name, target, at_focus, uri, message.conference_focus)
 
 
 def focus_leg(call: CallState, placement: Placement) -> FocusLeg | None:
@@ -93,4 +111,5 @@ def _refused(leg: LegState, placement: Placement) -> FocusLeg | None:
     if first is None or leg.answered or placement.role(leg.responder) not in ROLES:
         return None
     called = _address(next(iter(first.all("to")), ""))
-    return FocusLeg(leg, "dial_in", leg.responder, leg.initiator, True, conference_uri(called), False)
+    name = placement.node(leg.responder)
+    return FocusLeg(leg, "dial_in", leg.responder, name, leg.initiator, True, conference_uri(called), False)

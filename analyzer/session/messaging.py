@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from analyzer.core.addresses import Endpoints
@@ -14,9 +14,10 @@ from analyzer.protocols.msrp.assembly import MessageAssembler, WholeMessage
 from analyzer.protocols.msrp.message import MsrpMessage
 from analyzer.session.bfcp_sessions import BfcpSessions
 from analyzer.session.carrier import Carrier
+from analyzer.session.file_transfers import FileTransfers
 from analyzer.session.floors import FloorBook
 from analyzer.session.message_trail import MessageTrails
-from analyzer.session.msrp_sessions import MsrpSessions
+from analyzer.session.msrp_sessions import MsrpSession, MsrpSessions
 from analyzer.session.sightings import Occurrence, SightingTable
 
 _METHODS = frozenset(("SEND", "REPORT", "AUTH", "NICKNAME"))  # RFC 4975 7, RFC 4976 4, RFC 7701 7
@@ -45,11 +46,13 @@ class Messaging:
     """Takes MSRP and BFCP messages in capture order.
 
     Holds the digests of `flows` sessions of each, and unfinished MSRP messages of `msrp_directions` directions of
-    connections, `msrp_held_total` bytes in all; past that the direction that has waited longest is given up.
+    connections, `msrp_held_total` bytes in all; past that the direction that has waited longest is given up. `files`
+    gets the chunks too, where transferred files are wanted.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, files: FileTransfers | None = None) -> None:
         self._limits = limits
+        self.files = files
         self._sightings = SightingTable(limits)
         self._assemblers: dict[Endpoints, MessageAssembler] = {}  # those that hold something
         self._held = 0
@@ -93,7 +96,12 @@ class Messaging:
         found = [event for event in self._fragments.close() if isinstance(event, Anomaly)]
         while self._assemblers:
             found.extend(self._give_up())
-        return found
+        return found if self.files is None else [*found, *self.files.finish()]
+
+    def end_files(self, sessions: Iterable[MsrpSession]) -> list[Anomaly]:
+        """The calls of these sessions are over: of files that are under way there will be no more."""
+        files = self.files
+        return [] if files is None else [anomaly for session in sessions for anomaly in files.end(session)]
 
     def _occurrence(
         self, message: MsrpMessage | BfcpMessage, carrier: Carrier, identity: tuple[object, ...]
@@ -135,6 +143,9 @@ class Messaging:
         if message.method == "SEND" and message.to_path and message.from_path:
             self._session(self.msrp.sessions, sorted((message.to_path[-1], message.from_path[-1])))
         found = self.msrp_sessions.take(message, carrier)
+        if self.files is not None and message.method == "SEND":
+            session = self.msrp_sessions.find(message, carrier.endpoints)
+            found += self.files.take(message, session) if session is not None else []
         return (*message.anomalies, *found, *self._assemble(message, carrier))
 
     def _session(self, sessions: set[bytes], ends: object) -> None:

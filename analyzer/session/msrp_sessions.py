@@ -121,7 +121,7 @@ class MsrpSessions:
 
     def whole(self, message: WholeMessage, chunk: MsrpMessage, carrier: Carrier) -> MsrpSession | None:
         """Takes a message that is complete, or as complete as it will be; gives its session."""
-        session = self._find(chunk, carrier.endpoints)
+        session = self.find(chunk, carrier.endpoints)
         if session is None:
             return None
         kind = media_type(message.content_type)[0]
@@ -140,7 +140,8 @@ class MsrpSessions:
 
     # -- requests and responses (7.1, 7.2) -----------------------------------------------------------------------
 
-    def _find(self, message: MsrpMessage, endpoints: Endpoints) -> MsrpSession | None:
+    def find(self, message: MsrpMessage, endpoints: Endpoints) -> MsrpSession | None:
+        """The session that a message belongs to."""
         return self._sessions.get((_pair(endpoints), _ends(message)))
 
     def _request(self, message: MsrpMessage, carrier: Carrier, found: list[Anomaly]) -> MsrpSession | None:
@@ -190,7 +191,7 @@ class MsrpSessions:
         if request is None:
             if (message.status or 0) < 400:  # a failure is told where nothing else is (Failure-Report: partial)
                 found.append(Anomaly(UNASKED, message.cites, f"{message.status:03d}"))
-            return self._find(message, carrier.endpoints)
+            return self.find(message, carrier.endpoints)
         session = request.session
         session.responses[f"{message.status:03d}"] += 1
         if message.status == 200:

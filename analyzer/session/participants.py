@@ -9,7 +9,6 @@ from analyzer.formats.headers import split
 from analyzer.formats.passport import parse_passport
 from analyzer.formats.uri import parse_name_addr, same_user
 from analyzer.session.focus import FocusLeg
-from analyzer.session.hops import named
 from analyzer.session.model.people import Participant
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
@@ -55,8 +54,8 @@ def joined(focal: FocusLeg, call_ids: tuple[str, ...], placement: Placement) -> 
     policies = placement.topology.policy
     entity = Participant(
         direction=focal.direction,
-        focus=named(placement, focal.focus),
-        focus_node=placement.node(focal.focus),
+        focus=focal.name,
+        focus_node=focal.name,
         peer_node=placement.node(focal.peer),
         at_focus=focal.at_focus,
         focus_marked=_marked(focal),

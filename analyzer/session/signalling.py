@@ -94,8 +94,9 @@ class Signalling:
         self._observe(message, carrier, filed.vias)
         ends = carrier.endpoints
         anomalies = [*anomalies, *self.agreements.observe(message, ends.src.ip, ends.dst.ip)]
-        if sdp is not None and self._takes_keys and not filed.retransmission:
-            self.keys.describe(filed.call_id, sdp, filed.cites)
+        if sdp is not None and not filed.retransmission:
+            if self._takes_keys:
+                self.keys.describe(filed.call_id, sdp, filed.cites)
             self.claims.describe(filed.call_id, sdp)
         call, _, evicted = self.calls.add(filed)
         if filed.bodies.roster is not None and not filed.retransmission:

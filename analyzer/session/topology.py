@@ -73,6 +73,7 @@ class Topology:
     policy: dict[str, str] = field(default_factory=dict)
     inferred: bool = False
     _by_ip: dict[int, tuple[NodeEntry, str]] = field(default_factory=dict, compare=False, repr=False)
+    _by_name: dict[str, NodeEntry] = field(default_factory=dict, compare=False, repr=False)
     _hosts: dict[int, str] = field(default_factory=dict, compare=False, repr=False)  # zones of single addresses
 
     def indexed(self) -> "Topology":
@@ -80,6 +81,8 @@ class Topology:
         for node in self.nodes:
             for ip, zone in node.addresses:
                 self._by_ip.setdefault(ip, (node, zone))
+            for name in node.names:
+                self._by_name.setdefault(name.lower(), node)
         for known in self.zones:
             for net in known.nets:
                 if net.bits == _HOST:
@@ -90,6 +93,10 @@ class Topology:
         """The element at an address."""
         known = self._by_ip.get(ip)
         return known[0] if known else None
+
+    def node_named(self, host: str) -> NodeEntry | None:
+        """The element that has a host name."""
+        return self._by_name.get(host.lower())
 
     def role_of(self, ip: int) -> str | None:
         """The role of the element at an address."""

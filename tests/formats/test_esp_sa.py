@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from analyzer.core.addresses import parse_ip
 from analyzer.core.secrets import Secret
 from analyzer.formats.esp_sa import EspSaLine, EspSaProblem, looks_like, parse, parse_line
+from tests.linear import assert_linear
 
 NULL = (
     b'"IPv4","10.1.0.2","10.1.0.1","0x00001001","NULL","","HMAC-SHA-1-96 [RFC2404]",'
@@ -139,18 +139,7 @@ def test_total(data: bytes) -> None:
 
 
 def test_linear() -> None:
-    """Twice the input, at most three times the time; the best of three takes scheduling out."""
-
-    def cost(size: int) -> float:
-        data = b'"' + b"\\x41" * size + b'",' * size
-        best = 1e9
-        for _ in range(3):
-            begin = time.perf_counter()
-            list(parse(data))
-            best = min(best, time.perf_counter() - begin)
-        return best
-
-    assert cost(40_000) <= 3 * cost(20_000) + 0.02
+    assert_linear(lambda size: lambda data=b'"' + b"\\x41" * size + b'",' * size: list(parse(data)), 20_000)
 
 
 @pytest.mark.tshark

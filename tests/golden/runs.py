@@ -19,6 +19,7 @@ from analyzer.core.limits import Limits
 from analyzer.pipeline.assemble import assemble
 from analyzer.pipeline.closing import ClosedCall
 from analyzer.pipeline.engine import Engine, Setup
+from analyzer.pipeline.judge import Judge, Where
 from analyzer.report.codec import to_json
 from analyzer.rules.evaluate import RuleSet
 from analyzer.rules.load import load_rules
@@ -58,11 +59,12 @@ def run(
     rows: int | None = None,
     scramble: bool = False,
     watch: Callable[[ClosedCall], None] | None = None,
+    spy: Callable[[str, Any, dict[str, str]], None] | None = None,
 ) -> bytes | None:
     """The report as JSON; None where the capture cannot be opened at all.
 
     `rows` a batch: None takes the reader's own. `scramble` overwrites the buffer after every feed. `watch` sees
-    each call as it closes.
+    each call as it closes, `spy` every entity as it is judged: its kind, itself, which one it is.
     """
     made = made or setup(judge=False)
     sources = SourceTable()
@@ -74,6 +76,8 @@ def run(
         return None
     engine = Engine(sources, made)
     engine.closer.watch = watch
+    if spy is not None:
+        _spy_on(engine.judge, spy)
     for batch in _batches(reader, rows):
         if scramble:
             batch.buffer = batch.buffer.copy()
@@ -85,6 +89,16 @@ def run(
     engine.ledger.extend(reader.take_anomalies())
     reader.close()
     return to_json(assemble(engine, [reader.info]))
+
+
+def _spy_on(judge: Judge, spy: Callable[[str, Any, dict[str, str]], None]) -> None:
+    judged = judge.judge
+
+    def told(kind: str, entity: Any, where: Where) -> None:
+        spy(kind, entity, where())
+        judged(kind, entity, where)
+
+    judge.judge = told  # type: ignore[method-assign]  # of this one run
 
 
 def tree(report: bytes | None) -> dict[str, Any]:

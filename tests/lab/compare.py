@@ -89,7 +89,7 @@ def _streams(report: Report, truth: dict[str, Any], partial: bool) -> list[str]:
 
 
 def _host(address: str) -> str:
-    return address.rpartition(":")[0]
+    return address.rpartition(":")[0].strip("[]")
 
 
 def _identities(report: Report, truth: dict[str, Any], partial: bool) -> list[str]:
@@ -102,13 +102,17 @@ def _floor(report: Report, truth: dict[str, Any]) -> list[str]:
     """What the floor server says it sent, against the steps of each request, which a call's hops share."""
     told = Counter(truth["floor"])
     steps = {
-        (floor.conference, floor.floor, request.id): [step.status.lower() for step in request.steps]
+        (floor.conference, floor.floor, request.id): request.steps
         for call in report.calls
         for floor in call.floors
         for request in floor.requests
     }
-    seen = Counter(status for each in steps.values() for status in each if status != "requested")
-    return [f"the floor server sent {dict(told)}, the report has {dict(seen)}"] if told != seen else []
+    seen = Counter(step.status.lower() for each in steps.values() for step in each if step.status != "Requested")
+    wrong = [f"the floor server sent {dict(told)}, the report has {dict(seen)}"] if told != seen else []
+    places = sorted(step.queue_position for each in steps.values() for step in each if step.queue_position)
+    if places != sorted(truth.get("queue", places)):
+        wrong.append(f"the floor server gave the places {truth['queue']} in its queue, the report has {places}")
+    return wrong
 
 
 def _rules(report: Report, truth: dict[str, Any]) -> list[str]:

@@ -188,8 +188,14 @@ def test_one_leg_alone_leaves_it_open() -> None:
     (near, _) = legs((crypto(KEYS[0]), crypto(KEYS[1])), ((), ()))
     setup(wire, [near])
     talk(wire, (srtp(KEYS[0]), plain), (srtp(KEYS[1]), plain))
-    hops, _, _ = judged(wire)
+    hops, _, engine = judged(wire)
     assert scopes(hops) == [("unknown", "e2ae_or_e2e_ambiguous", "unknown")]
+    (call,) = rows(engine.closer.calls)
+    (audio,) = call["media"]  # type: ignore[misc]  # one row
+    assert audio["assurance"] == (
+        "Audio is protected on hop-2; how far that reaches is not known; no conference server is on the hops that were "
+        "captured; its keys were readable on hop-1: who read them there can open it."
+    )
 
 
 @pytest.mark.parametrize(("apart_s", "expected"), [(60, "fail"), (2, "open")])
@@ -282,3 +288,17 @@ def test_a_conference_is_as_good_as_its_weakest_leg(second: str) -> None:
         wire.udp(at(INNER, 6_002), at(FOCUS, 7_002), rtp(number))
     expected = {"protected": (1, 0, 0), "clear": (0, 1, 0), "access not captured": (0, 0, 1)}
     assert judged(wire)[1]["CONF-09"] == expected[second]
+
+
+def test_the_access_of_one_participant_says_nothing_of_the_others() -> None:
+    """Who else takes part shows at the focus alone; its Contact reaches the access and names it (RFC 4579 4.2)."""
+    wire = Wire()
+    near, _ = legs((crypto(KEYS[0], "a=3ge2ae:requested"), crypto(KEYS[1])), ((), ()))
+    setup(wire, [replace(near, response_headers=("Contact: <sip:conf@10.0.0.13>;isfocus",))])
+    there, back = srtp(KEYS[0]), srtp(KEYS[1])
+    for number in range(60):
+        wire.udp(at(UE, 4_000), at(EDGE, 5_000), there(rtp(number)))
+        wire.udp(at(EDGE, 5_000), at(UE, 4_000), back(rtp(number)))
+    _, counts, engine = judged(wire)
+    assert counts["CONF-09"] == (0, 0, 1)
+    assert [state.focus for state in engine.closer.conferences.all()] == ["focus"]

@@ -1,7 +1,7 @@
 """Identities get ordinals, secrets nothing at all."""
 
 import json
-import time
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -13,6 +13,7 @@ from analyzer.report.model import Finding, Report
 from analyzer.report.redact import Redactor
 from analyzer.report.rows import encode_row
 from tests import factories
+from tests.linear import assert_linear
 
 
 @pytest.mark.parametrize(
@@ -145,22 +146,13 @@ def test_any_report_row_is_redacted(report: Report) -> None:
 @pytest.mark.parametrize(
     "unit", ["sip:", '"', "a ", "+1 ", "1", "a@", '"\\', "a.", "Identity: a", "inline:", "x=", "eyJ", "a    "]
 )
-def test_hostile_text_takes_bounded_time(unit: str) -> None:
-    started = time.perf_counter()
-    Redactor().text(unit * (200_000 // len(unit)))
-    assert time.perf_counter() - started < 2
+def test_redacting_hostile_text_is_linear(unit: str) -> None:
+    assert_linear(lambda size: partial(Redactor().text, unit * (size // len(unit))), 100_000)
 
 
 @pytest.mark.parametrize("unit", ["Identity: a", "inline:", "CLIENT_RANDOM ab", "A_", "TRAFFIC_", "eyJ", "Identity:"])
 def test_scrubbing_is_linear(unit: str) -> None:
-    def seconds(size: int) -> float:
-        text = unit * (size // len(unit))
-        started = time.perf_counter()
-        scrub(text)
-        return time.perf_counter() - started
-
-    seconds(10_000)
-    assert seconds(400_000) < 20 * max(seconds(100_000), 0.01)
+    assert_linear(lambda size: partial(scrub, unit * (size // len(unit))), 200_000)
 
 
 def test_finding_fields_of_ours_are_left() -> None:

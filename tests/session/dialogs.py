@@ -48,9 +48,10 @@ def say(leg: Leg, method: str, status: int = 0, cseq: int = 1, from_responder: b
     if initial and method == "INVITE":
         body = leg.answer if status == 200 else leg.offer if not status else b""
     extra = leg.response_headers if status else leg.request_headers if method == "INVITE" else ()
+    contact = f"Contact: <sip:{leg.dst if status else leg.src}>"
     lines = [
         start, *vias, *parties, f"Call-ID: {leg.call_id}", f"CSeq: {cseq} {method}",
-        f"Contact: <sip:{leg.dst if status else leg.src}>", *extra,
+        *(() if any(line.startswith("Contact:") for line in extra) else (contact,)), *extra,
         *(["Content-Type: application/sdp"] if body else []), f"Content-Length: {len(body)}", "", "",
     ]  # fmt: skip
     return "\r\n".join(lines).encode() + body

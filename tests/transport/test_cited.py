@@ -1,12 +1,13 @@
 """The cited buffer against a list of (byte, frame)."""
 
-import time
+from collections.abc import Callable
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.core.cites import Cite
 from analyzer.transport.cited import CitedBuffer
+from tests.linear import assert_linear
 
 
 def cite(frame: int) -> Cite:
@@ -29,16 +30,11 @@ def test_buffer_is_a_list_of_bytes_with_frames(steps, first, last):
             assert [each.frame for each in buffer.cites(low, high)] == list(dict.fromkeys(frames[low:high]))
 
 
-def _seconds(size: int) -> float:
-    buffer = CitedBuffer()
-    for frame in range(size):
-        buffer.append(b"ab", cite(frame))
-    start = time.process_time()
-    for _ in range(2 * size):
-        buffer.consume(1)
-    return time.process_time() - start
-
-
 def test_consuming_is_linear():
-    small, large = (min(_seconds(size) for _ in range(3)) for size in (10_000, 40_000))
-    assert large < 4 * 2 * small
+    def prepare(size: int) -> Callable[[], object]:
+        buffer = CitedBuffer()
+        for frame in range(size):
+            buffer.append(b"ab", cite(frame))
+        return lambda: [buffer.consume(1) for _ in range(2 * size)]
+
+    assert_linear(prepare, 20_000)

@@ -24,8 +24,7 @@ _PROFILES = {
     "AEAD_AES_128_GCM": "SRTP_PROFILE_AEAD_AES_128_GCM",
     "AEAD_AES_256_GCM": "SRTP_PROFILE_AEAD_AES_256_GCM",
 }
-_ROOM = 65_536
-_TRAILER = 256
+_ROOM = 65_536 + 256
 _PUBLIC_ROOM = 1_500
 _WIDTHS = np.array([64, 128, 192, 256, 384, 512, 768, 1_024, 1_536, 2_048, *(1 << n for n in range(12, 18))])
 
@@ -139,10 +138,7 @@ class PublicOpener:
 
 
 class BindingOpener:
-    """The binding under the public API, called in place on a copy of each packet in one aligned buffer.
-
-    The buffer lives as long as a run: thousands of streams have a session each at a time.
-    """
+    """The binding under the public API, called in place on a copy of each packet in an aligned buffer."""
 
     def __init__(self, suite: Suite, material: Secret, window: int) -> None:
         from pylibsrtp import Session, _binding
@@ -152,7 +148,9 @@ class BindingOpener:
         self._unprotect = _binding.lib.srtp_unprotect
         self._pointers = partial(_binding.ffi.from_buffer, "void *[]")
         self._numbers = partial(_binding.ffi.from_buffer, "int *[]")
-        self._new, self._view = _binding.ffi.new, _binding.ffi.buffer
+        self._room = _binding.ffi.new_allocator(should_clear_after_alloc=False)
+        self._bytes = _binding.ffi.buffer
+        self._length = _binding.ffi.new("int *")
 
     def check(self, block: Block, first: int, last: int) -> int:
         """See Opener."""
@@ -162,10 +160,8 @@ class BindingOpener:
 
     def run(self, packets: Sequence[bytes], first: int, out: list[Any]) -> int:
         """See Opener."""
-        unprotect, handle, append = self._unprotect, self._handle, out.append
-        room = min(max(map(len, packets), default=0), _ROOM) + _TRAILER
-        memory, length = self._new("char[]", room), self._new("int *")
-        buffer = self._view(memory)
+        unprotect, handle, memory = self._unprotect, self._handle, self._room("char[]", _ROOM)
+        buffer, length, append = self._bytes(memory), self._length, out.append
         for at in range(first, len(packets)):
             packet = packets[at]
             size = len(packet)

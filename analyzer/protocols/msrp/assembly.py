@@ -1,6 +1,6 @@
 """Messages from chunks: by Message-ID and Byte-Range, in any order (RFC 4975 5.1, 7.3.1)."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -8,6 +8,7 @@ from typing import TypeAlias
 from analyzer.core.anomalies import Anomaly, AnomalyKind
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
+from analyzer.core.runs import Runs
 from analyzer.core.text import safe
 from analyzer.formats.cpim import Cpim
 from analyzer.formats.cpim import parse as parse_cpim
@@ -46,49 +47,32 @@ Event: TypeAlias = WholeMessage | Anomaly
 class _Pending:
     content_type: str = ""
     pieces: list[tuple[int, bytes]] = field(default_factory=list)  # as they came
-    starts: list[int] = field(default_factory=list)  # runs of bytes that are there: 1-based, ends exclusive
-    ends: list[int] = field(default_factory=list)
+    runs: Runs = field(default_factory=Runs)  # of bytes that are there
     cites: dict[Cite, None] = field(default_factory=dict)
     held: int = 0
-    overlaps: bool = False
     last: int | None = None  # one behind the last byte, once a chunk with $ has come
     total: int | None = None
 
-    def cover(self, first: int, last: int) -> None:
-        """Notes that bytes [first, last) are there."""
-        self.overlaps = self.overlaps or bisect_right(self.ends, first) < bisect_left(self.starts, last)
-        low, high = bisect_left(self.ends, first), bisect_right(self.starts, last)
-        if low < high:
-            first, last = min(first, self.starts[low]), max(last, self.ends[high - 1])
-        self.starts[low:high], self.ends[low:high] = [first], [last]
-
     def whole(self) -> bool:
-        if self.last is None:
-            return False
-        return self.starts == [1] and self.ends[0] >= self.last if self.starts else self.last <= 1
+        return self.last is not None and self.runs.reach(self.last)
 
     def holes(self) -> list[tuple[int, int]]:
         """Missing ranges, 1-based and inclusive, as far as the end is known."""
-        end = self.last or (self.total + 1 if self.total is not None else None)
-        edges = [1, *self.ends]
-        gaps = [(edge, start - 1) for edge, start in zip(edges, self.starts, strict=False) if start > edge]
-        if end is not None and end > edges[-1]:
-            gaps.append((edges[-1], end - 1))
-        return gaps
+        return self.runs.holes(self.last or (self.total + 1 if self.total is not None else None))
 
 
 def _join(pending: _Pending) -> tuple[bytes, bool]:
     """The bytes that are there, in place, and whether two chunks disagreed about one of them."""
-    if not pending.overlaps:
+    if not pending.runs.overlaps:
         return b"".join(data for _, data in sorted(pending.pieces, key=lambda piece: piece[0])), False
     base, at = [], 0
-    for start, end in zip(pending.starts, pending.ends, strict=True):
+    for start, end in zip(pending.runs.starts, pending.runs.ends, strict=True):
         base.append(at)
         at += end - start
     body, seen, differ = bytearray(at), bytearray(at), False
     for first, data in pending.pieces:
-        run = bisect_right(pending.starts, first) - 1
-        where = base[run] + first - pending.starts[run]
+        run = bisect_right(pending.runs.starts, first) - 1
+        where = base[run] + first - pending.runs.starts[run]
         stop = where + len(data)
         differ = differ or any(
             known and old != new for known, old, new in zip(seen[where:stop], body[where:stop], data, strict=True)
@@ -155,7 +139,7 @@ class MessageAssembler:
         pending.cites.update(dict.fromkeys(chunk.cites))
         if chunk.body:
             pending.pieces.append((first, chunk.body))
-            pending.cover(first, first + len(chunk.body))
+            pending.runs.cover(first, first + len(chunk.body))
         cost = len(chunk.body) + _PER_PIECE * len(chunk.cites)
         pending.held += cost
         self._held += cost
@@ -163,7 +147,7 @@ class MessageAssembler:
     def _shed(self, key: tuple[str, str], events: list[Event]) -> None:
         limits = self._limits
         pending = self._pending.get(key)
-        if pending and len(pending.starts) > limits.sequence_ranges:
+        if pending and len(pending.runs) > limits.sequence_ranges:
             self._give(key, kinds.PENDING_LIMIT, "too many holes", events)
         if len(self._pending) > limits.msrp_messages:
             self._give(next(iter(self._pending)), kinds.PENDING_LIMIT, "too many messages", events)
@@ -186,6 +170,6 @@ class MessageAssembler:
                     del self._closed[next(iter(self._closed))]
         elif pending.total is not None and pending.last != pending.total + 1:
             events.append(Anomaly(kinds.TOTAL, cites, f"{name}: {pending.total} announced, {len(body)} sent"))
-        if pending.overlaps:
+        if pending.runs.overlaps:
             events.append(Anomaly(kinds.CONFLICT if differ else kinds.OVERLAP, cites, name))
         events.append(WholeMessage(key[1], key[0], pending.content_type, body, cites, kind is None))

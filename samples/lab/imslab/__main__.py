@@ -5,12 +5,14 @@ import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 from imslab import network, run, scenario
 
 
 def main() -> int:
-    """Exit 0 when every scenario ran as written; 77 where the lab is not permitted, with the reason."""
+    """Exit 0 when every scenario ran as written; 77 where the lab is not permitted, with the reason; 130 when broken
+    off."""
     parser = argparse.ArgumentParser(prog="imslab", description="Makes captures from real components.")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--out", type=Path, default=Path("build/lab"))
@@ -21,7 +23,8 @@ def main() -> int:
     if reason:
         print(f"the lab is skipped: {reason}", file=sys.stderr)
         return 77
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     scenarios = [one for one in scenario.every() if not asked.names or one.name in asked.names]
     unknown = set(asked.names) - {one.name for one in scenarios}
     if unknown:
@@ -29,16 +32,25 @@ def main() -> int:
         return 2
     asked.out.mkdir(parents=True, exist_ok=True)
 
+    halt = Event()
+
     def attempt(numbered: tuple[int, scenario.Scenario]) -> str:
         number, one = numbered
         try:
-            capture = run.run(one, asked.out.resolve(), number)
+            capture = run.run(one, asked.out.resolve(), halt, number)
         except Exception as error:  # noqa: BLE001  # told beside the other scenarios' results
             return f"FAILED {one.name}: {error}"
         return f"ok     {one.name}: {capture.stat().st_size} bytes"
 
     with ThreadPoolExecutor(asked.jobs) as pool:
-        results = list(pool.map(attempt, enumerate(scenarios)))
+        coming = [pool.submit(attempt, numbered) for numbered in enumerate(scenarios)]
+        try:
+            results = [each.result() for each in coming]
+        except KeyboardInterrupt:
+            halt.set()
+            pool.shutdown(cancel_futures=True)
+            print("broken off", file=sys.stderr)
+            return 130
     print("\n".join(results))
     return int(any(result.startswith("FAILED") for result in results))
 

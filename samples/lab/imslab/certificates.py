@@ -14,6 +14,9 @@ NAMES = {
     "mrf": ("mrf.ims.example",),
     "ue1": ("ue1.ims.example",),
     "ue2": ("ue2.ims.example",),
+    "p3": ("ims.example", "p3.ims.example"),
+    "ue3": ("ue3.ims.example",),
+    "relay": ("relay.ims.example",),
 }
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from imslab import media, sdp
+from imslab.plan import family, host
 from imslab.sip import Dialog, Message, Transport, respond, routes, target
 
-ADDRESS = "10.0.0.13"
 CHAT_PORT, FLOOR_PORT, CONFERENCE = 2855, 5072, 4711
 
 
@@ -79,9 +79,9 @@ class Focus:
     """The server and its record of what happened."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        self.config = config
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind((ADDRESS, 5060))
+        self.config, self.address = config, config["address"]
+        sock = socket.socket(family(self.address), socket.SOCK_DGRAM)
+        sock.bind((self.address, 5060))
         self.sip = Transport(sock, datagrams=True)
         self.floor = Floor(config.get("floor_policy", "grant"))
         self.truth: dict[str, Any] = {"invites": [], "streams": [], "messages": 0}
@@ -92,11 +92,15 @@ class Focus:
         self._sounds: dict[str, media.Sound] = {}
         self._legs = 0
 
+    def contact(self, port: int) -> str:
+        """The focus's Contact."""
+        return f"Contact: <sip:conf@{host(self.address)}:{port}>;isfocus"
+
     def serve(self, port: int, secure: bool, work: Any) -> None:
         """Takes connections for chat or floor."""
-        listener = socket.socket()
+        listener = socket.socket(family(self.address))
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((ADDRESS, port))
+        listener.bind((self.address, port))
         listener.listen(8)
 
         def take(raw: socket.socket) -> None:
@@ -153,16 +157,15 @@ class Focus:
 
         lines = ("a=floorctrl:s-only", f"a=confid:{CONFERENCE}", f"a=userid:{self._legs}", "a=floorid:1 mstrm:10")
         return sdp.Offer(
-            ADDRESS, kind, 41000 + 2 * self._legs, suite, sdp.new_key(suite), parameters, security(message), CHAT_PORT,
-            secrets.token_hex(10), security(floor), FLOOR_PORT, lines, "passive",
-            self.proof,
+            self.address, kind, 41000 + 2 * self._legs, suite, sdp.new_key(suite), parameters, security(message),
+            CHAT_PORT, secrets.token_hex(10), security(floor), FLOOR_PORT, lines, "passive", self.proof,
         )  # fmt: skip
 
     def sound(self, call: str, own: sdp.Offer, peer: sdp.Medium, seconds: float) -> None:
         """The tone of one leg."""
         secure = own.audio == "sdes"
         sound = media.Sound(
-            (ADDRESS, own.audio_port), (peer.address, peer.port), seconds,
+            (self.address, own.audio_port), (peer.address, peer.port), seconds,
             (own.suite, own.key) if secure else ("", ""), (peer.suite, peer.key) if secure else ("", ""),
             700 + 50 * self._legs, unencrypted="UNENCRYPTED_SRTP" in peer.attribute("crypto"),
         )  # fmt: skip
@@ -187,7 +190,10 @@ class Focus:
             return
         offered = sdp.read(invite.body)
         own = self.describe(offered)
-        extra = (f"Contact: <sip:conf@{ADDRESS}:5060>;isfocus", "P-Asserted-Identity: <sip:conf@ims.example>")
+        extra = (
+            self.contact(5060),
+            "P-Asserted-Identity: <sip:conf@ims.example>",
+        )
         self.sip.send(respond(invite, "200 OK", tag, own.text(), extra), peer)
         audio = offered.get("audio")
         if again and call in self._sounds and own.audio == "rtp":
@@ -198,15 +204,18 @@ class Focus:
     def dial(self, out: dict[str, Any]) -> None:
         """Invites somebody into the conference (dial-out)."""
         time.sleep(out.get("after", 0))
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind((ADDRESS, 5062))
-        sip = Transport(sock, datagrams=True, peer=("10.0.0.1", 5060))
-        dialog = Dialog("conf", "udp", (ADDRESS, 5062), f"<sip:{out['to']}@ims.example>")
+        sock = socket.socket(family(self.address), socket.SOCK_DGRAM)
+        sock.bind((self.address, 5062))
+        sip = Transport(sock, datagrams=True, peer=(self.config["proxy"], 5060))
+        dialog = Dialog("conf", "udp", (self.address, 5062), f"<sip:{out['to']}@ims.example>")
         self._legs += 1
         own = sdp.Offer(
-            ADDRESS, out.get("audio", "rtp"), 41000 + 2 * self._legs, key=sdp.new_key("AES_CM_128_HMAC_SHA1_80")
+            self.address, out.get("audio", "rtp"), 41000 + 2 * self._legs, key=sdp.new_key("AES_CM_128_HMAC_SHA1_80")
         )
-        extra = ("P-Asserted-Identity: <sip:conf@ims.example>", f"Contact: <sip:conf@{ADDRESS}:5062>;isfocus")
+        extra = (
+            "P-Asserted-Identity: <sip:conf@ims.example>",
+            self.contact(5062),
+        )
         invite = dialog.request("INVITE", f"sip:{out['to']}@ims.example", own.text(), extra)
         head, _, rest = invite.partition("\r\nContact: ")
         sip.send(head + rest.partition("\r\n")[1] + rest.partition("\r\n")[2])

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import pylibsrtp
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from imslab.plan import family
+
 _PROFILES = {
     "AES_CM_128_HMAC_SHA1_80": pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
     "AES_CM_128_HMAC_SHA1_32": pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
@@ -79,7 +81,7 @@ class Sound:
                 unencrypted(*self.send_key) if self.unencrypted else _protector(*self.send_key, sending=True).protect
             )
         unprotect = _protector(*self.receive_key, sending=False).unprotect if self.receive_key[1] else None
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock = socket.socket(family(self.local[0]), socket.SOCK_DGRAM)
         sock.bind(self.local)
         sock.setblocking(False)
         self.ssrc = secrets.randbits(32)

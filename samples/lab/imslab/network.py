@@ -1,21 +1,14 @@
-"""Namespaces and links of one run. Nothing leaves them; they go when the run ends, however it ends.
-
-ue1 10.1.0.2 -- acc1 10.1.0.1 p1 10.0.0.11 -+
-                                             br0 10.0.0.1 (core: S-CSCF)
-ue2 10.2.0.2 -- acc2 10.2.0.1 p2 10.0.0.12 -+
-                                mrf 10.0.0.13 (conference server)
-"""
+"""Namespaces and links of one run (plan.py). Nothing leaves them; they go when the run ends, however it ends."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-NODES = ("ue1", "ue2", "p1", "p2", "core", "mrf")
-CORE_ADDRESS = {"p1": "10.0.0.11", "p2": "10.0.0.12", "mrf": "10.0.0.13"}
-TAPS = (("p1", "acc1"), ("core", "br0"), ("p2", "acc2"))
-"""Where it is captured: the two access links at the P-CSCF, the bridge of the core."""
+from imslab.plan import Plan
 
 
 def permitted() -> str:
@@ -33,8 +26,8 @@ def permitted() -> str:
 class Network:
     """The namespaces, from `with` to its end."""
 
-    def __init__(self, number: int = 0) -> None:
-        self._prefix = f"imslab{os.getpid()}n{number}"
+    def __init__(self, plan: Plan, number: int = 0) -> None:
+        self._plan, self._prefix = plan, f"imslab{os.getpid()}n{number}"
 
     def namespace(self, node: str) -> str:
         """The namespace of a node."""
@@ -44,8 +37,15 @@ class Network:
         """A command that runs inside a node."""
         return ["ip", "netns", "exec", self.namespace(node), *argv]
 
-    def _ip(self, node: str, *words: str) -> None:
-        subprocess.run(["ip", "-n", self.namespace(node), *words], check=True, capture_output=True)
+    def ip(self, node: str, *words: str) -> None:
+        """`ip` inside a node; raises where it fails."""
+        done = subprocess.run(["ip", "-n", self.namespace(node), *words], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise OSError(f"ip {' '.join(words)} in {node}: {done.stderr.strip()}")
+
+    def address(self, node: str, device: str, address: str, prefix: int) -> None:
+        """Gives a device an address that is good at once."""
+        self.ip(node, "addr", "add", f"{address}/{prefix}", "dev", device, *(["nodad"] if ":" in address else []))
 
     def __enter__(self) -> Self:
         try:
@@ -56,43 +56,47 @@ class Network:
         return self
 
     def _build(self) -> None:
-        for node in NODES:
+        plan = self._plan
+        for node in plan.nodes:
             subprocess.run(["ip", "netns", "add", self.namespace(node)], check=True)
-            self._ip(node, "link", "set", "lo", "up")
-        for number in (1, 2):
+            self.ip(node, "link", "set", "lo", "up")
+        for number in plan.numbers:
             self._access(number)
-        self._ip("core", "link", "add", "br0", "type", "bridge")
-        self._ip("core", "addr", "add", "10.0.0.1/24", "dev", "br0")
-        self._ip("core", "link", "set", "br0", "up")
-        for node, address in CORE_ADDRESS.items():
-            self._ip("core", "link", "add", f"c-{node}", "type", "veth", "peer", "name", "core0", "netns",
-                     self.namespace(node))  # fmt: skip
-            self._ip("core", "link", "set", f"c-{node}", "master", "br0", "up")
-            self._ip(node, "addr", "add", f"{address}/24", "dev", "core0")
-            self._ip(node, "link", "set", "core0", "up")
+        self.ip("core", "link", "add", "br0", "type", "bridge")
+        self.ip("core", "link", "set", "br0", "up")
+        self.address("core", "br0", plan.core("core"), plan.prefix)
+        for node in plan.nodes:
+            if node.startswith("ue") or node == "core":
+                continue
+            self.ip("core", "link", "add", f"c-{node}", "type", "veth", "peer", "name", "core0", "netns",
+                    self.namespace(node))  # fmt: skip
+            self.ip("core", "link", "set", f"c-{node}", "master", "br0", "up")
+            self.ip(node, "link", "set", "core0", "up")
+            self.address(node, "core0", plan.core(node), plan.prefix)
         self._routes()
-        for node in NODES:
+        for node in plan.nodes:
             self._plain_checksums(node)
 
     def _access(self, number: int) -> None:
-        proxy, phone = f"p{number}", f"ue{number}"
-        self._ip(proxy, "link", "add", f"acc{number}", "type", "veth", "peer", "name", "eth0", "netns",
-                 self.namespace(phone))  # fmt: skip
-        self._ip(proxy, "addr", "add", f"10.{number}.0.1/24", "dev", f"acc{number}")
-        self._ip(phone, "addr", "add", f"10.{number}.0.2/24", "dev", "eth0")
-        self._ip(proxy, "link", "set", f"acc{number}", "up")
-        self._ip(phone, "link", "set", "eth0", "up")
-        self._ip(phone, "route", "add", "default", "via", f"10.{number}.0.1")
+        plan, proxy, phone = self._plan, f"p{number}", f"ue{number}"
+        self.ip(proxy, "link", "add", f"acc{number}", "type", "veth", "peer", "name", "eth0", "netns",
+                self.namespace(phone))  # fmt: skip
+        self.ip(proxy, "link", "set", f"acc{number}", "up")
+        self.ip(phone, "link", "set", "eth0", "up")
+        self.address(proxy, f"acc{number}", plan.access(number), plan.prefix)
+        self.address(phone, "eth0", plan.phone(number), plan.prefix)
+        self.ip(phone, "route", "add", "default", "via", plan.access(number))
 
     def _routes(self) -> None:
         """End-to-end media goes through the P boxes by plain routing: no gateway is in its path."""
-        for number, other in ((1, 2), (2, 1)):
+        plan = self._plan
+        forward = "net.ipv6.conf.all.forwarding=1" if plan.ipv6 else "net.ipv4.ip_forward=1"
+        for number in plan.numbers:
             proxy = f"p{number}"
-            argv = self.command(proxy, ["sysctl", "-qw", "net.ipv4.ip_forward=1"])
-            subprocess.run(argv, check=True, capture_output=True)
-            self._ip(proxy, "route", "add", f"10.{other}.0.0/24", "via", f"10.0.0.1{other}")
-            for node in ("core", "mrf"):
-                self._ip(node, "route", "add", f"10.{number}.0.0/24", "via", f"10.0.0.1{number}")
+            subprocess.run(self.command(proxy, ["sysctl", "-qw", forward]), check=True, capture_output=True)
+            for node in plan.nodes:
+                if not node.startswith("ue") and node != proxy:
+                    self.ip(node, "route", "add", plan.access_net(number), "via", plan.core(proxy))
 
     def _plain_checksums(self, node: str) -> None:
         """Offloads off, so that captures carry real checksums and segments."""
@@ -105,8 +109,12 @@ class Network:
                 subprocess.run(self.command(node, ["ethtool", "-K", device, *off]), capture_output=True, check=False)
 
     def remove(self) -> None:
-        """Takes every namespace down; what is not there is no fault."""
-        for node in NODES:
+        """Takes every namespace down, with what still runs in it; what is not there is no fault."""
+        for node in self._plan.nodes:
+            inside = ["ip", "netns", "pids", self.namespace(node)]
+            for pid in subprocess.run(inside, capture_output=True, text=True, check=False).stdout.split():
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
             subprocess.run(["ip", "netns", "del", self.namespace(node)], capture_output=True, check=False)
 
     def __exit__(

@@ -1,5 +1,7 @@
 """What a run starts, it ends: by process id, in reverse order, also on failure and Ctrl-C."""
 
+import os
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 TERM_SECONDS = 2.0
+_ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}  # the scripted ends are of this package
 
 
 class Processes:
@@ -21,8 +24,9 @@ class Processes:
         """Starts a child in its own process group; its output goes to NAME.log."""
         with (self._logs / f"{name}.log").open("wb") as log:
             child = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
+                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                env=_ENVIRONMENT,
+            )  # fmt: skip
         self._running.append(child)
         return child
 
@@ -32,14 +36,14 @@ class Processes:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def stop(self, children: "Sequence[subprocess.Popen[bytes]]") -> None:
-        """Ends children, the last started first."""
+        """Ends children, the last started first; one that does not end in time is killed with its own children."""
         for child in reversed(children):
             if child.poll() is None:
                 child.terminate()
                 try:
                     child.wait(TERM_SECONDS)
                 except subprocess.TimeoutExpired:
-                    child.kill()
+                    os.killpg(child.pid, signal.SIGKILL)
                     child.wait(TERM_SECONDS)
             if child in self._running:
                 self._running.remove(child)

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Event
 from typing import Any
 
-from imslab import certificates, media, rewrite, truth
-from imslab.network import CORE_ADDRESS, TAPS, Network
+from imslab import certificates, media, rewrite, seen, truth
+from imslab.network import Network
+from imslab.plan import host
 from imslab.processes import Processes
-from imslab.scenario import Proxies, Scenario
+from imslab.scenario import Scenario
 
 COMPONENTS = Path(__file__).parents[1] / "components"
 MODULES = "/usr/lib/x86_64-linux-gnu/kamailio/modules/"
@@ -30,9 +32,10 @@ def missing_programs() -> list[str]:
 class Run:
     """The parts of one run."""
 
-    def __init__(self, scenario: Scenario, folder: Path, number: int) -> None:
-        self.scenario, self.folder = scenario, folder
-        self.network = Network(number)
+    def __init__(self, scenario: Scenario, folder: Path, number: int, halt: Event) -> None:
+        self.scenario, self.folder, self.halt = scenario, folder, halt
+        self.plan = scenario.plan
+        self.network = Network(self.plan, number)
         self.processes = Processes(folder / "log")
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -42,16 +45,19 @@ class Run:
 
     def capture(self) -> None:
         """Captures at every tap."""
-        for node, device in TAPS:
+        for node, device in self.plan.taps:
             self.start(node, f"dumpcap-{device}", "dumpcap", "-q", "-i", device, "--ifname", f"{node}:{device}", "-f",
                        "not icmp6 and not arp", "-w", self.folder / f"{device}.pcapng")  # fmt: skip
-        self.until(lambda: all("Capturing on" in self.processes.log(f"dumpcap-{device}") for _, device in TAPS), "taps")
+        self.until(
+            lambda: all("Capturing on" in self.processes.log(f"dumpcap-{device}") for _, device in self.plan.taps),
+            "taps",
+        )
 
     def proxies(self) -> None:
         """Gateways and CSCFs."""
-        proxies = self.scenario.proxies
-        for number in (1, 2):
-            node, access, core = f"p{number}", f"10.{number}.0.1", CORE_ADDRESS[f"p{number}"]
+        proxies, plan = self.scenario.proxies, self.plan
+        for number in plan.numbers:
+            node, access, core = f"p{number}", plan.access(number), plan.core(f"p{number}")
             self.start(node, f"rtpengine{number}", "rtpengine", "--foreground", "--log-stderr", "--log-level=6",
                        "--log-srtp-keys", "--table=-1", f"--interface=access/{access}", f"--interface=core/{core}",
                        "--listen-ng=127.0.0.1:2223", "--port-min=30000", "--port-max=30199", "--num-threads=2",
@@ -59,20 +65,24 @@ class Run:
             if proxies.edge_tls:
                 for outer, inner in ((12855, 2855), (15070, 5072)):
                     listen = (
-                        f"OPENSSL-LISTEN:{outer},bind={access},reuseaddr,fork,verify=0,cert={self.certificate(node)}"
+                        f"OPENSSL-LISTEN:{outer},bind={host(access)},pf=ip{6 if plan.ipv6 else 4},reuseaddr,fork,"
+                        f"verify=0,cert={self.certificate(node)}"
                     )
-                    self.start(node, f"gateway{number}-{inner}", "socat", listen, f"TCP:10.0.0.13:{inner},bind={core}")
+                    onward = f"TCP:{host(plan.core('mrf'))}:{inner},bind={host(core)}"
+                    self.start(node, f"gateway{number}-{inner}", "socat", listen, onward)
             self.kamailio(node, f"pcscf{number}", self.render("pcscf.cfg", f"pcscf{number}.cfg", number))
         self.kamailio("core", "scscf", self.render("scscf.cfg", "scscf.cfg", 0))
-        for number in (1, 2):
-            self.until(lambda n=number: f"10.{n}.0.1:5061" in self.listening(f"p{n}"), f"pcscf{number}")
-        self.until(lambda: "10.0.0.1:5060" in self.listening("core"), "scscf")
+        for number in plan.numbers:
+            place = f"{host(plan.access(number))}:5061"
+            self.until(lambda n=number, place=place: place in self.listening(f"p{n}"), f"pcscf{number}")
+        self.until(lambda: f"{host(plan.core('core'))}:5060" in self.listening("core"), "scscf")
 
     def kamailio(self, node: str, name: str, config: Path) -> None:
         """One kamailio."""
-        self.start(
-            node, name, "kamailio", "-DD", "-E", "-m", "64", "-M", "8", "-f", config, "-P", config.with_suffix(".pid")
-        )
+        asked = {"WEBSOCKET": self.scenario.proxies.websocket, "SIGN": self.scenario.proxies.sign}
+        defines = [word for define, on in asked.items() if on for word in ("-A", define)]
+        self.start(node, name, "kamailio", "-DD", "-E", "-m", "64", "-M", "8", *defines, "-f", config,
+                   "-P", config.with_suffix(".pid"))  # fmt: skip
 
     def certificate(self, name: str) -> Path:
         """Certificate and key of a node in one file."""
@@ -83,11 +93,16 @@ class Run:
         tls = self.folder / f"tls{number}.cfg"
         text = (COMPONENTS / template).read_text()
         if number:
-            text = _filled(text, self.scenario.proxies, number, self.folder, tls)
+            text = _filled(text, self.scenario, number, self.folder, tls)
             certificate = self.folder / "certs" / f"p{number}"
             words = (COMPONENTS / "tls.cfg").read_text()
             tls.write_text(words.replace("@KEY@", f"{certificate}.key").replace("@CERTIFICATE@", f"{certificate}.pem"))
-        text = text.replace("@MODULES@", MODULES).replace("@RETARGET@", str(int(self.scenario.proxies.retarget)))
+        for word, value in {
+            "MODULES": MODULES, "RETARGET": int(self.scenario.proxies.retarget), "MRF": host(self.plan.core("mrf")),
+            "SCSCF": host(self.plan.core("core")), "CORE_NET": "fd00::" if self.plan.ipv6 else "10[.]0[.]0[.]",
+            "SIGNER_KEY": self.folder / "certs" / "signer.key",
+        }.items():  # fmt: skip
+            text = text.replace(f"@{word}@", str(value))
         path = self.folder / name
         path.write_text(text)
         return path
@@ -101,6 +116,8 @@ class Run:
         """Waits until something is there."""
         end = time.monotonic() + seconds
         while not ready():
+            if self.halt.is_set():
+                raise LabError("broken off")
             if time.monotonic() > end:
                 raise LabError(f"{what}: not ready after {seconds:.0f} s")
             time.sleep(0.05)
@@ -118,21 +135,32 @@ class Run:
         path = self.folder / f"{node}.config.json"
         path.write_text(json.dumps(config | {name: str(file) for name, file in files.items()}))
         self.start(node, node, sys.executable, "-m", module, path)
-        self.until((self.folder / f"{node}.ready").exists, node)
+        child = self._children[node]
+        self.until(lambda: (self.folder / f"{node}.ready").exists() or child.poll() is not None, node)
+        if child.returncode:
+            raise LabError(f"{node} failed: {self.processes.log(node).strip().splitlines()[-1:]}")
 
     def ends(self) -> None:
         """The conference server, then the phones; those that answer before those that call."""
         phones = self.scenario.phones
         if self.scenario.focus is not None:
-            self.end_point("mrf", "imslab.focus", {"seconds": 40, "talk": 3, **self.scenario.focus})
+            places = {"address": self.plan.core("mrf"), "proxy": self.plan.core("core")}
+            self.end_point("mrf", "imslab.focus", {"seconds": 40, "talk": 3, **places, **self.scenario.focus})
         for name in sorted(phones, key=lambda name: "answer" not in phones[name]):
-            self.end_point(name, "imslab.ue", {"number": int(name[-1]), "sip": "tls", **phones[name]})
+            number = int(name[-1])
+            places = {"address": self.plan.phone(number), "proxy": self.plan.access(number)}
+            self.end_point(name, "imslab.ue", {"number": number, "user": name, "sip": "tls", **places, **phones[name]})
         for name in phones:
-            if self._children[name].wait(60):
-                raise LabError(f"{name} failed: {self.processes.log(name).strip().splitlines()[-1:]}")
+            self.ended(name, 60)
         (self.folder / "stop").touch()
-        if self.scenario.focus is not None and self._children["mrf"].wait(10):
-            raise LabError(f"mrf failed: {self.processes.log('mrf').strip().splitlines()[-1:]}")
+        if self.scenario.focus is not None:
+            self.ended("mrf", 10)
+
+    def ended(self, name: str, seconds: float) -> None:
+        """Waits until a scripted end has done what it had to do."""
+        self.until(lambda: self._children[name].poll() is not None, f"the end of {name}", seconds)
+        if self._children[name].returncode:
+            raise LabError(f"{name} failed: {self.processes.log(name).strip().splitlines()[-1:]}")
 
     def go(self) -> None:
         """Runs it all; afterwards nothing of it is left but files."""
@@ -146,9 +174,13 @@ class Run:
             time.sleep(0.3)
 
 
-def _filled(text: str, proxies: Proxies, number: int, folder: Path, tls: Path) -> str:
+def _filled(text: str, scenario: Scenario, number: int, folder: Path, tls: Path) -> str:
+    proxies, plan = scenario.proxies, scenario.plan
+    access, core = plan.access(number), plan.core(f"p{number}")
     words = {
-        "N": number, "CORE": CORE_ADDRESS[f"p{number}"], "MODE": proxies.mode, "TLS": tls, "ACCESS": proxies.access,
+        "N": number, "CORE": host(core), "CORE_IP": core, "ACCESS": host(access), "ACCESS_IP": access,
+        "PHONE": host(plan.phone(number)), "FAMILY": "IP6" if plan.ipv6 else "IP4", "MODE": proxies.mode, "TLS": tls,
+        "TOWARDS_UE": proxies.access,
         "LEAK_VERIFY": int(proxies.leak_verify), "ASSERT": int(proxies.asserts), "TRUST_UE": int(proxies.trust_ue),
         "MARKER": int(proxies.marker), "EDGE_TLS": int(proxies.edge_tls), "BARE_LF": int(proxies.bare_lf),
         "SECURITY_SERVER": proxies.security_server,
@@ -159,34 +191,27 @@ def _filled(text: str, proxies: Proxies, number: int, folder: Path, tls: Path) -
     return text
 
 
-def run(scenario: Scenario, out: Path, number: int = 0) -> Path:
-    """Runs a scenario; gives the capture. Keys and truth stand beside it."""
+def run(scenario: Scenario, out: Path, halt: Event, number: int = 0) -> Path:
+    """Runs a scenario; gives the capture. Keys and truth stand beside it. `halt`, once set, breaks it off."""
     folder = out / "work" / scenario.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    made = Run(scenario, folder, number)
+    made = Run(scenario, folder, number, halt)
     made.go()
     merged = folder / "merged.pcapng"
-    parts = [folder / f"{device}.pcapng" for _, device in TAPS]
+    parts = [folder / f"{device}.pcapng" for _, device in scenario.plan.taps]
     subprocess.run(["mergecap", "-F", "pcapng", "-w", merged, *parts], check=True, capture_output=True)
-    keys = b"".join(path.read_bytes() for path in sorted(folder.glob("*.keylog")))
     capture = out / f"{scenario.name}.pcapng"
-    data = merged.read_bytes()
-    capture.write_bytes(rewrite.apply(data, scenario.faults) if scenario.faults else data)
+    keys = b"".join(path.read_bytes() for path in sorted(folder.glob("*.keylog")))
     log = out / f"{scenario.name}.tls-keylog.txt"
     log.unlink(missing_ok=True)
     if keys:
         log.write_bytes(keys)
-    _check(scenario, capture, log)
+    missing = seen.absent(merged, log, scenario.hops or truth.hops(scenario), scenario.plan)
+    missing += [f"no {name}" for name in seen.lacking(merged, log, scenario.protocols)]
+    if missing:
+        raise LabError(f"not in the capture: {', '.join(missing)}")
+    data = merged.read_bytes()
+    capture.write_bytes(rewrite.apply(data, scenario.faults) if scenario.faults else data)
     truth.write(scenario, folder, out / f"{scenario.name}.truth.yaml")
     return capture
-
-
-def _check(scenario: Scenario, capture: Path, log: Path) -> None:
-    """Every protocol that the scenario names is in the capture."""
-    keys = ["-o", f"tls.keylog_file:{log}"] if log.exists() else []
-    argv = ["tshark", "-r", str(capture), *keys, "-q", "-z", "io,phs"]
-    seen = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-    absent = [name for name in scenario.protocols if f"  {name} " not in seen and f"{name} " not in seen]
-    if absent:
-        raise LabError(f"not in the capture: {', '.join(absent)}")

@@ -6,6 +6,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from imslab.plan import Plan
+
 FOLDER = Path(__file__).parents[1] / "scenarios"
 ALL_MECHANISMS = "sdes-srtp;mediasec, msrp-tls;mediasec, bfcp-tls;mediasec"
 
@@ -24,6 +26,18 @@ class Proxies:
     retarget: bool = False  # who calls ue1 reaches ue2
     security_server: str = ""
     access: str = "RTP/SAVP DTLS=off SDES-pad"
+    sign: bool = False  # the S-CSCF signs the caller's number (STIR)
+    websocket: bool = False  # the P-CSCFs take SIP over WebSocket
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What the nodes are joined by."""
+
+    ipv6: bool = False  # everything over IPv6
+    relay: bool = False  # an MSRP relay in the core
+    esp: str = ""  # `null` or `aes`: SIP between the phones and their P-CSCFs in ESP
+    gtpu: bool = False  # the first access link is a GTP-U tunnel
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +52,29 @@ class Scenario:
     faults: dict[str, Any]
     expect: dict[str, str]
     hops: list[dict[str, Any]]
-    protocols: list[str] = field(default_factory=list)  # what must be in the capture, as tshark names it
+    links: Links = Links()
+    protocols: list[str] = field(default_factory=list)  # what must be in the capture: tshark's display filters
     committed: bool = False  # small: kept in samples/
+
+    @property
+    def plan(self) -> Plan:
+        """The addresses of its nodes; the first two accesses are always there."""
+        numbers = tuple(sorted({1, 2} | {int(name[-1]) for name in self.phones}))
+        return Plan(numbers, self.links.ipv6, self.links.relay)
+
+    @property
+    def guest(self) -> bool:
+        """It needs what the host's kernel may lack: ESP, GTP-U."""
+        return bool(self.links.esp) or self.links.gtpu
 
 
 def read(path: Path) -> Scenario:
     """A scenario file; a key that is not known is an error."""
     tree = YAML(typ="safe").load(path.read_text())
-    proxies = Proxies(**tree.pop("proxies", {}))
+    proxies, links = Proxies(**tree.pop("proxies", {})), Links(**tree.pop("links", {}))
     scenario = Scenario(
         path.stem, tree.pop("about"), proxies, tree.pop("phones"), tree.pop("focus", None), tree.pop("faults", {}),
-        tree.pop("expect", {}), tree.pop("hops", []), tree.pop("protocols", ["sip"]), tree.pop("committed", False),
+        tree.pop("expect", {}), tree.pop("hops", []), links, tree.pop("protocols", []), tree.pop("committed", False),
     )  # fmt: skip
     if tree:
         raise ValueError(f"{path}: unknown keys {sorted(tree)}")

@@ -5,6 +5,8 @@ import os
 import re
 from dataclasses import dataclass, field
 
+from imslab.plan import host
+
 KEY_BYTES = {"AES_CM_128_HMAC_SHA1_80": 30, "AES_CM_128_HMAC_SHA1_32": 30, "AES_256_CM_HMAC_SHA1_80": 46,
              "AES_CM_256_HMAC_SHA1_80": 46, "AEAD_AES_128_GCM": 28, "AEAD_AES_256_GCM": 44}  # fmt: skip
 
@@ -37,8 +39,9 @@ class Offer:
 
     def text(self) -> str:
         """The description."""
-        origin = f"o=- {abs(hash(self.session or self.key)) % 2**31} {self.version} IN IP4 {self.address}"
-        lines = ["v=0", origin, "s=-", f"c=IN IP4 {self.address}", "t=0 0"]
+        place = f"IN IP{6 if ':' in self.address else 4} {self.address}"
+        origin = f"o=- {abs(hash(self.session or self.key)) % 2**31} {self.version} {place}"
+        lines = ["v=0", origin, "s=-", f"c={place}", "t=0 0"]
         mark = ["a=3ge2ae:requested"] if self.marker else []
         proof = [f"a=fingerprint:SHA-256 {self.fingerprint}"]
         if self.audio != "none":
@@ -57,7 +60,7 @@ class Offer:
             lines += [
                 f"m=message {self.message_port} TCP/{'TLS/' if tls else ''}MSRP *",
                 "a=accept-types:message/cpim text/plain",
-                f"a=path:{scheme}://{self.address}:{self.message_port}/{self.session};tcp",
+                f"a=path:{scheme}://{host(self.address)}:{self.message_port}/{self.session};tcp",
                 f"a=setup:{self.setup}",
                 "a=msrp-cema",
                 *(proof + mark if tls else ()),

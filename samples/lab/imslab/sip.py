@@ -8,6 +8,8 @@ import ssl
 import time
 from dataclasses import dataclass, field
 
+from imslab.plan import family, host
+
 _LENGTH = re.compile(rb"\r\nContent-Length:\s*(\d+)", re.IGNORECASE)
 
 
@@ -105,7 +107,7 @@ class Transport:
 def connect(kind: str, local: tuple[str, int], proxy: str, ca: str, keylog: str) -> Transport:
     """A UE's way to its P-CSCF: udp, tcp or tls."""
     if kind == "udp":
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock = socket.socket(family(local[0]), socket.SOCK_DGRAM)
         sock.bind(local)
         return Transport(sock, datagrams=True, peer=(proxy, 5060))
     if kind == "tcp":
@@ -135,17 +137,17 @@ class Dialog:
     ) -> str:
         """A request; an ACK repeats the number of its INVITE."""
         self.sequence += method not in ("ACK", "CANCEL")
-        host, port = self.place
+        place = f"{host(self.place[0])}:{self.place[1]}"
         sender = self.from_display or f"<sip:{self.user}@ims.example>"
         lines = [
             f"{method} {uri} SIP/2.0",
-            f"Via: SIP/2.0/{self.transport.upper()} {host}:{port};branch=z9hG4bK{secrets.token_hex(6)};rport",
+            f"Via: SIP/2.0/{self.transport.upper()} {place};branch=z9hG4bK{secrets.token_hex(6)};rport",
             "Max-Forwards: 70",
             f"From: {sender};tag={self.tag}",
             f"To: {self.to}",
             f"Call-ID: {self.call_id}",
             f"CSeq: {self.sequence} {method}",
-            f"Contact: <sip:{self.user}@{host}:{port};transport={self.transport}>",
+            f"Contact: <sip:{self.user}@{place};transport={self.transport}>",
             *extra,
         ]
         if body:

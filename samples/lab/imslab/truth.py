@@ -79,7 +79,7 @@ def _media(
 
 def of(scenario: Scenario, folder: Path) -> dict[str, Any]:
     """The statements that the analyzer's report must equal."""
-    ends = {name: _told(folder / f"{name}.json") for name in ("ue1", "ue2", "mrf")}
+    ends = {name: _told(folder / f"{name}.json") for name in (*scenario.phones, "mrf")}
     streams = [
         {"from": stream["local"][0], "to": stream["remote"][0], "packets": stream["sent"], "suite": stream["suite"]}
         for end in ends.values()
@@ -98,6 +98,7 @@ def of(scenario: Scenario, folder: Path) -> dict[str, Any]:
         "participants": participants,
         "dialled": focus.get("dialled", []),
         "floor": [event["state"] for event in focus.get("floor", ())],
+        "queue": [event["queue"] for event in focus.get("floor", ()) if event["queue"]],
         "messages": {name: end["messages"] for name, end in ends.items() if end.get("messages")},
         "rules": scenario.expect,
         "rewritten": scenario.faults,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from imslab import media, sdp
+from imslab.plan import host
 from imslab.sip import Dialog, Message, Transport, authorization, connect, respond, routes, target
 
 MECHANISMS = ("sdes-srtp", "msrp-tls", "bfcp-tls")
@@ -23,10 +24,9 @@ class Phone:
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
-        number = config["number"]
-        self.user, self.address = f"ue{number}", f"10.{number}.0.2"
+        self.user, self.address = config["user"], config["address"]
         place = (self.address, 5070)
-        self.sip: Transport = connect(config["sip"], place, f"10.{number}.0.1", config["ca"], config["keylog"])
+        self.sip: Transport = connect(config["sip"], place, config["proxy"], config["ca"], config["keylog"])
         self.verify: tuple[str, ...] = ()
         self.sounding: media.Sound | None = None
         self.truth: dict[str, Any] = {"user": self.user, "streams": [], "messages": 0, "floor": [], "calls": []}
@@ -90,6 +90,8 @@ class Phone:
         if call.get("anonymous"):
             extra = ("Privacy: id",)
             dialog.from_display = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+        if "padding" in call:
+            extra += (f"Subject: {'long ' * (call['padding'] // 5)}call",)
         extra += tuple(call.get("headers", ())) + self.verify[:1]
         self.sip.send(dialog.request("INVITE", f"sip:{call['to']}@ims.example", offer.text(), extra))
         answer = self.final()
@@ -165,7 +167,7 @@ class Phone:
         raw = socket.create_connection((peer.address, peer.port), 4)
         secure = "TLS" in peer.proto
         sock = media.tls(raw, self.config["certificate"], self.config["keylog"], server=False) if secure else raw
-        own = f"msrp{'s' if secure else ''}://{self.address}:{offer.message_port}/{offer.session};tcp"
+        own = f"msrp{'s' if secure else ''}://{host(self.address)}:{offer.message_port}/{offer.session};tcp"
         chat = media.Chat(sock, own, peer.attribute("path"))
         head = f"From: <sip:{self.user}@ims.example>\r\nTo: <sip:{call['to']}@ims.example>\r\n\r\n"
 
@@ -212,9 +214,9 @@ class Phone:
             if not invite.status and invite.method == "INVITE":
                 break
         tag, offered = secrets.token_hex(4), sdp.read(invite.body)
-        host, port = self.sip.local
+        place = f"{host(self.sip.local[0])}:{self.sip.local[1]}"
         contact = (
-            f"Contact: <sip:{self.user}@{host}:{port};transport={self.config['sip']}>",
+            f"Contact: <sip:{self.user}@{place};transport={self.config['sip']}>",
             *script.get("headers", ()),
         )
         call = dict(script)

@@ -1,7 +1,6 @@
 """The six properties of the BFCP stream parser, round trips, and what RFC 8855 says of framing."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +12,7 @@ from analyzer.core.limits import Limits
 from analyzer.protocols.bfcp.message import Attribute, BfcpMessage
 from analyzer.protocols.bfcp.stream import BfcpStream, Event
 from analyzer.transport.cited import Chunk, Gap
+from tests.linear import assert_linear
 from tests.protocols.bfcp.writer import CITE, message, messages, write
 from tests.protocols.events import codes, cuts, merged
 
@@ -79,17 +79,18 @@ def test_gaps_anywhere_lose_nothing_and_every_event_has_a_frame(inputs: list[byt
 )
 @pytest.mark.parametrize("prefix", [b"", b"\xff", b"\xff\x20\x05\0\xff" + b"\0" * 8, b"\x20\x05\x7f\xff" + b"\0" * 8])
 def test_time_is_linear(unit: bytes, prefix: bytes) -> None:
-    def seconds(size: int) -> float:
+    def prepare(size: int) -> Callable[[], None]:
         data, stream = prefix + unit * (size // len(unit)), BfcpStream(Limits())
-        began = time.process_time()
-        for start in range(0, len(data), 700):
-            stream.receive(Chunk(data[start : start + 700], CITE))
-        stream.receive(Chunk(data, CITE))
-        stream.close()
-        return time.process_time() - began
 
-    small = min(seconds(5_000) for _ in range(2))
-    assert min(seconds(10_000) for _ in range(2)) < 3 * small + 0.05
+        def work() -> None:
+            for start in range(0, len(data), 700):
+                stream.receive(Chunk(data[start : start + 700], CITE))
+            stream.receive(Chunk(data, CITE))
+            stream.close()
+
+        return work
+
+    assert_linear(prepare, 5_000)
 
 
 @given(st.lists(messages(), min_size=1, max_size=5))

@@ -1,6 +1,6 @@
 """Handshake messages from fragments in any order, repeated, overlapping (RFC 6347 4.2.3)."""
 
-import time
+from collections.abc import Callable
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +11,7 @@ from analyzer.core.limits import Limits
 from analyzer.formats.tls_handshake import split_messages
 from analyzer.protocols.dtls.handshake import HandshakeAssembler, HandshakeMessage
 from analyzer.protocols.dtls.records import DtlsRecord
+from tests.linear import assert_linear
 
 CITE = Cite(0, 1, 0, 100, 7)
 LIMITS = Limits()
@@ -58,16 +59,12 @@ def test_any_cutting_gives_the_message_once(body: bytes, cuts: list[tuple[int, i
 
 
 def test_linear() -> None:
-    def cost(count: int) -> float:
-        body, best = bytes(count), 9.0
-        for _ in range(3):
-            assembler, start = HandshakeAssembler(LIMITS), time.process_time()
-            for at in range(count - 1):
-                assembler.receive(record(fragment(body, at, at + 1)))
-            best = min(best, time.process_time() - start)
-        return best
+    def prepare(count: int) -> Callable[[], object]:
+        body, assembler = bytes(count), HandshakeAssembler(LIMITS)
+        records = [record(fragment(body, at, at + 1)) for at in range(count - 1)]
+        return lambda: [assembler.receive(each) for each in records]
 
-    assert cost(4000) < 3 * cost(2000) + 0.005
+    assert_linear(prepare, 2_000)
 
 
 def codes(*parts: bytes) -> list[str]:

@@ -1,7 +1,8 @@
 """Messages from chunks (RFC 4975 5.1, 7.3.1)."""
 
-import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from analyzer.protocols.msrp.assembly import Event, MessageAssembler, WholeMessa
 from analyzer.protocols.msrp.message import MsrpMessage
 from analyzer.protocols.msrp.stream import MsrpStream
 from analyzer.transport.cited import Chunk
+from tests.linear import assert_linear
 from tests.protocols.msrp.writer import chunk, response
 
 TEXT = b"abcdEFGHijklMNOP"
@@ -153,14 +155,11 @@ def test_any_chunks_are_total_bounded_and_cited(parts: list[MsrpMessage], held: 
 
 @pytest.mark.parametrize("step", [1, -1, 0, 3])
 def test_time_is_linear(step: int) -> None:
-    def seconds(count: int) -> float:
+    def prepare(count: int) -> Callable[[], object]:
         base = part(1, b"ab")
         values = {name: getattr(base, name) for name in base.__slots__}
         first = 3 * count if step < 0 else 1
         parts = [MsrpMessage(**values | {"byte_range": (first + step * n, None, None)}) for n in range(count)]
-        began = time.process_time()
-        fed(*parts)
-        return time.process_time() - began
+        return partial(fed, *parts)
 
-    small = min(seconds(1500) for _ in range(2))
-    assert min(seconds(3000) for _ in range(2)) < 3 * small + 0.05
+    assert_linear(prepare, 1_500)

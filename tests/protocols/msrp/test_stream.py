@@ -1,7 +1,6 @@
 """The six properties of the MSRP stream parser, round trips, and what RFC 4975 says of framing."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +12,7 @@ from analyzer.core.limits import Limits
 from analyzer.protocols.msrp.message import MsrpMessage
 from analyzer.protocols.msrp.stream import Event, MsrpStream
 from analyzer.transport.cited import Chunk, Gap
+from tests.linear import assert_linear
 from tests.protocols.events import codes, cuts, merged
 from tests.protocols.msrp.writer import chunk, response, write
 
@@ -95,17 +95,18 @@ def test_gaps_anywhere_lose_nothing_and_every_event_has_a_frame(inputs: list[byt
 )  # fmt: skip
 @pytest.mark.parametrize("prefix", [SEND[:-20], b"!"])
 def test_time_is_linear(unit: bytes, prefix: bytes) -> None:
-    def seconds(size: int) -> float:
+    def prepare(size: int) -> Callable[[], None]:
         data, stream = prefix + unit * (size // len(unit)), MsrpStream(Limits())
-        began = time.process_time()
-        for start in range(0, len(data), 700):
-            stream.receive(Chunk(data[start : start + 700], CITE))
-        stream.receive(Chunk(data, CITE))
-        stream.close()
-        return time.process_time() - began
 
-    small = min(seconds(20_000) for _ in range(2))
-    assert min(seconds(40_000) for _ in range(2)) < 3 * small + 0.05
+        def work() -> None:
+            for start in range(0, len(data), 700):
+                stream.receive(Chunk(data[start : start + 700], CITE))
+            stream.receive(Chunk(data, CITE))
+            stream.close()
+
+        return work
+
+    assert_linear(prepare, 20_000)
 
 
 ALPHANUM = "abcXYZ019"

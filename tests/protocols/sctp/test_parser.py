@@ -2,7 +2,8 @@
 
 import random
 import struct
-import time
+from collections.abc import Callable
+from functools import partial
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.protocols.sctp.message import DCEP, Open, UserMessage
 from analyzer.protocols.sctp.parser import SctpDirection, parse_open, probe
+from tests.linear import assert_linear
 
 CITE = Cite(0, 1, 0, 100, 0)
 
@@ -85,13 +87,10 @@ def test_bounded() -> None:
 
 
 def test_linear() -> None:
-    def cost(count: int) -> float:
-        chunks = [packet(data(tsn, b"z", 0 if tsn else 2)) for tsn in range(count)]
-        began = time.process_time()
-        messages(*chunks)
-        return time.process_time() - began
+    def prepare(count: int) -> Callable[[], object]:
+        return partial(messages, *(packet(data(tsn, b"z", 0 if tsn else 2)) for tsn in range(count)))
 
-    assert cost(4000) < 3 * max(cost(2000), 0.02) + 0.1
+    assert_linear(prepare, 2_000)
 
 
 @settings(max_examples=200)

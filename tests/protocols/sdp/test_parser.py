@@ -1,7 +1,8 @@
 """SDP: total, bounded, cited, linear; then what the RFCs' own examples say; tshark as a second reader."""
 
 import subprocess
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.protocols.sdp.parser import parse
 from analyzer.protocols.sdp.session import Codec, Media, Session
+from tests.linear import assert_linear
 
 CITES = (Cite(0, 7, 0, 100, 5),)
 LIMITS = Limits()
@@ -66,16 +68,11 @@ def test_every_line_is_an_entity_or_an_anomaly() -> None:
     [b"a=ssrc:%d x\r\n", b"m=audio 9 RTP/AVP 0\r\n", b"a=crypto:1 A_B inline:x;inline:y\r\n", b"\r", b"m=%d "],
 )
 def test_time_is_linear(piece: bytes) -> None:
-    def spent(count: int) -> float:
+    def prepare(count: int) -> Callable[[], object]:
         data = b"".join(piece % n if b"%d" in piece else piece for n in range(count))
-        best = 9.0
-        for _ in range(3):
-            start = time.process_time()
-            parse(data, CITES, Limits(sdp_lines=10**6))
-            best = min(best, time.process_time() - start)
-        return best
+        return partial(parse, data, CITES, Limits(sdp_lines=10**6))
 
-    assert spent(4000) <= 3 * spent(2000) + 0.01
+    assert_linear(prepare, 2_000)
 
 
 SHAPES = st.sampled_from([

@@ -1,6 +1,6 @@
 """The six properties of TLS record framing, and what RFC 8446 5.1 says of records."""
 
-import time
+from functools import partial
 from itertools import pairwise
 
 from hypothesis import given
@@ -13,6 +13,7 @@ from analyzer.protocols.tls import Record, RecordStream, probe
 from analyzer.protocols.tls.records import HEADER, MAX_FRAGMENT
 from analyzer.transport.cited import Chunk, Gap
 from analyzer.transport.parser import Skipped
+from tests.linear import assert_linear
 
 LIMITS = Limits()
 
@@ -68,13 +69,7 @@ def test_every_event_is_cited(data: bytes) -> None:
 
 
 def test_linear() -> None:
-    def seconds(count: int) -> float:
-        began = time.process_time()
-        run([b"\x17\x03\x03" * count])
-        return time.process_time() - began
-
-    seconds(1_000)
-    assert seconds(40_000) <= 3 * seconds(20_000) + 0.05
+    assert_linear(lambda count: partial(run, [b"\x17\x03\x03" * count]), 20_000)
 
 
 @given(st.lists(RECORDS, min_size=1, max_size=6), st.integers(1, 4))

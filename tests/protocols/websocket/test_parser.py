@@ -1,9 +1,8 @@
 """One direction of a WebSocket: the six properties, then RFC 6455 and RFC 7692, with wsproto as the oracle."""
 
 import itertools
-import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -19,6 +18,7 @@ from analyzer.protocols.websocket.parser import Event, WebSocketStream
 from analyzer.protocols.websocket.probe import probe
 from analyzer.transport.cited import Chunk, Gap
 from analyzer.transport.parser import Skipped
+from tests.linear import assert_linear
 
 LIMITS = Limits()
 SMALL = Limits(stream_held_bytes=256, header_bytes=200, inflated_bytes=64)
@@ -106,18 +106,17 @@ def test_gaps_keep_every_property(parts: list[bytes | int | None], limits: Limit
 )
 @pytest.mark.parametrize("start", [b"", RESPONSE])
 def test_linear(unit: bytes, start: bytes) -> None:
-    def cost(count: int) -> float:
-        data = start + unit * count
-        best = 9.0
-        for _ in range(2):
-            stream, begin = WebSocketStream(LIMITS), time.process_time()
+    def prepare(count: int) -> Callable[[], None]:
+        data, stream = start + unit * count, WebSocketStream(LIMITS)
+
+        def work() -> None:
             for at in range(0, len(data), 20):
                 stream.receive(Chunk(data[at : at + 20], cite(at)))
             stream.close()
-            best = min(best, time.process_time() - begin)
-        return best
 
-    assert cost(16_000) < 9 * cost(4_000) + 0.02  # twice doubled, each time at most tripled
+        return work
+
+    assert_linear(prepare, 8_000)
 
 
 def test_the_handshake_is_told() -> None:
