@@ -90,9 +90,7 @@ class Judge:
             shown = self._writer.shown(rule.words(entity), where())
             store[name] = self._new(Gathered(rule, name, decision.verdict, shown, packed(rule.cited(entity)), ()))
 
-    def _gather_open(
-        self, rule: Rule, same: tuple[str, ...], decision: Decision, entity: object, where: Where
-    ) -> None:
+    def _gather_open(self, rule: Rule, same: tuple[str, ...], decision: Decision, entity: object, where: Where) -> None:
         key = (rule.id, *same)
         known = self._open.get(key)
         further = known is None and self._places[rule.id] >= self._limits.open_places
