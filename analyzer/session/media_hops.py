@@ -187,6 +187,8 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     grounds = tuple(dict.fromkeys(ground for evidence in evidences for ground in evidence.grounds))
     control = rtcp_of(candidate.negotiations, records, sources.rtcp)
     entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
+    weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
+    entity = replace(entity, rtcp_first=tuple(weakest[:1]))
     if facts.keying == "dtls" and protection.state == "srtp_dtls":
         entity = replace(entity, peer_auth=peers_proven(candidate.negotiations, records, sources.tables.listening))
     negotiated = _negotiated_text(last, facts)
@@ -358,6 +360,8 @@ def _entity(
         passed_on=unseen,
         packets=counted,
         rtcp=rtcp if rtcp != "unknown" else Unknown.of("key", "the SRTP master key of this RTCP"),
+        rtcp_first=(),
+        rtcp_unencrypted_agreed=any(line is not None and line.unencrypted_srtcp for line in chosen_crypto(last)),
         opportunistic=opportunistic(last),
         unexpected_srtp=_unexpected(facts),
         zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),

@@ -132,6 +132,8 @@ class MediaHop:
     passed_on: Tristate = rule_field("the protection goes on unchanged beyond the end of this hop")
     packets: int = rule_field("distinct packets seen")
     rtcp: RtcpState | Unknown = rule_field("protection of its RTCP: the weakest any packet had")
+    rtcp_first: Cites = rule_field("its first RTCP packet; if some is in clear, the first of that")
+    rtcp_unencrypted_agreed: bool = rule_field("offer or answer has UNENCRYPTED_SRTCP")
     opportunistic: Tristate = rule_field("keying was offered on an unprotected profile (OSRTP, RFC 8643)")
     unexpected_srtp: Tristate = rule_field("packets have the shape of SRTP although plain RTP was agreed")
     zrtp: bool = rule_field("ZRTP was seen")
