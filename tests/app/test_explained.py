@@ -23,9 +23,13 @@ THIRD = bytes(range(50, 80))
 COUNT = 30
 FAR = 2_000  # roll-overs; 1,024 are tried (Limits.srtp_roc_search)
 NAMES = ["other-direction", "only-the-other", "wrong-suite", "wrong-key", "mki", "roc", "cut", "no-key", "other-ssrc"]
+NAMES += ["f8", "aria"]
 SSRCS = {name: number for number, name in enumerate(NAMES, 1)}
+F8, ARIA = "F8_128_HMAC_SHA1_80", "ARIA_128_CTR_HMAC_SHA1_80"  # RFC 4568 6.2.3, RFC 8269
 OFFERED = {"only-the-other": "", "no-key": "", "other-ssrc": "", "mki": "", "cut": ""}
+OFFERED |= {"f8": line(KEY, F8), "aria": line(KEY, ARIA)}
 ANSWERED = {"no-key": "", "other-ssrc": "", "mki": "", "cut": ""}
+ANSWERED |= {"f8": line(OTHER, F8), "aria": line(OTHER, ARIA)}
 PROTECTED = {
     "other-direction": sender(OTHER), "only-the-other": sender(OTHER), "wrong-suite": sender(tag=4),
     "wrong-key": sender(THIRD), "mki": sender(THIRD, mki=b"\2"), "no-key": sender(bytes(30)),
@@ -49,6 +53,8 @@ REASONS = {
     "roc": ("roc_not_found", "it began too many roll-overs ago, or was changed (at 1024 roll-over counters)"),
     "cut": ("truncated", "The capture cut its packets short: capture with a longer snap length"),
     "no-key": ("no_key", "No key for this SSRC: give its master key, or the secret of the SIP or DTLS that carries it"),
+    "f8": ("unsupported_suite", "Its suite is known by name, and not opened here"),
+    "aria": ("unsupported_suite", "Its suite is known by name, and not opened here"),
     "other-ssrc": ("no_key", "carries it (the key given for 0x00000077 opens it)"),
 }
 
