@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 
 _REASON = f"not installed: {', '.join(run.missing_programs())}" if run.missing_programs() else network.permitted()
 pytestmark = pytest.mark.skipif(bool(_REASON), reason=f"the lab cannot run here: {_REASON}")
-_SECONDS = 20
+_PATIENCE_S = 120  # for what must come: a busy machine takes its time
 
 
 def _processes(folder: Path) -> list[str]:
@@ -39,7 +39,7 @@ def _namespaces(process: int) -> list[str]:
 
 
 def _wait(ready: object) -> None:
-    end = time.monotonic() + _SECONDS
+    end = time.monotonic() + _PATIENCE_S
     while not ready():  # type: ignore[operator]
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -53,10 +53,10 @@ def test_what_is_broken_off_leaves_nothing(tmp_path: Path, number: signal.Signal
     lab = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
         _wait(lambda: (tmp_path / "out" / "work" / "e2e-call" / "ue2.config.json").exists())
-        assert len(_namespaces(lab.pid)) == 12, "two scenarios, of six nodes each"
+        _wait(lambda: len(_namespaces(lab.pid)) == 12)  # two scenarios, of six nodes each
         assert _processes(tmp_path / "out" / "work")
         lab.send_signal(number)
-        _, said = lab.communicate(timeout=_SECONDS)
+        _, said = lab.communicate(timeout=_PATIENCE_S)
     finally:
         lab.kill()
     assert (lab.returncode, said) == (130, "broken off\n")
