@@ -27,7 +27,7 @@ def test_a_whole_sample_lacks_nothing(name: str) -> None:
 @pytest.mark.parametrize(
     ("hop", "sentence"),
     [
-        ({"medium": "bfcp", "state": "clear_udp"}, "no bfcp/udp from ue1 to pcscf-1 (bfcp)"),
+        ({"medium": "bfcp", "state": "clear_tcp"}, "no bfcp/tcp from ue1 to pcscf-1 (bfcp)"),
         ({"medium": "message", "state": "clear"}, "no msrp from ue1 to pcscf-1 (message)"),
         ({"medium": "sip", "state": "esp_enc"}, "no esp from ue1 to pcscf-1 (sip)"),
         ({"medium": "sip", "state": "ws_clear"}, "no sip/websocket from ue1 to pcscf-1 (sip)"),

@@ -1,4 +1,4 @@
-"""Media of the scripted ends: a G.711 tone over RTP or SRTP, CPIM over MSRP, a floor over BFCP."""
+"""Media of the scripted ends: a G.711 tone over RTP or SRTP, CPIM over MSRP."""
 
 import base64
 import hashlib
@@ -189,52 +189,6 @@ class Chat:
         self.sock.sendall(answer.encode() + b"-------" + transaction + b"$\r\n")
         if heard:
             heard(self, frame)
-
-
-HELLO, HELLO_ACK, REQUEST, RELEASE, STATUS, ERROR = 11, 12, 1, 2, 4, 13
-PENDING, ACCEPTED, GRANTED, DENIED, CANCELLED, RELEASED, REVOKED = 1, 2, 3, 4, 5, 6, 7
-STATES = {1: "pending", 2: "accepted", 3: "granted", 4: "denied", 5: "cancelled", 6: "released", 7: "revoked"}
-
-
-def bfcp(primitive: int, conference: int, transaction: int, user: int, attributes: bytes = b"") -> bytes:
-    """A BFCP message of version 1 (RFC 8855 5.1)."""
-    return struct.pack("!BBHIHH", 1 << 5, primitive, len(attributes) // 4, conference, transaction, user) + attributes
-
-
-def attribute(kind: int, value: bytes) -> bytes:
-    """A mandatory attribute, padded (RFC 8855 5.2)."""
-    return bytes((kind << 1 | 1, 2 + len(value))) + value + bytes(-(2 + len(value)) % 4)
-
-
-def request_status(request: int, floor: int, status: int, queue: int = 0) -> bytes:
-    """FLOOR-REQUEST-INFORMATION with OVERALL-REQUEST-STATUS and FLOOR-REQUEST-STATUS (RFC 8855 5.2.15 to 5.2.18)."""
-    overall = attribute(18, struct.pack("!H", request) + attribute(5, bytes((status, queue))))
-    each = attribute(17, struct.pack("!H", floor))
-    return attribute(15, struct.pack("!H", request) + overall + each)
-
-
-def bfcp_messages(sock: socket.socket, until: float) -> "list[tuple[int, int, int, int, bytes]]":
-    """What has come: primitive, conference, transaction, user, attributes. Blocks for one message at most."""
-    sock.settimeout(max(0.05, until - time.monotonic()))
-    try:
-        head = _exactly(sock, 12)
-        if head is None:
-            return []
-        _, primitive, words, conference, transaction, user = struct.unpack("!BBHIHH", head)
-        body = _exactly(sock, words * 4) if words else b""
-    except (TimeoutError, OSError):
-        return []
-    return [(primitive, conference, transaction, user, body or b"")]
-
-
-def _exactly(sock: socket.socket, size: int) -> bytes | None:
-    data = b""
-    while len(data) < size:
-        more = sock.recv(size - len(data))
-        if not more:
-            return None
-        data += more
-    return data
 
 
 def background(run: Callable[[], object]) -> threading.Thread:

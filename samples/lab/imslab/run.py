@@ -126,6 +126,7 @@ class Run:
         """Starts a scripted end."""
         files = {
             "ca": self.folder / "certs" / "ca.pem",
+            "certificates": self.folder / "certs",
             "certificate": self.certificate(node),
             "keylog": self.folder / f"{node}.keylog",
             "truth": self.folder / f"{node}.json",
@@ -213,5 +214,9 @@ def run(scenario: Scenario, out: Path, halt: Event, number: int = 0) -> Path:
         raise LabError(f"not in the capture: {', '.join(missing)}")
     data = merged.read_bytes()
     capture.write_bytes(rewrite.apply(data, scenario.faults) if scenario.faults else data)
+    if scenario.signs:
+        names = ("signer", "lapsed", "ca")
+        trusted = "".join((folder / "certs" / f"{name}.pem").read_text() for name in names)
+        (out / f"{scenario.name}.trust.pem").write_text(trusted)
     truth.write(scenario, folder, out / f"{scenario.name}.truth.yaml")
     return capture

@@ -10,6 +10,8 @@ from imslab.plan import host
 KEY_BYTES = {"AES_CM_128_HMAC_SHA1_80": 30, "AES_CM_128_HMAC_SHA1_32": 30, "AES_256_CM_HMAC_SHA1_80": 46,
              "AES_CM_256_HMAC_SHA1_80": 46, "AEAD_AES_128_GCM": 28, "AEAD_AES_256_GCM": 44}  # fmt: skip
 
+_FLOORS = {"tls": "TCP/TLS/BFCP", "tcp": "TCP/BFCP", "udp": "UDP/BFCP"}  # RFC 8856 4
+
 
 def new_key(suite: str) -> str:
     """A fresh inline key, base64 with its padding."""
@@ -67,10 +69,10 @@ class Offer:
             ]
         if self.floor != "none":
             tls = self.floor == "tls"
+            connection = ["a=connection:new", f"a=setup:{self.setup}"]
             lines += [
-                f"m=application {self.floor_port} TCP/{'TLS/' if tls else ''}BFCP *",
-                "a=connection:new",
-                f"a=setup:{self.setup}",
+                f"m=application {self.floor_port} {_FLOORS[self.floor]} *",
+                *(["a=bfcpver:2"] if self.floor == "udp" else connection),
                 *self.floor_lines,
                 *(proof + mark if tls else ()),
             ]

@@ -13,10 +13,11 @@ def _told(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
-_SIP = {"tls": "tls_enc", "tcp": "clear_tcp", "udp": "clear_udp"}
+_SIP = {"tls": "tls_enc", "tcp": "clear_tcp", "udp": "clear_udp", "ws": "ws_clear", "wss": "wss"}
 _MEDIA = {
     ("audio", "sdes"): "srtp_sdes", ("audio", "rtp"): "clear", ("message", "tls"): "tls_fp_ok",
     ("message", "tcp"): "clear", ("floor", "tls"): "tls_fp_ok", ("floor", "tcp"): "clear_tcp",
+    ("floor", "udp"): "clear_udp",
 }  # fmt: skip
 _CORE = {"audio": "clear", "message": "clear", "floor": "clear_tcp"}
 _NAMES = {"audio": "audio", "message": "message", "floor": "bfcp"}
@@ -30,11 +31,12 @@ def _hop(start: str, end: str, medium: str, state: str, scope: str = "") -> dict
 def _legs(scenario: Scenario) -> "list[tuple[str, str, dict[str, Any]]]":
     """Who calls whom (`mrf`: the conference), with what is asked for; only calls that are taken."""
     legs = []
+    nodes = {"conf": "mrf"} | {phone.get("user", name): name for name, phone in scenario.phones.items()}
     for name, phone in scenario.phones.items():
         for call in phone.get("calls", ()):
             if call.get("refused"):
                 continue
-            legs.append((name, "mrf" if call["to"] == "conf" else call["to"], call))
+            legs.append((name, nodes[call["to"]], call))
     for out in (scenario.focus or {}).get("dial", ()):
         legs.append(("mrf", "ue2" if scenario.proxies.retarget else out["to"], {"audio": "rtp", **out}))
     return legs
