@@ -1,4 +1,4 @@
-"""A CA for one run, and a certificate each for the proxies, the conference server, the phones and signers of identities."""
+"""A CA for one run, and a certificate each for the proxies, the conference server, phones and signers of identities."""
 
 import datetime as dt
 from pathlib import Path

@@ -10,12 +10,11 @@ import socket
 import sys
 import threading
 import time
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from imslab import bfcp, media, sdp
+from imslab import bfcp, media, msrp, sdp
 from imslab.plan import family, host
 from imslab.sip import Dialog, Message, Transport, respond, routes, target
 
@@ -87,7 +86,7 @@ class Focus:
         self.truth: dict[str, Any] = {"invites": [], "streams": [], "messages": 0}
         wrong = config.get("wrong_fingerprint")
         self.proof = media.wrong_fingerprint() if wrong else media.fingerprint(config["certificate"])
-        self._rooms: dict[str, media.Chat] = {}
+        self._rooms: dict[str, msrp.Chat] = {}
         self._dialogs: dict[str, str] = {}
         self._sounds: dict[str, media.Sound] = {}
         self._legs = 0
@@ -116,9 +115,9 @@ class Focus:
 
     def chat(self, sock: Any) -> None:
         """One member of the room: what one says, the others hear."""
-        room = media.Chat(sock, "", "")
+        room = msrp.Chat(sock, "", "")
 
-        def heard(chat: media.Chat, frame: bytes) -> None:
+        def heard(chat: msrp.Chat, frame: bytes) -> None:
             self._rooms[chat.own] = chat
             body = re.search(rb"\r\n\r\n(.*)\r\n-------", frame, re.DOTALL)
             kind = re.search(rb"Content-Type: ([^\r]*)", frame)
@@ -154,7 +153,7 @@ class Focus:
         """The answer to an offer: each medium as it was offered."""
         self._legs += 1
         audio, message, floor = (offered.get(name) for name in ("audio", "message", "application"))
-        kind = "none" if audio is None else "sdes" if "SAVP" in audio.proto else "rtp"
+        kind = "none" if audio is None else audio.audio
         suite = audio.suite if audio and kind == "sdes" else "AES_CM_128_HMAC_SHA1_80"
 
         parameters = " UNENCRYPTED_SRTP" if audio and "UNENCRYPTED_SRTP" in audio.attribute("crypto") else ""
@@ -167,7 +166,7 @@ class Focus:
         lines = ("a=floorctrl:s-only", f"a=confid:{CONFERENCE}", f"a=userid:{self._legs}", "a=floorid:1 mstrm:10")
         return sdp.Offer(
             self.address, kind, 41000 + 2 * self._legs, suite, sdp.new_key(suite), parameters, security(message),
-            CHAT_PORT, secrets.token_hex(10), security(floor), FLOOR_PORT, lines, "passive", self.proof,
+            CHAT_PORT, secrets.token_hex(10), security(floor), FLOOR_PORT, lines, "passive", "active", self.proof,
         )  # fmt: skip
 
     def sound(self, call: str, own: sdp.Offer, peer: sdp.Medium, seconds: float) -> None:
@@ -177,12 +176,12 @@ class Focus:
             (self.address, own.audio_port), (peer.address, peer.port), seconds,
             (own.suite, own.key) if secure else ("", ""), (peer.suite, peer.key) if secure else ("", ""),
             700 + 50 * self._legs, unencrypted="UNENCRYPTED_SRTP" in peer.attribute("crypto"),
+            dtls=media.role(own.audio_setup, peer), certificate=self.config["certificate"],
+            keylog=self.config["keylog"],
         )  # fmt: skip
         self._sounds[call] = sound
         sound.run()
-        told = asdict(sound)
-        del told["send_key"], told["receive_key"]
-        self.truth["streams"].append(told | {"suite": own.suite if secure else ""})
+        self.truth["streams"].append(sound.told())
 
     def invited(self, invite: Message, peer: tuple[str, int]) -> None:
         """INVITE: the policy decides, then everything offered is answered."""

@@ -70,11 +70,15 @@ class Run:
                     )
                     onward = f"TCP:{host(plan.core('mrf'))}:{inner},bind={host(core)}"
                     self.start(node, f"gateway{number}-{inner}", "socat", listen, onward)
-            self.kamailio(node, f"pcscf{number}", self.render("pcscf.cfg", f"pcscf{number}.cfg", number))
-        self.kamailio("core", "scscf", self.render("scscf.cfg", "scscf.cfg", 0))
+            self.kamailio(node, f"pcscf{number}", self.render("pcscf.cfg", f"pcscf{number}.cfg", node))
+        if plan.relay:
+            self.kamailio("relay", "relay", self.render("relay.cfg", "relay.cfg", "relay"))
+        self.kamailio("core", "scscf", self.render("scscf.cfg", "scscf.cfg", "core"))
         for number in plan.numbers:
             place = f"{host(plan.access(number))}:5061"
             self.until(lambda n=number, place=place: place in self.listening(f"p{n}"), f"pcscf{number}")
+        if plan.relay:
+            self.until(lambda: f"{host(plan.core('relay'))}:2855" in self.listening("relay"), "relay")
         self.until(lambda: f"{host(plan.core('core'))}:5060" in self.listening("core"), "scscf")
 
     def kamailio(self, node: str, name: str, config: Path) -> None:
@@ -88,17 +92,19 @@ class Run:
         """Certificate and key of a node in one file."""
         return self.folder / "certs" / f"{name}-full.pem"
 
-    def render(self, template: str, name: str, number: int) -> Path:
+    def render(self, template: str, name: str, node: str) -> Path:
         """A component's configuration for this run."""
-        tls = self.folder / f"tls{number}.cfg"
-        text = (COMPONENTS / template).read_text()
-        if number:
-            text = _filled(text, self.scenario, number, self.folder, tls)
-            certificate = self.folder / "certs" / f"p{number}"
+        tls = self.folder / f"tls-{node}.cfg"
+        text = (COMPONENTS / template).read_text().replace("@TLS@", str(tls))
+        if node.startswith("p"):
+            text = _filled(text, self.scenario, int(node[1:]), self.folder)
+        if node != "core":
+            certificate = self.folder / "certs" / node
             words = (COMPONENTS / "tls.cfg").read_text()
             tls.write_text(words.replace("@KEY@", f"{certificate}.key").replace("@CERTIFICATE@", f"{certificate}.pem"))
         for word, value in {
             "MODULES": MODULES, "RETARGET": int(self.scenario.proxies.retarget), "MRF": host(self.plan.core("mrf")),
+            "RELAY": host(self.plan.core("relay")),
             "SCSCF": host(self.plan.core("core")), "CORE_NET": "fd00::" if self.plan.ipv6 else "10[.]0[.]0[.]",
             "SIGNER_KEY": self.folder / "certs" / "signer.key",
         }.items():  # fmt: skip
@@ -149,7 +155,11 @@ class Run:
             self.end_point("mrf", "imslab.focus", {"seconds": 40, "talk": 3, **places, **self.scenario.focus})
         for name in sorted(phones, key=lambda name: "answer" not in phones[name]):
             number = int(name[-1])
-            places = {"address": self.plan.phone(number), "proxy": self.plan.access(number)}
+            places = {
+                "address": self.plan.phone(number),
+                "proxy": self.plan.access(number),
+                "relay": self.plan.core("relay"),
+            }
             self.end_point(name, "imslab.ue", {"number": number, "user": name, "sip": "tls", **places, **phones[name]})
         for name in phones:
             self.ended(name, 60)
@@ -175,12 +185,12 @@ class Run:
             time.sleep(0.3)
 
 
-def _filled(text: str, scenario: Scenario, number: int, folder: Path, tls: Path) -> str:
+def _filled(text: str, scenario: Scenario, number: int, folder: Path) -> str:
     proxies, plan = scenario.proxies, scenario.plan
     access, core = plan.access(number), plan.core(f"p{number}")
     words = {
         "N": number, "CORE": host(core), "CORE_IP": core, "ACCESS": host(access), "ACCESS_IP": access,
-        "PHONE": host(plan.phone(number)), "FAMILY": "IP6" if plan.ipv6 else "IP4", "MODE": proxies.mode, "TLS": tls,
+        "PHONE": host(plan.phone(number)), "FAMILY": "IP6" if plan.ipv6 else "IP4", "MODE": proxies.mode,
         "TOWARDS_UE": proxies.access,
         "LEAK_VERIFY": int(proxies.leak_verify), "ASSERT": int(proxies.asserts), "TRUST_UE": int(proxies.trust_ue),
         "MARKER": int(proxies.marker), "EDGE_TLS": int(proxies.edge_tls), "BARE_LF": int(proxies.bare_lf),

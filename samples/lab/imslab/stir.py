@@ -37,13 +37,14 @@ def identity(caller: str, called: str, fault: str, certificates: Path) -> str:
     signer = {"unknown-signer": "stranger", "lapsed-certificate": "lapsed"}.get(fault, "signer")
     place = f"https://certs.ims.example/{signer}.pem"
     head = _written({"alg": "ES256", "typ": "passport", "x5u": place})
+    issued = int(time.time()) - (_HOUR if fault == "expired" else 0)
     claims = {
         "dest": {"uri": [called]},
-        "iat": int(time.time()) - (_HOUR if fault == "expired" else 0),
+        "iat": issued,
         "orig": {"uri": "sip:chair@ims.example" if fault == "caller" else caller},
     }
     token = _signed(f"{head}.{_written(claims)}", certificates / f"{signer}.key")
     if fault == "tampered":
         _, _, signature = token.split(".")
-        token = f"{head}.{_written(claims | {'iat': claims['iat'] + 1})}.{signature}"
+        token = f"{head}.{_written(claims | {'iat': issued + 1})}.{signature}"
     return f"Identity: {token};info=<{place}>;alg=ES256"

@@ -15,9 +15,9 @@ def _told(path: Path) -> dict[str, Any]:
 
 _SIP = {"tls": "tls_enc", "tcp": "clear_tcp", "udp": "clear_udp", "ws": "ws_clear", "wss": "wss"}
 _MEDIA = {
-    ("audio", "sdes"): "srtp_sdes", ("audio", "rtp"): "clear", ("message", "tls"): "tls_fp_ok",
-    ("message", "tcp"): "clear", ("floor", "tls"): "tls_fp_ok", ("floor", "tcp"): "clear_tcp",
-    ("floor", "udp"): "clear_udp",
+    ("audio", "sdes"): "srtp_sdes", ("audio", "dtls"): "srtp_dtls", ("audio", "rtp"): "clear",
+    ("message", "tls"): "tls_fp_ok", ("message", "tcp"): "clear", ("floor", "tls"): "tls_fp_ok",
+    ("floor", "tcp"): "clear_tcp", ("floor", "udp"): "clear_udp",
 }  # fmt: skip
 _CORE = {"audio": "clear", "message": "clear", "floor": "clear_tcp"}
 _NAMES = {"audio": "audio", "message": "message", "floor": "bfcp"}
@@ -67,15 +67,18 @@ def _media(
         state = "clear"
     if (scenario.focus or {}).get("wrong_fingerprint") and asked == "tls":
         state = "tls_fp_mismatch"
+    if call.get("relay"):
+        return [_hop(start, "relay", medium, "tls_unverified_cert"), _hop("relay", end, medium, state)]
     if scenario.proxies.mode == "e2e":
-        return [_hop(start, end, medium, state, "e2e" if state == "srtp_sdes" or state.startswith("tls") else "")]
+        return [_hop(start, end, medium, state, "e2e" if state.startswith(("srtp_sdes", "srtp_dtls", "tls")) else "")]
     at = [f"pcscf-{node[-1]}" if node.startswith("ue") else node for node in (start, end)]
     path = []
     if start.startswith("ue"):
-        path.append(_hop(start, at[0], medium, state, "e2ae" if asked in ("sdes", "tls") else ""))
+        path.append(_hop(start, at[0], medium, state, "e2ae" if asked in ("sdes", "dtls", "tls") else ""))
     path.append(_hop(at[0], at[1], medium, _CORE[kind]))
     if end.startswith("ue"):
-        path.append(_hop(at[1], end, medium, "srtp_sdes" if kind == "audio" else state, "e2ae"))
+        towards = "srtp_dtls" if "SDES-off" in scenario.proxies.access else "srtp_sdes"
+        path.append(_hop(at[1], end, medium, towards if kind == "audio" else state, "e2ae"))
     return path
 
 

@@ -8,11 +8,10 @@ import secrets
 import socket
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from imslab import bfcp, media, sdp, stir
+from imslab import bfcp, media, msrp, sdp, stir
 from imslab.plan import family, host
 from imslab.sip import Dialog, Message, Transport, authorization, connect, respond, routes, target, uri_transport
 
@@ -28,6 +27,7 @@ class Phone:
         place = (self.address, 5070)
         self.sip: Transport = connect(config["sip"], place, config["proxy"], config["ca"], config["keylog"])
         self.verify: tuple[str, ...] = ()
+        self.relay: Any = None  # the connection to the MSRP relay
         self.sounding: media.Sound | None = None
         self.truth: dict[str, Any] = {"user": self.user, "streams": [], "messages": 0, "floor": [], "calls": []}
 
@@ -71,7 +71,7 @@ class Phone:
         suite = call.get("suite", "AES_CM_128_HMAC_SHA1_80")
         key = call.get("key") or sdp.new_key(suite)
         proof = media.fingerprint(self.config["certificate"])
-        return sdp.Offer(
+        offer = sdp.Offer(
             self.address, call.get("audio", "none"), call.get("port", 40000 + 2 * number), suite, key,
             message=call.get("message", "none"), message_port=40100 + number, session=secrets.token_hex(10),
             floor=call.get("floor", "none"), floor_port=40200 + number if call.get("floor") == "udp" else 9,
@@ -79,6 +79,13 @@ class Phone:
             crypto_parameters=" UNENCRYPTED_SRTP" if call.get("unencrypted") else "",
             fingerprint=proof, marker=bool(call.get("marker")),
         )  # fmt: skip
+        if call.get("relay"):
+            place = (self.config["relay"], 2855)
+            relay = f"msrps://{host(place[0])}:{place[1]};tcp"
+            raw = socket.create_connection(place, 4)
+            self.relay = media.tls(raw, self.config["certificate"], self.config["keylog"], server=False)
+            offer.relay = msrp.authorize(self.relay, relay, offer.own_uri, self.user, "uepw")
+        return offer
 
     def call(self, call: dict[str, Any]) -> None:
         """One call from INVITE to BYE."""
@@ -153,26 +160,22 @@ class Phone:
 
     def sound(self, call: dict[str, Any], offer: sdp.Offer, peer: sdp.Medium) -> None:
         """Audio in both directions."""
-        secure = "SAVP" in peer.proto
-        suite = offer.suite if secure else ""
+        secure = peer.audio == "sdes"
         sound = media.Sound(
             (self.address, offer.audio_port), (peer.address, peer.port), call["seconds"],
             (offer.suite, offer.key) if secure else ("", ""), (peer.suite, peer.key) if secure else ("", ""),
             300 + 100 * self.config["number"], call.get("first_sequence"), bool(call.get("unencrypted")),
+            media.role(offer.audio_setup, peer), self.config["certificate"], self.config["keylog"],
         )  # fmt: skip
         self.sounding = sound
         sound.run()
-        told = asdict(sound)
-        del told["send_key"], told["receive_key"]
-        self.truth["streams"].append(told | {"suite": suite})
+        self.truth["streams"].append(sound.told())
 
     def chat(self, call: dict[str, Any], offer: sdp.Offer, peer: sdp.Medium) -> None:
         """MSRP: three messages and whatever the room says."""
-        raw = socket.create_connection((peer.address, peer.port), 4)
-        secure = "TLS" in peer.proto
-        sock = media.tls(raw, self.config["certificate"], self.config["keylog"], server=False) if secure else raw
-        own = f"msrp{'s' if secure else ''}://{host(self.address)}:{offer.message_port}/{offer.session};tcp"
-        chat = media.Chat(sock, own, peer.attribute("path"))
+        sock = self.relay or self.stream(peer)
+        path = f"{offer.relay} {peer.attribute('path')}" if offer.relay else peer.attribute("path")
+        chat = msrp.Chat(sock, offer.own_uri, path)
         head = f"From: <sip:{self.user}@ims.example>\r\nTo: <sip:{call['to']}@ims.example>\r\n\r\n"
 
         def say() -> None:
@@ -185,17 +188,20 @@ class Phone:
         chat.listen(time.monotonic() + call["seconds"])
         self.truth["messages"] += chat.sent
 
+    def stream(self, peer: sdp.Medium) -> socket.socket:
+        """A connection to where a medium is served, in TLS where the description says so."""
+        raw = socket.create_connection((peer.address, peer.port), 4)
+        if "TLS" not in peer.proto:
+            return raw
+        return media.tls(raw, self.config["certificate"], self.config["keylog"], server=False)
+
     def control(self, peer: sdp.Medium) -> bfcp.Link:
         """The way to the floor server."""
         if "UDP" in peer.proto:
             sock = socket.socket(family(self.address), socket.SOCK_DGRAM)
             sock.bind((self.address, 40200 + self.config["number"]))
             return bfcp.Link(sock, (peer.address, peer.port))
-        raw = socket.create_connection((peer.address, peer.port), 4)
-        secure = "TLS" in peer.proto
-        return bfcp.Link(
-            media.tls(raw, self.config["certificate"], self.config["keylog"], server=False) if secure else raw
-        )
+        return bfcp.Link(self.stream(peer))
 
     def floor(self, call: dict[str, Any], peer: sdp.Medium) -> None:
         """BFCP: asks for the floor, waits, releases it."""
@@ -234,8 +240,9 @@ class Phone:
             *script.get("headers", ()),
         )
         call = dict(script)
-        call["audio"] = "sdes" if "audio" in offered and "SAVP" in offered["audio"].proto else "rtp"
+        call["audio"] = offered["audio"].audio
         offer = self.offer(call)
+        offer.audio_setup = "active"
         if call["audio"] == "sdes":
             offer.suite = offered["audio"].suite
             offer.key = sdp.new_key(offer.suite)
