@@ -25,11 +25,11 @@ def truth_of(capture: Path) -> dict[str, Any]:
 
 def report_of(capture: Path, topology: Path | None = TOPOLOGY) -> Report:
     """The analyzer's report, with the keys beside the capture."""
-    keys = capture.with_suffix(".tls-keylog.txt")
+    keys = tuple(path for path in map(capture.with_suffix, (".tls-keylog.txt", ".esp-sa.txt")) if path.exists())
     trust = capture.with_suffix(".trust.pem")
     settings = Settings(
         captures=(str(capture),),
-        keys=(keys,) if keys.exists() else (),
+        keys=keys,
         topology=topology,
         trust=(trust,) if trust.exists() else (),
         reveal_identities=True,
@@ -133,7 +133,7 @@ def _rules(report: Report, truth: dict[str, Any]) -> list[str]:
 
 
 def _verdict(report: Report, identifier: str) -> str:
-    """The worst of a check, or of one rule of it: failed somewhere, else open somewhere, else passed somewhere. A note counts as failed."""
+    """The worst of a check, or of one of its rules: fail, else open, else pass. A note counts as failed."""
     rows = [row for row in report.rules if identifier in (row.id, row.id.partition(".")[0])]
     for word in ("fail", "open", "passed"):
         if any(getattr(row, word) for row in rows):

@@ -17,7 +17,9 @@ def _absent(capture: Path, hops: list[dict[str, str]]) -> list[str]:
     return seen.absent(capture, capture.with_suffix(".tls-keylog.txt"), hops, PLAN)
 
 
-@pytest.mark.parametrize("name", ["e2ae-conference", "e2e-conference", "ipv6-call", "three-party", "fragmented-sip"])
+@pytest.mark.parametrize(
+    "name", ["e2ae-conference", "e2e-conference", "ipv6-call", "three-party", "fragmented-sip", "esp-aes", "gtpu"]
+)
 def test_a_whole_sample_lacks_nothing(name: str) -> None:
     capture = SAMPLES / f"{name}.pcapng"
     plan = scenario.read(scenario.FOLDER / f"{name}.yaml").plan

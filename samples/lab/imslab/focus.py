@@ -104,7 +104,7 @@ class Focus:
 
         def take(raw: socket.socket) -> None:
             files = self.config["certificate"], self.config["keylog"]
-            work(media.tls(raw, *files, server=True) if secure else raw)
+            work(media.tls(raw, *files, server=True, ciphers=self.config.get("ciphers", "")) if secure else raw)
 
         def accept() -> None:
             while True:

@@ -153,13 +153,16 @@ def role(own: str, peer: sdp.Medium) -> str:
     return "client" if own == "active" or peer.attribute("setup") == "passive" else "server"
 
 
-def tls(sock: socket.socket, certificate: str, keylog: str, *, server: bool) -> ssl.SSLSocket:
-    """TLS whose peer is judged by the fingerprint in SDP, not by a CA."""
+def tls(sock: socket.socket, certificate: str, keylog: str, *, server: bool, ciphers: str = "") -> ssl.SSLSocket:
+    """TLS whose peer is judged by the fingerprint in SDP, not by a CA. `ciphers`: of TLS 1.2, as OpenSSL names them."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
     context.keylog_filename = keylog
     context.load_cert_chain(certificate)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    if ciphers:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
     return context.wrap_socket(sock, server_side=server)
 
 

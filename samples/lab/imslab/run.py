@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from imslab import certificates, media, rewrite, seen, truth
+from imslab import certificates, esp, gtp, guest, media, rewrite, seen, truth
 from imslab.network import Network
 from imslab.plan import host
 from imslab.processes import Processes
@@ -24,16 +24,17 @@ class LabError(Exception):
     """A scenario did not run as written."""
 
 
-def missing_programs() -> list[str]:
-    """The programs a run needs that are not here."""
-    return [name for name in PROGRAMS if shutil.which(name) is None]
+def missing_programs(scenarios: "list[Scenario]") -> list[str]:
+    """The programs that these scenarios need and that are not here."""
+    needed = [*PROGRAMS, *(guest.PROGRAMS if any(one.guest for one in scenarios) else ())]
+    return [name for name in needed if shutil.which(name) is None]
 
 
 class Run:
     """The parts of one run."""
 
-    def __init__(self, scenario: Scenario, folder: Path, number: int, halt: Event) -> None:
-        self.scenario, self.folder, self.halt = scenario, folder, halt
+    def __init__(self, scenario: Scenario, folder: Path, number: int, halt: Event, patience: float = 1) -> None:
+        self.scenario, self.folder, self.halt, self._patience = scenario, folder, halt, patience
         self.plan = scenario.plan
         self.network = Network(self.plan, number)
         self.processes = Processes(folder / "log")
@@ -42,6 +43,16 @@ class Run:
     def start(self, node: str, name: str, *argv: object) -> None:
         """Starts a program in a node."""
         self._children[name] = self.processes.start(name, self.network.command(node, [str(word) for word in argv]))
+
+    def links(self) -> None:
+        """What the scenario has instead of plain links."""
+        links = self.scenario.links
+        if links.esp:
+            made = esp.associations(self.plan, links.esp)
+            (self.folder / "esp-sa.txt").write_text("".join(f"{one.row}\n" for one in made))
+            esp.install(self.network, made)
+        if links.gtpu:
+            gtp.lay(self.network, self.plan, sys.executable)
 
     def capture(self) -> None:
         """Captures at every tap."""
@@ -120,12 +131,12 @@ class Run:
 
     def until(self, ready: Any, what: str, seconds: float = 15) -> None:
         """Waits until something is there."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * self._patience
         while not ready():
             if self.halt.is_set():
                 raise LabError("broken off")
             if time.monotonic() > end:
-                raise LabError(f"{what}: not ready after {seconds:.0f} s")
+                raise LabError(f"{what}: not there in time")
             time.sleep(0.05)
 
     def end_point(self, node: str, module: str, config: dict[str, Any]) -> None:
@@ -177,12 +188,27 @@ class Run:
         """Runs it all; afterwards nothing of it is left but files."""
         certificates.make(self.folder / "certs")
         with self.network, self.processes:
+            self.links()
             self.capture()
             self.proxies()
             self.ends()
             time.sleep(0.4)
             self.processes.stop([child for name, child in self._children.items() if not name.startswith("dumpcap")])
             time.sleep(0.3)
+
+
+def _in_guest(scenario: Scenario, folder: Path, halt: Event) -> None:
+    """Runs it in a kernel of its own."""
+    said = guest.outcome(folder)
+    with Processes(folder / "log") as processes:
+        child = processes.start("uml", guest.boot(scenario.name, folder))
+        end = time.monotonic() + guest.SECONDS
+        while child.poll() is None and time.monotonic() < end and not halt.is_set():
+            time.sleep(0.2)
+    if not said.exists():
+        raise LabError("broken off" if halt.is_set() else "the guest has not come to an end")
+    if told := said.read_text():
+        raise LabError(f"in the guest: {told.strip().splitlines()[-1]}")
 
 
 def _filled(text: str, scenario: Scenario, number: int, folder: Path) -> str:
@@ -207,8 +233,10 @@ def run(scenario: Scenario, out: Path, halt: Event, number: int = 0) -> Path:
     folder = out / "work" / scenario.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    made = Run(scenario, folder, number, halt)
-    made.go()
+    if scenario.guest:
+        _in_guest(scenario, folder, halt)
+    else:
+        Run(scenario, folder, number, halt).go()
     merged = folder / "merged.pcapng"
     parts = [folder / f"{device}.pcapng" for _, device in scenario.plan.taps]
     subprocess.run(["mergecap", "-F", "pcapng", "-w", merged, *parts], check=True, capture_output=True)
@@ -224,6 +252,9 @@ def run(scenario: Scenario, out: Path, halt: Event, number: int = 0) -> Path:
         raise LabError(f"not in the capture: {', '.join(missing)}")
     data = merged.read_bytes()
     capture.write_bytes(rewrite.apply(data, scenario.faults) if scenario.faults else data)
+    table = folder / "esp-sa.txt"
+    if table.exists():
+        shutil.copy(table, out / f"{scenario.name}.esp-sa.txt")
     if scenario.signs:
         names = ("signer", "lapsed", "ca")
         trusted = "".join((folder / "certs" / f"{name}.pem").read_text() for name in names)

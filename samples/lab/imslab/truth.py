@@ -13,7 +13,10 @@ def _told(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
-_SIP = {"tls": "tls_enc", "tcp": "clear_tcp", "udp": "clear_udp", "ws": "ws_clear", "wss": "wss"}
+_SIP = {
+    "tls": "tls_enc", "tcp": "clear_tcp", "udp": "clear_udp", "ws": "ws_clear", "wss": "wss",
+    "null": "esp_null_auth", "aes": "esp_enc",
+}  # fmt: skip
 _MEDIA = {
     ("audio", "sdes"): "srtp_sdes", ("audio", "dtls"): "srtp_dtls", ("audio", "rtp"): "clear",
     ("message", "tls"): "tls_fp_ok", ("message", "tcp"): "clear", ("floor", "tls"): "tls_fp_ok",
@@ -47,7 +50,8 @@ def hops(scenario: Scenario) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     for name, phone in scenario.phones.items():
         proxy = f"pcscf-{name[-1]}"
-        found.append(_hop(name, proxy, "sip", _SIP[phone.get("sip", "tls")]))
+        carried = scenario.links.esp or phone.get("sip", "tls")
+        found.append(_hop(name, proxy, "sip", _SIP[carried]))
         found.append(_hop(proxy, "scscf", "sip", "clear_udp"))
     for start, end, call in _legs(scenario):
         for kind in ("audio", "message", "floor"):

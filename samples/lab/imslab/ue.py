@@ -193,7 +193,8 @@ class Phone:
         raw = socket.create_connection((peer.address, peer.port), 4)
         if "TLS" not in peer.proto:
             return raw
-        return media.tls(raw, self.config["certificate"], self.config["keylog"], server=False)
+        files = self.config["certificate"], self.config["keylog"]
+        return media.tls(raw, *files, server=False, ciphers=self.config.get("ciphers", ""))
 
     def control(self, peer: sdp.Medium) -> bfcp.Link:
         """The way to the floor server."""
