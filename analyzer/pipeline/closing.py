@@ -179,7 +179,16 @@ class Closer:
             chats = [each.session for each in sessions if isinstance(each, BoundMsrp)]
             self._judge.note(self._messaging.end_files(chats))
             row = call_row(
-                call, call_id, legs, named, placement, self._places, conference, floors, self._messaging.files
+                call,
+                call_id,
+                legs,
+                named,
+                placement,
+                self._places,
+                self._redactor.key,
+                conference,
+                floors,
+                self._messaging.files,
             )
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:

@@ -188,6 +188,8 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     grounds = tuple(dict.fromkeys(ground for evidence in evidences for ground in evidence.grounds))
     control = rtcp_of(candidate.negotiations, records, sources.rtcp)
     entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
+    weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
+    entity = replace(entity, rtcp_first=tuple(weakest[:1]))
     if facts.keying == "dtls" and protection.state == "srtp_dtls":
         entity = replace(entity, peer_auth=peers_proven(candidate.negotiations, records, sources.tables.listening))
     negotiated = _negotiated_text(last, facts)
@@ -361,6 +363,8 @@ def _entity(
         rtcp=rtcp if rtcp != "unknown" else Unknown.of("key", "the SRTP master key of this RTCP"),
         cema=any(m.msrp_cema for n in candidate.negotiations for m in (n.offer, n.answer) if m is not None),
         tls_by_offerer=tls_by_offerer([p for p in packets if isinstance(p, Connection)], candidate.negotiations),
+        rtcp_first=(),
+        rtcp_unencrypted_agreed=any(line is not None and line.unencrypted_srtcp for line in chosen_crypto(last)),
         opportunistic=opportunistic(last),
         unexpected_srtp=_unexpected(facts),
         zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),
