@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from analyzer.capture.batch import Source
-from analyzer.core.addresses import Address
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
-from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.pipeline.call_media import mixed_media, readable
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.places import Places
@@ -48,8 +46,6 @@ from analyzer.session.registrations import Binding
 from analyzer.session.shown_identities import caller_identities
 from analyzer.session.signalling import Signalling
 from analyzer.session.stream_keys import StreamKeys
-
-_ALL = 1 << 62  # a position behind every frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +147,7 @@ class Closer:
                 placement,
                 self._streams.zrtp.between,
                 self._streams.rtcp.between,
-                Comparer(self._contexts, self._messaging.trails.same, self._limits),
+                Comparer(self._keys.contexts, self._messaging.trails.same, self._limits),
             )
             media = media_hops(call, sources)
             facts += media.hops
@@ -198,10 +194,6 @@ class Closer:
             self._signalling.keys.forget(dialog, _lines(call))
         if self.watch is not None:
             self.watch(ClosedCall(call_id, call, named, placement))
-
-    def _contexts(self, src: Address, dst: Address, ssrc: int) -> list[SrtpContext]:
-        """What may open the packets of a stream, all that is known of it."""
-        return [key.context for key in self._keys.keys(src, dst, ssrc, _ALL) or ()]
 
     def _hop_id(self) -> str:
         self._hops += 1
