@@ -1,25 +1,25 @@
 """Captures written anew with what keys open in clear: read once for the keys, once more to write."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from analyzer.app.key_loading import load_keys
-from analyzer.app.offline import analyze, open_all
+from analyzer.app.offline import Inputs, read_all
 from analyzer.app.settings import Observer, Settings, WrongUse
+from analyzer.capture.batch import FrameBatch
 from analyzer.capture.inputs import expand
 from analyzer.capture.merge import merge
 from analyzer.capture.sources import CaptureProblem, SourceTable
 from analyzer.capture.writer import CaptureWriter
-from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
-from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.pipeline.clear_esp import ClearEsp
 from analyzer.pipeline.clear_media import ClearCounts, ClearMedia
-from analyzer.pipeline.engine import Engine, Setup
+from analyzer.pipeline.engine import Setup
+from analyzer.session.esp.table import Association
+from analyzer.session.stream_keys import StreamKeys
 
 STDIN = "-"
-_END = 1 << 62
 
 
 @dataclass(slots=True)
@@ -54,45 +54,63 @@ def decrypt(captures: Sequence[str], keys: Sequence[Path], out: Path, observer: 
     """Writes `out`, which only its owner can read. WrongUse for wrong keys, output or input;
     KeyboardInterrupt if the user ends it. No file is left behind where it was not written to its end."""
     check_output(out)
-    if STDIN in captures:
-        raise WrongUse(["-: a capture is read twice here: give a file"])
     problems: list[str] = []
     ring = load_keys(keys, problems, observer)
     if problems:
         raise WrongUse(problems)
-    setup = Setup(keyring=ring, keep_keys=True)
-    run = analyze(Settings(captures=tuple(captures)), observer, setup=setup)
-    if run.facts.interrupted:
-        raise KeyboardInterrupt
-    done = Decrypted(run.facts.captures_given, problems=run.problems)
-    if run.engine is None:
-        return done
-    done.captures = done.given - len(run.problems)
-    secrets, done.tls_connections = ring.matched_log()
-    _write(captures, out, run.engine, secrets, done)
+    paths, missing = expand(tuple(captures))
+    limits = Limits()
+    inputs = Inputs(paths, Settings(captures=tuple(captures)), limits)
+    try:
+        found = read_all(inputs, Setup(limits=limits, keyring=ring, keep_keys=True), observer)
+        if isinstance(found, list):
+            return Decrypted(len(missing + found), problems=missing + found)
+        if found.interrupted:
+            raise KeyboardInterrupt
+        done = Decrypted(len(found.infos) + len(missing + found.problems), problems=missing + found.problems)
+        done.captures = len(found.infos)
+        secrets, done.tls_connections = ring.matched_log()
+        opened = _Opened(found.engine.keys, list(found.engine.esp.table.all()), secrets)
+        del found  # calls, streams and their rows: only keys are wanted now
+        _write(inputs, out, opened, done)
+    finally:
+        inputs.close()
     return done
 
 
-def _write(captures: Sequence[str], out: Path, engine: Engine, secrets: bytes, done: Decrypted) -> None:
-    limits = Limits()
+@dataclass(slots=True)
+class _Opened:
+    """What reading a capture found that opens it."""
+
+    keys: StreamKeys
+    associations: list[Association]
+    tls_secrets: bytes
+
+
+def _clear(batches: Iterator[FrameBatch], esp: ClearEsp, media: ClearMedia) -> Iterator[FrameBatch]:
+    """ESP first: there is media in it."""
+    for batch in batches:
+        for opened in esp.clear(batch):
+            yield from media.clear(opened)
+    for opened in esp.rest():
+        yield from media.clear(opened)
+    yield from media.rest()
+
+
+def _write(inputs: Inputs, out: Path, opened: _Opened, done: Decrypted) -> None:
     sources = SourceTable()
-    paths, _ = expand(tuple(captures))
-    readers, _ = open_all(paths, Settings(), sources, limits)
-
-    def contexts(src: Address, dst: Address, ssrc: int) -> list[SrtpContext]:
-        return [key.context for key in engine.keys.keys(src, dst, ssrc, _END) or ()]
-
-    media = ClearMedia(sources, contexts, limits)
+    readers, _ = inputs.open(sources)
+    media = ClearMedia(sources, opened.keys.contexts, inputs.limits)
     done.media = media.counts
-    esp = ClearEsp(sources, engine.esp.table.all(), limits)
+    esp = ClearEsp(sources, opened.associations, inputs.limits)
     try:
-        writer = CaptureWriter(out, sources, in_order=True, tls_secrets=secrets)
+        writer = CaptureWriter(out, sources, in_order=True, tls_secrets=opened.tls_secrets)
     except CaptureProblem as problem:
         raise WrongUse([f"-o {problem}"]) from None
     whole = False
     try:
-        for batch in merge(readers):
-            done.frames += len(writer.write(media.clear(esp.clear(batch))))
+        for batch in _clear(merge(readers), esp, media):
+            done.frames += len(writer.write(batch))
         done.esp, done.media.kept = esp.opened, done.media.kept + esp.kept
         writer.close()
         whole = True

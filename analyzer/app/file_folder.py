@@ -116,7 +116,7 @@ class FileFolder:
                 Path(file.name).unlink(missing_ok=True)
 
     def restart(self) -> None:
-        """Takes back what was written: the captures are read again."""
+        """See `FileStore`."""
         self.close()
         for path in self.written:
             self._guarded(partial(path.unlink, missing_ok=True), None)

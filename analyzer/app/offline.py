@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from analyzer.app.clocks import clocks_of
-from analyzer.app.file_folder import FileFolder, file_folder
+from analyzer.app.file_folder import file_folder
 from analyzer.app.prepare import prepare
 from analyzer.app.settings import Observer, Settings
 from analyzer.capture.batch import FrameBatch
@@ -44,7 +44,11 @@ class Run:
 def limits_of(settings: Settings) -> Limits:
     """The bounds of a run."""
     limits = Limits()
-    return limits if settings.linger_ns is None else replace(limits, linger_ns=settings.linger_ns)
+    return replace(
+        limits,
+        linger_ns=limits.linger_ns if settings.linger_ns is None else settings.linger_ns,
+        open_places=limits.findings if settings.every_place else limits.open_places,
+    )
 
 
 def _spooled(path: str) -> BinaryIO:
@@ -55,7 +59,7 @@ def _spooled(path: str) -> BinaryIO:
 
 
 @dataclass(slots=True)
-class _Inputs:
+class Inputs:
     """The captures of a run. What can be read once only is spooled when it is first opened."""
 
     paths: Sequence[str]
@@ -146,7 +150,7 @@ def _take_secrets(readers: Sequence[CaptureReader], taken: list[int], keyring: K
 
 
 @dataclass(slots=True)
-class _Pass:
+class Reading:
     """One reading of every capture."""
 
     engine: Engine
@@ -157,8 +161,8 @@ class _Pass:
 
 
 def _read(
-    inputs: _Inputs, setup: Setup, observer: Observer, watch: Callable[[ClosedCall], None] | None, secrets: bool
-) -> _Pass | list[str]:
+    inputs: Inputs, setup: Setup, observer: Observer, watch: Callable[[ClosedCall], None] | None, secrets: bool
+) -> Reading | list[str]:
     """Reads the captures to their end; the problems if there is none to read. `secrets`: hand on those in captures."""
     sources = SourceTable()
     readers, problems = inputs.open(sources)
@@ -170,7 +174,7 @@ def _read(
     engine.closer.watch = watch
     if watch is not None:
         engine.messaging.trace()
-    done = _Pass(engine, [reader.info for reader in readers], problems, clocks)
+    done = Reading(engine, [reader.info for reader in readers], problems, clocks)
     taken = [0] * len(readers)
     try:
         for batch in _batches(readers, observer):
@@ -190,6 +194,26 @@ def _read(
     return done
 
 
+def read_all(
+    inputs: Inputs, setup: Setup, observer: Observer, watch: Callable[[ClosedCall], None] | None = None
+) -> Reading | list[str]:
+    """Reads the captures, a second time where keys came after the packets that they open; the problems if there is
+    none to read."""
+    gc.set_threshold(200_000, 20, 100)  # the engine's tables hold many objects and no cycles
+    done = _read(inputs, setup, observer, watch, secrets=inputs.settings.decrypt)
+    if isinstance(done, list):
+        return done
+    known = done.engine.wanted()
+    if known is not None and not done.interrupted:
+        observer.remark("keys came after the packets that they open: the captures are read a second time")
+        setup.keyring.rewind()
+        if setup.files is not None:
+            setup.files.restart()
+        again = _read(inputs, replace(setup, known=known), observer, watch, secrets=False)
+        done = done if isinstance(again, list) else again
+    return done
+
+
 def analyze(
     settings: Settings,
     observer: Observer,
@@ -205,36 +229,22 @@ def analyze(
     limits = limits_of(settings)
     setup = setup or prepare(settings, observer, limits)
     with file_folder(settings.files) as folder:
-        run = _analyze(settings, observer, watch, replace(setup, files=folder), folder)
+        run = _analyze(settings, observer, watch, replace(setup, files=folder))
     run.failed += folder.problems if folder is not None else []
     return run
 
 
-def _analyze(
-    settings: Settings,
-    observer: Observer,
-    watch: Callable[[ClosedCall], None] | None,
-    setup: Setup,
-    folder: FileFolder | None,
-) -> Run:
+def _analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall], None] | None, setup: Setup) -> Run:
     limits = setup.limits
     paths, missing = expand(settings.captures)
-    inputs = _Inputs(paths, settings, limits)
-    gc.set_threshold(200_000, 20, 100)  # the engine's tables hold many objects and no cycles
-    done = _read(inputs, setup, observer, watch, secrets=settings.decrypt)
-    if isinstance(done, list):
+    inputs = Inputs(paths, settings, limits)
+    try:
+        done = read_all(inputs, setup, observer, watch)
+    finally:
         inputs.close()
+    if isinstance(done, list):
         failed = missing + done
         return Run(None, RunFacts(captures_given=len(failed), captures_unreadable=len(failed)), failed)
-    known = done.engine.wanted()
-    if known is not None and not done.interrupted:
-        observer.remark("keys came after the packets that they open: the captures are read a second time")
-        setup.keyring.rewind()
-        if folder is not None:
-            folder.restart()
-        again = _read(inputs, replace(setup, known=known), observer, watch, secrets=False)
-        done = done if isinstance(again, list) else again
-    inputs.close()
     problems = missing + done.problems
     facts = RunFacts(
         captures_given=len(done.infos) + len(problems),

@@ -61,7 +61,7 @@ def interleave(parts: list[tuple[FrameBatch, I64]]) -> FrameBatch:
         return parts[0][0]
     batches = [batch for batch, _ in parts]
     order = np.argsort(np.concatenate([keys for _, keys in parts]), kind="stable")
-    buffers = [_own_bytes(batch) for batch in batches]
+    buffers = [own_bytes(batch) for batch in batches]
     shifts = np.cumsum([0, *(len(buffer) for buffer, _ in buffers[:-1])])
     start = np.concatenate([start + shift for (_, start), shift in zip(buffers, shifts, strict=True)])
     return FrameBatch(
@@ -76,7 +76,7 @@ def interleave(parts: list[tuple[FrameBatch, I64]]) -> FrameBatch:
     )
 
 
-def _own_bytes(batch: FrameBatch) -> tuple[U8, I64]:
+def own_bytes(batch: FrameBatch) -> tuple[U8, I64]:
     """The part of a batch's buffer that its frames lie in, and their positions there."""
     low = int(batch.start.min())
     high = int((batch.start.astype(np.int64) + batch.captured).max())

@@ -79,6 +79,6 @@ def decrypt(
     if media.closed:
         lines.append(f"{media.closed} packets of media with keys stay as they are: no key verifies them")
     if media.kept:
-        lines.append(f"{media.kept} packets stay closed: their frames cannot be rewritten (IP fragments, AH)")
+        lines.append(f"{media.kept} packets stay closed: their frames cannot be rewritten (docs/decrypt.md says which)")
     for line in () if quiet else lines:
         say(line)

@@ -22,6 +22,7 @@ class Limits:
     fragments_per_packet: int = 128
     fragment_bytes: int = 4 * 1024**2  # held for unfinished packets, all together
     fragment_timeout_ns: int = 30 * SECOND_NS
+    clear_held_bytes: int = 4 * 1024**2  # of frames that `decrypt` keeps back for the rest of packets in fragments
     # transport
     flows: int = 200_000
     tcp_held_bytes: int = 262_144  # out of order, in one direction of one connection
@@ -95,3 +96,4 @@ class Limits:
     # report
     cites_per_anomaly: int = 20
     findings: int = 100_000
+    open_places: int = 100  # open findings of one rule that are told apart; the others are one

@@ -1,10 +1,12 @@
 """A frame with another payload in it: every length and checksum around the payload put right.
 
-The walk from the link layer to the payload knows the same layers as the decoder. What cannot be put right (an IP
-fragment, AH, a GRE checksum) is not rewritten: then None is given.
+The walk from the link layer to the payload knows the same layers as the decoder. What cannot be put right (AH, a GRE
+checksum, fragments inside fragments) is not rewritten: then None is given.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from analyzer.net.link import KIND_AT, LINK_BYTES
@@ -16,6 +18,8 @@ _LAYERS = 32
 _VLAN, _MPLS, _PPPOE, _BRIDGED = (0x8100, 0x88A8, 0x9100), (0x8847, 0x8848), 0x8864, 0x6558
 _PPP = {0x0021: 0x0800, 0x0057: 0x86DD, 0x0281: 0x8847}
 _ETHER_BYTES = 14
+_TO_FRAGMENT = -1  # where a walk goes that looks for a fragment's header
+_V4_SHARE, _V6_SHARE = 0x3FFF, 0xFFF9  # more fragments, and the offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class _Layer:
     at: int
     end: int  # behind the header: where what it carries begins
     protocol_at: int = 0  # IP: where the number of the protocol carried stands
+    share_at: int = 0  # of a fragment: where its offset and mark stand
 
 
 class _UnknownError(Exception):
@@ -57,6 +62,97 @@ def with_protocol(frame: bytes, link: int, at: int, size: int, protocol: int, pa
     return _rebuilt(bytes(marked), layers, at, size, payload)
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A frame with a fragment: `size` bytes of it, at `at`, are those of its packet from `begin` on."""
+
+    frame: bytes
+    layers: list[_Layer]
+    begin: int
+    at: int
+    size: int
+    more: bool
+
+
+def with_pieces(frames: Sequence[tuple[bytes, int]], change: Callable[[bytes], bytes | None]) -> list[bytes] | None:
+    """Frames (with their link types) whose fragments make one packet, after `change` made another one of it.
+
+    `change` is given the packet from its IP header on, and gives it with a header of the same length. As many
+    fragments as there were carry the new packet, with the old offsets as far as it reaches. None where the shares do
+    not make a packet without gap or overlap, or where the new one is too short for so many fragments.
+    """
+    try:
+        pieces = [_piece(frame, link) for frame, link in frames]
+    except (_UnknownError, IndexError):
+        return None
+    order = sorted(range(len(pieces)), key=lambda index: pieces[index].begin)
+    sorted_pieces = [pieces[index] for index in order]
+    old = _together(sorted_pieces)
+    new = None if old is None else change(old)
+    if new is None:
+        return None
+    ip = sorted_pieces[0].layers[-1]
+    header = ip.end - ip.at
+    edges = _edges([piece.begin for piece in sorted_pieces], len(new) - header)
+    made: dict[int, bytes] = {}
+    for index, piece, (begin, end) in zip(order, sorted_pieces, pairwise(edges), strict=False):
+        frame = _with_share(piece, new[ip.protocol_at - ip.at], begin, new[header + begin : header + end])
+        if frame is not None:
+            made[index] = frame
+    return [made[index] for index in range(len(frames))] if len(made) == len(frames) else None
+
+
+def _piece(frame: bytes, link: int) -> _Piece:
+    layers = _walk(frame, link, _TO_FRAGMENT)
+    ip = layers[-1]
+    share = _be16(frame, ip.share_at)
+    if ip.kind == "ipv4":
+        begin, more, end = (share & 0x1FFF) * 8, bool(share & 0x2000), ip.at + _be16(frame, ip.at + 2)
+    else:
+        begin, more, end = share & 0xFFF8, bool(share & 1), ip.at + 40 + _be16(frame, ip.at + 4)
+    if not ip.end < end <= len(frame):
+        raise _UnknownError
+    return _Piece(frame, layers, begin, ip.end, end - ip.end, more)
+
+
+def _together(pieces: list[_Piece]) -> bytes | None:
+    """The packet of these shares, ascending, None where they make none. An IPv6 one keeps its fragment header, which
+    then says that this is all (RFC 6946)."""
+    whole = all(a.more and a.begin + a.size == b.begin for a, b in pairwise(pieces))
+    if not pieces or pieces[0].begin or pieces[-1].more or not whole:
+        return None
+    ip, first = pieces[0].layers[-1], pieces[0].frame
+    made = bytearray(first[ip.at : ip.end])
+    for piece in pieces:
+        made += piece.frame[piece.at : piece.at + piece.size]
+    length = len(made) if ip.kind == "ipv4" else len(made) - 40
+    if length > 0xFFFF:
+        return None
+    where = 2 if ip.kind == "ipv4" else 4
+    made[where : where + 2] = length.to_bytes(2, "big")
+    made[ip.share_at - ip.at : ip.share_at - ip.at + 2] = b"\0\0"
+    return bytes(made)
+
+
+def _edges(begins: list[int], size: int) -> list[int]:
+    """Where each share begins in a packet of `size` bytes, and its end: the old places, or earlier ones by eights.
+    Empty where there is not enough for all."""
+    edges = [size]
+    for begin in reversed(begins):
+        edges.append(min(begin, (edges[-1] - 1) // 8 * 8))
+    return [] if edges[-1] else edges[::-1]
+
+
+def _with_share(piece: _Piece, protocol: int, begin: int, share: bytes) -> bytes | None:
+    ip = piece.layers[-1]
+    marked = bytearray(piece.frame)
+    marked[ip.protocol_at] = protocol
+    old = _be16(piece.frame, ip.share_at)
+    new = (old & ~0x1FFF) | begin // 8 if ip.kind == "ipv4" else (old & ~0xFFF8) | begin
+    marked[ip.share_at : ip.share_at + 2] = new.to_bytes(2, "big")
+    return _rebuilt(bytes(marked), piece.layers, piece.at, piece.size, share)
+
+
 # -- the walk ---------------------------------------------------------------------------------------------------------
 
 
@@ -73,8 +169,10 @@ def _walk(frame: bytes, link: int, target: int) -> list[_Layer]:
     while len(layers) < _LAYERS:
         kind, at = _shims(frame, kind, at, layers)
         at, protocol = _internet(frame, at, kind, layers)
-        if at == target:
+        if at == target or (layers[-1].share_at and target == _TO_FRAGMENT):
             return layers
+        if layers[-1].share_at:
+            raise _UnknownError
         if protocol == UDP:
             layers.append(_Layer("udp", at, at + 8))
             if at + 8 == target:
@@ -86,7 +184,7 @@ def _walk(frame: bytes, link: int, target: int) -> list[_Layer]:
             kind, at = _gre(frame, at)
         else:
             raise _UnknownError
-        if at >= target:
+        if target != _TO_FRAGMENT and at >= target:
             raise _UnknownError
     raise _UnknownError
 
@@ -117,20 +215,20 @@ def _internet(frame: bytes, at: int, kind: int, layers: list[_Layer]) -> tuple[i
         raise _UnknownError
     if version == 4:
         end = at + (frame[at] & 15) * 4
-        if end < at + 20 or _be16(frame, at + 6) & 0x3FFF:
+        if end < at + 20:
             raise _UnknownError
-        layers.append(_Layer("ipv4", at, end, at + 9))
+        layers.append(_Layer("ipv4", at, end, at + 9, at + 6 if _be16(frame, at + 6) & _V4_SHARE else 0))
         return end, frame[at + 9]
     if version != 6:
         raise _UnknownError
     start, end, protocol_at = at, at + 40, at + 6
     while frame[protocol_at] in (0, 60):
         protocol_at, end = end, end + (frame[end + 1] + 1) * 8
+    share_at = 0
     if frame[protocol_at] == 44:
-        if _be16(frame, end + 2) & 0xFFF9:
-            raise _UnknownError
+        share_at = end + 2 if _be16(frame, end + 2) & _V6_SHARE else 0
         protocol_at, end = end, end + 8
-    layers.append(_Layer("ipv6", start, end, protocol_at))
+    layers.append(_Layer("ipv6", start, end, protocol_at, share_at))
     return end, frame[protocol_at]
 
 

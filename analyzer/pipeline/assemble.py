@@ -81,7 +81,7 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
         registrations=_registrations(engine, places, Placement(topology)),
         esp=tuple(redactor.row(row) for row in esp_rows(engine.esp, places, key_names)),
         calls=Rows(Call, closer.calls),
-        conferences=tuple(redactor.row(row) for row in conference_rows(closer.conferences)),
+        conferences=tuple(redactor.row(row) for row in conference_rows(closer.conferences, places)),
         hops=Rows(Hop, closer.hops),
         streams=Rows(Stream, closer.stream_rows),
         tls=tuple(redactor.row(row) for row in _tls(engine.connections.all())),

@@ -1,12 +1,14 @@
 """Frames whose SRTP and SRTCP are RTP and RTCP, once a run has found the keys. All other frames stay as they are."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from analyzer.capture.batch import FrameBatch, Source
 from analyzer.core.addresses import Address, Endpoints
+from analyzer.core.anomalies import Anomaly
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.crypto.srtp.fast import FastStream
@@ -14,10 +16,20 @@ from analyzer.crypto.srtp.reasons import Reason
 from analyzer.net.decode import Decoder
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.net.rewrite import with_payload
+from analyzer.pipeline.clear_window import ClearWindow
+from analyzer.protocols.stun.message import ChannelData, StunMessage
+from analyzer.protocols.stun.parser import parse as parse_stun
+from analyzer.protocols.stun.rewrap import with_data
+from analyzer.protocols.stun.turn import TurnTable
 
 Contexts = Callable[[Address, Address, int], Sequence[SrtpContext]]
 _FIRST, _LAST = 128, 191  # version 2 of RTP (RFC 7983 7)
 _RTCP = range(192, 224)  # second byte (RFC 5761 4)
+_STUN_LAST, _CHANNEL_FIRST, _CHANNEL_LAST = 3, 64, 79  # first bytes (RFC 7983 7)
+_SHORTEST = 12
+
+Around = StunMessage | ChannelData | None
+StreamKey = tuple[int, Endpoints, int]  # vantage point, addresses, SSRC
 
 
 @dataclass(slots=True)
@@ -27,7 +39,7 @@ class ClearCounts:
     rtp: int = 0
     rtcp: int = 0
     closed: int = 0  # no key verifies them: sent in clear, or under another key
-    kept: int = 0  # opened, but the frame around them cannot be rewritten: fragments, for one
+    kept: int = 0  # opened, but the frames around them cannot be rewritten
     streams: int = 0  # at each vantage point, that packets of were opened
 
 
@@ -42,29 +54,29 @@ class _Stream:
 
 @dataclass(slots=True)
 class _Pending:
-    """Packets of one stream at one vantage point, in one batch."""
+    """Packets of one stream at one vantage point, in one batch; `around` is the TURN message of one that came in it."""
 
     rows: list[int] = field(default_factory=list)
     packets: list[bytes] = field(default_factory=list)
+    around: list[Around] = field(default_factory=list)
 
 
 class ClearMedia:
     """Rewrites batches in the order of the capture. `contexts` gives the keys that may protect a stream."""
 
     def __init__(self, sources: Sequence[Source], contexts: Contexts, limits: Limits) -> None:
-        self._sources = sources
         self._contexts = contexts
         self._limits = limits
         self._decoder = Decoder(sources, limits)
-        self._streams: dict[tuple[int, Endpoints, int], _Stream] = {}
-        self._looked_ns = 0
+        self._window = ClearWindow(sources, limits)
+        self._turn = TurnTable(limits)
+        self._streams: dict[StreamKey, _Stream] = {}  # the one that was idle longest first
         self.counts = ClearCounts()
 
-    def clear(self, batch: FrameBatch) -> FrameBatch:
-        """The batch, over a buffer of its own where frames of it changed."""
-        packets = self._decoder.decode(batch)
+    def clear(self, batch: FrameBatch) -> Iterator[FrameBatch]:
+        """Takes the next frames; gives those that are done, over buffers of their own."""
+        packets = self._decoder.decode(self._window.admit(batch))
         self._decoder.take_anomalies()
-        changed: dict[int, bytes] = {}
         now_ns = int(batch.ts_ns.max(initial=0))
         for key, (rtp, rtcp) in self._sorted(packets).items():
             stream = self._stream(key)
@@ -79,51 +91,77 @@ class ClearMedia:
             self.counts.closed += len(plain) - sum(opened)
             self.counts.streams += any(opened) and not stream.opened
             stream.opened = stream.opened or any(opened)
-            for row, result in zip(rtp.rows + rtcp.rows, plain, strict=True):
+            for row, around, result in zip(rtp.rows + rtcp.rows, rtp.around + rtcp.around, plain, strict=True):
                 if isinstance(result, bytes):
-                    self._put(batch, packets, row, result, changed)
+                    self._put(packets, row, around, result)
         self._forget(now_ns)
-        return with_frames(batch, changed)
+        yield from self._window.leaving()
 
-    def _sorted(self, packets: PacketBatch) -> dict[tuple[int, Endpoints, int], tuple[_Pending, _Pending]]:
-        """RTP and RTCP of every stream that came whole in one frame, in the order of the frames."""
+    def rest(self) -> Iterator[FrameBatch]:
+        """The capture has ended: the frames that were kept back."""
+        return self._window.rest()
+
+    def _sorted(self, packets: PacketBatch) -> dict[StreamKey, tuple[_Pending, _Pending]]:
+        """RTP and RTCP of every stream, relayed or not, in the order of the frames."""
         length = packets.payload_length
         first = packets.buffer[np.where(length > 0, packets.payload_start, 0)]
-        media = (packets.protocol == UDP) & (length >= 12) & (first >= _FIRST) & (first <= _LAST)
-        rows = np.flatnonzero(media & (packets.missing == 0))
+        media = (first >= _FIRST) & (first <= _LAST)
+        turn = (first <= _STUN_LAST) | ((first >= _CHANNEL_FIRST) & (first <= _CHANNEL_LAST))
+        rows = np.flatnonzero(
+            (packets.protocol == UDP) & (length >= _SHORTEST) & (media | turn) & (packets.missing == 0)
+        )
         columns = (
             packets.vantage, packets.src_hi, packets.src_lo, packets.sport, packets.dst_hi, packets.dst_lo,
-            packets.dport, packets.payload_start, length,
+            packets.dport, packets.payload_start, length, turn,
         )  # fmt: skip
-        found: dict[tuple[int, Endpoints, int], tuple[_Pending, _Pending]] = {}
-        for row, vantage, shi, slo, sport, dhi, dlo, dport, at, size in zip(
+        found: dict[StreamKey, tuple[_Pending, _Pending]] = {}
+        for row, vantage, shi, slo, sport, dhi, dlo, dport, at, size, relayed in zip(
             rows.tolist(), *(column[rows].tolist() for column in columns), strict=True
         ):
+            endpoints = Endpoints(Address(shi << 64 | slo, sport), Address(dhi << 64 | dlo, dport), UDP)
             packet = packets.buffer[at : at + size].tobytes()
+            around: Around = None
+            if relayed:
+                inner = self._relayed(endpoints, packet)
+                if inner is None:
+                    continue
+                endpoints, packet, around = inner
             rtcp = packet[1] in _RTCP
             ssrc = int.from_bytes(packet[4:8] if rtcp else packet[8:12], "big")
-            endpoints = Endpoints(Address(shi << 64 | slo, sport), Address(dhi << 64 | dlo, dport), UDP)
             pending = found.setdefault((vantage, endpoints, ssrc), (_Pending(), _Pending()))[rtcp]
             pending.rows.append(row)
             pending.packets.append(packet)
+            pending.around.append(around)
         return found
 
-    def _stream(self, key: tuple[int, Endpoints, int]) -> _Stream:
-        known = self._streams.get(key)
+    def _relayed(self, endpoints: Endpoints, payload: bytes) -> tuple[Endpoints, bytes, Around] | None:
+        """The media packet that a TURN message relays, with the addresses of client and peer (RFC 8656 11, 12)."""
+        message = parse_stun(payload, ())
+        if isinstance(message, Anomaly):
+            return None
+        relayed = self._turn.unwrap(endpoints, message)
+        if relayed is None or len(relayed[1]) < _SHORTEST or not _FIRST <= relayed[1][0] <= _LAST:
+            return None
+        return *relayed, message
+
+    def _stream(self, key: StreamKey) -> _Stream:
+        known = self._streams.pop(key, None)
         if known is None:
             if len(self._streams) >= self._limits.streams:
                 del self._streams[next(iter(self._streams))]
             contexts = self._keys(key[1], key[2])
-            known = self._streams[key] = _Stream(FastStream(contexts, self._limits) if contexts else None)
+            known = _Stream(FastStream(contexts, self._limits) if contexts else None)
+        self._streams[key] = known
         return known
 
     def _forget(self, now_ns: int) -> None:
         """Lets idle streams go."""
         horizon = now_ns - self._limits.stream_idle_ns
-        if self._looked_ns < horizon:
-            self._looked_ns = now_ns
-            for key in [key for key, stream in self._streams.items() if stream.last_ns < horizon]:
-                del self._streams[key]
+        while self._streams:
+            key, stream = next(iter(self._streams.items()))
+            if stream.last_ns >= horizon:
+                break
+            del self._streams[key]
 
     def _keys(self, endpoints: Endpoints, ssrc: int) -> Sequence[SrtpContext]:
         """Those of the addresses; for RTCP on ports of its own, of the ports below (RFC 3550 11)."""
@@ -133,34 +171,12 @@ class ClearMedia:
             return own
         return self._contexts(Address(src.ip, src.port - 1), Address(dst.ip, dst.port - 1), ssrc)
 
-    def _put(self, batch: FrameBatch, packets: PacketBatch, row: int, plain: bytes, changed: dict[int, bytes]) -> None:
-        at = int(packets.row[row])
-        inside = int(packets.payload_start[row]) - int(batch.start[at])
-        made = None
-        if row not in packets.extra_cites:
-            link = self._sources[int(batch.source[at])].link_type
-            made = with_payload(frame_of(batch, at), link, inside, int(packets.payload_length[row]), plain)
-        if made is None:
+    def _put(self, packets: PacketBatch, row: int, around: Around, plain: bytes) -> None:
+        payload = plain if around is None else with_data(around, plain)
+        size = int(packets.payload_length[row])
+        if payload is None or not self._window.change(packets, row, partial(_replaced, size, payload)):
             self.counts.kept += 1
-        else:
-            changed[at] = made
 
 
-def frame_of(batch: FrameBatch, row: int) -> bytes:
-    """The bytes of a frame."""
-    start = int(batch.start[row])
-    return batch.buffer[start : start + int(batch.captured[row])].tobytes()
-
-
-def with_frames(batch: FrameBatch, changed: dict[int, bytes]) -> FrameBatch:
-    """The batch with some frames replaced, by row. Bytes that the snap length cut off stay missing."""
-    if not changed:
-        return batch
-    rows = np.fromiter(changed, np.int64, len(changed))
-    sizes = np.fromiter(map(len, changed.values()), np.int64, len(changed))
-    start, captured, wire = batch.start.copy(), batch.captured.copy(), batch.wire.copy()
-    start[rows] = len(batch.buffer) + np.cumsum(sizes) - sizes
-    wire[rows] += (sizes - captured[rows]).astype(np.int32)
-    captured[rows] = sizes
-    buffer = np.concatenate([batch.buffer, np.frombuffer(b"".join(changed.values()), np.uint8)])
-    return FrameBatch(buffer, start, captured, wire, batch.ts_ns, batch.source, batch.frame, batch.offset)
+def _replaced(size: int, payload: bytes, frame: bytes, link: int, at: int) -> bytes | None:
+    return with_payload(frame, link, at, size, payload)

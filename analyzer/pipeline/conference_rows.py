@@ -5,7 +5,10 @@ from functools import partial
 
 from analyzer.pipeline.call_media import weakest
 from analyzer.pipeline.judge import Judge
+from analyzer.pipeline.messaging_rows import floor_rows
+from analyzer.pipeline.places import Places
 from analyzer.report.traffic import Conference, Participant
+from analyzer.session.call_floors import in_order
 from analyzer.session.conferences import (
     Conferences,
     ConferenceState,
@@ -28,7 +31,7 @@ def judge_conferences(conferences: Conferences, judge: Judge) -> None:
             judge.judge("referral", referral, partial(dict, conference=name))
 
 
-def conference_rows(conferences: Conferences) -> Iterator[Conference]:
+def conference_rows(conferences: Conferences, places: Places) -> Iterator[Conference]:
     """Every conference as the report writes it, not yet redacted."""
     for state in conferences.all():
         yield Conference(
@@ -38,6 +41,7 @@ def conference_rows(conferences: Conferences) -> Iterator[Conference]:
             legs=tuple(state.calls),
             participants=tuple(_participants(state)),
             floors=tuple(state.floors),
+            floor_control=floor_rows(in_order(state.control.values()), places),
             weakest=weakest(state.states),
             caveats=_caveats(state),
         )

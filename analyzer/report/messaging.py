@@ -133,7 +133,7 @@ class ChairAction:
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """One floor of a conference, as a call's BFCP shows it."""
+    """One floor of a conference, as the BFCP of a call, or of all its calls, shows it."""
 
     conference: int = entry("conference id")
     floor: int = entry("floor id")

@@ -129,6 +129,7 @@ class Exposure:
 
     what: Exposed = entry("content, key or identity")
     hop: str = entry("id of the hop")
+    keys: Sequence[str] = entry("of a key: its names, as section keys has those that opened something", default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,8 @@ class Conference:
     uri: str | None = entry("conference URI", handling=Handling.TEXT, default=None)
     legs: Sequence[str] = entry("ids of its calls", default=())
     participants: Sequence[Participant] = entry("who joined or tried to", default=())
-    floors: Sequence[str] = entry("BFCP floor ids seen, as conference/floor", default=())
+    floors: Sequence[str] = entry("BFCP floor ids named in SDP or seen, as conference/floor", default=())
+    floor_control: Sequence[Floor] = entry("floors that the BFCP of its calls shows, each once", default=())
     weakest: HopState = entry("the weakest state of its media hops, as far as they are known", default="unknown")
     caveats: Sequence[str] = entry("what the evidence cannot show", default=())
 

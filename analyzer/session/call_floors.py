@@ -1,6 +1,6 @@
 """The floors of a call: what the BFCP on its hops shows of each, once however many hops carry it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from analyzer.core.cites import Cite
@@ -33,11 +33,16 @@ def call_floors(hops: Sequence[tuple[str, HopFact]], book: FloorBook) -> tuple[C
                 for floor, first in control.floors.items() if control else ():
                     key = (conference, floor)
                     seen = CallFloor(conference, floor, bound.labels.get(floor, ()), (hop,), control, first)  # type: ignore[arg-type]  # there are floors
-                    found[key] = _together(found[key], seen) if key in found else seen
-    return tuple(sorted(found.values(), key=lambda each: (each.first.ts_ns, each.first.frame, each.floor_id)))
+                    found[key] = together(found[key], seen) if key in found else seen
+    return in_order(found.values())
 
 
-def _together(one: CallFloor, two: CallFloor) -> CallFloor:
+def in_order(floors: Iterable[CallFloor]) -> tuple[CallFloor, ...]:
+    """Floors as they were first named."""
+    return tuple(sorted(floors, key=lambda each: (each.first.ts_ns, each.first.frame, each.floor_id)))
+
+
+def together(one: CallFloor, two: CallFloor) -> CallFloor:
     """A floor that two hops show: the fuller account of it, seen on both."""
     fuller = two if _steps(two) > _steps(one) else one
     hops = tuple(dict.fromkeys((*one.hops, *two.hops)))

@@ -5,15 +5,19 @@ participants, rosters and referrals are counted, not kept.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from analyzer.core.cites import Cite
+from analyzer.core.limits import Limits
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.conference_info import ConferenceInfo, merge
 from analyzer.formats.uri import parse_name_addr, same_user
+from analyzer.session.binding import BoundBfcp, BoundMsrp
+from analyzer.session.call_floors import CallFloor, together
 from analyzer.session.focus import ROLES, FocusLeg, conference_uri, focus_leg, focus_name
 from analyzer.session.legs import CallState
 from analyzer.session.model.people import Conference, Participant, Referral
+from analyzer.session.participant_talk import FloorUser, Talk, floor_uris, talk_of, with_talk
 from analyzer.session.participants import Joined, joined
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
@@ -54,7 +58,10 @@ class ConferenceState:
     uri: str
     calls: list[str] = field(default_factory=list)
     joined: list[Joined] = field(default_factory=list)
-    floors: dict[str, None] = field(default_factory=dict)
+    floors: dict[str, None] = field(default_factory=dict)  # named in SDP or on the wire, as conference/floor
+    control: dict[tuple[int, int], CallFloor] = field(default_factory=dict)  # what BFCP shows of them
+    talk: dict[str, Talk] = field(default_factory=dict)  # of each participant, by its call
+    floor_uris: dict[FloorUser, str] = field(default_factory=dict)  # USER-URI of BFCP users
     states: set[str] = field(default_factory=set)
     access_seen: bool = False
     protected: Tristate = True  # every leg of who joined, as far as captured
@@ -80,16 +87,26 @@ class HopState:
 
 
 class Conferences:
-    """Takes closed calls and dialogs."""
+    """Takes closed calls and dialogs. Of at most `bfcp_conferences` the floors are kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._found: dict[str, ConferenceState] = {}
+        self._with_floors: set[int] = set()
         self.evicted = 0
 
     def __len__(self) -> int:
         return len(self._found)
 
-    def take(self, call: CallState, call_id: str | None, hops: Sequence[HopState], placement: Placement) -> str | None:
+    def take(
+        self,
+        call: CallState,
+        call_id: str | None,
+        hops: Sequence[HopState],
+        placement: Placement,
+        floors: Sequence[CallFloor] = (),
+        sessions: Sequence[BoundMsrp | BoundBfcp] = (),
+    ) -> str | None:
         """Takes a call, or a dialog without INVITE; gives the id of the conference that it joins."""
         if call_id is None:
             self._dialog(call, placement)
@@ -104,11 +121,16 @@ class Conferences:
         state.calls.append(call_id)
         one = joined(focal, call.call_ids or (call.call_id,), placement)
         state.joined.append(one)
+        state.talk[call_id] = talk_of(focal, sessions)
+        for user, uri in floor_uris(sessions):
+            if len(state.floor_uris) < MAX_PARTICIPANTS:
+                state.floor_uris.setdefault(user, uri)
         state.states.update(hop.state for hop in hops)
         state.access_seen |= any(hop.access for hop in hops)
         state.protected = _still_protected(state.protected, call, hops, "protect" in placement.topology.policy.values())
         state.cite(one.entity.first)
         self._bodies(focal, state)
+        self._floors(floors, state)
         self._refers(call, placement, state)
         return f"conference-{state.ordinal}"
 
@@ -143,6 +165,22 @@ class Conferences:
             elif recipients is not None and not from_focus:
                 self._list(recipients.recipients, state)
                 state.cite(message.cites)
+
+    def _floors(self, floors: Sequence[CallFloor], state: ConferenceState) -> None:
+        """What the BFCP of a call shows of the conference's floors, joined with what other calls show."""
+        if not floors:
+            return
+        if state.ordinal not in self._with_floors and len(self._with_floors) >= self._limits.bfcp_conferences:
+            self.evicted += 1
+            return
+        self._with_floors.add(state.ordinal)
+        for floor in floors:
+            key = (floor.conference_id, floor.floor_id)
+            if key in state.control:
+                state.control[key] = together(state.control[key], floor)
+            elif len(state.control) < _MAX_KEPT:
+                state.control[key] = floor
+                state.floors.setdefault(f"{floor.conference_id}/{floor.floor_id}")
 
     @staticmethod
     def _list(recipients: Iterable[object], state: ConferenceState) -> None:
@@ -203,7 +241,8 @@ def _accepted(refer: MessageRecord, messages: Sequence[MessageRecord]) -> Trista
 def participant_entities(state: ConferenceState) -> Iterator[tuple[Participant, str]]:
     """Each participant with the id of its call, held against the roster."""
     for one, call_id in zip(state.joined, state.calls, strict=True):
-        yield one.with_exposed(_exposed(one, state.roster)), call_id
+        exposed = _exposed(one, state.roster)
+        yield with_talk(replace(one.entity, exposed=exposed), one, state.talk[call_id], state.floor_uris), call_id
 
 
 def _exposed(one: Joined, roster: ConferenceInfo | None) -> Tristate:

@@ -56,6 +56,9 @@ class FileStore(Protocol):
     def drop(self, number: int) -> None:
         """Forgets a file."""
 
+    def restart(self) -> None:
+        """Takes back what was written: the captures are read again."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileOffer:

@@ -1,6 +1,7 @@
 """A capture written anew in clear: what tshark reads in it is what the core's hops carry."""
 
 import hashlib
+import io
 import subprocess
 from collections import defaultdict
 from pathlib import Path
@@ -157,14 +158,23 @@ def test_where_nothing_is_written(kind: str, tmp_path: Path) -> None:
     assert there.read_bytes() == b"precious" and not (tmp_path / "nowhere").exists()
 
 
-def test_standard_input_and_wrong_keys_are_refused_before_anything_is_read(tmp_path: Path) -> None:
-    out = tmp_path / "clear.pcapng"
-    bad = tmp_path / "bad.keylog"
+def test_wrong_keys_are_refused_before_anything_is_read(tmp_path: Path) -> None:
+    out, bad = tmp_path / "clear.pcapng", tmp_path / "bad.keylog"
     bad.write_text("CLIENT_RANDOM 00 00\n")
-    for captures, keys in (["-"], []), ([str(SAMPLES / "e2ae-all.pcapng")], [bad]):
-        with pytest.raises(WrongUse):
-            decrypt(captures, keys, out, Silent())
+    with pytest.raises(WrongUse):
+        decrypt([str(SAMPLES / "e2ae-all.pcapng")], [bad], out, Silent())
     assert not out.exists()
+
+
+def test_standard_input_gives_what_the_file_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, keys = SAMPLES / "e2ae-sdes.pcapng", [SAMPLES / "e2ae-sdes.tls-keylog.txt"]
+    by_name, piped = tmp_path / "name.pcapng", tmp_path / "piped.pcapng"
+    done = decrypt([str(source)], keys, by_name, Silent())
+    with source.open("rb") as file:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(file))
+        again = decrypt(["-"], keys, piped, Silent())
+    assert done == again and done.media.rtp > 300
+    assert piped.read_bytes() == by_name.read_bytes()
 
 
 def test_a_disk_that_is_full_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,10 +40,9 @@ def test_sip_in_esp(name: str, shared: Path, tmp_path: Path) -> None:
     for line in lines:
         options += ["-o", f"uat:esp_sa:{line}"]
     theirs, ours = sip(source, *options), sip(out)
-    assert done.esp == len(theirs) - len(sip(source)) - done.media.kept
-    in_pieces = [line for line in theirs if line not in ours]
-    assert len(in_pieces) == done.media.kept == 2, "what came in IP fragments stays as it is"
-    assert [line for line in theirs if line not in in_pieces] == ours
+    assert done.esp == len(theirs) - len(sip(source)) > 20
+    assert not done.media.kept, "what came in IP fragments is opened too"
+    assert theirs == ours
     assert done.media.rtp > 1_000, "the SDES keys were in the SIP in ESP"
     bad = ["-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-Y", "sip && ip.checksum.status == 0"]
     assert not subprocess.run(["tshark", "-r", out, *bad], capture_output=True, text=True, check=True).stdout

@@ -1,9 +1,11 @@
 """Frames with another payload: dpkt builds them, dpkt and tshark say whether lengths and checksums are right."""
 
+import random
 import socket
 import struct
 import subprocess
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import dpkt
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.net.link import ETHERNET, RAW, SLL
-from analyzer.net.rewrite import with_payload, with_protocol
+from analyzer.net.rewrite import with_payload, with_pieces, with_protocol
 
 OLD, NEW = b"old payload, 23 bytes..", b"new and odd"
 UDP = dpkt.ip.IP_PROTO_UDP
@@ -132,3 +134,72 @@ def test_total_for_broken_frames(shape: str, changes: list[tuple[int, int]]) -> 
         if where < len(frame):
             frame[where] = value
     with_payload(bytes(frame), link, at, len(OLD), NEW)
+
+
+def fragment(packet: bytes, begin: int, end: int) -> bytes:
+    """A share of an IPv4 packet (RFC 791 3.2), its checksum by dpkt."""
+    whole = dpkt.ip.IP(packet)
+    content = bytes(whole.data)
+    made = dpkt.ip.IP(
+        src=whole.src, dst=whole.dst, p=whole.p, ttl=64, id=7, mf=int(end < len(content)), offset=begin // 8,
+        data=content[begin:end],
+    )  # fmt: skip
+    made.len = len(made)
+    return bytes(made)
+
+
+@given(st.integers(60, 400), st.integers(1, 400), st.sets(st.integers(1, 40), max_size=5), st.randoms())
+def test_fragments_of_another_packet(old: int, new: int, cuts: set[int], numbers: random.Random) -> None:
+    """What dpkt makes of the new packet with the same places to cut, or earlier ones; as many fragments as before."""
+    size = 8 + old
+    edges = [0, *sorted(cut * 8 for cut in cuts if cut * 8 < size), size]
+    if len(edges) < 3:
+        return
+    payload = numbers.randbytes(new)
+    packet, wanted = ip4(udp(bytes(old))), ip4(udp(payload))
+    pieces = [fragment(packet, begin, end) for begin, end in pairwise(edges)]
+    order = list(range(len(pieces)))
+    numbers.shuffle(order)
+    seen: list[bytes] = []
+
+    def change(whole: bytes) -> bytes | None:
+        seen.append(whole)
+        return with_payload(whole, RAW, 28, old, payload)
+
+    made = with_pieces([(ethernet(pieces[at]), ETHERNET) for at in order], change)
+    assert len(seen) == 1 and seen[0][20:] == packet[20:]
+    if made is None:
+        assert 8 + new <= 8 * (len(pieces) - 1), "too short for so many fragments"
+        return
+    assert len(made) == len(pieces)
+    shares = sorted((dpkt.ip.IP(frame[14:]).offset * 8, frame[14:]) for frame in made)
+    assert b"".join(bytes(dpkt.ip.IP(share).data) for _, share in shares) == wanted[20:]
+    assert [share for _, share in shares] == [
+        fragment(wanted, begin, end) for begin, end in pairwise([*(begin for begin, _ in shares), 8 + new])
+    ]
+    assert all(begin <= place for (begin, _), place in zip(shares, edges, strict=False))
+
+
+def test_fragments_that_make_no_packet_are_left() -> None:
+    packet = ip4(udp(bytes(100)))
+    parts = [fragment(packet, 0, 48), fragment(packet, 48, 96), fragment(packet, 96, 108)]
+    overlapping = fragment(packet, 40, 96)
+    for wrong in (parts[:2], parts[1:], [parts[0], overlapping, parts[2]], [*parts, parts[1]], [packet], []):
+        assert with_pieces([(frame, RAW) for frame in wrong], lambda whole: whole) is None
+    assert with_pieces([(frame, RAW) for frame in parts], lambda whole: whole) == parts
+    assert with_pieces([(frame, RAW) for frame in parts], lambda _: None) is None
+
+
+@given(st.lists(st.tuples(st.binary(max_size=80), st.sampled_from([0, 1, 101, 276, 999])), max_size=3))
+def test_fragments_total(frames: list[tuple[bytes, int]]) -> None:
+    with_pieces(frames, lambda whole: whole[:-1])
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 70), st.integers(0, 255)), max_size=4))
+def test_broken_fragments_total(changes: list[tuple[int, int, int]]) -> None:
+    packet = ip4(udp(bytes(100)))
+    frames = [bytearray(fragment(packet, begin, end)) for begin, end in pairwise((0, 48, 96, 108))]
+    for which, where, value in changes:
+        if where < len(frames[which]):
+            frames[which][where] = value
+    with_pieces([(bytes(frame), RAW) for frame in frames], lambda whole: with_payload(whole, RAW, 28, 100, NEW))

@@ -33,6 +33,18 @@ def test_one_floor_passes_from_one_user_to_the_other() -> None:
         }
 
 
+def test_the_floors_of_the_calls_are_those_of_their_conference() -> None:
+    """Two calls, each seen on its access and in the core, go to one floor control server: its floor stands once."""
+    found = report(SAMPLES / "e2ae-all.pcapng", *KEYS)
+    (conference,) = found["conferences"]
+    (floor,) = conference["floor_control"]
+    assert conference["floors"] == [f"{floor['conference']}/{floor['floor']}"] == ["4711/1"]
+    assert sorted(floor["hops"]) == sorted(hop for call in found["calls"] for hop in call["floors"][0]["hops"])
+    assert {key: floor[key] for key in ("labels", "holders", "requests", "chair")} == {
+        key: found["calls"][-1]["floors"][0][key] for key in ("labels", "holders", "requests", "chair")
+    }
+
+
 def test_sessions_stand_on_the_hops_that_negotiated_them() -> None:
     """The gateway keeps a=path on both sides (CEMA): by path on the access, by session ids in the core."""
     found = report(SAMPLES / "e2ae-all.pcapng", *KEYS)

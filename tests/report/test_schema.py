@@ -31,7 +31,7 @@ CONTRACT = {
     "BfcpCounts": "sessions primitives",
     "Call": "id call_ids legs conference participants start_ns end_ns outcome media +links +msrp +bfcp +floors",
     "CallMedia": "medium path protection assurance exposed caveats",
-    "Conference": "id focus uri legs participants floors weakest caveats",
+    "Conference": "id focus uri legs participants floors +floor_control weakest caveats",
     "Participant": "identity asserted anonymous outcome",
     "Hop": "id call leg plane medium from to from_zone to_zone inferred transport negotiated observed state "
     "confidentiality integrity peer_auth key_exchange evidence scope scope_detail termination sightings packets "

@@ -138,7 +138,7 @@ class PublicOpener:
 
 
 class BindingOpener:
-    """The binding under the public API, called in place on a copy of each packet in one aligned buffer."""
+    """The binding under the public API, called in place on a copy of each packet in an aligned buffer."""
 
     def __init__(self, suite: Suite, material: Secret, window: int) -> None:
         from pylibsrtp import Session, _binding
@@ -148,8 +148,8 @@ class BindingOpener:
         self._unprotect = _binding.lib.srtp_unprotect
         self._pointers = partial(_binding.ffi.from_buffer, "void *[]")
         self._numbers = partial(_binding.ffi.from_buffer, "int *[]")
-        self._memory = _binding.ffi.new("char[]", _ROOM)
-        self._buffer = _binding.ffi.buffer(self._memory)
+        self._room = _binding.ffi.new_allocator(should_clear_after_alloc=False)
+        self._bytes = _binding.ffi.buffer
         self._length = _binding.ffi.new("int *")
 
     def check(self, block: Block, first: int, last: int) -> int:
@@ -160,8 +160,8 @@ class BindingOpener:
 
     def run(self, packets: Sequence[bytes], first: int, out: list[Any]) -> int:
         """See Opener."""
-        unprotect, handle, memory = self._unprotect, self._handle, self._memory
-        buffer, length, append = self._buffer, self._length, out.append
+        unprotect, handle, memory = self._unprotect, self._handle, self._room("char[]", _ROOM)
+        buffer, length, append = self._bytes(memory), self._length, out.append
         for at in range(first, len(packets)):
             packet = packets[at]
             size = len(packet)

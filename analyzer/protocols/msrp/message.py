@@ -132,7 +132,9 @@ def read(
 
 
 def _uris(value: str | None) -> tuple[str, ...]:
-    return tuple(filter(None, value.split(" "))) if value else ()
+    if not value:
+        return ()
+    return tuple(filter(None, value.split(" "))) if " " in value else (value,)
 
 
 def _first_line(start: Start, transaction_id: str, notes: _Notes) -> tuple[str | None, int | None, str]:
@@ -189,15 +191,18 @@ def _byte_range(value: str | None, notes: _Notes) -> ByteRange | None:
     return None if wrong or start is None else (start, end, size)
 
 
+def _paths_first(headers: tuple[tuple[str, str], ...]) -> bool:
+    return len(headers) > 1 and headers[0][0].lower() == "to-path" and headers[1][0].lower() == "from-path"
+
+
 def _check(message: MsrpMessage, notes: _Notes, has_body: bool) -> None:
-    names = tuple(name.lower() for name, _ in message.headers[:2])
-    if names != ("to-path", "from-path") and message.complete:
+    if message.complete and not _paths_first(message.headers):
         notes.add(kinds.PATHS)
     if message.method in ("SEND", "REPORT") and message.complete and not IDENT.fullmatch(message.message_id):
         notes.add(kinds.MESSAGE_ID, message.message_id)
-    if message.success_report.lower() not in ("", "yes", "no"):
+    if message.success_report and message.success_report.lower() not in ("yes", "no"):
         notes.add(kinds.REPORT_VALUE, message.success_report)
-    if message.failure_report.lower() not in ("", "yes", "no", "partial"):
+    if message.failure_report and message.failure_report.lower() not in ("yes", "no", "partial"):
         notes.add(kinds.REPORT_VALUE, message.failure_report)
     if message.status is not None and (has_body or message.continuation in ("+", "#")):
         notes.add(kinds.RESPONSE)

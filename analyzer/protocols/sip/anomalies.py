@@ -24,6 +24,7 @@ URI_HEADERS = define("sip.request_uri_headers", MEDIUM, "Headers hidden in the R
 IPV6_COLONS = define("sip.ipv6_extra_colon", LOW, "IPv6 reference with three colons", "RFC 5118 4.10")
 ADDRESS = define("sip.address_syntax", MEDIUM, "An address header does not follow the grammar", "RFC 3261 20.10, 25.1")
 VIA = define("sip.via_syntax", MEDIUM, "Via does not follow the grammar", "RFC 3261 20.42, 25.1")
+RECEIVED = define("sip.received_brackets", LOW, "Address of a received parameter in brackets", "RFC 5118 4.5")
 BRANCH = define("sip.branch_empty", MEDIUM, "Branch is the magic cookie and nothing else", "RFC 3261 8.1.1.7")
 DATE = define("sip.date_syntax", LOW, "Date is not an RFC 1123 date in GMT", "RFC 3261 20.17")
 NUMBER = define("sip.number_range", LOW, "A number is unreadable or out of its range", "RFC 3261 20.19, 20.33, 20.43")
@@ -32,7 +33,9 @@ UTF8 = define("sip.utf8_invalid", LOW, "Header text is not UTF-8", "RFC 3261 7, 
 BOUNDARY = define("sip.multipart_boundary", MEDIUM, "Multipart body without a usable boundary", "RFC 2046 5.1.1")
 PARTS_LIMIT = define("sip.body_parts_limit", MEDIUM, "More body parts, or deeper, than are read", "")
 LENGTH_MISSING = define("sip.content_length_missing", LOW, "No Content-Length on a stream", "RFC 3261 20.14")
-LENGTH_INVALID = define("sip.content_length_invalid", MEDIUM, "Content-Length is not a number", "RFC 3261 20.14")
+LENGTH_INVALID = define(
+    "sip.content_length_invalid", MEDIUM, "Content-Length is no number, or two", "RFC 3261 20.14, RFC 4475 3.3.9"
+)
 LENGTH_SHORT = define("sip.body_truncated", MEDIUM, "Body is shorter than Content-Length", "RFC 3261 18.3")
 LENGTH_EXTRA = define("sip.body_trailing", LOW, "Bytes after the body that Content-Length ends", "RFC 3261 18.3")
 GARBAGE = define("sip.garbage", LOW, "Bytes that are no SIP message", "RFC 3261 7")

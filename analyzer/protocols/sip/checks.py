@@ -161,6 +161,8 @@ def _via(value: str) -> Iterator[Problem]:
             yield kinds.VIA, f"an empty parameter: {hop}"
         elif any(part.replace(" ", "") == f"branch={_COOKIE}" for part in params):
             yield kinds.BRANCH, hop
+        if any(part.replace(" ", "").lower().startswith("received=[") for part in params):
+            yield kinds.RECEIVED, hop
 
 
 def _address(name: str, value: str) -> Iterator[Problem]:

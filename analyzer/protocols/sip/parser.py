@@ -131,11 +131,15 @@ class Head:
         return header
 
     def content_length(self) -> int | None:
-        """Content-Length, the first of several; None if missing or unreadable, which the second is named."""
+        """Content-Length; None if missing, or if unreadable or contradictory, which is named (RFC 4475 3.3.9)."""
         value = self.first.get("content-length")
         if value is None:
             return None
         size = decimal(value)
+        if self.anomalies:
+            others = [text for name, _, text in self.headers if name == "content-length" and decimal(text) != size]
+            if others:
+                size, value = None, ", ".join((value, *others))
         if size is None:
             self.note(kinds.LENGTH_INVALID, value)
         return size

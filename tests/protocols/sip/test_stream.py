@@ -134,6 +134,14 @@ def test_a_body_without_length_reaches_to_the_next_start_line() -> None:
     assert (first.body, first.complete, second.body) == (b"body\r\n", True, b"hi")
 
 
+def test_lengths_that_contradict_each_other_frame_nothing() -> None:
+    """RFC 4475 3.3.9: as if there were none, so that neither reader's length hides the message behind."""
+    torn = ONLY_TYPE.replace(b"c: text/plain", b"l: 2\r\nc: text/plain\r\nl: 900")
+    first, second = messages(run([torn + OPTIONS], Limits()))
+    assert (first.body, second.body) == (b"body\r\n", b"hi")
+    assert [a.kind.code for a in first.anomalies] == ["sip.header_repeated", "sip.content_length_invalid"]
+
+
 def test_bare_line_feeds_frame_too() -> None:
     (message,) = messages(run([OPTIONS.replace(b"\r\n", b"\n")], Limits(), close=False))
     assert (message.body, message.call_id) == (b"hi", "x")

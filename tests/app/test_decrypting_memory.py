@@ -1,0 +1,108 @@
+"""What decrypting holds does not grow with the packets, and with each call by its keys and records only."""
+
+import base64
+import gc
+import sys
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pylibsrtp import Policy, Session
+
+from analyzer.app import decrypting
+from analyzer.app.decrypting import decrypt
+from analyzer.app.settings import Silent
+from analyzer.capture import reader
+from analyzer.core.limits import Limits
+from analyzer.crypto.srtp.fast import FastStream
+from analyzer.crypto.srtp.suites import AES_CM_128_HMAC_SHA1_80
+from analyzer.pipeline.clear_media import ClearMedia
+from tests.crypto.srtp.test_stream import packets, pair
+from tests.pipeline.sdp import invite_ok
+from tests.pipeline.wire import Wire, at, message, rtp
+
+ALICE, BOB = at("192.0.2.1", 5060), at("192.0.2.2", 5060)
+PROFILE = Policy.SRTP_PROFILE_AES128_CM_SHA1_80
+
+
+def calls(count: int, packets: int) -> bytes:
+    """One call behind the other, 100 seconds apart, each with a key of its own."""
+    wire = Wire()
+    for number in range(count):
+        key = number.to_bytes(30, "big")
+        line = f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{base64.b64encode(key).decode()}\r\n"
+        a, b = at("192.0.2.1", 10_000 + 2 * number), at("192.0.2.2", 10_000 + 2 * number)
+        invite_ok(wire, ALICE, BOB, a, b, f"call-{number}", proto="RTP/SAVP", lines=line)
+        sender = Session(Policy(key, Policy.SSRC_ANY_OUTBOUND, srtp_profile=PROFILE))
+        for index in range(packets):
+            wire.udp(a, b, sender.protect(rtp(index)))
+        wire.udp(ALICE, BOB, message("BYE", f"call-{number}", cseq=2))
+        wire.udp(BOB, ALICE, message("BYE", f"call-{number}", cseq=2, status=200))
+        wire.now_ns += 100 * 10**9
+    return wire.pcap()
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks and windows that are small beside the captures."""
+    limits = replace(Limits(), clear_held_bytes=16_384)
+    monkeypatch.setattr(decrypting, "Limits", lambda: limits)
+    monkeypatch.setattr(reader, "_BLOCK", 16_384)
+
+
+def peak(folder: Path, count: int, packets: int) -> int:
+    """Bytes of the interpreter's memory at their most, beyond what was held before."""
+    name = f"{count}-{packets}"
+    source = folder / f"{name}.pcap"
+    source.write_bytes(calls(count, packets))
+    gc.collect()
+    tracemalloc.start()
+    done = decrypt([str(source)], [], folder / f"{name}.pcapng", Silent())
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (done.media.rtp, done.media.closed) == (count * packets, 0)
+    return held
+
+
+@pytest.mark.usefixtures("small")
+def test_longer_calls_cost_nothing_and_more_calls_their_keys(tmp_path: Path) -> None:
+    """House rule: memory does not grow with packets; a finished call is reduced to a compact record, and two keys."""
+    peak(tmp_path, 1, 1)  # what is loaded once
+    few, longer, more = peak(tmp_path, 20, 20), peak(tmp_path, 20, 100), peak(tmp_path, 120, 20)
+    assert longer < 1.1 * few
+    assert (more - few) / 100 < 12_000
+
+
+@pytest.mark.usefixtures("small")
+def test_streams_that_are_over_are_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[int] = []
+    original = ClearMedia._forget
+
+    def counted(self: ClearMedia, now_ns: int) -> None:
+        original(self, now_ns)
+        held.append(len(self._streams))
+
+    monkeypatch.setattr(ClearMedia, "_forget", counted)
+    peak(tmp_path, 40, 20)
+    assert len(held) > 10 and max(held) <= 8, "those of one block at most, and those of the last minute"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_an_opener_is_small() -> None:
+    """libsrtp works in place: the room for that is not kept with every stream."""
+    sender, context = pair(AES_CM_128_HMAC_SHA1_80, 1)
+    _, protected = packets(sender, list(range(20)))
+
+    def made() -> FastStream:
+        stream = FastStream([context], Limits())
+        stream.unprotect_many(protected)
+        return stream
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4_096
+
+    made()
+    before = resident()
+    kept = [made() for _ in range(400)]
+    assert (resident() - before) / len(kept) < 24_000, "a few tables, not the 64 KiB of the longest packet"

@@ -1,0 +1,67 @@
+"""Relayed data replaced: what the parser then reads is the new data, and nothing is wrong with the message."""
+
+import struct
+from zlib import crc32
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.core.anomalies import Anomaly
+from analyzer.protocols.stun.message import COOKIE, DATA, FINGERPRINT, MESSAGE_INTEGRITY, ChannelData, StunMessage
+from analyzer.protocols.stun.parser import parse
+from analyzer.protocols.stun.rewrap import with_data
+
+DATAS = st.binary(max_size=40)
+
+
+def indication(*attributes: tuple[int, bytes], fingerprint: bool = False, behind: bytes = b"") -> bytes:
+    """RFC 8489 5 and 14."""
+    body = b"".join(struct.pack(">HH", kind, len(v)) + v + bytes(-len(v) % 4) for kind, v in attributes)
+    head = struct.pack(">HHI", 0x0016, len(body) + 8 * fingerprint, COOKIE) + b"abcdefghijkl" + body
+    if fingerprint:
+        head += struct.pack(">HHI", FINGERPRINT, 4, crc32(head) ^ 0x5354554E)
+    return head + behind
+
+
+@given(DATAS, DATAS, st.booleans(), st.sampled_from([(), ((0x8022, b"software"),)]))
+def test_an_indication(old: bytes, new: bytes, fingerprint: bool, more: tuple[tuple[int, bytes], ...]) -> None:
+    attributes = ((0x0012, b"\0\1\x21\x12\x21\x12\xa4\x42"), (DATA, old), *more)
+    message = parse(indication(*attributes, fingerprint=fingerprint), ())
+    assert isinstance(message, StunMessage)
+    made = with_data(message, new)
+    assert made == indication(attributes[0], (DATA, new), *more, fingerprint=fingerprint)
+    read = parse(made, ())
+    assert isinstance(read, StunMessage) and read.data == new and not read.anomalies
+
+
+@given(DATAS, DATAS, st.booleans())
+def test_channel_data(old: bytes, new: bytes, padded: bool) -> None:
+    """RFC 8656 12.5: over UDP padding may be there."""
+    raw = struct.pack(">HH", 0x4001, len(old)) + old
+    message = parse(raw + bytes(-len(raw) % 4 if padded else 0), ())
+    assert isinstance(message, ChannelData)
+    read = parse(with_data(message, new) or b"", ())
+    assert isinstance(read, ChannelData) and (read.channel, read.data) == (0x4001, new)
+    assert len(read.raw) == 4 + len(new) or (padded and len(read.raw) % 4 == 0)
+
+
+def test_what_cannot_be_made_again() -> None:
+    data, integrity = (DATA, b"data"), (MESSAGE_INTEGRITY, bytes(20))
+    for raw in (indication(), indication(data, integrity), indication(data, (DATA, bytes(65_500)))[:40]):
+        message = parse(raw, ())
+        assert isinstance(message, Anomaly) or with_data(message, b"new") is None
+    message = parse(indication(data), ())
+    assert isinstance(message, StunMessage) and with_data(message, bytes(0xFFFF)) is None
+
+
+def test_bytes_behind_the_message_stay() -> None:
+    message = parse(indication((DATA, b"data"), behind=b"\0\0\0\0"), ())
+    assert isinstance(message, StunMessage)
+    assert with_data(message, b"new") == indication((DATA, b"new"), behind=b"\0\0\0\0")
+
+
+@given(st.binary(max_size=80), DATAS)
+def test_total(raw: bytes, new: bytes) -> None:
+    message = parse(b"\0\x16" + raw[:2] + COOKIE.to_bytes(4, "big") + raw[2:], ())
+    if not isinstance(message, Anomaly):
+        with_data(message, new)
