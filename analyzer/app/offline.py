@@ -44,7 +44,11 @@ class Run:
 def limits_of(settings: Settings) -> Limits:
     """The bounds of a run."""
     limits = Limits()
-    return limits if settings.linger_ns is None else replace(limits, linger_ns=settings.linger_ns)
+    return replace(
+        limits,
+        linger_ns=limits.linger_ns if settings.linger_ns is None else settings.linger_ns,
+        open_places=limits.findings if settings.every_place else limits.open_places,
+    )
 
 
 def _spooled(path: str) -> BinaryIO:

@@ -23,6 +23,7 @@ class Settings:
     vantages: tuple[tuple[str, str], ...] = ()  # (name, glob)
     reveal_identities: bool = False
     decrypt: bool = True
+    every_place: bool = False  # open findings are told apart without a bound
     files: Path | None = None  # the folder that transferred files are written to
 
 

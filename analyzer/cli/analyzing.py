@@ -45,7 +45,7 @@ def analyze(
     settings = asked(
         captures, keys, topology, trust=trust, rules=rules, profile=profile, rule=rule, skip_rule=skip_rule,
         from_time=from_time, to_time=to_time, linger=linger, vantage=vantage, reveal=reveal, fail_on=fail_on,
-        decrypt=not no_decrypt, files=files,
+        decrypt=not no_decrypt, every_place=call is not None, files=files,
     )  # fmt: skip
     outputs = outputs_of(format)
     conclude(

@@ -96,3 +96,4 @@ class Limits:
     # report
     cites_per_anomaly: int = 20
     findings: int = 100_000
+    open_places: int = 100  # open findings of one rule that are told apart; the others are one

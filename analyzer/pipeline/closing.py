@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from analyzer.capture.batch import Source
-from analyzer.core.addresses import Address
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
-from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.pipeline.call_media import mixed_media, readable
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.places import Places
@@ -48,8 +46,6 @@ from analyzer.session.registrations import Binding
 from analyzer.session.shown_identities import caller_identities
 from analyzer.session.signalling import Signalling
 from analyzer.session.stream_keys import StreamKeys
-
-_ALL = 1 << 62  # a position behind every frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +147,7 @@ class Closer:
                 placement,
                 self._streams.zrtp.between,
                 self._streams.rtcp.between,
-                Comparer(self._contexts, self._messaging.trails.same, self._limits),
+                Comparer(self._keys.contexts, self._messaging.trails.same, self._limits),
             )
             media = media_hops(call, sources)
             facts += media.hops
@@ -170,15 +166,25 @@ class Closer:
             )
             for hop in hops
         ]
+        sessions = [bound for fact in facts for bound in fact.sessions]
         floors = call_floors(named, self._messaging.floors)
-        conference = self.conferences.take(call, call_id, states, placement, floors)
+        conference = self.conferences.take(call, call_id, states, placement, floors, sessions)
         for hop_id, fact in named:
             self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places)))
         if call_id is not None:
-            chats = (each.session for fact in facts for each in fact.sessions if isinstance(each, BoundMsrp))
+            chats = [each.session for each in sessions if isinstance(each, BoundMsrp)]
             self._judge.note(self._messaging.end_files(chats))
             row = call_row(
-                call, call_id, legs, named, placement, self._places, conference, floors, self._messaging.files
+                call,
+                call_id,
+                legs,
+                named,
+                placement,
+                self._places,
+                self._redactor.key,
+                conference,
+                floors,
+                self._messaging.files,
             )
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
@@ -188,10 +194,6 @@ class Closer:
             self._signalling.keys.forget(dialog, _lines(call))
         if self.watch is not None:
             self.watch(ClosedCall(call_id, call, named, placement))
-
-    def _contexts(self, src: Address, dst: Address, ssrc: int) -> list[SrtpContext]:
-        """What may open the packets of a stream, all that is known of it."""
-        return [key.context for key in self._keys.keys(src, dst, ssrc, _ALL) or ()]
 
     def _hop_id(self) -> str:
         self._hops += 1

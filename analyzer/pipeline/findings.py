@@ -53,6 +53,11 @@ class Gathered:
         """The frames that show it, at most `EVIDENCE`."""
         return tuple(Cite(*numbers) for numbers in _CITE.iter_unpack(self.cites))
 
+    @property
+    def full(self) -> bool:
+        """Whether another occurrence adds nothing but itself."""
+        return len(self.cites) >= EVIDENCE * _CITE.size and len(self.needs) >= NEEDS
+
     def again(self, cites: Sequence[Cite], needs: Sequence[Need]) -> None:
         """Takes another occurrence."""
         self.occurrences += 1

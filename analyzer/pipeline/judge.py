@@ -1,9 +1,12 @@
 """Rules at work: every entity judged, verdicts counted, findings gathered by what they are about.
 
 One defect is one finding, however often it occurs: occurrences share an id (the rule and its `same_as` values), the
-first gives the message, later ones add evidence up to a bound.
+first gives the message, later ones add evidence up to a bound. A question that stays open everywhere, as all do that
+need a topology where none is given, would be as many findings as the capture has addresses: past
+`Limits.open_places` of a rule all further places are one finding.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,6 +19,7 @@ from analyzer.rules.evaluate import RULE_ERROR, Decision, Rule, RuleSet, finding
 from analyzer.rules.panel import Panel, Tally, needs
 
 Where = Callable[[], dict[str, str]]
+_FURTHER = "the same question is open at further places, which are not told apart"
 
 
 class Judge:
@@ -31,8 +35,9 @@ class Judge:
         self._rules = rules
         self._panels = {kind: Panel(of_kind) for kind, of_kind in rules.by_kind.items()}
         self._failed: dict[str, Gathered] = {}
-        self._open: dict[str, Gathered] = {}
         self._noted: dict[str, Gathered] = {}
+        self._open: dict[tuple[str, ...], Gathered] = {}  # by rule and `same_as`; by the rule alone past the bound
+        self._places: Counter[str] = Counter()
         self.dropped = 0
         self.tells = False
         self._fresh: list[Gathered] = []
@@ -68,26 +73,46 @@ class Judge:
             self._gather(rule, decision, entity, where)
 
     def _gather(self, rule: Rule, decision: Decision, entity: object, where: Where) -> None:
-        cites = rule.cited(entity)
         if decision.reason:
-            self._ledger.add(Anomaly(RULE_ERROR, cites, f"{rule.id}: {decision.reason}"))
-        store = self._open
-        if decision.verdict is Verdict.FAIL:
-            store = self._noted if rule.note else self._failed
-        name = finding_id(rule.id, rule.same(entity))
+            self._ledger.add(Anomaly(RULE_ERROR, rule.cited(entity), f"{rule.id}: {decision.reason}"))
+        same = rule.same(entity)
+        if decision.verdict is Verdict.OPEN:
+            self._gather_open(rule, same, decision, entity, where)
+            return
+        store = self._noted if rule.note else self._failed
+        name = finding_id(rule.id, same)
         known = store.get(name)
         if known is not None:
-            known.again(cites, needs(decision, entity))
-            return
-        kept = len(self._noted) if store is self._noted else len(self._failed) + len(self._open)
-        if kept >= self._limits.findings:
+            known.again(rule.cited(entity), ())
+        elif len(store) >= self._limits.findings:
             self.dropped += 1
+        else:
+            shown = self._writer.shown(rule.words(entity), where())
+            store[name] = self._new(Gathered(rule, name, decision.verdict, shown, packed(rule.cited(entity)), ()))
+
+    def _gather_open(self, rule: Rule, same: tuple[str, ...], decision: Decision, entity: object, where: Where) -> None:
+        key = (rule.id, *same)
+        known = self._open.get(key)
+        further = known is None and self._places[rule.id] >= self._limits.open_places
+        if further:
+            key, same = (rule.id,), ()
+            known = self._open.get(key)
+        if known is not None and known.full:
+            known.occurrences += 1
             return
-        shown = self._writer.shown(rule.words(entity), where())
-        known = Gathered(rule, name, decision.verdict, shown, packed(cites), needs(decision, entity)[:NEEDS])
-        store[name] = known
+        cites, settles = rule.cited(entity), needs(decision, entity)
+        if known is not None:
+            known.again(cites, settles)
+            return
+        self._places[rule.id] += 1
+        shown = self._writer.shown(_FURTHER, {}) if further else self._writer.shown(rule.words(entity), where())
+        name = finding_id(rule.id, same)
+        self._open[key] = self._new(Gathered(rule, name, Verdict.OPEN, shown, packed(cites), settles[:NEEDS]))
+
+    def _new(self, found: Gathered) -> Gathered:
         if self.tells:
-            self._fresh.append(known)
+            self._fresh.append(found)
+        return found
 
     def take_fresh(self) -> list[Gathered]:
         """Findings decided since the last call, for a live view."""

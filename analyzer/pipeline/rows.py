@@ -84,6 +84,7 @@ def call_row(
     hops: list[tuple[str, HopFact]],
     placement: Placement,
     places: Places,
+    name_key: Callable[[Secret], str],
     conference: str | None = None,
     floors: Sequence[CallFloor] = (),
     files: FileTransfers | None = None,
@@ -118,7 +119,7 @@ def call_row(
         start_ns=call.first_ns,
         end_ns=call.last_ns,
         outcome=first.outcome,  # type: ignore[arg-type]  # as above
-        media=media_rows(call, hops),
+        media=media_rows(call, hops, name_key),
         links=tuple(
             Link(link.kind, link.score, link.call_ids, tuple(places.cite(cite) for cite in link.cites))
             for link in call.links

@@ -12,7 +12,8 @@ from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Codec, Media
-from analyzer.session.binding import Bound, BoundBfcp, BoundMsrp, Tables, bind, files, ip_protocol, listening
+from analyzer.session.binding import Bound, BoundBfcp, BoundMsrp, Tables, bind, files, ip_protocol
+from analyzer.session.connection_roles import listening, tls_by_offerer
 from analyzer.session.connections import Connection
 from analyzer.session.descriptions import keyed_by_dtls, medium_name
 from analyzer.session.hops import HopFact, Seen, named
@@ -187,6 +188,8 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     grounds = tuple(dict.fromkeys(ground for evidence in evidences for ground in evidence.grounds))
     control = rtcp_of(candidate.negotiations, records, sources.rtcp)
     entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
+    weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
+    entity = replace(entity, rtcp_first=tuple(weakest[:1]))
     if facts.keying == "dtls" and protection.state == "srtp_dtls":
         entity = replace(entity, peer_auth=peers_proven(candidate.negotiations, records, sources.tables.listening))
     negotiated = _negotiated_text(last, facts)
@@ -358,6 +361,10 @@ def _entity(
         passed_on=unseen,
         packets=counted,
         rtcp=rtcp if rtcp != "unknown" else Unknown.of("key", "the SRTP master key of this RTCP"),
+        cema=any(m.msrp_cema for n in candidate.negotiations for m in (n.offer, n.answer) if m is not None),
+        tls_by_offerer=tls_by_offerer([p for p in packets if isinstance(p, Connection)], candidate.negotiations),
+        rtcp_first=(),
+        rtcp_unencrypted_agreed=any(line is not None and line.unencrypted_srtcp for line in chosen_crypto(last)),
         opportunistic=opportunistic(last),
         unexpected_srtp=_unexpected(facts),
         zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 PEAK_BYTES = 150_000_000  # of a whole process, the interpreter and its libraries included: the bound of `make bench`
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux only")
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc/self/status is Linux's")
 @pytest.mark.parametrize(("folder", "cuts"), [("hostile", 0), ("public", 1)])
 def test_memory_is_bounded(shared: Path, folder: str, cuts: int) -> None:
     """All captures in one process, so that what one leaves behind counts too; a public one cut at a random offset."""

@@ -4,7 +4,6 @@ Each capture of the lab is judged from every vantage point alone, some from ever
 part says of a hop, of a call, of a conference or by a rule, the whole says too, or more.
 """
 
-import io
 import re
 import struct
 from collections.abc import Iterator
@@ -48,15 +47,24 @@ class Judged:
     verdicts: list[Said] = field(default_factory=list)
 
 
-def part(path: Path, interfaces: tuple[int, ...]) -> bytes:
-    """The pcapng with the packets of some of its interfaces; the others stay described (pcapng 4.3)."""
-    data, out, at = path.read_bytes(), io.BytesIO(), 0
+def _blocks(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The blocks of a pcapng, each with its type (pcapng 3.1)."""
+    data, at = path.read_bytes(), 0
     while at < len(data):
         kind, length = struct.unpack_from("<II", data, at)
-        if kind != 6 or struct.unpack_from("<I", data, at + 8)[0] in interfaces:
-            out.write(data[at : at + length])
+        yield kind, data[at : at + length]
         at += length
-    return out.getvalue()
+
+
+def part(path: Path, interfaces: tuple[int, ...]) -> bytes:
+    """The pcapng with the packets of some of its interfaces; the others stay described (pcapng 4.3)."""
+    kept = (block for kind, block in _blocks(path) if kind != 6 or struct.unpack_from("<I", block, 8)[0] in interfaces)
+    return b"".join(kept)
+
+
+def path_of(name: str) -> Path:
+    """Where a capture is."""
+    return (SAMPLES if name in OWN_CAPTURES else LAB) / f"{name}.pcapng"
 
 
 def _stands(
@@ -69,12 +77,11 @@ def _stands(
 @cache
 def judged(name: str, interfaces: tuple[int, ...]) -> Judged:
     """The report of some vantage points, with all verdicts."""
-    folder = SAMPLES if name in OWN_CAPTURES else LAB
-    keys = folder / f"{name}.tls-keylog.txt"
+    path = path_of(name)
+    keys = path.with_name(f"{name}.tls-keylog.txt")
     made = replace(setup([keys] if keys.is_file() else [], SAMPLES / "lab.topology.yaml"), reveal_identities=True)
     entities: list[tuple[str, Any, dict[str, str]]] = []
-    capture = part(folder / f"{name}.pcapng", interfaces)
-    report = tree(run(capture, made, spy=lambda *seen: entities.append(seen)))
+    report = tree(run(part(path, interfaces), made, spy=lambda *seen: entities.append(seen)))
     calls = {call["id"]: call["call_ids"][0] for call in report["calls"]}
     verdicts = [
         Said(
@@ -88,9 +95,9 @@ def judged(name: str, interfaces: tuple[int, ...]) -> Judged:
 
 
 def vantages(name: str) -> tuple[int, ...]:
-    """The numbers of the capture's interfaces."""
-    points = tuple(range(len(judged(name, (0, 1, 2)).report["captures"][0]["interfaces"])))
-    assert len(points) == 3
+    """The numbers of the capture's interfaces: one a vantage point, and those of the lab have three at least."""
+    points = tuple(range(sum(kind == 1 for kind, _ in _blocks(path_of(name)))))
+    assert len(points) >= 3
     return points
 
 

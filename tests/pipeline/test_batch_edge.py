@@ -42,6 +42,7 @@ TINY = replace(
     sighting_window_ns=SECOND_NS // 10,
     cites_per_anomaly=2,
     findings=5,
+    open_places=2,
 )
 LIMITS = {"ample": AMPLE, "tiny": TINY}
 
