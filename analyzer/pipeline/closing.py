@@ -168,12 +168,13 @@ class Closer:
             )
             for hop in hops
         ]
+        sessions = [bound for fact in facts for bound in fact.sessions]
         floors = call_floors(named, self._messaging.floors)
-        conference = self.conferences.take(call, call_id, states, placement, floors)
+        conference = self.conferences.take(call, call_id, states, placement, floors, sessions)
         for hop_id, fact in named:
             self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places)))
         if call_id is not None:
-            chats = (each.session for fact in facts for each in fact.sessions if isinstance(each, BoundMsrp))
+            chats = [each.session for each in sessions if isinstance(each, BoundMsrp)]
             self._judge.note(self._messaging.end_files(chats))
             row = call_row(
                 call,

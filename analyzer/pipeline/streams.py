@@ -10,6 +10,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.formats.tls_handshake import CLIENT_HELLO, VERSIONS
 from analyzer.formats.tls_suites import suite_name
+from analyzer.net.packets import ACK, SYN
 from analyzer.pipeline.dispatch import Parsed, StreamDispatcher, StreamProtocol
 from analyzer.pipeline.ledger import Ledger
 from analyzer.pipeline.sip_events import SipEvents
@@ -113,7 +114,9 @@ class StreamHandler:
         if ipsec is not None or self._paths:
             self._ledger.extend(self._paths.seen(vantage, endpoints, ipsec, cite))
         if payload or flags & 7:
-            self._connections.touch(endpoints, vantage, cite, len(payload) + missing)
+            connection = self._connections.touch(endpoints, vantage, cite, len(payload) + missing)
+            if flags & SYN:
+                connection.opened_by = endpoints.dst if flags & ACK else endpoints.src
         self._events(self._tcp.segment(vantage, endpoints, seq, ack, flags, payload, missing, cite))
 
     def tick(self, now_ns: int) -> None:
@@ -277,6 +280,7 @@ def _describe(connection: Connection, tls: _Tls) -> None:
     state = tls.state
     if tls.client is not None:
         connection.src, connection.dst = tls.client.src, tls.client.dst
+        connection.tls_client = tls.client.src if state.client_hello is not None else None
     if state.version:
         connection.tls_version = VERSIONS.get(state.version, f"0x{state.version:04x}")
     if state.server_hello is not None:

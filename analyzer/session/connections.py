@@ -21,6 +21,8 @@ class Connection:
     src: Address
     dst: Address
     ip_protocol: int
+    opened_by: Address | None = None  # who sent the SYN of TCP
+    tls_client: Address | None = None  # who sent the ClientHello of TLS
     protocol: str = ""
     inner: str = ""
     tls_version: str = ""
