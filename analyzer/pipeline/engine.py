@@ -144,7 +144,7 @@ class Engine:
                 calls.touch(call, active)
             elif self.signalling.ready(call, now_ns, node):
                 self._close(call)
-        self.closer.orphans(self.streams.tick(now_ns))
+        self.closer.orphans(self.streams.tick(now_ns), self._placement())
 
     def _media_activity(self, call: CallState) -> int:
         """Time of the latest packet towards any address its descriptions name."""
@@ -303,7 +303,7 @@ class Engine:
             if connection.protocol in ("tls", "dtls"):
                 self.closer.connection(connection, self._placement())
         judge_conferences(self.closer.conferences, self.judge)
-        self.closer.orphans(self.streams.finish())
+        self.closer.orphans(self.streams.finish(), self._placement())
         for sa_id, sa in esp_entities(self.esp, self._placement()):
             self.judge.judge("esp_sa", sa, partial(dict, {"esp": sa_id, "from": sa.from_node, "to": sa.to_node}))
 

@@ -25,6 +25,7 @@ class Connection:
     inner: str = ""
     tls_version: str = ""
     tls_cipher: str = ""
+    srtp_profile: int | None = None  # that the handshake agreed on (RFC 5764 4.1.2)
     alpn: str = ""
     server_certificates: list[bytes] = field(default_factory=list)  # DER, leaf first
     client_certificates: list[bytes] = field(default_factory=list)
