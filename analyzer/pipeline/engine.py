@@ -117,6 +117,7 @@ class Engine:
             limits, self.ledger, sip, self.messaging, self.connections, self.streams.zrtp, self._media.relay,
             setup.keyring, self.keys, self.signalling.claims,
         )  # fmt: skip
+        self.tcp.framed = self.datagrams.carried
         self.esp = EspHandler(
             limits, self.ledger, sources, setup.keyring, self.signalling.agreements, self.tcp, self.datagrams
         )

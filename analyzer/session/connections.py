@@ -13,8 +13,8 @@ class Connection:
     """A TCP connection, or the datagrams between two addresses, in both directions.
 
     `src` is the client where that is known (it sent the SYN), else who was seen first. `protocol` is what its bytes
-    proved to be: sip, websocket, msrp, bfcp, tls, dtls, stun, or "" for not recognised. `inner` is what was found
-    inside a decrypted or framed one.
+    proved to be: sip, websocket, msrp, bfcp, tls, dtls, stun, rtp (on TCP), or "" for not recognised. `inner` is what
+    was found inside a decrypted or framed one.
     """
 
     ordinal: int
