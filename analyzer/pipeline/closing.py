@@ -27,6 +27,7 @@ from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState
 from analyzer.session.media.evidence import classify, plausible
 from analyzer.session.media.keyed import keyed
+from analyzer.session.media.probing import Prober
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
@@ -122,6 +123,7 @@ class Closer:
         self._tables = Tables(connections.listening, connections.find, messaging, signalling.claims)
         self._key_uses = KeyUses(limits)
         self._passports = passports
+        self._prober = Prober(keys, limits)
         self.conferences = Conferences(limits)
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
@@ -301,5 +303,6 @@ class Closer:
             return
         self._written.add(record.ordinal)
         self._count_key(claimed.record)
-        row = stream_row(claimed.record, f"stream-{record.ordinal}", claimed, self._places, self._redactor.key)
+        name, name_key = f"stream-{record.ordinal}", self._redactor.key
+        row = stream_row(claimed.record, name, claimed, self._places, name_key, self._prober.why)
         self.stream_rows.append(encode_row(row))

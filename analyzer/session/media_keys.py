@@ -197,6 +197,11 @@ class MediaKeys:
             ]
         )
 
+    def described(self, address: Address) -> list[MediaKey]:
+        """The keys that an end's descriptions name, agreed on or not."""
+        places = self._at.get(address, {})
+        return self._merged([d for place in places for d in self._media[place].descriptions if d.address == address])
+
     def _merged(self, descriptions: list[_Description]) -> list[MediaKey]:
         found = {key.identity: key for d in descriptions for key in d.keys}
         return list(found.values())[-self._limits.srtp_keys :]

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(bool(_REASON), reason=f"the lab cannot run here:
 _GUEST = pytest.mark.skipif(
     any(shutil.which(name) is None for name in guest.PROGRAMS), reason="user-mode-linux and kmod are not installed"
 )
-_SECONDS = 20
+_PATIENCE_S = 120  # for what must come: a busy machine takes its time
 
 
 def _processes(folder: Path) -> list[str]:
@@ -43,7 +43,7 @@ def _namespaces(process: int) -> list[str]:
 
 
 def _wait(ready: object) -> None:
-    end = time.monotonic() + _SECONDS
+    end = time.monotonic() + _PATIENCE_S
     while not ready():  # type: ignore[operator]
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -66,10 +66,10 @@ def test_what_is_broken_off_leaves_nothing(
     lab = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
         _wait(lambda: (tmp_path / "out" / "work" / sign).exists())
-        assert len(_namespaces(lab.pid)) == nodes
+        _wait(lambda: len(_namespaces(lab.pid)) == nodes)  # scenarios come up side by side
         assert _processes(tmp_path / "out" / "work")
         lab.send_signal(number)
-        _, said = lab.communicate(timeout=_SECONDS)
+        _, said = lab.communicate(timeout=_PATIENCE_S)
     finally:
         lab.kill()
     assert (lab.returncode, said) == (130, "broken off\n")

@@ -24,7 +24,7 @@ def main() -> int:
     if reason:
         print(f"the lab is skipped: {reason}", file=sys.stderr)
         return 77
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a job in the background begins with SIGINT ignored
         signal.signal(number, signal.default_int_handler)
     unknown = set(asked.names) - {one.name for one in scenarios}
     if unknown:
