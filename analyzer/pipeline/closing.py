@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from analyzer.capture.batch import Source
-from analyzer.core.addresses import Address
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
-from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.pipeline.call_media import mixed_media, readable
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.places import Places
@@ -30,6 +28,7 @@ from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState
 from analyzer.session.media.evidence import classify, plausible
 from analyzer.session.media.keyed import keyed
+from analyzer.session.media.probing import Prober
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
@@ -50,8 +49,6 @@ from analyzer.session.shown_identities import caller_identities
 from analyzer.session.signalling import Signalling
 from analyzer.session.stream_entities import stream_entity
 from analyzer.session.stream_keys import StreamKeys
-
-_ALL = 1 << 62  # a position behind every frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +126,7 @@ class Closer:
         self._key_uses = KeyUses(limits)
         self._key_streams = KeyStreams(limits)
         self._passports = passports
+        self._prober = Prober(keys, limits)
         self.conferences = Conferences(limits)
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
@@ -154,7 +152,7 @@ class Closer:
                 placement,
                 self._streams.zrtp.between,
                 self._streams.rtcp.between,
-                Comparer(self._contexts, self._messaging.trails.same, self._limits),
+                Comparer(self._keys.contexts, self._messaging.trails.same, self._limits),
             )
             media = media_hops(call, sources)
             facts += media.hops
@@ -173,12 +171,13 @@ class Closer:
             )
             for hop in hops
         ]
+        sessions = [bound for fact in facts for bound in fact.sessions]
         floors = call_floors(named, self._messaging.floors)
-        conference = self.conferences.take(call, call_id, states, placement, floors)
+        conference = self.conferences.take(call, call_id, states, placement, floors, sessions)
         for hop_id, fact in named:
             self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places)))
         if call_id is not None:
-            chats = (each.session for fact in facts for each in fact.sessions if isinstance(each, BoundMsrp))
+            chats = [each.session for each in sessions if isinstance(each, BoundMsrp)]
             self._judge.note(self._messaging.end_files(chats))
             row = call_row(
                 call,
@@ -200,10 +199,6 @@ class Closer:
             self._signalling.keys.forget(dialog, _lines(call))
         if self.watch is not None:
             self.watch(ClosedCall(call_id, call, named, placement))
-
-    def _contexts(self, src: Address, dst: Address, ssrc: int) -> list[SrtpContext]:
-        """What may open the packets of a stream, all that is known of it."""
-        return [key.context for key in self._keys.keys(src, dst, ssrc, _ALL) or ()]
 
     def _hop_id(self) -> str:
         self._hops += 1
@@ -314,5 +309,6 @@ class Closer:
         if entity is not None:
             self._judge.judge("srtp_stream", entity, lambda: {"stream": f"stream-{record.ordinal}"})
         self._count_key(claimed.record)
-        row = stream_row(claimed.record, f"stream-{record.ordinal}", claimed, self._places, self._redactor.key)
+        name, name_key = f"stream-{record.ordinal}", self._redactor.key
+        row = stream_row(claimed.record, name, claimed, self._places, name_key, self._prober.why)
         self.stream_rows.append(encode_row(row))

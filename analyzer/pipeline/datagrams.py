@@ -12,6 +12,7 @@ from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
+from analyzer.net.packets import TCP
 from analyzer.pipeline.associations import DtlsAssociations
 from analyzer.pipeline.data_channels import DataChannels
 from analyzer.pipeline.datagram import Datagram
@@ -115,6 +116,9 @@ class DatagramHandler:
         self.dtls.finish()
 
     def _touch(self, datagram: Datagram) -> Connection:
+        connection = self._connections.find(datagram.endpoints) if datagram.endpoints.protocol == TCP else None
+        if connection is not None:
+            return connection  # its segments have been counted
         size = len(datagram.payload) + datagram.missing
         return self._connections.touch(datagram.endpoints, datagram.vantage, datagram.cites[-1], size)
 

@@ -13,14 +13,16 @@ class Connection:
     """A TCP connection, or the datagrams between two addresses, in both directions.
 
     `src` is the client where that is known (it sent the SYN), else who was seen first. `protocol` is what its bytes
-    proved to be: sip, websocket, msrp, bfcp, tls, dtls, stun, or "" for not recognised. `inner` is what was found
-    inside a decrypted or framed one.
+    proved to be: sip, websocket, msrp, bfcp, tls, dtls, stun, rtp (on TCP), or "" for not recognised. `inner` is what
+    was found inside a decrypted or framed one.
     """
 
     ordinal: int
     src: Address
     dst: Address
     ip_protocol: int
+    opened_by: Address | None = None  # who sent the SYN of TCP
+    tls_client: Address | None = None  # who sent the ClientHello of TLS
     protocol: str = ""
     inner: str = ""
     tls_version: str = ""

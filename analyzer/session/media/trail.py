@@ -60,6 +60,11 @@ class Trail:
         """Lets the packets go: what the stream was compared for is decided."""
         self._first, self._drawn = [], []
 
+    @property
+    def first(self) -> Sequence[bytes]:
+        """The first packets, as far as the capture has all of them."""
+        return self._first
+
     def draw(self, lot: int, packets: PacketBatch, row: int) -> None:
         """Takes a packet that drew a low lot, if it is among the lowest and the capture has all of it."""
         full = len(self._drawn) >= DRAWN

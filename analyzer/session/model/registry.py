@@ -6,7 +6,7 @@ from analyzer.core.unknown import Unknown
 from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.esp import EspSa
 from analyzer.session.model.media import MediaDescription, MediaHop, SrtpStream
-from analyzer.session.model.messaging import BfcpSession, MsrpSession
+from analyzer.session.model.messaging import BfcpSession, MsrpRelay, MsrpSession
 from analyzer.session.model.people import Conference, Participant, Passage, Passport, Referral
 from analyzer.session.model.signalling import Call, Leg, Registration, SignallingHop, SipMessage
 
@@ -47,6 +47,7 @@ ENTITIES: dict[str, type] = {
     "media_hop": MediaHop,
     "media_description": MediaDescription,
     "msrp_session": MsrpSession,
+    "msrp_relay": MsrpRelay,
     "bfcp_session": BfcpSession,
     "srtp_stream": SrtpStream,
     "tls_connection": TlsConnection,
@@ -69,6 +70,7 @@ VARIABLES: dict[str, str] = {
     "media_hop": "hop",
     "media_description": "media",
     "msrp_session": "session",
+    "msrp_relay": "relay",
     "bfcp_session": "session",
     "srtp_stream": "stream",
     "tls_connection": "connection",
