@@ -73,13 +73,14 @@ def _with_demo(readme: str) -> str:
 
 def _hops(lines: list[str]) -> list[str]:
     """Heads, and of each medium its first and its last hop, whole."""
+    first = next(at for at, line in enumerate(lines) if line.startswith("hop-"))
     hops: list[list[str]] = []
-    for line in lines[2:]:
+    for line in lines[first:]:
         if line.startswith("hop-"):
             hops.append([])
         hops[-1].append(line)
     wanted = [hop for medium in _SHOWN_HOPS for hop in _ends([h for h in hops if h[1].startswith(medium)])]
-    return [*lines[:2], *(line for hop in wanted for line in hop)]
+    return [*lines[:first], *(line for hop in wanted for line in hop)]
 
 
 def _ends(hops: list[list[str]]) -> list[list[str]]:

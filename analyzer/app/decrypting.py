@@ -12,9 +12,7 @@ from analyzer.capture.inputs import expand
 from analyzer.capture.merge import merge
 from analyzer.capture.sources import CaptureProblem, SourceTable
 from analyzer.capture.writer import CaptureWriter
-from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
-from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.pipeline.clear_esp import ClearEsp
 from analyzer.pipeline.clear_media import ClearCounts, ClearMedia
 from analyzer.pipeline.engine import Setup
@@ -22,7 +20,6 @@ from analyzer.session.esp.table import Association
 from analyzer.session.stream_keys import StreamKeys
 
 STDIN = "-"
-_END = 1 << 62
 
 
 @dataclass(slots=True)
@@ -62,9 +59,10 @@ def decrypt(captures: Sequence[str], keys: Sequence[Path], out: Path, observer: 
     if problems:
         raise WrongUse(problems)
     paths, missing = expand(tuple(captures))
-    inputs = Inputs(paths, Settings(captures=tuple(captures)), Limits())
+    limits = Limits()
+    inputs = Inputs(paths, Settings(captures=tuple(captures)), limits)
     try:
-        found = read_all(inputs, Setup(keyring=ring, keep_keys=True), observer)
+        found = read_all(inputs, Setup(limits=limits, keyring=ring, keep_keys=True), observer)
         if isinstance(found, list):
             return Decrypted(len(missing + found), problems=missing + found)
         if found.interrupted:
@@ -88,9 +86,6 @@ class _Opened:
     associations: list[Association]
     tls_secrets: bytes
 
-    def contexts(self, src: Address, dst: Address, ssrc: int) -> list[SrtpContext]:
-        return [key.context for key in self.keys.keys(src, dst, ssrc, _END) or ()]
-
 
 def _clear(batches: Iterator[FrameBatch], esp: ClearEsp, media: ClearMedia) -> Iterator[FrameBatch]:
     """ESP first: there is media in it."""
@@ -105,7 +100,7 @@ def _clear(batches: Iterator[FrameBatch], esp: ClearEsp, media: ClearMedia) -> I
 def _write(inputs: Inputs, out: Path, opened: _Opened, done: Decrypted) -> None:
     sources = SourceTable()
     readers, _ = inputs.open(sources)
-    media = ClearMedia(sources, opened.contexts, inputs.limits)
+    media = ClearMedia(sources, opened.keys.contexts, inputs.limits)
     done.media = media.counts
     esp = ClearEsp(sources, opened.associations, inputs.limits)
     try:

@@ -10,16 +10,6 @@ from analyzer.export.tables import DIM, GOOD, WARN, counted, grid, short_path, t
 from analyzer.report.model import Report
 from analyzer.report.traffic import Key, Stream
 
-_STREAM_WHY = {
-    "no_key": "no key is known for this SSRC and these addresses",
-    "tag_failed": "no key at hand verifies its tags: they are of another stream, direction or suite",
-    "roc_not_found": "no key at hand verifies at any roll-over counter that was tried: of another stream or direction",
-    "mki_unknown": "its packets name a master key (MKI) that is not among the keys",
-    "key_late": "its key came after more packets than are kept for it",
-    "truncated": "the capture cut its packets: capture without a snap length",
-    "too_short": "its packets are too short for the suite",
-    "unsupported_suite": "its suite is known by name and not opened here",
-}
 _KEYING_WANTS = {
     "srtp_sdes": "the SDP with its a=crypto: a key for the signalling that carried it, or its master key (srtp-master)",
     "srtp_dtls": "a key log of its DTLS handshake (SSLKEYLOGFILE of either end), or its master key (srtp-master)",
@@ -27,7 +17,7 @@ _KEYING_WANTS = {
     "zrtp": "its master key (srtp-master): ZRTP is not opened",
     "srtp_unknown_keying": "a key for the signalling that carried its keys, or its master key (srtp-master)",
 }
-_TRY_AGAIN = frozenset({"truncated", "too_short", "key_late"})  # no key would help
+_KEY_HELPS = frozenset({"no_key", "tag_failed", "mki_unknown"})  # another key would, so it is said which
 
 
 def keys_table(keys: Iterable[Key], terminal: bool = False, title: str = "") -> Table:
@@ -87,11 +77,12 @@ def closed_flows(report: Report) -> Iterator[ClosedFlow]:
                 sa.id, f"{sa.src} > {sa.dst}", f"ESP {sa.spi}", _share(sa.packets, sa.decrypted), sa.failure
             )
     for stream in report.streams:
-        if stream.protection in _KEYING_WANTS and stream.decrypted < stream.packets:
+        closed = stream.failure is not None or stream.protection in _KEYING_WANTS
+        if closed and stream.decrypted < stream.packets:
             what = " ".join(filter(None, (stream.protection, stream.suite, stream.ssrc)))
             why = _stream_why(stream, handshakes.get(frozenset((stream.src, stream.dst))))
-            closed = _share(stream.packets, stream.decrypted)
-            yield ClosedFlow(stream.id, f"{stream.src} > {stream.dst}", what, closed, why)
+            ends = f"{stream.src} > {stream.dst}"
+            yield ClosedFlow(stream.id, ends, what, _share(stream.packets, stream.decrypted), why)
 
 
 def _share(packets: int, opened: int) -> str:
@@ -99,10 +90,10 @@ def _share(packets: int, opened: int) -> str:
 
 
 def _stream_why(stream: Stream, handshake: str | None) -> str:
-    why = _STREAM_WHY.get(stream.failure, stream.failure) if stream.failure else "no key"
-    if stream.failure in _TRY_AGAIN or stream.decrypted:
+    why = (stream.failure_detail or "No key").removesuffix(".")
+    if (stream.failure and stream.failure not in _KEY_HELPS) or stream.decrypted:
         return why
-    wanted = _KEYING_WANTS[stream.protection]
+    wanted = _KEYING_WANTS.get(stream.protection, _KEYING_WANTS["srtp_unknown_keying"])
     if handshake is not None:
         wanted = f"a key log of its DTLS handshake ({handshake}), or its master key (srtp-master)"
     return f"{why}; wanted: {wanted}"

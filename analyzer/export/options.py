@@ -16,6 +16,7 @@ class ExportOptions:
     color: bool = False  # SGR colours, beside the words
     width: int = 100  # columns of a table
     calls: int = 50  # calls whose hops a table shows; the rest is counted
+    keys: int = 50  # keys a table shows, those with a problem first; the rest is counted
     findings: int = 200  # findings a table shows in full; the rest is counted
     all_verdicts: bool = False  # SARIF and JUnit: open findings too; table: idle rules too
 

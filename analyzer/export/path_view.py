@@ -16,7 +16,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from analyzer.core.text import ELLIPSIS
-from analyzer.export.tables import BAD, DIM, GOOD, WARN, exposures, protection, text, words
+from analyzer.export.tables import BAD, DIM, GOOD, WARN, assurances, exposures, protection, text, words
 from analyzer.report.border import clean, scrub
 from analyzer.report.model import Call, Hop
 
@@ -37,9 +37,8 @@ def path_view(call: Call, hops: Sequence[Hop], width: int) -> list[RenderableTyp
     else:
         at = {node: _NAME + 4 + index * step for index, node in enumerate(nodes)}
         lines = [*_heads(at, step, _zones(hops)), *(_line(name, row, at) for name, row in rows if row)]
-    notes = [text(f"{m.medium}: {m.assurance}") for m in call.media if m.assurance]
-    notes += [text(f"{m.medium} exposed: {exposures(m.exposed)}", BAD) for m in call.media if m.exposed]
-    return [head, *lines, *(Padding(note, (0, 0, 0, 2)) for note in notes)]
+    notes = [text(f"{m.medium} exposed: {exposures(m.exposed)}", BAD) for m in call.media if m.exposed]
+    return [head, *lines, *assurances(call), *(Padding(note, (0, 0, 0, 2)) for note in notes)]
 
 
 def _length(call: Call) -> str:

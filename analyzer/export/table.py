@@ -19,6 +19,7 @@ from analyzer.export.tables import (
     GOOD,
     SEVERITY_STYLE,
     WARN,
+    assurances,
     calls_table,
     counted,
     esp_table,
@@ -142,6 +143,7 @@ def _calls(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
     for call in shown:
         if hops[call.id]:
             yield _heading(f"Hops of {call.id}")
+            yield from assurances(call)
             yield hops_table(hops[call.id], options.terminal)
     if others:
         yield _heading("Hops of no call")
@@ -201,7 +203,8 @@ def _finding(finding: Finding) -> Iterator[RenderableType]:
     )
     yield _indented(text(f"- {finding.message}{marks}"))
     where = ", ".join(f"{k} {v}" for k, v in sorted(finding.where.items()))
-    frames = ", ".join(f"{c.capture} frame {c.frame}" for c in finding.evidence[:CITES_SHOWN])
+    cited = sorted(finding.evidence, key=lambda cite: (cite.capture, cite.frame))
+    frames = ", ".join(f"{c.capture} frame {c.frame}" for c in cited[:CITES_SHOWN])
     more = len(finding.evidence) - CITES_SHOWN
     for label, shown in (
         ("where", where),
@@ -282,7 +285,14 @@ def _keys(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
     if not report.keys:
         return
     yield _heading("Keys")
-    yield keys_table(report.keys, options.terminal)
+    ranked = sorted(report.keys, key=lambda row: not (row.unused or row.problem))
+    shown = {row.id for row in ranked[: options.keys]}
+    yield keys_table((row for row in report.keys if row.id in shown), options.terminal)
+    rest = ranked[options.keys :]
+    if rest:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(row.kind for row in rest).items()))
+        opened = counted(sum(row.opened for row in rest), "packet")
+        yield _indented(text(f"{len(rest)} more ({kinds}) opened {opened}; the JSON report has them."))
 
 
 def _coverage(report: Report) -> Iterator[RenderableType]:

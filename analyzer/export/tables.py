@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -133,11 +134,17 @@ def _lines(*parts: Text) -> Text:
     return Text("\n", overflow="fold").join(part for part in parts if part.plain)
 
 
+def assurances(call: Call) -> list[Padding]:
+    """What the conference server may conclude of each medium, and what it may not: a line each."""
+    return [Padding(text(f"{m.medium}: {m.assurance}"), (0, 0, 0, 2)) for m in call.media if m.assurance]
+
+
 def exposures(exposed: Iterable[Exposure]) -> str:
-    """What was readable, and on which hops: `content on hop-9, hop-10; key on hop-2`."""
+    """What was readable, and on which hops: `content on hop-9, hop-10; key (key-1, key-2) on hop-2`."""
     places: dict[str, list[str]] = {}
     for each in exposed:
-        places.setdefault(each.what, []).append(each.hop)
+        what = f"{each.what} ({', '.join(each.keys)})" if each.keys else each.what
+        places.setdefault(what, []).append(each.hop)
     return "; ".join(f"{what} on {', '.join(hops)}" for what, hops in places.items())
 
 

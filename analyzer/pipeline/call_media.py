@@ -1,8 +1,9 @@
 """Each medium of a call along its path, as a row of the report."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import cast
 
+from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.report.traffic import CallMedia, Exposure
 from analyzer.session.assurance import assurance, caveats
@@ -20,6 +21,8 @@ WEAKEST_FIRST: tuple[str, ...] = (
 """States of media hops: the protection of a path, and of a conference, is the first of these that any hop has."""
 
 NamedFacts = Sequence[tuple[str, HopFact]]
+NameKey = Callable[[Secret], str]
+_KEYS = 16  # of one medium on one hop that are named
 
 
 def weakest(states: Iterable[str | Unknown]) -> HopState:
@@ -29,19 +32,21 @@ def weakest(states: Iterable[str | Unknown]) -> HopState:
     return cast("HopState", min(words, key=lambda word: rank.get(word, 4), default="unknown"))
 
 
-def media_rows(call: CallState, hops: NamedFacts) -> tuple[CallMedia, ...]:
-    """One row a medium, in the order of the m-lines."""
+def media_rows(call: CallState, hops: NamedFacts, name_key: NameKey) -> tuple[CallMedia, ...]:
+    """One row a medium, in the order of the m-lines. `name_key` says what the report calls a key."""
     media: dict[int, list[tuple[str, HopFact, MediaHop]]] = {}
     for hop_id, fact in hops:
         if isinstance(fact.entity, MediaHop):
             media.setdefault(fact.index, []).append((hop_id, fact, fact.entity))
-    return tuple(_row(call, hops, index, path) for index, path in sorted(media.items()))
+    return tuple(_row(call, hops, index, path, name_key) for index, path in sorted(media.items()))
 
 
-def _row(call: CallState, hops: NamedFacts, index: int, path: list[tuple[str, HopFact, MediaHop]]) -> CallMedia:
+def _row(
+    call: CallState, hops: NamedFacts, index: int, path: list[tuple[str, HopFact, MediaHop]], name_key: NameKey
+) -> CallMedia:
     path = sorted(path, key=lambda item: min(item[1].legs, default=0))
     named = [(hop_id, entity) for hop_id, _, entity in path]
-    exposed = tuple(_exposed(call, hops, index, named))
+    exposed = tuple(_exposed(call, hops, index, named, name_key))
     return CallMedia(
         medium=path[0][2].medium,
         path=tuple(hop_id for hop_id, _ in named),
@@ -52,7 +57,9 @@ def _row(call: CallState, hops: NamedFacts, index: int, path: list[tuple[str, Ho
     )
 
 
-def _exposed(call: CallState, hops: NamedFacts, index: int, path: Sequence[tuple[str, MediaHop]]) -> Iterator[Exposure]:
+def _exposed(
+    call: CallState, hops: NamedFacts, index: int, path: Sequence[tuple[str, MediaHop]], name_key: NameKey
+) -> Iterator[Exposure]:
     """What could be read on the wire: content on hops of the medium, keys and identities where signalling passed."""
     for hop_id, entity in path:
         if entity.confidentiality == "no":
@@ -61,22 +68,23 @@ def _exposed(call: CallState, hops: NamedFacts, index: int, path: Sequence[tuple
     for hop_id, fact in hops:
         if isinstance(fact.entity, SignallingHop) and fact.entity.confidentiality == "no":
             carried = [legs[ordinal] for ordinal in fact.legs if ordinal in legs]
-            if any(_keys(leg, index) for leg in carried):
-                yield Exposure("key", hop_id)
+            if keys := dict.fromkeys(key for leg in carried for key in _keys(leg, index)):
+                yield Exposure("key", hop_id, tuple(map(name_key, keys))[:_KEYS])
             if any(_identities(leg) for leg in carried):
                 yield Exposure("identity", hop_id)
 
 
-def _keys(leg: LegState, index: int) -> bool:
-    """Whether a message of the leg names an SRTP key of the m-line."""
-    return any(
-        key.key is not None
+def _keys(leg: LegState, index: int) -> list[Secret]:
+    """The SRTP keys of the m-line that messages of the leg name."""
+    return [
+        key.key
         for message in leg.messages
         if message.sdes_keys and message.sdp is not None
         for media in message.sdp.media[index : index + 1]
         for line in media.crypto
         for key in line.keys
-    )
+        if key.key is not None
+    ]
 
 
 def _identities(leg: LegState) -> bool:

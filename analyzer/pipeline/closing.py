@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from analyzer.capture.batch import Source
-from analyzer.core.addresses import Address
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
-from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.pipeline.call_media import mixed_media, readable
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.places import Places
@@ -25,10 +23,12 @@ from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.equality import Comparer
 from analyzer.session.hops import HopFact, message_entity, signalling_hops
+from analyzer.session.key_streams import KeyStreams
 from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState
 from analyzer.session.media.evidence import classify, plausible
 from analyzer.session.media.keyed import keyed
+from analyzer.session.media.probing import Prober
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
@@ -47,9 +47,8 @@ from analyzer.session.registration_entities import registration_entity
 from analyzer.session.registrations import Binding
 from analyzer.session.shown_identities import caller_identities
 from analyzer.session.signalling import Signalling
+from analyzer.session.stream_entities import stream_entity
 from analyzer.session.stream_keys import StreamKeys
-
-_ALL = 1 << 62  # a position behind every frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,9 @@ class Closer:
         self._find = connections.find
         self._tables = Tables(connections.listening, connections.find, messaging, signalling.claims)
         self._key_uses = KeyUses(limits)
+        self._key_streams = KeyStreams(limits)
         self._passports = passports
+        self._prober = Prober(keys, limits)
         self.conferences = Conferences(limits)
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
@@ -151,7 +152,7 @@ class Closer:
                 placement,
                 self._streams.zrtp.between,
                 self._streams.rtcp.between,
-                Comparer(self._contexts, self._messaging.trails.same, self._limits),
+                Comparer(self._keys.contexts, self._messaging.trails.same, self._limits),
             )
             media = media_hops(call, sources)
             facts += media.hops
@@ -170,28 +171,34 @@ class Closer:
             )
             for hop in hops
         ]
+        sessions = [bound for fact in facts for bound in fact.sessions]
         floors = call_floors(named, self._messaging.floors)
-        conference = self.conferences.take(call, call_id, states, placement, floors)
+        conference = self.conferences.take(call, call_id, states, placement, floors, sessions)
         for hop_id, fact in named:
             self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places)))
         if call_id is not None:
-            chats = (each.session for fact in facts for each in fact.sessions if isinstance(each, BoundMsrp))
+            chats = [each.session for each in sessions if isinstance(each, BoundMsrp)]
             self._judge.note(self._messaging.end_files(chats))
             row = call_row(
-                call, call_id, legs, named, placement, self._places, conference, floors, self._messaging.files
+                call,
+                call_id,
+                legs,
+                named,
+                placement,
+                self._places,
+                self._redactor.key,
+                conference,
+                floors,
+                self._messaging.files,
             )
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
-            self._write_stream(stream.record, stream)
+            self._write_stream(stream.record, stream, placement)
             stream.record.trail.forget()
         for dialog in call.call_ids or (call.call_id,):
             self._signalling.keys.forget(dialog, _lines(call))
         if self.watch is not None:
             self.watch(ClosedCall(call_id, call, named, placement))
-
-    def _contexts(self, src: Address, dst: Address, ssrc: int) -> list[SrtpContext]:
-        """What may open the packets of a stream, all that is known of it."""
-        return [key.context for key in self._keys.keys(src, dst, ssrc, _ALL) or ()]
 
     def _hop_id(self) -> str:
         self._hops += 1
@@ -269,7 +276,7 @@ class Closer:
         entity = connection_entity(connection, placement)
         self._judge.judge("tls_connection", entity, partial(dict, src=entity.from_addr, dst=entity.to_addr))
 
-    def orphans(self, records: Sequence[StreamRecord]) -> None:
+    def orphans(self, records: Sequence[StreamRecord], placement: Placement) -> None:
         """Streams that no call has claimed: reported if they are plausible RTP."""
         for seen in records:
             record = keyed(seen, "unknown")
@@ -278,7 +285,7 @@ class Closer:
                 state = {"rtp": "clear", "srtp": "srtp_unknown_keying"}.get(evidence.observed, "unknown")
                 if record.verification is not None and record.verification.authenticated:
                     state = _VERIFIED[self._keyed_by(record, record.verification.origin)]
-                self._write_stream(record, ClaimedStream(record, evidence, state, None))  # type: ignore[arg-type]  # a hop state
+                self._write_stream(record, ClaimedStream(record, evidence, state, None), placement)  # type: ignore[arg-type]  # a hop state
 
     def _keyed_by(self, record: StreamRecord, origin: KeyOrigin) -> KeyOrigin:
         """Where a key comes from; one that was supplied, from the handshake on the stream's flow, if there was one."""
@@ -294,10 +301,14 @@ class Closer:
         used.opened += verified.decrypted
         self._opened(verified.key, verified.decrypted)
 
-    def _write_stream(self, record: StreamRecord, claimed: ClaimedStream) -> None:
+    def _write_stream(self, record: StreamRecord, claimed: ClaimedStream, placement: Placement) -> None:
         if record.ordinal in self._written:
             return
         self._written.add(record.ordinal)
+        entity = stream_entity(claimed, self._key_streams, placement)
+        if entity is not None:
+            self._judge.judge("srtp_stream", entity, lambda: {"stream": f"stream-{record.ordinal}"})
         self._count_key(claimed.record)
-        row = stream_row(claimed.record, f"stream-{record.ordinal}", claimed, self._places, self._redactor.key)
+        name, name_key = f"stream-{record.ordinal}", self._redactor.key
+        row = stream_row(claimed.record, name, claimed, self._places, name_key, self._prober.why)
         self.stream_rows.append(encode_row(row))

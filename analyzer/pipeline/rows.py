@@ -13,7 +13,7 @@ from analyzer.session.call_floors import CallFloor
 from analyzer.session.file_transfers import FileTransfers
 from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState
-from analyzer.session.media.failure import SENTENCES, Explained, Failure
+from analyzer.session.media.failure import SENTENCES, Explained
 from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.media_hops import ClaimedStream
 from analyzer.session.model.media import MediaHop
@@ -84,6 +84,7 @@ def call_row(
     hops: list[tuple[str, HopFact]],
     placement: Placement,
     places: Places,
+    name_key: Callable[[Secret], str],
     conference: str | None = None,
     floors: Sequence[CallFloor] = (),
     files: FileTransfers | None = None,
@@ -118,7 +119,7 @@ def call_row(
         start_ns=call.first_ns,
         end_ns=call.last_ns,
         outcome=first.outcome,  # type: ignore[arg-type]  # as above
-        media=media_rows(call, hops),
+        media=media_rows(call, hops, name_key),
         links=tuple(
             Link(link.kind, link.score, link.call_ids, tuple(places.cite(cite) for cite in link.cites))
             for link in call.links
@@ -139,12 +140,14 @@ def stream_row(
     claimed: ClaimedStream | None,
     places: Places,
     name_key: Callable[[Secret], str],
+    probe: Callable[[StreamRecord], Explained],
 ) -> Stream:
-    """A media stream; `claimed` says what its hop found it to be, `name_key` what the report calls a key."""
+    """A media stream; `claimed` says what its hop found it to be, `name_key` what the report calls a key, `probe` what
+    is to be said of one without any."""
     jitter = record.jitter_ns.get(claimed.clock) if claimed and claimed.clock else None
     protection = _tri(claimed.state) if claimed else "unknown"
     verified = record.verification
-    why = _why(record, claimed)
+    why = _why(record, claimed, probe)
     return Stream(
         id=stream_id,
         ssrc=f"0x{record.ssrc:08x}",
@@ -170,7 +173,9 @@ def stream_row(
 _CLOSED = frozenset({"srtp_sdes", "srtp_dtls", "srtp_mikey", "srtp_unknown_keying"})
 
 
-def _why(record: StreamRecord, claimed: ClaimedStream | None) -> Explained | None:
+def _why(
+    record: StreamRecord, claimed: ClaimedStream | None, probe: Callable[[StreamRecord], Explained]
+) -> Explained | None:
     """Why a stream is not open: as the keys say, or, where it has none and is or should be SRTP, for want of one."""
     found = record.verification
     if found is not None:
@@ -179,7 +184,7 @@ def _why(record: StreamRecord, claimed: ClaimedStream | None) -> Explained | Non
     if not (any(need.kind == "key" for need in state.needs) if isinstance(state, Unknown) else state in _CLOSED):
         return None
     tried = record.tried
-    return Explained(tried.failure, tried.detail) if tried and tried.failure else Explained(Failure.NO_KEY)
+    return Explained(tried.failure, tried.detail) if tried and tried.failure else probe(record)
 
 
 def _sentence(why: Explained) -> str:

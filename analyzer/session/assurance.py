@@ -25,7 +25,7 @@ _KNOWN: dict[Termination, str] = {
     "assumed": "by its descriptions alone",
     "unknown": "on unknown grounds",
 }
-_CONTENT = {"message": "messages", "bfcp": "floor control"}
+_CONTENT = {"message": "chat", "bfcp": "floor control"}
 
 
 def assurance(hops: Sequence[NamedHop], keys_read: Sequence[str] = ()) -> str:
@@ -52,9 +52,19 @@ def _server_sees(medium: str, name: str, hop: MediaHop) -> str:
     if hop.confidentiality == "no":
         return f"The conference server sees {medium} in clear on {name}"
     if hop.confidentiality == "yes":
+        if hop.peer_auth == "no":
+            return _stranger(medium, (name,))
         whole = f", and these captures show it so up to {_other_end(hop)}" if hop.scope == "e2e" else ""
         return f"The conference server may conclude that {medium} is protected on {name}, its own hop{whole}"
     return f"How {medium} is protected on {name}, the conference server's own hop, is not known"
+
+
+def _stranger(medium: str, names: Sequence[str]) -> str:
+    """Encrypted, and nobody knows for whom."""
+    where = ", ".join(names)
+    return (
+        f"{medium[:1].upper()}{medium[1:]} is encrypted on {where} to a peer whose certificate is not the one signalled"
+    )
 
 
 def _server_cannot(hops: Sequence[NamedHop], name: str, own: MediaHop) -> str:
@@ -74,7 +84,10 @@ def _server_cannot(hops: Sequence[NamedHop], name: str, own: MediaHop) -> str:
 def _along(medium: str, hops: Sequence[NamedHop]) -> str:
     clear = [name for name, hop in hops if hop.confidentiality == "no"]
     open_ = [name for name, hop in hops if isinstance(hop.confidentiality, Unknown)]
+    strange = [name for name, hop in hops if hop.confidentiality == "yes" and hop.peer_auth == "no"]
     said = medium[:1].upper() + medium[1:]
+    if strange and not clear:
+        return _stranger(medium, strange)
     if clear:
         everywhere = len(clear) == len(hops)
         return f"{said} is readable on {'every hop that is known' if everywhere else ', '.join(clear)}{_edges(hops)}"

@@ -13,14 +13,16 @@ from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.severity import Severity
 from analyzer.core.unknown import Tristate, Unknown
-from analyzer.formats.msrp_uri import parse_uri, session_id
+from analyzer.formats.msrp_uri import session_id
 from analyzer.protocols.sdp.session import Media
+from analyzer.session import msrp_relays
 from analyzer.session.bfcp_sessions import BfcpSession
 from analyzer.session.claims import Claims
+from analyzer.session.connection_roles import active_first, active_opened, listening
 from analyzer.session.connections import Connection
 from analyzer.session.messaging import Messaging
 from analyzer.session.msrp_sessions import MsrpSession, matches
-from analyzer.session.offer_answer import Negotiation, rtp_address
+from analyzer.session.offer_answer import Negotiation
 
 MSRP_IDS = define(
     "msrp.sdp_mismatch", Severity.MEDIUM, "An MSRP session has other session ids than its SDP", "RFC 4975 5.4, 7.3"
@@ -42,11 +44,16 @@ FindConnection = Callable[[Endpoints], Connection | None]
 
 @dataclass(frozen=True, slots=True)
 class BoundMsrp:
-    """An MSRP session and how it was found to be the m-line's. `ids_match`: both session ids are those of the SDP."""
+    """An MSRP session and how it was found to be the m-line's. `ids_match`: both session ids are those of the SDP.
+
+    `active_opened`: the end that is active by SDP opened the connection; `active_first`: who opened it spoke first.
+    """
 
     session: MsrpSession
     by: MsrpGrounds
     ids_match: bool
+    active_opened: Tristate
+    active_first: Tristate
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,27 +94,22 @@ def ip_protocol(media: Media) -> int:
     return UDP if proto.startswith(("UDP", "DTLS")) else TCP
 
 
-def listening(media: Media | None) -> list[Address]:
-    """Where an end of a connection-oriented medium may listen: its path URIs (RFC 4975), its c= and m= lines."""
-    if media is None:
-        return []
-    found = [address] if (address := rtp_address(media)) is not None else []
-    uris = (parse_uri(uri) for uri in media.path)
-    return found + [uri.address for uri in uris if uri is not None and uri.address is not None]
-
-
 def bind(
     negotiations: Sequence[Negotiation],
     call_ids: Sequence[str],
     lived: tuple[int, int],
     tables: Tables,
     elsewhere: Callable[[], list[Connection]],
+    between: tuple[Address, Address] | None = None,
 ) -> Bound:
     """The connections of an m-line over all its negotiations, of those that lived between the two times.
 
     `elsewhere` gives connections that no address of the descriptions leads to, for where nothing else is found.
+    `between` asks for those of two neighbours on a way over relays.
     """
     last = negotiations[-1]
+    if between is not None:
+        return _msrp(negotiations, call_ids, _alive(msrp_relays.connections(*between, tables.listening), lived), tables)
     by_address = _alive(_by_address(last, tables.listening), lived) or _alive(elsewhere(), lived)
     if not by_address and last.offer.is_msrp:
         by_address = _alive(_by_path(_paths(negotiations), last, tables), lived)
@@ -181,12 +183,16 @@ def _msrp(
     )
     paths, sessions = _Paths(pairs), tables.messaging.msrp_sessions
     bound: list[BoundMsrp] = []
+
+    def made(session: MsrpSession, by: MsrpGrounds, ids_match: bool, on: Connection) -> BoundMsrp:
+        return BoundMsrp(session, by, ids_match, active_opened(on, negotiations), active_first(session, on))
+
     kept: dict[int, Connection] = {}
     others: list[tuple[Connection, Sequence[MsrpSession]]] = []
     for connection in by_address:
         carried = sessions.between(connection.src, connection.dst, connection.ip_protocol)
         judged = [(session, paths.judge(session)) for session in carried]
-        right = [BoundMsrp(session, *how) for session, how in judged if how is not None]
+        right = [made(session, *how, connection) for session, how in judged if how is not None]
         if right:
             kept[connection.ordinal] = connection
             bound += right
@@ -204,7 +210,7 @@ def _msrp(
         if tables.claims.foreign(ids, call_ids):
             continue
         kept[connection.ordinal] = connection
-        bound += [BoundMsrp(session, "address", False) for session in carried]
+        bound += [made(session, "address", False, connection) for session in carried]
         wrong += [
             Anomaly(MSRP_IDS, (session.first,), "neither end is one negotiated") for session in carried if paths.pairs
         ]

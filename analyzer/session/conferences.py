@@ -5,17 +5,19 @@ participants, rosters and referrals are counted, not kept.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.conference_info import ConferenceInfo, merge
 from analyzer.formats.uri import parse_name_addr, same_user
+from analyzer.session.binding import BoundBfcp, BoundMsrp
 from analyzer.session.call_floors import CallFloor, together
 from analyzer.session.focus import ROLES, FocusLeg, conference_uri, focus_leg, focus_name
 from analyzer.session.legs import CallState
 from analyzer.session.model.people import Conference, Participant, Referral
+from analyzer.session.participant_talk import FloorUser, Talk, floor_uris, talk_of, with_talk
 from analyzer.session.participants import Joined, joined
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
@@ -58,6 +60,8 @@ class ConferenceState:
     joined: list[Joined] = field(default_factory=list)
     floors: dict[str, None] = field(default_factory=dict)  # named in SDP or on the wire, as conference/floor
     control: dict[tuple[int, int], CallFloor] = field(default_factory=dict)  # what BFCP shows of them
+    talk: dict[str, Talk] = field(default_factory=dict)  # of each participant, by its call
+    floor_uris: dict[FloorUser, str] = field(default_factory=dict)  # USER-URI of BFCP users
     states: set[str] = field(default_factory=set)
     access_seen: bool = False
     protected: Tristate = True  # every leg of who joined, as far as captured
@@ -101,6 +105,7 @@ class Conferences:
         hops: Sequence[HopState],
         placement: Placement,
         floors: Sequence[CallFloor] = (),
+        sessions: Sequence[BoundMsrp | BoundBfcp] = (),
     ) -> str | None:
         """Takes a call, or a dialog without INVITE; gives the id of the conference that it joins."""
         if call_id is None:
@@ -116,6 +121,10 @@ class Conferences:
         state.calls.append(call_id)
         one = joined(focal, call.call_ids or (call.call_id,), placement)
         state.joined.append(one)
+        state.talk[call_id] = talk_of(focal, sessions)
+        for user, uri in floor_uris(sessions):
+            if len(state.floor_uris) < MAX_PARTICIPANTS:
+                state.floor_uris.setdefault(user, uri)
         state.states.update(hop.state for hop in hops)
         state.access_seen |= any(hop.access for hop in hops)
         state.protected = _still_protected(state.protected, call, hops, "protect" in placement.topology.policy.values())
@@ -232,7 +241,8 @@ def _accepted(refer: MessageRecord, messages: Sequence[MessageRecord]) -> Trista
 def participant_entities(state: ConferenceState) -> Iterator[tuple[Participant, str]]:
     """Each participant with the id of its call, held against the roster."""
     for one, call_id in zip(state.joined, state.calls, strict=True):
-        yield one.with_exposed(_exposed(one, state.roster)), call_id
+        exposed = _exposed(one, state.roster)
+        yield with_talk(replace(one.entity, exposed=exposed), one, state.talk[call_id], state.floor_uris), call_id
 
 
 def _exposed(one: Joined, roster: ConferenceInfo | None) -> Tristate:

@@ -14,18 +14,21 @@ class Connection:
     """A TCP connection, or the datagrams between two addresses, in both directions.
 
     `src` is the client where that is known (it sent the SYN), else who was seen first. `protocol` is what its bytes
-    proved to be: sip, websocket, msrp, bfcp, tls, dtls, stun, or "" for not recognised. `inner` is what was found
-    inside a decrypted or framed one.
+    proved to be: sip, websocket, msrp, bfcp, tls, dtls, stun, rtp (on TCP), or "" for not recognised. `inner` is what
+    was found inside a decrypted or framed one.
     """
 
     ordinal: int
     src: Address
     dst: Address
     ip_protocol: int
+    opened_by: Address | None = None  # who sent the SYN of TCP
+    tls_client: Address | None = None  # who sent the ClientHello of TLS
     protocol: str = ""
     inner: str = ""
     tls_version: str = ""
     tls_cipher: str = ""
+    srtp_profile: int | None = None  # that the handshake agreed on (RFC 5764 4.1.2)
     alpn: str = ""
     server_certificates: list[bytes] = field(default_factory=list)  # DER, leaf first
     client_certificates: list[bytes] = field(default_factory=list)

@@ -17,6 +17,7 @@ from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.engine import SrtpContext, split_material
 from analyzer.crypto.srtp.suites import Suite, suite_named
 from analyzer.protocols.sdp.session import Crypto, InlineKey, Session
+from analyzer.session.header_extensions import EncryptedExtensions
 from analyzer.session.offer_answer import rtcp_address, rtp_address
 
 Identity = tuple[str, Secret, bytes, int, bool, bool]
@@ -92,9 +93,11 @@ class MediaKeys:
         self._version = 0
         self._versions: dict[Address, int] = {}  # for each address in `_at`: when its media changed last
         self.evicted = 0
+        self.extensions = EncryptedExtensions(limits)
 
     def describe(self, call_id: str, session: Session, cites: tuple[Cite, ...]) -> None:
         """Takes a description at `position`."""
+        self.extensions.describe(call_id, session)
         for media in session.media:
             place = (call_id, media.index)
             address = rtp_address(media)
@@ -126,7 +129,10 @@ class MediaKeys:
 
     def forget(self, call_id: str, media: int) -> None:
         """Lets the first `media` m-lines of a call go."""
-        for index in range(0 if self.keep else media):
+        if self.keep:
+            return
+        self.extensions.forget(call_id, media)
+        for index in range(media):
             if (call_id, index) in self._media:
                 self._drop((call_id, index))
 
@@ -190,6 +196,11 @@ class MediaKeys:
                 if d.address != dst and d.control == control and d.position <= position
             ]
         )
+
+    def described(self, address: Address) -> list[MediaKey]:
+        """The keys that an end's descriptions name, agreed on or not."""
+        places = self._at.get(address, {})
+        return self._merged([d for place in places for d in self._media[place].descriptions if d.address == address])
 
     def _merged(self, descriptions: list[_Description]) -> list[MediaKey]:
         found = {key.identity: key for d in descriptions for key in d.keys}

@@ -11,7 +11,9 @@ from analyzer.session.floors import FloorBook
 from analyzer.session.hops import HopFact
 from analyzer.session.legs import CallState
 from analyzer.session.model.media import MediaHop
-from analyzer.session.model.messaging import BfcpSession, MsrpSession
+from analyzer.session.model.messaging import BfcpSession, MsrpRelay, MsrpSession
+from analyzer.session.msrp_sessions import MsrpSession as MsrpTraffic
+from analyzer.session.placement import Placement
 
 _HEX = frozenset("0123456789abcdefABCDEF")
 _VERSION = ("bfcp.version", "bfcp.flags", "bfcp.reserved")
@@ -30,6 +32,10 @@ def msrp_entity(bound: BoundMsrp, fact: HopFact, hop: MediaHop, call: CallState)
         bound=bound.by,
         ids_match=bound.ids_match,
         accepted=session.accepted,
+        transport=session.transport,
+        relayed=session.relayed,
+        active_opened=bound.active_opened,
+        active_first=bound.active_first,
         id_bits=_bits(session.uris),
         connections=_connections(bound, fact.sessions),
         path_in_clear=_path_in_clear(session.session_ids, fact, call),
@@ -37,6 +43,20 @@ def msrp_entity(bound: BoundMsrp, fact: HopFact, hop: MediaHop, call: CallState)
         first=(session.first,),
         offer=hop.offer,
         answer=hop.answer,
+    )
+
+
+def relay_entity(session: MsrpTraffic, placement: Placement, post_decrypt: frozenset[int]) -> MsrpRelay:
+    """A client's connection to an MSRP relay."""
+    carrier = session.carrier
+    client, relay = carrier.endpoints.src.ip, carrier.endpoints.dst.ip
+    return MsrpRelay(
+        from_node=placement.node(client),
+        to_node=placement.node(relay),
+        zones=placement.zones(client, relay),
+        confidentiality=confidentiality("unknown_post_decrypt" if carrier.vantage in post_decrypt else carrier.state),
+        accepted=session.responses["200"] > 0,
+        first=(session.first,),
     )
 
 

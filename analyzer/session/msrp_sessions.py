@@ -41,8 +41,8 @@ class MsrpSession:
     """
 
     ordinal: int
-    endpoints: Endpoints  # of its first message
-    transport: str
+    carrier: Carrier  # of its first message
+    begun_by: str  # method of its first request
     uris: tuple[str, ...]
     first: Cite
     last: Cite
@@ -52,7 +52,7 @@ class MsrpSession:
     faults: Counter[str] = field(default_factory=Counter)  # anomalies of its messages, by code
     refused: Counter[str] = field(default_factory=Counter)  # methods answered by 400 and above
     types: dict[str, None] = field(default_factory=dict)  # content types of whole messages
-    speakers: dict[str, None] = field(default_factory=dict)  # From of message/cpim
+    speakers: dict[tuple[str, str], None] = field(default_factory=dict)  # session id that sent, From of message/cpim
     chunks: int = 0
     messages: int = 0
     message_bytes: int = 0
@@ -63,6 +63,16 @@ class MsrpSession:
     reports_wanted: int = 0
     accepted: bool = False  # a SEND of it was answered by 200
     trace: Trace = field(default_factory=Trace)
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Who sent its first message, and to whom."""
+        return self.carrier.endpoints
+
+    @property
+    def transport(self) -> str:
+        """tcp, tls, ws, wss or sctp."""
+        return self.carrier.transport
 
     @property
     def session_ids(self) -> tuple[str, ...]:
@@ -98,6 +108,10 @@ class MsrpSessions:
     def with_id(self, identifier: str) -> Sequence[MsrpSession]:
         """The sessions one of whose ends has this session id, on whatever hop."""
         return tuple(self._by_id.get(identifier, {}).values())
+
+    def all(self) -> Sequence[MsrpSession]:
+        """Every session that is followed, the one quiet longest first."""
+        return tuple(self._sessions.values())
 
     def last_activity(self, identifier: str) -> int:
         """Time of the latest message of a session with this id, 0 where there is none."""
@@ -135,7 +149,7 @@ class MsrpSessions:
         if kind == "message/cpim" and len(session.speakers) < _TYPES:
             inside = message.cpim(self._limits)
             if inside is not None and inside.from_uri:
-                session.speakers[inside.from_uri] = None
+                session.speakers[session_id(message.from_uri), inside.from_uri] = None
         return session
 
     # -- requests and responses (7.1, 7.2) -----------------------------------------------------------------------
@@ -236,7 +250,7 @@ class MsrpSessions:
         self._ordinal += 1
         uris = tuple(path[-1] for path in (message.from_path, message.to_path) if path)
         session = MsrpSession(
-            self._ordinal, carrier.endpoints, carrier.transport,
+            self._ordinal, carrier, message.method or "",
             uris[:1] if message.method == "AUTH" else uris, message.cites[0], message.cites[-1],
         )  # fmt: skip
         self._sessions[pair, ends] = session

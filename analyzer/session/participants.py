@@ -1,6 +1,6 @@
 """Who takes part in a conference: what its focus was told of each, and what it did (TS 33.328 G.2; RFC 4579)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from analyzer.core.cites import Cite
 from analyzer.core.limits import SECOND_NS
@@ -30,10 +30,6 @@ class Joined:
     asserted: tuple[str, ...]
     anonymous: bool | None
     call_ids: tuple[str, ...]
-
-    def with_exposed(self, exposed: Tristate) -> Participant:
-        """The entity, once rosters were read."""
-        return replace(self.entity, exposed=exposed)
 
 
 def joined(focal: FocusLeg, call_ids: tuple[str, ...], placement: Placement) -> Joined:
@@ -73,6 +69,12 @@ def joined(focal: FocusLeg, call_ids: tuple[str, ...], placement: Placement) -> 
         anonymous_policy=policies.get("anonymous_dial_in") or _policy("anonymous_dial_in"),
         unrevealed_policy=policies.get("unrevealed_dial_out") or _policy("unrevealed_dial_out"),
         exposed=False,
+        writes=False,  # this and what follows is known at the end
+        writes_as_self=True,
+        floor_named=False,
+        floor_named_right=True,
+        floor_named_hidden=False,
+        talk=(),
         first=_cites(invite, answers, ender),
     )
     seen = nobody if isinstance(nobody, bool) else None

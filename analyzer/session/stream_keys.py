@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
+from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.session.dtls_keys import DtlsMediaKeys
 from analyzer.session.media_keys import Identity, MediaKey, MediaKeys
 from analyzer.session.supplied_keys import SuppliedKeys
 
+END = 1 << 62  # a position behind every frame
 StreamId = tuple[Address, Address, int]  # source, destination, SSRC
 KnownKeys = Mapping[StreamId, tuple[MediaKey, ...]]
 
@@ -56,6 +58,11 @@ class StreamKeys:
     def proven(self, ssrc: int, keys: Sequence[MediaKey]) -> bool:
         """Whether one of the keys opened SRTCP of an SSRC."""
         return any((ssrc, key.identity) in self._proven for key in keys)
+
+    def contexts(self, src: Address, dst: Address, ssrc: int) -> list[SrtpContext]:
+        """What may open the packets of a stream, header extensions included, by all that is known."""
+        encrypted = self.sdp.extensions.of(src, dst, ssrc)
+        return [key.context.with_extensions(encrypted) for key in self.keys(src, dst, ssrc, END) or ()]
 
     def keys(self, src: Address, dst: Address, ssrc: int, position: int) -> Sequence[MediaKey] | None:
         """The keys that may protect a stream, as known at a position, the likeliest first; None where none is in

@@ -37,6 +37,11 @@ class SuppliedKeys:
         self._learn()
         return bool(self._any) or ssrc in self._by_ssrc
 
+    def others(self, ssrc: int) -> list[tuple[int, MediaKey]]:
+        """The keys for other SSRCs, with those."""
+        self._learn()
+        return [(other, key) for other, keys in self._by_ssrc.items() if other != ssrc for key in keys]
+
     def keys(self, ssrc: int) -> list[MediaKey]:
         """The keys for an SSRC, then those for any."""
         self._learn()

@@ -1,5 +1,6 @@
 """`keys check`: every key, every closed flow with what would open it."""
 
+import io
 import re
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from analyzer.app.offline import analyze
 from analyzer.app.settings import Settings, Silent
 from analyzer.export.key_coverage import closed_flows, closed_tables, keys_table
 from analyzer.export.options import ExportOptions
-from analyzer.export.table import render
+from analyzer.export.table import render, write_table
 from analyzer.report.model import Report
+from tests import factories
 from tests.conftest import ROOT, SAMPLES
 
 RULES = ("signalling",)
@@ -79,3 +81,14 @@ def test_the_command(keys: list[str]) -> None:
     else:
         assert done.stdout.startswith("No key was given, and none is in the capture.\n")
         assert "Closed: no secret for its client random" in done.stdout
+
+
+def test_a_table_has_the_keys_that_want_attention_and_counts_the_rest() -> None:
+    """Thousands of calls have as many SDES keys: those that opened nothing are shown first, the others are counted."""
+    keys = [factories.key(id=f"key-{n}", kind="sdes", opened=5, unused=False, problem=None) for n in range(1, 4_001)]
+    keys[2_999] = factories.key(id="key-3000", kind="tls-keylog", opened=0, unused=True, problem="no handshake")
+    out = io.BytesIO()
+    write_table(factories.report(keys=tuple(keys)), out, ExportOptions(keys=10))
+    shown = out.getvalue().decode().partition("\nKeys\n")[2].partition("\n\n")[0]
+    assert re.findall(r"^key-\d+", shown, re.MULTILINE) == [*(f"key-{n}" for n in range(1, 10)), "key-3000"]
+    assert "3990 more (3990 sdes) opened 19950 packets; the JSON report has them." in shown

@@ -25,9 +25,14 @@ def truth_of(capture: Path) -> dict[str, Any]:
 
 def report_of(capture: Path, topology: Path | None = TOPOLOGY) -> Report:
     """The analyzer's report, with the keys beside the capture."""
-    keys = capture.with_suffix(".tls-keylog.txt")
+    keys = tuple(path for path in map(capture.with_suffix, (".tls-keylog.txt", ".esp-sa.txt")) if path.exists())
+    trust = capture.with_suffix(".trust.pem")
     settings = Settings(
-        captures=(str(capture),), keys=(keys,) if keys.exists() else (), topology=topology, reveal_identities=True
+        captures=(str(capture),),
+        keys=keys,
+        topology=topology,
+        trust=(trust,) if trust.exists() else (),
+        reveal_identities=True,
     )
     report = analyze(settings, Silent()).report
     assert report is not None
@@ -35,8 +40,9 @@ def report_of(capture: Path, topology: Path | None = TOPOLOGY) -> Report:
 
 
 def known_rules() -> set[str]:
-    """The catalogue's ids that the bundled packs have rules for."""
-    return {rule.id.partition(".")[0] for rule in load_rules([bundled_rules_dir()])[0].rules}
+    """The ids of the bundled packs' rules, and of the catalogue's checks that they belong to."""
+    rules = load_rules([bundled_rules_dir()])[0].rules
+    return {rule.id for rule in rules} | {rule.id.partition(".")[0] for rule in rules}
 
 
 def pending(truth: dict[str, Any]) -> list[str]:
@@ -117,9 +123,9 @@ def _floor(report: Report, truth: dict[str, Any]) -> list[str]:
 
 def _rules(report: Report, truth: dict[str, Any]) -> list[str]:
     wrong = []
-    known = known_rules()
+    waiting = pending(truth)
     for identifier, wanted in truth["rules"].items():
-        if identifier in known:
+        if identifier not in waiting:
             verdict = _verdict(report, identifier)
             if verdict != wanted:
                 wrong.append(f"{identifier} is {verdict}, not {wanted}")
@@ -127,12 +133,12 @@ def _rules(report: Report, truth: dict[str, Any]) -> list[str]:
 
 
 def _verdict(report: Report, identifier: str) -> str:
-    """The worst of a check: failed somewhere, else open somewhere, else passed somewhere. A note counts as failed."""
-    rows = [row for row in report.rules if row.id.partition(".")[0] == identifier]
+    """The worst of a check, or of one of its rules: fail, else open, else pass. A note counts as failed."""
+    rows = [row for row in report.rules if identifier in (row.id, row.id.partition(".")[0])]
     for word in ("fail", "open", "passed"):
         if any(getattr(row, word) for row in rows):
             return "pass" if word == "passed" else word
-    noted = any(note.rule.partition(".")[0] == identifier for note in report.notes)
+    noted = any(identifier in (note.rule, note.rule.partition(".")[0]) for note in report.notes)
     return "fail" if noted else "n/a"
 
 

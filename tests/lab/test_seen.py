@@ -17,7 +17,9 @@ def _absent(capture: Path, hops: list[dict[str, str]]) -> list[str]:
     return seen.absent(capture, capture.with_suffix(".tls-keylog.txt"), hops, PLAN)
 
 
-@pytest.mark.parametrize("name", ["e2ae-conference", "e2e-conference", "ipv6-call", "three-party", "fragmented-sip"])
+@pytest.mark.parametrize(
+    "name", ["e2ae-conference", "e2e-conference", "ipv6-call", "three-party", "fragmented-sip", "esp-aes", "gtpu"]
+)
 def test_a_whole_sample_lacks_nothing(name: str) -> None:
     capture = SAMPLES / f"{name}.pcapng"
     plan = scenario.read(scenario.FOLDER / f"{name}.yaml").plan
@@ -27,7 +29,7 @@ def test_a_whole_sample_lacks_nothing(name: str) -> None:
 @pytest.mark.parametrize(
     ("hop", "sentence"),
     [
-        ({"medium": "bfcp", "state": "clear_udp"}, "no bfcp/udp from ue1 to pcscf-1 (bfcp)"),
+        ({"medium": "bfcp", "state": "clear_tcp"}, "no bfcp/tcp from ue1 to pcscf-1 (bfcp)"),
         ({"medium": "message", "state": "clear"}, "no msrp from ue1 to pcscf-1 (message)"),
         ({"medium": "sip", "state": "esp_enc"}, "no esp from ue1 to pcscf-1 (sip)"),
         ({"medium": "sip", "state": "ws_clear"}, "no sip/websocket from ue1 to pcscf-1 (sip)"),

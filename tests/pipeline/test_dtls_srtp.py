@@ -15,6 +15,7 @@ from analyzer.pipeline.engine import Engine
 from analyzer.session.connections import Connection
 from analyzer.session.key_entries import SrtpMaster
 from analyzer.session.keyring import Keyring
+from tests.crypto.srtp.writer import Sender
 from tests.pipeline.dtls_recorded import Recorded, load
 from tests.pipeline.wire import Wire, anomalies, at, flow, rows, rtp
 
@@ -284,3 +285,54 @@ def test_rtcp_of_the_flow_opens_too() -> None:
     (record,) = engine.streams.rtcp.between(CLIENT, SERVER)
     assert (record.packets, record.plain, record.authenticated, record.encrypted, record.failed) == (1, 0, 1, 1, 0)
     assert record.bye
+
+
+def with_profile(case: Recorded, number: int) -> Recorded:
+    """The same handshake, another profile in both hellos: what is exported does not depend on it (RFC 5764 4.2)."""
+    old, new = b"\x00\x0e\x00\x05\x00\x02\x00\x01\x00", struct.pack(">HHHHB", 14, 5, 2, number, 0)
+    changed = [(from_client, data.replace(old, new)) for from_client, data in case.datagrams]
+    assert sum(data != before for (_, data), (_, before) in zip(changed, case.datagrams, strict=True)) >= 2
+    return replace(case, datagrams=changed)
+
+
+@pytest.mark.parametrize(("number", "name", "tag"), [(5, "NULL_HMAC_SHA1_80", 10), (6, "NULL_HMAC_SHA1_32", 4)])
+def test_the_null_profiles(number: int, name: str, tag: int) -> None:
+    """RFC 5764 4.1.2: authentication only; master keys and salts as the AES-CM PRF of RFC 3711 4.3 has them; the tag
+    of SRTCP has 80 bits in both. The sender is that of tests/crypto/srtp."""
+    case, wire = cases()["1.2-gcm"], Wire()
+    shake(wire, with_profile(case, number))
+    client, server = (Sender("null", half[:16], half[16:], tag, 10) for half in halves(case))
+    for index in range(1, 31):
+        for sender, src, dst, ssrc in ((client, CLIENT, SERVER, 1), (server, SERVER, CLIENT, 2)):
+            packet = rtp(index, ssrc=ssrc)
+            wire.udp(src, dst, sender.rtp(packet[:12], packet[12:], 0))
+    wire.udp(CLIENT, SERVER, client.rtcp(struct.pack(">BBHI", 0x80, 201, 1, 1), 1, encrypt=False))
+    engine = wire.run(keyring=keyring(case.key_log))
+    assert {(row["suite"], row["authenticated"], row["auth_failed"]) for row in streams(engine).values()} == {
+        (name, 30, 0)
+    }
+    (flow_,) = engine.streams.rtcp_between(CLIENT, SERVER)
+    assert (flow_.authenticated, flow_.failed) == (1, 0)
+
+
+@pytest.mark.parametrize("number", [11, 14])
+def test_a_profile_that_is_only_recognised(number: int) -> None:
+    """RFC 8269: named in the report, not opened."""
+    case, wire = cases()["1.2-gcm"], Wire()
+    shake(wire, with_profile(case, number))
+    for index in range(1, 31):
+        wire.udp(CLIENT, SERVER, rtp(index, bytes((index,)) * 170))
+    (row,) = streams(wire.run(keyring=keyring(case.key_log))).values()
+    assert (str(row["suite"])[:5], row["failure"], row["decrypted"]) == ("ARIA_", "unsupported_suite", 0)
+
+
+def test_records_with_a_connection_id_are_named() -> None:
+    """RFC 9146 4: type 25. The handshake is read, what follows is not."""
+    case, wire = cases()["1.2-gcm"], Wire()
+    for from_client, data in case.datagrams:
+        if data[:1] == b"\x17":  # application data, under a connection ID from here on
+            data = b"\x19" + data[1:11] + b"cid" + data[11:]
+        wire.udp(CLIENT, SERVER, data) if from_client else wire.udp(SERVER, CLIENT, data)
+    connection = found(wire.run(keyring=keyring(case.key_log)))
+    assert connection.failure == "records with a connection ID are not opened here"
+    assert connection.tls_version == "DTLS 1.2"

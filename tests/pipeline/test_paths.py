@@ -140,7 +140,9 @@ def test_the_row_of_the_report_says_what_the_server_may_conclude() -> None:
         "hop-1: who read them there can open it."
     )
     # the key stood in SIP without protection on the access
-    assert audio["exposed"] == [{"what": "content", "hop": "hop-4"}, {"what": "key", "hop": "hop-1"}]
+    assert audio["exposed"] == [
+        {"what": "content", "hop": "hop-4", "keys": []}, {"what": "key", "hop": "hop-1", "keys": ["key-1", "key-2"]}
+    ]  # fmt: skip
     assert audio["caveats"] == [
         "NO_PARTICIPANT_TO_PARTICIPANT_ASSURANCE", "NO_ASSURANCE_BEYOND_HOP", "POLICY_NOT_OBSERVABLE"
     ]  # fmt: skip

@@ -36,7 +36,13 @@ def _pai(value: str) -> str:
 
 
 def _dial_in(
-    wire: Wire, call_id: str, *headers: str, caller: str = ALICE, status: int = 200, body: bytes = SDP
+    wire: Wire,
+    call_id: str,
+    *headers: str,
+    caller: str = ALICE,
+    status: int = 200,
+    body: bytes = SDP,
+    offer: bytes = b"",
 ) -> None:
     """A call to the focus, and its answer."""
     ask = dialog(
@@ -51,7 +57,7 @@ def _dial_in(
         called="<sip:conf@ims.example>;tag=b",
     )
     answer = response(status, [*say, *([FOCUS] if status == 200 else [])], body if status == 200 else b"")
-    exchange(wire, SCSCF, MRF, request("INVITE", "sip:conf@ims.example", [*ask, *headers]), answer)
+    exchange(wire, SCSCF, MRF, request("INVITE", "sip:conf@ims.example", [*ask, *headers], offer), answer)
 
 
 def _dial_out(wire: Wire, call_id: str, *answer: str, invite: tuple[str, ...] = (), ends: bool = False) -> None:

@@ -130,7 +130,7 @@ def test_speakers_are_those_of_the_envelope() -> None:
     body = "From: Carol <sip:carol@x>\nTo: <sip:room@x>\n\nContent-Type: text/plain\n\nhi"
     head = f"MSRP t1xx SEND\nTo-Path: {BOB}\nFrom-Path: {ALICE}\nMessage-ID: mid1\nContent-Type: message/cpim\n\n"
     talk.say(f"{head}{body}\n-------t1xx$\n")
-    assert list(talk.session.speakers) == ["sip:carol@x"]
+    assert list(talk.session.speakers) == [("aaaa", "sip:carol@x")]  # by the session id that sent it
 
 
 def test_sessions_are_bounded() -> None:

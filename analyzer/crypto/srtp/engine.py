@@ -96,6 +96,24 @@ class SrtpContext:
         self._salt = salt
         self._epochs: dict[tuple[bool, int], _Session] = {}
 
+    def with_extensions(self, encrypted: Collection[int]) -> "SrtpContext":
+        """The same key where the header extension elements with these identifiers are encrypted."""
+        if self.encrypted_extensions == frozenset(encrypted):
+            return self
+        return SrtpContext(
+            self.suite,
+            self._master,
+            self._salt,
+            mki=self.mki,
+            kdr=self.kdr,
+            unencrypted_srtp=self.unencrypted_srtp,
+            unencrypted_srtcp=self.unencrypted_srtcp,
+            unauthenticated=self.unauthenticated,
+            encrypted_extensions=encrypted,
+            rtp_tag=None if self.unauthenticated else self.rtp_tag,
+            rtcp_tag=self.rtcp_tag,
+        )
+
     def __repr__(self) -> str:
         return f"SrtpContext({self.suite.name}, mki={self.mki.hex() or None})"
 

@@ -1,4 +1,8 @@
-"""SRTP crypto suites: the names of SDES (RFC 4568 6.2, 6188, 7714) and the profile numbers of DTLS-SRTP (RFC 5764)."""
+"""SRTP crypto suites: the names of SDES (RFC 4568 6.2, 6188, 7714) and the profile numbers of DTLS-SRTP (RFC 5764).
+
+The NULL profiles of RFC 5764 4.1.2 have no cipher key of their own; the master key and salt that the exporter gives are
+what the AES-CM PRF of RFC 3711 4.3 needs for the authentication key: 128 and 112 bits.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,7 +22,7 @@ class Suite:
     rtp_tag: int
     rtcp_tag: int
     profile: int | None = None
-    """The DTLS-SRTP protection profile with the same transforms (RFC 5764 4.1.2, RFC 7714 14.2, RFC 8723 10.1)."""
+    """The DTLS-SRTP protection profile with the same transforms (RFC 5764 4.1.2, 7714 14.2, 8723 10.1, 8269)."""
 
     @property
     def opened(self) -> bool:
@@ -29,6 +33,12 @@ class Suite:
     def encrypts(self) -> bool:
         """Whether the payload is confidential at all."""
         return self.cipher != "null"
+
+
+def _aria(name: str, key: int, salt: int, tag: int, profile: int | None) -> Suite:
+    """RFC 8269, recognised only; SRTCP keeps the long tag."""
+    counter = name.startswith("ARIA")
+    return Suite(name, "other", key, salt, 20 if counter else 0, tag, 10 if counter else 16, profile)
 
 
 def _hmac_pair(name: str, cipher: Cipher, key: int, profiles: tuple[int | None, int | None]) -> tuple[Suite, Suite]:
@@ -64,6 +74,14 @@ SUITES: tuple[Suite, ...] = (
     Suite("SEED_CTR_128_HMAC_SHA1_80", "other", 16, 14, 20, 10, 10),  # RFC 5669 4.1
     Suite("SEED_128_CCM_80", "other", 16, 14, 0, 10, 10),
     Suite("SEED_128_GCM_96", "other", 16, 14, 0, 12, 12),
+    _aria("ARIA_128_CTR_HMAC_SHA1_80", 16, 14, 10, 0x000B),
+    _aria("ARIA_128_CTR_HMAC_SHA1_32", 16, 14, 4, 0x000C),
+    _aria("ARIA_192_CTR_HMAC_SHA1_80", 24, 14, 10, None),
+    _aria("ARIA_192_CTR_HMAC_SHA1_32", 24, 14, 4, None),
+    _aria("ARIA_256_CTR_HMAC_SHA1_80", 32, 14, 10, 0x000D),
+    _aria("ARIA_256_CTR_HMAC_SHA1_32", 32, 14, 4, 0x000E),
+    _aria("AEAD_ARIA_128_GCM", 16, 12, 16, 0x000F),
+    _aria("AEAD_ARIA_256_GCM", 32, 12, 16, 0x0010),
 )
 _BY_NAME = {suite.name: suite for suite in SUITES} | {
     f"AES_CM_{bits}_HMAC_SHA1_{tag}": suite  # the order of words that drafts and some endpoints use

@@ -24,6 +24,7 @@ _SHORT = 16  # an attribute value this short quotes no key
 _HIDDEN = "(not kept)"  # an attribute that quotes a crypto line, as a=acap does (RFC 5939)
 _SECRET = frozenset({"crypto", "ice-pwd", "key-mgmt"})  # their values are not kept as raw text
 _REMEMBERED = 4_096
+_ENCRYPTED_EXTENSION = "urn:ietf:params:rtp-hdrext:encrypt"
 _KEYLESS = 32  # characters in which no key of a crypto line fits: 30 bytes are 40 of base64
 _LONGEST = 200  # characters of a line that is remembered
 
@@ -143,6 +144,15 @@ def _ssrc(value: str) -> Read:
     return _NOTHING if number is None else (True, ((NUMBER, "ssrcs", number),))
 
 
+def _extmap(value: str) -> Read:
+    """RFC 8285 8: identifier, direction, URI. Only those that RFC 6904 4 says are encrypted are noted."""
+    words = value.split(None, 2)
+    number = decimal(words[0].partition("/")[0], 5) if words else None
+    if number is None or len(words) < 2:
+        return _NOTHING
+    return True, ((NUMBER, "encrypted_extensions", number),) if words[1].lower() == _ENCRYPTED_EXTENSION else ()
+
+
 def _floorid(value: str) -> Read:
     words = value.split()
     number = decimal(words[0], 5) if words else None
@@ -170,8 +180,8 @@ def _ice_pwd(value: str) -> Read:
 
 _READERS: dict[str, Reader] = {
     "crypto": _crypto, "fingerprint": _fingerprint, "3ge2ae": _e2ae, "rtcp": _rtcp, "rtpmap": _rtpmap,
-    "fmtp": _fmtp, "ssrc": _ssrc, "floorid": _floorid, "candidate": _candidate, "key-mgmt": _key_mgmt,
-    "setup": _text("setup"), "tls-id": _text("tls_id"), "rtcp-mux": _fixed("rtcp_mux", True),
+    "fmtp": _fmtp, "ssrc": _ssrc, "extmap": _extmap, "floorid": _floorid, "candidate": _candidate,
+    "key-mgmt": _key_mgmt, "setup": _text("setup"), "tls-id": _text("tls_id"), "rtcp-mux": _fixed("rtcp_mux", True),
     "ice-ufrag": _text("ice_ufrag"), "path": _words("path"), "accept-types": _words("accept_types"),
     "accept-wrapped-types": _words("accept_wrapped_types"), "msrp-cema": _fixed("msrp_cema", True),
     "file-selector": _text("file_selector"), "floorctrl": _words("floorctrl"), "confid": _number("confid"),

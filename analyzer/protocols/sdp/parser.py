@@ -29,7 +29,7 @@ TOO_LONG = define("sdp.too_long", Severity.MEDIUM, "More SDP lines than are read
 _LINE_TYPES = frozenset("vosiuepcbtrzkam")
 _INHERITED = frozenset(
     ("address", "direction", "setup", "tls_id", "ice_ufrag", "ice_pwd", "e2ae", "fingerprints", "key_mgmt",
-     "key_mgmt_data")
+     "key_mgmt_data", "encrypted_extensions")
 )  # fmt: skip
 
 

@@ -79,6 +79,7 @@ class Media:
 
     `connections` are its own c= addresses, `address` the one in effect (its first, else the session's), `ip` that
     address where it is numeric. `key_mgmt_data` stands beside `key_mgmt`: None where it is not base64.
+    `encrypted_extensions` are the identifiers of header extensions to be encrypted (RFC 6904 4).
     """
 
     index: int
@@ -104,6 +105,7 @@ class Media:
     ice_pwd: Secret | None = None
     candidates: int = 0
     ssrcs: tuple[int, ...] = ()
+    encrypted_extensions: tuple[int, ...] = ()
     key_mgmt: tuple[str, ...] = ()
     key_mgmt_data: tuple[Secret | None, ...] = ()
     path: tuple[str, ...] = ()

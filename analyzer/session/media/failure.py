@@ -57,7 +57,7 @@ def explain(
     packets: Sequence[bytes], keys: Sequence[MediaKey], reverse: Sequence[MediaKey], limits: Limits
 ) -> Explained | None:
     """What a few packets that no key opened say, by trying what may have gone wrong; None if nothing of it fits."""
-    counters = range(min(limits.srtp_roc_search, limits.explained_counters))
+    counters = _counters(limits)
     known = {key.identity for key in keys}
     for key in reverse:
         if key.identity not in known and _opens(key.context, packets, counters):
@@ -67,6 +67,18 @@ def explain(
         if found is not None:
             return found
     return None
+
+
+def foreign(packets: Sequence[bytes], keys: Iterable[tuple[int, MediaKey]], limits: Limits) -> Explained | None:
+    """What a stream without a key of its own says, tried with keys that were given for other SSRCs."""
+    for ssrc, key in keys:
+        if _opens(key.context, packets, _counters(limits)):
+            return Explained(Failure.NO_KEY, f"the key given for 0x{ssrc:08x} opens it")
+    return None
+
+
+def _counters(limits: Limits) -> Iterable[int]:
+    return range(min(limits.srtp_roc_search, limits.explained_counters))
 
 
 def _suite(context: SrtpContext, packets: Sequence[bytes], counters: Iterable[int]) -> Explained | None:

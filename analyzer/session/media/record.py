@@ -86,7 +86,7 @@ class RtcpRecord:
     protected: int
     cname: str
     bye: bool
-    first: Cite
+    first: Cite  # of those in clear, if there are any
     reports: tuple[SenderReport, ...] = ()  # the last of each SSRC
     suite: str | None = None
     encrypted: int = 0

@@ -63,6 +63,8 @@ class RtcpFlows:
         flow.packets += 1
         flow.last_ns = cite.ts_ns
         if parsed.well_formed:
+            if not flow.plain:
+                flow.first = cite
             flow.plain += 1
             _tell(flow, parsed)
             return

@@ -60,6 +60,11 @@ class Trail:
         """Lets the packets go: what the stream was compared for is decided."""
         self._first, self._drawn = [], []
 
+    @property
+    def first(self) -> Sequence[bytes]:
+        """The first packets, as far as the capture has all of them."""
+        return self._first
+
     def draw(self, lot: int, packets: PacketBatch, row: int) -> None:
         """Takes a packet that drew a low lot, if it is among the lowest and the capture has all of it."""
         full = len(self._drawn) >= DRAWN
@@ -78,6 +83,12 @@ class Trail:
         first = next(iter(kept), b"")[2:4]
         begin = int.from_bytes(first, "big")
         return sorted(kept, key=lambda packet: (int.from_bytes(packet[2:4], "big") - begin + 0x8000) & 0xFFFF)
+
+    def marks(self, count: int) -> dict[int, int]:
+        """Digests of packets behind their fixed headers, by sequence number: the first, and those of lowest lot."""
+        lowest = sorted(self._drawn, reverse=True)[:count]
+        chosen = (*self._first[:count], *(packet for _, packet in lowest))
+        return {int.from_bytes(packet[2:4], "big"): hash(packet[12:]) for packet in chosen}
 
     def wire(self) -> list[Packet]:
         """The packets with their payloads as they were on the wire."""

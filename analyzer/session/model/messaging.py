@@ -19,6 +19,10 @@ class MsrpSession:
     bound: str = rule_field("how it is known to be its m-line's: path, session_id or address")
     ids_match: bool = rule_field("both session ids are those of the SDP")
     accepted: bool = rule_field("a SEND of it was answered by 200")
+    transport: str = rule_field("tcp, tls, ws, wss or sctp")
+    relayed: bool = rule_field("a path names more than one URI, or a relay gave one (RFC 4976)")
+    active_opened: Tristate = rule_field("the end that is active by a=setup, else the offerer, opened the connection")
+    active_first: Tristate = rule_field("who opened the connection sent the first message, a SEND")
     id_bits: int | Unknown = rule_field("bits that the shorter session id can hold at most, by its alphabet")
     connections: int = rule_field("connections that carry this session at the same time and accept it")
     path_in_clear: Tristate = rule_field("a=path with its session ids was readable in the signalling of its leg")
@@ -26,6 +30,18 @@ class MsrpSession:
     first: Cites = rule_field("its first message")
     offer: Cites = rule_field("the message with the offer")
     answer: Cites = rule_field("the message with the answer")
+
+
+@dataclass(frozen=True, slots=True)
+class MsrpRelay:
+    """A client that authenticates itself to an MSRP relay (AUTH, RFC 4976), read in clear or opened."""
+
+    from_node: str = rule_field("stable name of the client")
+    to_node: str = rule_field("stable name of the relay")
+    zones: tuple[str, ...] | Unknown = rule_field("the zones of both ends, each once")
+    confidentiality: YesNo | Unknown = rule_field("its AUTH was encrypted on the wire")
+    accepted: bool = rule_field("an AUTH was answered by 200")
+    first: Cites = rule_field("the first AUTH")
 
 
 @dataclass(frozen=True, slots=True)

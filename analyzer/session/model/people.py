@@ -90,6 +90,12 @@ class Participant:
     anonymous_policy: str | Unknown = rule_field("the operator's policy for anonymous dial-in: accept or reject")
     unrevealed_policy: str | Unknown = rule_field("the operator's policy for a dial-out nobody is named in")
     exposed: Tristate = rule_field("the roster names it although it asked for privacy")
+    writes: bool = rule_field("it sent message/cpim")
+    writes_as_self: Tristate = rule_field("From of each message/cpim that it sent is its own identity, or anonymous")
+    floor_named: bool = rule_field("floor control names the user id that the focus gave it, by USER-URI")
+    floor_named_right: Tristate = rule_field("that USER-URI is its own identity, or anonymous")
+    floor_named_hidden: bool = rule_field("that USER-URI names it although it is anonymous, or asked for privacy")
+    talk: Cites = rule_field("the first messages of its MSRP and BFCP")
     first: Cites = rule_field("the INVITE, its answer, and what ended it")
 
 

@@ -6,7 +6,7 @@ from analyzer.core.unknown import Unknown
 from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.esp import EspSa
 from analyzer.session.model.media import MediaDescription, MediaHop, SrtpStream
-from analyzer.session.model.messaging import BfcpSession, MsrpSession
+from analyzer.session.model.messaging import BfcpSession, MsrpRelay, MsrpSession
 from analyzer.session.model.people import Conference, Participant, Passage, Passport, Referral
 from analyzer.session.model.signalling import Call, Leg, Registration, SignallingHop, SipMessage
 
@@ -17,6 +17,9 @@ class TlsConnection:
 
     version: str | Unknown = rule_field("TLS 1.2, DTLS 1.2, ...")
     cipher: str | Unknown = rule_field("cipher suite")
+    srtp_suite: str | Unknown = rule_field(
+        "the suite of the SRTP profile agreed (use_srtp), as RFC 4568 names suites; none"
+    )
     from_addr: str = rule_field("client", name="from")
     to_addr: str = rule_field("server", name="to")
     from_node: str = rule_field("stable name of the client")
@@ -44,6 +47,7 @@ ENTITIES: dict[str, type] = {
     "media_hop": MediaHop,
     "media_description": MediaDescription,
     "msrp_session": MsrpSession,
+    "msrp_relay": MsrpRelay,
     "bfcp_session": BfcpSession,
     "srtp_stream": SrtpStream,
     "tls_connection": TlsConnection,
@@ -66,6 +70,7 @@ VARIABLES: dict[str, str] = {
     "media_hop": "hop",
     "media_description": "media",
     "msrp_session": "session",
+    "msrp_relay": "relay",
     "bfcp_session": "session",
     "srtp_stream": "stream",
     "tls_connection": "connection",

@@ -18,14 +18,14 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("build/lab"))
     parser.add_argument("--jobs", type=int, default=3)
     asked = parser.parse_args()
-    absent = run.missing_programs()
+    scenarios = [one for one in scenario.every() if not asked.names or one.name in asked.names]
+    absent = run.missing_programs(scenarios)
     reason = f"not installed: {', '.join(absent)}" if absent else network.permitted()
     if reason:
         print(f"the lab is skipped: {reason}", file=sys.stderr)
         return 77
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a job in the background begins with SIGINT ignored
         signal.signal(number, signal.default_int_handler)
-    scenarios = [one for one in scenario.every() if not asked.names or one.name in asked.names]
     unknown = set(asked.names) - {one.name for one in scenarios}
     if unknown:
         print(f"no such scenario: {', '.join(sorted(unknown))}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""A CA for one run, and a certificate each for the proxies, the conference server and the phones."""
+"""A CA for one run, and a certificate each for the proxies, the conference server, phones and signers of identities."""
 
 import datetime as dt
 from pathlib import Path
@@ -17,6 +17,9 @@ NAMES = {
     "p3": ("ims.example", "p3.ims.example"),
     "ue3": ("ue3.ims.example",),
     "relay": ("relay.ims.example",),
+    "signer": (),
+    "stranger": (),
+    "lapsed": (),
 }
 
 
@@ -24,6 +27,7 @@ def _certificate(
     name: str, names: tuple[str, ...], key: ec.EllipticCurvePrivateKey, issuer: str, signer: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
     now = dt.datetime.now(dt.UTC)
+    ends = now + dt.timedelta(days=-1 if name.startswith("lapsed") else 3650)
     subject, by = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in (name, issuer))
     builder = (
         x509.CertificateBuilder()
@@ -31,8 +35,8 @@ def _certificate(
         .issuer_name(by)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=3650))
+        .not_valid_before(now - dt.timedelta(days=2))
+        .not_valid_after(ends)
         .add_extension(x509.BasicConstraints(ca=name == issuer, path_length=None), critical=True)
     )
     if names:

@@ -10,12 +10,11 @@ import socket
 import sys
 import threading
 import time
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from imslab import media, sdp
+from imslab import bfcp, media, msrp, sdp
 from imslab.plan import family, host
 from imslab.sip import Dialog, Message, Transport, respond, routes, target
 
@@ -28,49 +27,49 @@ class Floor:
     def __init__(self, policy: str) -> None:
         self._policy, self._lock = policy, threading.Lock()
         self._holder: int | None = None
-        self._queue: list[tuple[int, int, Any]] = []
+        self._queue: list[tuple[int, int, bfcp.Link]] = []
         self._next = 0
         self.events: list[dict[str, Any]] = []
 
-    def _tell(self, sock: Any, user: int, transaction: int, number: int, state: int, queue: int = 0) -> None:
-        body = media.request_status(number, 1, state, queue)
-        sock.sendall(media.bfcp(media.STATUS, CONFERENCE, transaction, user, body))
-        self.events.append({"user": user, "state": media.STATES[state], "queue": queue})
+    def _tell(self, link: bfcp.Link, user: int, transaction: int, number: int, state: int, queue: int = 0) -> None:
+        body = bfcp.request_status(number, 1, state, queue)
+        link.send(bfcp.STATUS, CONFERENCE, user, body, answers=transaction)
+        self.events.append({"user": user, "state": bfcp.STATES[state], "queue": queue})
 
-    def request(self, sock: Any, user: int, transaction: int) -> None:
+    def request(self, link: bfcp.Link, user: int, transaction: int) -> None:
         """FloorRequest."""
         with self._lock:
             self._next += 1
             number = self._next
             if self._policy == "deny":
-                self._tell(sock, user, transaction, number, media.DENIED)
+                self._tell(link, user, transaction, number, bfcp.DENIED)
             elif self._holder is not None:
-                self._queue.append((user, number, sock))
-                self._tell(sock, user, transaction, number, media.PENDING, len(self._queue))
+                self._queue.append((user, number, link))
+                self._tell(link, user, transaction, number, bfcp.PENDING, len(self._queue))
             else:
                 self._holder = number
-                self._tell(sock, user, transaction, number, media.PENDING)
-                self._tell(sock, user, 0, number, media.GRANTED)
+                self._tell(link, user, transaction, number, bfcp.PENDING)
+                self._tell(link, user, 0, number, bfcp.GRANTED)
                 if self._policy == "revoke":
-                    threading.Timer(0.8, self._revoke, (sock, user, number)).start()
+                    threading.Timer(0.8, self._revoke, (link, user, number)).start()
 
-    def _revoke(self, sock: Any, user: int, number: int) -> None:
+    def _revoke(self, link: bfcp.Link, user: int, number: int) -> None:
         with self._lock:
             if self._holder == number:
-                self._tell(sock, user, 0, number, media.REVOKED)
+                self._tell(link, user, 0, number, bfcp.REVOKED)
                 self._pass_on()
 
     def _pass_on(self) -> None:
         self._holder = None
         if self._queue:
-            user, number, sock = self._queue.pop(0)
+            user, number, link = self._queue.pop(0)
             self._holder = number
-            self._tell(sock, user, 0, number, media.GRANTED)
+            self._tell(link, user, 0, number, bfcp.GRANTED)
 
-    def release(self, sock: Any, user: int, transaction: int, number: int) -> None:
+    def release(self, link: bfcp.Link, user: int, transaction: int, number: int) -> None:
         """FloorRelease."""
         with self._lock:
-            self._tell(sock, user, transaction, number, media.RELEASED)
+            self._tell(link, user, transaction, number, bfcp.RELEASED)
             if self._holder == number:
                 self._pass_on()
 
@@ -87,7 +86,7 @@ class Focus:
         self.truth: dict[str, Any] = {"invites": [], "streams": [], "messages": 0}
         wrong = config.get("wrong_fingerprint")
         self.proof = media.wrong_fingerprint() if wrong else media.fingerprint(config["certificate"])
-        self._rooms: dict[str, media.Chat] = {}
+        self._rooms: dict[str, msrp.Chat] = {}
         self._dialogs: dict[str, str] = {}
         self._sounds: dict[str, media.Sound] = {}
         self._legs = 0
@@ -105,7 +104,7 @@ class Focus:
 
         def take(raw: socket.socket) -> None:
             files = self.config["certificate"], self.config["keylog"]
-            work(media.tls(raw, *files, server=True) if secure else raw)
+            work(media.tls(raw, *files, server=True, ciphers=self.config.get("ciphers", "")) if secure else raw)
 
         def accept() -> None:
             while True:
@@ -116,9 +115,9 @@ class Focus:
 
     def chat(self, sock: Any) -> None:
         """One member of the room: what one says, the others hear."""
-        room = media.Chat(sock, "", "")
+        room = msrp.Chat(sock, "", "")
 
-        def heard(chat: media.Chat, frame: bytes) -> None:
+        def heard(chat: msrp.Chat, frame: bytes) -> None:
             self._rooms[chat.own] = chat
             body = re.search(rb"\r\n\r\n(.*)\r\n-------", frame, re.DOTALL)
             kind = re.search(rb"Content-Type: ([^\r]*)", frame)
@@ -131,34 +130,43 @@ class Focus:
         room.listen(time.monotonic() + self.config["seconds"], heard)
 
     def control(self, sock: Any) -> None:
-        """One client of the floor."""
+        """One client of the floor; over UDP all of them."""
+        way = bfcp.Link(sock)
+        links: dict[tuple[str, int] | None, bfcp.Link] = {}
         end = time.monotonic() + self.config["seconds"]
         while time.monotonic() < end:
-            for primitive, conference, transaction, user, body in media.bfcp_messages(sock, time.monotonic() + 0.5):
-                if primitive == media.HELLO:
-                    both = media.attribute(11, bytes((1, 2, 4, 11, 12, 13))) + media.attribute(10, bytes((2, 3, 5)))
-                    sock.sendall(media.bfcp(media.HELLO_ACK, conference, transaction, user, both))
-                elif primitive == media.REQUEST:
-                    self.floor.request(sock, user, transaction)
-                elif primitive == media.RELEASE:
-                    self.floor.release(sock, user, transaction, int.from_bytes(body[2:4], "big"))
+            message = way.receive(0.5)
+            if message is None:
+                continue
+            link = links.setdefault(message.sender, way.to(message.sender))
+            if message.primitive == bfcp.HELLO:
+                both = bfcp.attribute(11, bytes((1, 2, 4, 11, 12, 13))) + bfcp.attribute(10, bytes((2, 3, 5)))
+                link.send(bfcp.HELLO_ACK, CONFERENCE, message.user, both, answers=message.transaction)
+            elif message.primitive == bfcp.GOODBYE:
+                link.send(bfcp.GOODBYE_ACK, CONFERENCE, message.user, answers=message.transaction)
+            elif message.primitive == bfcp.REQUEST:
+                self.floor.request(link, message.user, message.transaction)
+            elif message.primitive == bfcp.RELEASE:
+                self.floor.release(link, message.user, message.transaction, message.request)
 
     def describe(self, offered: dict[str, sdp.Medium]) -> sdp.Offer:
         """The answer to an offer: each medium as it was offered."""
         self._legs += 1
         audio, message, floor = (offered.get(name) for name in ("audio", "message", "application"))
-        kind = "none" if audio is None else "sdes" if "SAVP" in audio.proto else "rtp"
+        kind = "none" if audio is None else audio.audio
         suite = audio.suite if audio and kind == "sdes" else "AES_CM_128_HMAC_SHA1_80"
 
         parameters = " UNENCRYPTED_SRTP" if audio and "UNENCRYPTED_SRTP" in audio.attribute("crypto") else ""
 
         def security(medium: sdp.Medium | None) -> str:
-            return "none" if medium is None else "tls" if "TLS" in medium.proto else "tcp"
+            if medium is None:
+                return "none"
+            return "tls" if "TLS" in medium.proto else "udp" if "UDP" in medium.proto else "tcp"
 
         lines = ("a=floorctrl:s-only", f"a=confid:{CONFERENCE}", f"a=userid:{self._legs}", "a=floorid:1 mstrm:10")
         return sdp.Offer(
             self.address, kind, 41000 + 2 * self._legs, suite, sdp.new_key(suite), parameters, security(message),
-            CHAT_PORT, secrets.token_hex(10), security(floor), FLOOR_PORT, lines, "passive", self.proof,
+            CHAT_PORT, secrets.token_hex(10), security(floor), FLOOR_PORT, lines, "passive", "active", self.proof,
         )  # fmt: skip
 
     def sound(self, call: str, own: sdp.Offer, peer: sdp.Medium, seconds: float) -> None:
@@ -168,12 +176,12 @@ class Focus:
             (self.address, own.audio_port), (peer.address, peer.port), seconds,
             (own.suite, own.key) if secure else ("", ""), (peer.suite, peer.key) if secure else ("", ""),
             700 + 50 * self._legs, unencrypted="UNENCRYPTED_SRTP" in peer.attribute("crypto"),
+            dtls=media.role(own.audio_setup, peer), certificate=self.config["certificate"],
+            keylog=self.config["keylog"],
         )  # fmt: skip
         self._sounds[call] = sound
         sound.run()
-        told = asdict(sound)
-        del told["send_key"], told["receive_key"]
-        self.truth["streams"].append(told | {"suite": own.suite if secure else ""})
+        self.truth["streams"].append(sound.told())
 
     def invited(self, invite: Message, peer: tuple[str, int]) -> None:
         """INVITE: the policy decides, then everything offered is answered."""
@@ -239,7 +247,11 @@ class Focus:
         """Serves until its time is up."""
         if self.config.get("message"):
             self.serve(CHAT_PORT, self.config["message"] == "tls", self.chat)
-        if self.config.get("floor"):
+        if self.config.get("floor") == "udp":
+            sock = socket.socket(family(self.address), socket.SOCK_DGRAM)
+            sock.bind((self.address, FLOOR_PORT))
+            media.background(partial(self.control, sock))
+        elif self.config.get("floor"):
             self.serve(FLOOR_PORT, self.config["floor"] == "tls", self.control)
         for out in self.config.get("dial", ()):
             media.background(partial(self.dial, out))

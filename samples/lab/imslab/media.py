@@ -1,25 +1,31 @@
-"""Media of the scripted ends: a G.711 tone over RTP or SRTP, CPIM over MSRP, a floor over BFCP."""
+"""Media of the scripted ends: a G.711 tone over RTP, SRTP or DTLS-SRTP, and TLS for what runs over TCP."""
 
 import base64
 import hashlib
 import hmac
+import json
 import math
 import os
-import re
 import secrets
 import socket
 import ssl
 import struct
+import subprocess
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import pylibsrtp
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from imslab import sdp
 from imslab.plan import family
 
+DEBIAN_PYTHON = "/usr/bin/python3"
+_DTLS = Path(__file__).parents[1] / "components" / "dtls.py"
 _PROFILES = {
     "AES_CM_128_HMAC_SHA1_80": pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
     "AES_CM_128_HMAC_SHA1_32": pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
@@ -55,6 +61,17 @@ def unencrypted(suite: str, key: str) -> Callable[[bytes], bytes]:
     return protect
 
 
+def shake(sock: socket.socket, role: str, peer: tuple[str, int], certificate: str, keylog: str) -> dict[str, str]:
+    """A DTLS-SRTP handshake on a socket: suite, `client` and `server` keys, the peer's fingerprint.
+
+    Python's `ssl` knows no DTLS; Debian's python3-openssl does it in a process of its own."""
+    descriptor = sock.fileno()
+    argv = [DEBIAN_PYTHON, str(_DTLS), str(descriptor), role, peer[0], str(peer[1]), certificate, keylog]
+    done = subprocess.run(argv, pass_fds=[descriptor], capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr
+    return dict(json.loads(done.stdout))
+
+
 @dataclass(slots=True)
 class Sound:
     """One end of an audio stream and what became of it: the truth about it."""
@@ -67,6 +84,9 @@ class Sound:
     tone: int = 440
     first_sequence: int | None = None
     unencrypted: bool = False
+    dtls: str = ""  # client or server: the keys come of a handshake
+    certificate: str = ""
+    keylog: str = ""
     clear: bool = False  # set while it runs: protection is given up
     ssrc: int = 0
     sent: int = 0
@@ -75,14 +95,18 @@ class Sound:
 
     def run(self) -> None:
         """Sends 50 packets a second and counts what comes."""
+        sock = socket.socket(family(self.local[0]), socket.SOCK_DGRAM)
+        sock.bind(self.local)
+        if self.dtls:
+            keys = shake(sock, self.dtls, self.remote, self.certificate, self.keylog)
+            self.send_key = keys["suite"], keys[self.dtls]
+            self.receive_key = keys["suite"], keys["server" if self.dtls == "client" else "client"]
         protect = None
         if self.send_key[1]:
             protect = (
                 unencrypted(*self.send_key) if self.unencrypted else _protector(*self.send_key, sending=True).protect
             )
         unprotect = _protector(*self.receive_key, sending=False).unprotect if self.receive_key[1] else None
-        sock = socket.socket(family(self.local[0]), socket.SOCK_DGRAM)
-        sock.bind(self.local)
         sock.setblocking(False)
         self.ssrc = secrets.randbits(32)
         sequence = secrets.randbelow(30000) if self.first_sequence is None else self.first_sequence
@@ -101,6 +125,13 @@ class Sound:
         self._drain(sock, unprotect)
         sock.close()
 
+    def told(self) -> dict[str, Any]:
+        """The truth about it: everything but its keys."""
+        told = asdict(self) | {"suite": self.send_key[0]}
+        for name in ("send_key", "receive_key", "certificate", "keylog"):
+            del told[name]
+        return told
+
     def _drain(self, sock: socket.socket, unprotect: Callable[[bytes], bytes] | None) -> None:
         while True:
             try:
@@ -115,126 +146,24 @@ class Sound:
                 self.refused += 1
 
 
-def tls(sock: socket.socket, certificate: str, keylog: str, *, server: bool) -> ssl.SSLSocket:
-    """TLS whose peer is judged by the fingerprint in SDP, not by a CA."""
+def role(own: str, peer: sdp.Medium) -> str:
+    """Which side of a DTLS handshake an end is, by its own a=setup and its peer's; none without DTLS (RFC 8842 5)."""
+    if peer.audio != "dtls":
+        return ""
+    return "client" if own == "active" or peer.attribute("setup") == "passive" else "server"
+
+
+def tls(sock: socket.socket, certificate: str, keylog: str, *, server: bool, ciphers: str = "") -> ssl.SSLSocket:
+    """TLS whose peer is judged by the fingerprint in SDP, not by a CA. `ciphers`: of TLS 1.2, as OpenSSL names them."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
     context.keylog_filename = keylog
     context.load_cert_chain(certificate)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    if ciphers:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
     return context.wrap_socket(sock, server_side=server)
-
-
-class Chat:
-    """One MSRP session over a connection."""
-
-    def __init__(self, sock: socket.socket, own: str, peer: str) -> None:
-        self.sock, self.own, self.peer = sock, own, peer
-        self.sent = self.received = 0
-        self._buffer = b""
-
-    def say(self, text: str, content: str = "text/plain") -> None:
-        """Sends one message in one chunk."""
-        transaction, body = secrets.token_hex(4), text.encode()
-        head = (
-            f"MSRP {transaction} SEND\r\nTo-Path: {self.peer}\r\nFrom-Path: {self.own}\r\n"
-            f"Message-ID: {secrets.token_hex(6)}\r\nByte-Range: 1-{len(body)}/{len(body)}\r\n"
-            f"Content-Type: {content}\r\n\r\n"
-        )
-        self.sock.sendall(head.encode() + body + f"\r\n-------{transaction}$\r\n".encode())
-        self.sent += 1
-
-    def listen(self, until: float, heard: Callable[["Chat", bytes], None] | None = None) -> None:
-        """Answers what comes with 200 until the time, or the peer, is up."""
-        while time.monotonic() < until:
-            frame = self._frame()
-            if frame is not None:
-                self._take(frame, heard)
-                continue
-            self.sock.settimeout(max(0.05, min(0.5, until - time.monotonic())))
-            try:
-                data = self.sock.recv(65535)
-            except (TimeoutError, ssl.SSLWantReadError):
-                continue
-            except OSError:
-                return
-            if not data:
-                return
-            self._buffer += data
-
-    def _frame(self) -> bytes | None:
-        start = re.match(rb"MSRP (\S{4,32}) [^\r\n]*\r\n", self._buffer)
-        if start is None:
-            return None
-        mark = b"-------" + start[1]
-        at = self._buffer.find(mark)
-        size = at + len(mark) + 3
-        if at < 0 or len(self._buffer) < size:
-            return None
-        frame, self._buffer = self._buffer[:size], self._buffer[size:]
-        return frame
-
-    def _take(self, frame: bytes, heard: Callable[["Chat", bytes], None] | None) -> None:
-        _, transaction, method = frame.partition(b"\r\n")[0].split(b" ", 2)
-        if method != b"SEND":
-            return
-        self.received += 1
-        sender = re.search(rb"From-Path: ([^\r]*)", frame)
-        own = re.search(rb"To-Path: ([^\r]*)", frame)
-        assert sender is not None
-        assert own is not None
-        self.own, self.peer = own[1].decode(), sender[1].decode()
-        first = self.peer.split()[0]
-        answer = f"MSRP {transaction.decode()} 200 OK\r\nTo-Path: {first}\r\nFrom-Path: {self.own}\r\n"
-        self.sock.sendall(answer.encode() + b"-------" + transaction + b"$\r\n")
-        if heard:
-            heard(self, frame)
-
-
-HELLO, HELLO_ACK, REQUEST, RELEASE, STATUS, ERROR = 11, 12, 1, 2, 4, 13
-PENDING, ACCEPTED, GRANTED, DENIED, CANCELLED, RELEASED, REVOKED = 1, 2, 3, 4, 5, 6, 7
-STATES = {1: "pending", 2: "accepted", 3: "granted", 4: "denied", 5: "cancelled", 6: "released", 7: "revoked"}
-
-
-def bfcp(primitive: int, conference: int, transaction: int, user: int, attributes: bytes = b"") -> bytes:
-    """A BFCP message of version 1 (RFC 8855 5.1)."""
-    return struct.pack("!BBHIHH", 1 << 5, primitive, len(attributes) // 4, conference, transaction, user) + attributes
-
-
-def attribute(kind: int, value: bytes) -> bytes:
-    """A mandatory attribute, padded (RFC 8855 5.2)."""
-    return bytes((kind << 1 | 1, 2 + len(value))) + value + bytes(-(2 + len(value)) % 4)
-
-
-def request_status(request: int, floor: int, status: int, queue: int = 0) -> bytes:
-    """FLOOR-REQUEST-INFORMATION with OVERALL-REQUEST-STATUS and FLOOR-REQUEST-STATUS (RFC 8855 5.2.15 to 5.2.18)."""
-    overall = attribute(18, struct.pack("!H", request) + attribute(5, bytes((status, queue))))
-    each = attribute(17, struct.pack("!H", floor))
-    return attribute(15, struct.pack("!H", request) + overall + each)
-
-
-def bfcp_messages(sock: socket.socket, until: float) -> "list[tuple[int, int, int, int, bytes]]":
-    """What has come: primitive, conference, transaction, user, attributes. Blocks for one message at most."""
-    sock.settimeout(max(0.05, until - time.monotonic()))
-    try:
-        head = _exactly(sock, 12)
-        if head is None:
-            return []
-        _, primitive, words, conference, transaction, user = struct.unpack("!BBHIHH", head)
-        body = _exactly(sock, words * 4) if words else b""
-    except (TimeoutError, OSError):
-        return []
-    return [(primitive, conference, transaction, user, body or b"")]
-
-
-def _exactly(sock: socket.socket, size: int) -> bytes | None:
-    data = b""
-    while len(data) < size:
-        more = sock.recv(size - len(data))
-        if not more:
-            return None
-        data += more
-    return data
 
 
 def background(run: Callable[[], object]) -> threading.Thread:

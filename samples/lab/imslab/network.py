@@ -39,9 +39,16 @@ class Network:
 
     def ip(self, node: str, *words: str) -> None:
         """`ip` inside a node; raises where it fails."""
-        done = subprocess.run(["ip", "-n", self.namespace(node), *words], capture_output=True, text=True, check=False)
+        argv = ["ip", "-n", self.namespace(node), *words]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise OSError(f"ip {' '.join(words)} in {node}: {done.stderr.strip()}")
+            raise OSError(f"{' '.join(argv)}: {done.stderr.strip()}")
+
+    def call(self, node: str, argv: Sequence[str]) -> None:
+        """A program inside a node, to its end; raises where it fails."""
+        done = subprocess.run(self.command(node, argv), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise OSError(f"{' '.join(argv)} in {node}: {done.returncode} {done.stderr.strip()}")
 
     def address(self, node: str, device: str, address: str, prefix: int) -> None:
         """Gives a device an address that is good at once."""
@@ -93,7 +100,7 @@ class Network:
         forward = "net.ipv6.conf.all.forwarding=1" if plan.ipv6 else "net.ipv4.ip_forward=1"
         for number in plan.numbers:
             proxy = f"p{number}"
-            subprocess.run(self.command(proxy, ["sysctl", "-qw", forward]), check=True, capture_output=True)
+            self.call(proxy, ["sysctl", "-qw", forward])
             for node in plan.nodes:
                 if not node.startswith("ue") and node != proxy:
                     self.ip(node, "route", "add", plan.access_net(number), "via", plan.core(proxy))

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from imslab import certificates, media, rewrite, seen, truth
+from imslab import certificates, esp, gtp, guest, media, rewrite, seen, truth
 from imslab.network import Network
 from imslab.plan import host
 from imslab.processes import Processes
@@ -24,16 +24,17 @@ class LabError(Exception):
     """A scenario did not run as written."""
 
 
-def missing_programs() -> list[str]:
-    """The programs a run needs that are not here."""
-    return [name for name in PROGRAMS if shutil.which(name) is None]
+def missing_programs(scenarios: "list[Scenario]") -> list[str]:
+    """The programs that these scenarios need and that are not here."""
+    needed = [*PROGRAMS, *(guest.PROGRAMS if any(one.guest for one in scenarios) else ())]
+    return [name for name in needed if shutil.which(name) is None]
 
 
 class Run:
     """The parts of one run."""
 
-    def __init__(self, scenario: Scenario, folder: Path, number: int, halt: Event) -> None:
-        self.scenario, self.folder, self.halt = scenario, folder, halt
+    def __init__(self, scenario: Scenario, folder: Path, number: int, halt: Event, patience: float = 1) -> None:
+        self.scenario, self.folder, self.halt, self._patience = scenario, folder, halt, patience
         self.plan = scenario.plan
         self.network = Network(self.plan, number)
         self.processes = Processes(folder / "log")
@@ -42,6 +43,16 @@ class Run:
     def start(self, node: str, name: str, *argv: object) -> None:
         """Starts a program in a node."""
         self._children[name] = self.processes.start(name, self.network.command(node, [str(word) for word in argv]))
+
+    def links(self) -> None:
+        """What the scenario has instead of plain links."""
+        links = self.scenario.links
+        if links.esp:
+            made = esp.associations(self.plan, links.esp)
+            (self.folder / "esp-sa.txt").write_text("".join(f"{one.row}\n" for one in made))
+            esp.install(self.network, made)
+        if links.gtpu:
+            gtp.lay(self.network, self.plan, sys.executable)
 
     def capture(self) -> None:
         """Captures at every tap."""
@@ -70,11 +81,15 @@ class Run:
                     )
                     onward = f"TCP:{host(plan.core('mrf'))}:{inner},bind={host(core)}"
                     self.start(node, f"gateway{number}-{inner}", "socat", listen, onward)
-            self.kamailio(node, f"pcscf{number}", self.render("pcscf.cfg", f"pcscf{number}.cfg", number))
-        self.kamailio("core", "scscf", self.render("scscf.cfg", "scscf.cfg", 0))
+            self.kamailio(node, f"pcscf{number}", self.render("pcscf.cfg", f"pcscf{number}.cfg", node))
+        if plan.relay:
+            self.kamailio("relay", "relay", self.render("relay.cfg", "relay.cfg", "relay"))
+        self.kamailio("core", "scscf", self.render("scscf.cfg", "scscf.cfg", "core"))
         for number in plan.numbers:
             place = f"{host(plan.access(number))}:5061"
             self.until(lambda n=number, place=place: place in self.listening(f"p{n}"), f"pcscf{number}")
+        if plan.relay:
+            self.until(lambda: f"{host(plan.core('relay'))}:2855" in self.listening("relay"), "relay")
         self.until(lambda: f"{host(plan.core('core'))}:5060" in self.listening("core"), "scscf")
 
     def kamailio(self, node: str, name: str, config: Path) -> None:
@@ -88,17 +103,19 @@ class Run:
         """Certificate and key of a node in one file."""
         return self.folder / "certs" / f"{name}-full.pem"
 
-    def render(self, template: str, name: str, number: int) -> Path:
+    def render(self, template: str, name: str, node: str) -> Path:
         """A component's configuration for this run."""
-        tls = self.folder / f"tls{number}.cfg"
-        text = (COMPONENTS / template).read_text()
-        if number:
-            text = _filled(text, self.scenario, number, self.folder, tls)
-            certificate = self.folder / "certs" / f"p{number}"
+        tls = self.folder / f"tls-{node}.cfg"
+        text = (COMPONENTS / template).read_text().replace("@TLS@", str(tls))
+        if node.startswith("p"):
+            text = _filled(text, self.scenario, int(node[1:]), self.folder)
+        if node != "core":
+            certificate = self.folder / "certs" / node
             words = (COMPONENTS / "tls.cfg").read_text()
             tls.write_text(words.replace("@KEY@", f"{certificate}.key").replace("@CERTIFICATE@", f"{certificate}.pem"))
         for word, value in {
             "MODULES": MODULES, "RETARGET": int(self.scenario.proxies.retarget), "MRF": host(self.plan.core("mrf")),
+            "RELAY": host(self.plan.core("relay")),
             "SCSCF": host(self.plan.core("core")), "CORE_NET": "fd00::" if self.plan.ipv6 else "10[.]0[.]0[.]",
             "SIGNER_KEY": self.folder / "certs" / "signer.key",
         }.items():  # fmt: skip
@@ -114,18 +131,19 @@ class Run:
 
     def until(self, ready: Any, what: str, seconds: float = 15) -> None:
         """Waits until something is there."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * self._patience
         while not ready():
             if self.halt.is_set():
                 raise LabError("broken off")
             if time.monotonic() > end:
-                raise LabError(f"{what}: not ready after {seconds:.0f} s")
+                raise LabError(f"{what}: not there in time")
             time.sleep(0.05)
 
     def end_point(self, node: str, module: str, config: dict[str, Any]) -> None:
         """Starts a scripted end."""
         files = {
             "ca": self.folder / "certs" / "ca.pem",
+            "certificates": self.folder / "certs",
             "certificate": self.certificate(node),
             "keylog": self.folder / f"{node}.keylog",
             "truth": self.folder / f"{node}.json",
@@ -148,7 +166,11 @@ class Run:
             self.end_point("mrf", "imslab.focus", {"seconds": 40, "talk": 3, **places, **self.scenario.focus})
         for name in sorted(phones, key=lambda name: "answer" not in phones[name]):
             number = int(name[-1])
-            places = {"address": self.plan.phone(number), "proxy": self.plan.access(number)}
+            places = {
+                "address": self.plan.phone(number),
+                "proxy": self.plan.access(number),
+                "relay": self.plan.core("relay"),
+            }
             self.end_point(name, "imslab.ue", {"number": number, "user": name, "sip": "tls", **places, **phones[name]})
         for name in phones:
             self.ended(name, 60)
@@ -166,6 +188,7 @@ class Run:
         """Runs it all; afterwards nothing of it is left but files."""
         certificates.make(self.folder / "certs")
         with self.network, self.processes:
+            self.links()
             self.capture()
             self.proxies()
             self.ends()
@@ -174,12 +197,26 @@ class Run:
             time.sleep(0.3)
 
 
-def _filled(text: str, scenario: Scenario, number: int, folder: Path, tls: Path) -> str:
+def _in_guest(scenario: Scenario, folder: Path, halt: Event) -> None:
+    """Runs it in a kernel of its own."""
+    said = guest.outcome(folder)
+    with Processes(folder / "log") as processes:
+        child = processes.start("uml", guest.boot(scenario.name, folder))
+        end = time.monotonic() + guest.SECONDS
+        while child.poll() is None and time.monotonic() < end and not halt.is_set():
+            time.sleep(0.2)
+    if not said.exists():
+        raise LabError("broken off" if halt.is_set() else "the guest has not come to an end")
+    if told := said.read_text():
+        raise LabError(f"in the guest: {told.strip().splitlines()[-1]}")
+
+
+def _filled(text: str, scenario: Scenario, number: int, folder: Path) -> str:
     proxies, plan = scenario.proxies, scenario.plan
     access, core = plan.access(number), plan.core(f"p{number}")
     words = {
         "N": number, "CORE": host(core), "CORE_IP": core, "ACCESS": host(access), "ACCESS_IP": access,
-        "PHONE": host(plan.phone(number)), "FAMILY": "IP6" if plan.ipv6 else "IP4", "MODE": proxies.mode, "TLS": tls,
+        "PHONE": host(plan.phone(number)), "FAMILY": "IP6" if plan.ipv6 else "IP4", "MODE": proxies.mode,
         "TOWARDS_UE": proxies.access,
         "LEAK_VERIFY": int(proxies.leak_verify), "ASSERT": int(proxies.asserts), "TRUST_UE": int(proxies.trust_ue),
         "MARKER": int(proxies.marker), "EDGE_TLS": int(proxies.edge_tls), "BARE_LF": int(proxies.bare_lf),
@@ -196,8 +233,10 @@ def run(scenario: Scenario, out: Path, halt: Event, number: int = 0) -> Path:
     folder = out / "work" / scenario.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    made = Run(scenario, folder, number, halt)
-    made.go()
+    if scenario.guest:
+        _in_guest(scenario, folder, halt)
+    else:
+        Run(scenario, folder, number, halt).go()
     merged = folder / "merged.pcapng"
     parts = [folder / f"{device}.pcapng" for _, device in scenario.plan.taps]
     subprocess.run(["mergecap", "-F", "pcapng", "-w", merged, *parts], check=True, capture_output=True)
@@ -213,5 +252,12 @@ def run(scenario: Scenario, out: Path, halt: Event, number: int = 0) -> Path:
         raise LabError(f"not in the capture: {', '.join(missing)}")
     data = merged.read_bytes()
     capture.write_bytes(rewrite.apply(data, scenario.faults) if scenario.faults else data)
+    table = folder / "esp-sa.txt"
+    if table.exists():
+        shutil.copy(table, out / f"{scenario.name}.esp-sa.txt")
+    if scenario.signs:
+        names = ("signer", "lapsed", "ca")
+        trusted = "".join((folder / "certs" / f"{name}.pem").read_text() for name in names)
+        (out / f"{scenario.name}.trust.pem").write_text(trusted)
     truth.write(scenario, folder, out / f"{scenario.name}.truth.yaml")
     return capture

@@ -63,6 +63,12 @@ class Scenario:
         return Plan(numbers, self.links.ipv6, self.links.relay)
 
     @property
+    def signs(self) -> bool:
+        """Identities are signed (STIR): whoever checks them needs the signers' certificates."""
+        calls = (call for phone in self.phones.values() for call in phone.get("calls", ()))
+        return self.proxies.sign or any("identity" in call for call in calls)
+
+    @property
     def guest(self) -> bool:
         """It needs what the host's kernel may lack: ESP, GTP-U."""
         return bool(self.links.esp) or self.links.gtpu

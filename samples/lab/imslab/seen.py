@@ -13,9 +13,10 @@ _HEURISTICS = ("bfcp_tcp", "bfcp_udp", "rtp_udp")  # off by default
 _WORDS = {  # what a hop of this medium must show, by its state; "" stands for any other state
     "sip": {"tls_enc": {"tls"}, "wss": {"tls"}, "ws_clear": {"websocket", "sip"}, "clear_udp": {"udp", "sip"},
             "clear_tcp": {"tcp", "sip"}, "esp_null_auth": {"esp"}, "esp_enc": {"esp"}},
-    "audio": {"clear": {"rtp"}, "": {"rtp", "srtp"}},
+    "audio": {"clear": {"rtp"}, "srtp_dtls": {"dtls"}, "": {"rtp", "srtp"}},
     "message": {"clear": {"msrp"}, "": {"tls"}},
-    "bfcp": {"clear_tcp": {"tcp", "bfcp"}, "clear_udp": {"udp", "bfcp"}, "": {"tls"}},
+    # tshark 4.0 reads version 1 of BFCP alone: a scenario over UDP names the first bytes in its `protocols`
+    "bfcp": {"clear_tcp": {"tcp", "bfcp"}, "clear_udp": {"udp"}, "": {"tls"}},
 }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """As much SIP as a scripted end needs: one connection or socket, requests, responses, digest."""
 
+import base64
 import hashlib
 import re
 import secrets
@@ -65,7 +66,13 @@ class Transport:
             assert target is not None
             self._sock.sendto(text.encode(), target)
         else:
-            self._sock.sendall(text.encode())
+            self._out(text.encode())
+
+    def _out(self, data: bytes) -> None:
+        self._sock.sendall(data)
+
+    def _in(self, data: bytes) -> None:
+        self._buffer += data
 
     def receive(self, seconds: float) -> Message | None:
         """The next message, or None when time is up."""
@@ -85,7 +92,7 @@ class Transport:
                 elif not data:
                     return None
                 else:
-                    self._buffer += data
+                    self._in(data)
                     continue
             if message is not None:
                 print(f"{time.monotonic():.3f} << {message.first}", flush=True)
@@ -104,19 +111,62 @@ class Transport:
         return Message.read(raw)
 
 
+class WebSocket(Transport):
+    """SIP in the text frames of a WebSocket (RFC 7118, RFC 6455): the client's end."""
+
+    def __init__(self, sock: socket.socket, place: str) -> None:
+        super().__init__(sock, datagrams=False)
+        nonce = base64.b64encode(secrets.token_bytes(16)).decode()
+        asked = [
+            "GET / HTTP/1.1", f"Host: {place}", "Upgrade: websocket", "Connection: Upgrade",
+            f"Sec-WebSocket-Key: {nonce}", "Origin: https://ims.example", "Sec-WebSocket-Protocol: sip",
+            "Sec-WebSocket-Version: 13",
+        ]  # fmt: skip
+        sock.sendall(("\r\n".join(asked) + "\r\n\r\n").encode())
+        head = b""
+        while b"\r\n\r\n" not in head:
+            more = sock.recv(4096)
+            assert more, "no WebSocket"
+            head += more
+        assert head.startswith(b"HTTP/1.1 101"), head
+        self._frames = head.partition(b"\r\n\r\n")[2]
+
+    def _out(self, data: bytes) -> None:
+        size = len(data)
+        length = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+        mask = secrets.token_bytes(4)
+        masked = bytes(byte ^ mask[at % 4] for at, byte in enumerate(data))
+        self._sock.sendall(b"\x81" + length + mask + masked)
+
+    def _in(self, data: bytes) -> None:
+        """Takes the frames that are whole; what they carry is read as a stream is. A server does not mask."""
+        self._frames += data
+        while len(self._frames) >= 2:
+            size, begin = self._frames[1] & 127, 2
+            if size == 126:
+                size, begin = int.from_bytes(self._frames[2:4], "big"), 4
+            if len(self._frames) < begin + size:
+                return
+            if self._frames[0] & 15 in (1, 2):
+                self._buffer += self._frames[begin : begin + size]
+            self._frames = self._frames[begin + size :]
+
+
 def connect(kind: str, local: tuple[str, int], proxy: str, ca: str, keylog: str) -> Transport:
-    """A UE's way to its P-CSCF: udp, tcp or tls."""
+    """A UE's way to its P-CSCF: udp, tcp, tls, ws or wss."""
     if kind == "udp":
         sock = socket.socket(family(local[0]), socket.SOCK_DGRAM)
         sock.bind(local)
         return Transport(sock, datagrams=True, peer=(proxy, 5060))
-    if kind == "tcp":
-        return Transport(socket.create_connection((proxy, 5060), 5), datagrams=False)
+    if kind in ("tcp", "ws"):
+        stream = socket.create_connection((proxy, 8080 if kind == "ws" else 5060), 5)
+        return WebSocket(stream, f"{host(proxy)}:8080") if kind == "ws" else Transport(stream, datagrams=False)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(ca)
     context.keylog_filename = keylog
-    raw = socket.create_connection((proxy, 5061), 5)
-    return Transport(context.wrap_socket(raw, server_hostname="ims.example"), datagrams=False)
+    raw = socket.create_connection((proxy, 8443 if kind == "wss" else 5061), 5)
+    secure = context.wrap_socket(raw, server_hostname="ims.example")
+    return WebSocket(secure, f"{host(proxy)}:8443") if kind == "wss" else Transport(secure, datagrams=False)
 
 
 @dataclass(slots=True)
@@ -147,12 +197,17 @@ class Dialog:
             f"To: {self.to}",
             f"Call-ID: {self.call_id}",
             f"CSeq: {self.sequence} {method}",
-            f"Contact: <sip:{self.user}@{place};transport={self.transport}>",
+            f"Contact: <sip:{self.user}@{place};transport={uri_transport(self.transport)}>",
             *extra,
         ]
         if body:
             lines.append(f"Content-Type: {content}")
         return "\r\n".join([*lines, f"Content-Length: {len(body.encode())}", "", body])
+
+
+def uri_transport(kind: str) -> str:
+    """A transport as URIs name it: `ws` of both kinds of WebSocket (RFC 7118 5.4)."""
+    return "ws" if kind == "wss" else kind
 
 
 def respond(request: Message, code: str, tag: str, body: str = "", extra: tuple[str, ...] = ()) -> str:

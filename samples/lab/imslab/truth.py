@@ -13,10 +13,14 @@ def _told(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
-_SIP = {"tls": "tls_enc", "tcp": "clear_tcp", "udp": "clear_udp"}
+_SIP = {
+    "tls": "tls_enc", "tcp": "clear_tcp", "udp": "clear_udp", "ws": "ws_clear", "wss": "wss",
+    "null": "esp_null_auth", "aes": "esp_enc",
+}  # fmt: skip
 _MEDIA = {
-    ("audio", "sdes"): "srtp_sdes", ("audio", "rtp"): "clear", ("message", "tls"): "tls_fp_ok",
-    ("message", "tcp"): "clear", ("floor", "tls"): "tls_fp_ok", ("floor", "tcp"): "clear_tcp",
+    ("audio", "sdes"): "srtp_sdes", ("audio", "dtls"): "srtp_dtls", ("audio", "rtp"): "clear",
+    ("message", "tls"): "tls_fp_ok", ("message", "tcp"): "clear", ("floor", "tls"): "tls_fp_ok",
+    ("floor", "tcp"): "clear_tcp", ("floor", "udp"): "clear_udp",
 }  # fmt: skip
 _CORE = {"audio": "clear", "message": "clear", "floor": "clear_tcp"}
 _NAMES = {"audio": "audio", "message": "message", "floor": "bfcp"}
@@ -30,11 +34,12 @@ def _hop(start: str, end: str, medium: str, state: str, scope: str = "") -> dict
 def _legs(scenario: Scenario) -> "list[tuple[str, str, dict[str, Any]]]":
     """Who calls whom (`mrf`: the conference), with what is asked for; only calls that are taken."""
     legs = []
+    nodes = {"conf": "mrf"} | {phone.get("user", name): name for name, phone in scenario.phones.items()}
     for name, phone in scenario.phones.items():
         for call in phone.get("calls", ()):
             if call.get("refused"):
                 continue
-            legs.append((name, "mrf" if call["to"] == "conf" else call["to"], call))
+            legs.append((name, nodes[call["to"]], call))
     for out in (scenario.focus or {}).get("dial", ()):
         legs.append(("mrf", "ue2" if scenario.proxies.retarget else out["to"], {"audio": "rtp", **out}))
     return legs
@@ -45,7 +50,8 @@ def hops(scenario: Scenario) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     for name, phone in scenario.phones.items():
         proxy = f"pcscf-{name[-1]}"
-        found.append(_hop(name, proxy, "sip", _SIP[phone.get("sip", "tls")]))
+        carried = scenario.links.esp or phone.get("sip", "tls")
+        found.append(_hop(name, proxy, "sip", _SIP[carried]))
         found.append(_hop(proxy, "scscf", "sip", "clear_udp"))
     for start, end, call in _legs(scenario):
         for kind in ("audio", "message", "floor"):
@@ -65,15 +71,21 @@ def _media(
         state = "clear"
     if (scenario.focus or {}).get("wrong_fingerprint") and asked == "tls":
         state = "tls_fp_mismatch"
+    if call.get("relay"):  # it ends TLS on both sides, and no description has its certificate
+        return [
+            _hop(start, "relay", medium, "tls_unverified_cert", "hop_by_hop"),
+            _hop("relay", end, medium, state, "hop_by_hop"),
+        ]
     if scenario.proxies.mode == "e2e":
-        return [_hop(start, end, medium, state, "e2e" if state == "srtp_sdes" or state.startswith("tls") else "")]
+        return [_hop(start, end, medium, state, "e2e" if state.startswith(("srtp_sdes", "srtp_dtls", "tls")) else "")]
     at = [f"pcscf-{node[-1]}" if node.startswith("ue") else node for node in (start, end)]
     path = []
     if start.startswith("ue"):
-        path.append(_hop(start, at[0], medium, state, "e2ae" if asked in ("sdes", "tls") else ""))
+        path.append(_hop(start, at[0], medium, state, "e2ae" if asked in ("sdes", "dtls", "tls") else ""))
     path.append(_hop(at[0], at[1], medium, _CORE[kind]))
     if end.startswith("ue"):
-        path.append(_hop(at[1], end, medium, "srtp_sdes" if kind == "audio" else state, "e2ae"))
+        towards = "srtp_dtls" if "SDES-off" in scenario.proxies.access else "srtp_sdes"
+        path.append(_hop(at[1], end, medium, towards if kind == "audio" else state, "e2ae"))
     return path
 
 

@@ -8,13 +8,12 @@ import secrets
 import socket
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from imslab import media, sdp
-from imslab.plan import host
-from imslab.sip import Dialog, Message, Transport, authorization, connect, respond, routes, target
+from imslab import bfcp, media, msrp, sdp, stir
+from imslab.plan import family, host
+from imslab.sip import Dialog, Message, Transport, authorization, connect, respond, routes, target, uri_transport
 
 MECHANISMS = ("sdes-srtp", "msrp-tls", "bfcp-tls")
 
@@ -28,6 +27,7 @@ class Phone:
         place = (self.address, 5070)
         self.sip: Transport = connect(config["sip"], place, config["proxy"], config["ca"], config["keylog"])
         self.verify: tuple[str, ...] = ()
+        self.relay: Any = None  # the connection to the MSRP relay
         self.sounding: media.Sound | None = None
         self.truth: dict[str, Any] = {"user": self.user, "streams": [], "messages": 0, "floor": [], "calls": []}
 
@@ -71,13 +71,21 @@ class Phone:
         suite = call.get("suite", "AES_CM_128_HMAC_SHA1_80")
         key = call.get("key") or sdp.new_key(suite)
         proof = media.fingerprint(self.config["certificate"])
-        return sdp.Offer(
+        offer = sdp.Offer(
             self.address, call.get("audio", "none"), call.get("port", 40000 + 2 * number), suite, key,
             message=call.get("message", "none"), message_port=40100 + number, session=secrets.token_hex(10),
-            floor=call.get("floor", "none"), floor_port=9, floor_lines=("a=floorctrl:c-only",),
+            floor=call.get("floor", "none"), floor_port=40200 + number if call.get("floor") == "udp" else 9,
+             floor_lines=("a=floorctrl:c-only",),
             crypto_parameters=" UNENCRYPTED_SRTP" if call.get("unencrypted") else "",
             fingerprint=proof, marker=bool(call.get("marker")),
         )  # fmt: skip
+        if call.get("relay"):
+            place = (self.config["relay"], 2855)
+            relay = f"msrps://{host(place[0])}:{place[1]};tcp"
+            raw = socket.create_connection(place, 4)
+            self.relay = media.tls(raw, self.config["certificate"], self.config["keylog"], server=False)
+            offer.relay = msrp.authorize(self.relay, relay, offer.own_uri, self.user, "uepw")
+        return offer
 
     def call(self, call: dict[str, Any]) -> None:
         """One call from INVITE to BYE."""
@@ -92,6 +100,9 @@ class Phone:
             dialog.from_display = '"Anonymous" <sip:anonymous@anonymous.invalid>'
         if "padding" in call:
             extra += (f"Subject: {'long ' * (call['padding'] // 5)}call",)
+        if "identity" in call:
+            caller, called = (f"sip:{user}@ims.example" for user in (self.user, call["to"]))
+            extra += (stir.identity(caller, called, call["identity"], Path(self.config["certificates"])),)
         extra += tuple(call.get("headers", ())) + self.verify[:1]
         self.sip.send(dialog.request("INVITE", f"sip:{call['to']}@ims.example", offer.text(), extra))
         answer = self.final()
@@ -149,26 +160,22 @@ class Phone:
 
     def sound(self, call: dict[str, Any], offer: sdp.Offer, peer: sdp.Medium) -> None:
         """Audio in both directions."""
-        secure = "SAVP" in peer.proto
-        suite = offer.suite if secure else ""
+        secure = peer.audio == "sdes"
         sound = media.Sound(
             (self.address, offer.audio_port), (peer.address, peer.port), call["seconds"],
             (offer.suite, offer.key) if secure else ("", ""), (peer.suite, peer.key) if secure else ("", ""),
             300 + 100 * self.config["number"], call.get("first_sequence"), bool(call.get("unencrypted")),
+            media.role(offer.audio_setup, peer), self.config["certificate"], self.config["keylog"],
         )  # fmt: skip
         self.sounding = sound
         sound.run()
-        told = asdict(sound)
-        del told["send_key"], told["receive_key"]
-        self.truth["streams"].append(told | {"suite": suite})
+        self.truth["streams"].append(sound.told())
 
     def chat(self, call: dict[str, Any], offer: sdp.Offer, peer: sdp.Medium) -> None:
         """MSRP: three messages and whatever the room says."""
-        raw = socket.create_connection((peer.address, peer.port), 4)
-        secure = "TLS" in peer.proto
-        sock = media.tls(raw, self.config["certificate"], self.config["keylog"], server=False) if secure else raw
-        own = f"msrp{'s' if secure else ''}://{host(self.address)}:{offer.message_port}/{offer.session};tcp"
-        chat = media.Chat(sock, own, peer.attribute("path"))
+        sock = self.relay or self.stream(peer)
+        path = f"{offer.relay} {peer.attribute('path')}" if offer.relay else peer.attribute("path")
+        chat = msrp.Chat(sock, offer.own_uri, path)
         head = f"From: <sip:{self.user}@ims.example>\r\nTo: <sip:{call['to']}@ims.example>\r\n\r\n"
 
         def say() -> None:
@@ -181,29 +188,43 @@ class Phone:
         chat.listen(time.monotonic() + call["seconds"])
         self.truth["messages"] += chat.sent
 
+    def stream(self, peer: sdp.Medium) -> socket.socket:
+        """A connection to where a medium is served, in TLS where the description says so."""
+        raw = socket.create_connection((peer.address, peer.port), 4)
+        if "TLS" not in peer.proto:
+            return raw
+        files = self.config["certificate"], self.config["keylog"]
+        return media.tls(raw, *files, server=False, ciphers=self.config.get("ciphers", ""))
+
+    def control(self, peer: sdp.Medium) -> bfcp.Link:
+        """The way to the floor server."""
+        if "UDP" in peer.proto:
+            sock = socket.socket(family(self.address), socket.SOCK_DGRAM)
+            sock.bind((self.address, 40200 + self.config["number"]))
+            return bfcp.Link(sock, (peer.address, peer.port))
+        return bfcp.Link(self.stream(peer))
+
     def floor(self, call: dict[str, Any], peer: sdp.Medium) -> None:
         """BFCP: asks for the floor, waits, releases it."""
-        raw = socket.create_connection((peer.address, peer.port), 4)
-        secure = "TLS" in peer.proto
-        sock = media.tls(raw, self.config["certificate"], self.config["keylog"], server=False) if secure else raw
-        conference, user = int(peer.attribute("confid")), int(peer.attribute("userid"))
+        link, conference, user = self.control(peer), int(peer.attribute("confid")), int(peer.attribute("userid"))
         end = time.monotonic() + call["seconds"]
-        sock.sendall(media.bfcp(media.HELLO, conference, 1, user))
+        link.send(bfcp.HELLO, conference, user, asks=1)
         asked = released = False
         number = 0
         while time.monotonic() < end:
-            for primitive, _, _, _, body in media.bfcp_messages(sock, min(end, time.monotonic() + 0.3)):
-                if primitive == media.STATUS:
-                    number = int.from_bytes(body[2:4], "big")
-                    state = media.STATES[body[10]]
-                    self.truth["floor"].append(state)
+            message = link.receive(min(end - time.monotonic(), 0.3))
+            if message is not None and message.primitive == bfcp.STATUS:
+                number = message.request
+                self.truth["floor"].append(bfcp.STATES[message.attributes[10]])
             if not asked:
-                sock.sendall(media.bfcp(media.REQUEST, conference, 2, user, media.attribute(2, b"\0\1")))
+                link.send(bfcp.REQUEST, conference, user, bfcp.attribute(2, b"\0\1"), asks=2)
                 asked = True
             elif not released and "granted" in self.truth["floor"] and time.monotonic() > end - call["seconds"] / 2:
-                release = media.attribute(3, number.to_bytes(2, "big"))
-                sock.sendall(media.bfcp(media.RELEASE, conference, 3, user, release))
+                link.send(bfcp.RELEASE, conference, user, bfcp.attribute(3, number.to_bytes(2, "big")), asks=3)
                 released = True
+        if link.datagrams:
+            link.send(bfcp.GOODBYE, conference, user, asks=4)  # RFC 8855 6.2: over UDP nothing else shows the end
+            link.receive(0.5)
 
     def answer(self, script: dict[str, Any]) -> None:
         """Waits for a call and takes it as the script says, until it is hung up."""
@@ -216,12 +237,13 @@ class Phone:
         tag, offered = secrets.token_hex(4), sdp.read(invite.body)
         place = f"{host(self.sip.local[0])}:{self.sip.local[1]}"
         contact = (
-            f"Contact: <sip:{self.user}@{place};transport={self.config['sip']}>",
+            f"Contact: <sip:{self.user}@{place};transport={uri_transport(self.config['sip'])}>",
             *script.get("headers", ()),
         )
         call = dict(script)
-        call["audio"] = "sdes" if "audio" in offered and "SAVP" in offered["audio"].proto else "rtp"
+        call["audio"] = offered["audio"].audio
         offer = self.offer(call)
+        offer.audio_setup = "active"
         if call["audio"] == "sdes":
             offer.suite = offered["audio"].suite
             offer.key = sdp.new_key(offer.suite)

@@ -12,7 +12,8 @@ from tests.crypto.srtp.writer import Sender
 
 SSRC = 0xCAFEBABE
 EXTENSION = bytes.fromhex("bede0006 17414273a475262748220000c8308e4655996386b395fb00".replace(" ", ""))
-HEADERS = ("bare", "extension", "encrypted", "csrc")
+LONG = bytes.fromhex("1000000601040a0b0c0d03001405111213141500020221223000" + "0000")  # RFC 8285 4.3: two-byte headers
+HEADERS = ("bare", "extension", "encrypted", "long", "csrc")
 ROCS = (0, 1, 37)
 
 
@@ -27,13 +28,16 @@ class Case:
     kdr: int = 0
     rtp_tag: int | None = None
     rtcp_tag: int | None = None
+    unencrypted: bool = False
+    unauthenticated: bool = False
 
     def __str__(self) -> str:
-        return f"{self.suite.name}-{len(self.mki)}-{self.roc}-{self.header}-{self.kdr}-{self.rtp_tag}"
+        flags = f"{'-unencrypted' * self.unencrypted}{'-unauthenticated' * self.unauthenticated}"
+        return f"{self.suite.name}-{len(self.mki)}-{self.roc}-{self.header}-{self.kdr}-{self.rtp_tag}{flags}"
 
     @property
     def ids(self) -> tuple[int, ...]:
-        return (1, 3, 4) if self.header == "encrypted" else ()
+        return {"encrypted": (1, 3, 4), "long": (1, 3, 20)}.get(self.header, ())
 
     @property
     def key(self) -> tuple[bytes, bytes]:
@@ -44,7 +48,8 @@ class Case:
         suite = self.suite
         rtp_tag, rtcp_tag = self.rtp_tag or suite.rtp_tag, self.rtcp_tag or suite.rtcp_tag
         rate = 2**self.kdr if self.kdr else 0
-        return Sender(suite.cipher, *self.key, rtp_tag, rtcp_tag, self.mki, rate, self.ids)
+        rtp_tag = 0 if self.unauthenticated else rtp_tag
+        return Sender(suite.cipher, *self.key, rtp_tag, rtcp_tag, self.mki, rate, self.ids, self.unencrypted)
 
     def context(self) -> SrtpContext:
         master, salt = self.key
@@ -57,6 +62,8 @@ class Case:
             encrypted_extensions=self.ids,
             rtp_tag=self.rtp_tag,
             rtcp_tag=self.rtcp_tag,
+            unencrypted_srtp=self.unencrypted,
+            unauthenticated=self.unauthenticated,
         )
 
 
@@ -68,6 +75,15 @@ CASES = [
 CASES += [Case(suite, b"", roc, "encrypted", kdr) for suite, roc, kdr in product(OPENED, (0, 2), (2, 16))]
 CASES += [Case(suite, b"\x09", 2, "bare", 0, 8, 8) for suite in OPENED if suite.cipher == "gcm"]
 CASES += [Case(suite, b"", 2, "bare", 0, None, 4) for suite in OPENED if suite.cipher == "cm"]
+HMAC = [suite for suite in OPENED if suite.cipher != "gcm"]  # RFC 7714 13.1: AEAD has no session parameters of these
+CASES += [
+    Case(suite, mki, roc, header, unencrypted=True)
+    for suite, mki, roc, header in product(HMAC, (b"", b"\x07"), (0, 2), ("bare", "encrypted"))
+]
+UNAUTHENTICATED = [  # nothing tells a roll-over counter: they begin at 0
+    Case(suite, mki, 0, header, unencrypted=unencrypted, unauthenticated=True)
+    for suite, mki, header, unencrypted in product(HMAC, (b"", b"\x07"), ("bare", "encrypted"), (False, True))
+]
 
 
 def header(kind: str, seq: int, ssrc: int = SSRC) -> bytes:
@@ -77,6 +93,8 @@ def header(kind: str, seq: int, ssrc: int = SSRC) -> bytes:
         return b"\x80" + fixed
     if kind == "csrc":
         return b"\x92" + fixed + b"\x00\x00\x00\x07\x00\x00\x00\x08" + EXTENSION
+    if kind == "long":
+        return b"\x90" + fixed + LONG
     return b"\x90" + fixed + EXTENSION
 
 

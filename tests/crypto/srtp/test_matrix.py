@@ -10,7 +10,7 @@ from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.fast import FastStream
 from analyzer.crypto.srtp.reasons import Reason
 from analyzer.crypto.srtp.stream import SrtpStream
-from tests.crypto.srtp.streams import CASES, Case, flipped, rtcp_plain, rtp_plain
+from tests.crypto.srtp.streams import CASES, UNAUTHENTICATED, Case, flipped, rtcp_plain, rtp_plain
 
 LIMITS = replace(Limits(), srtp_roc_search=48)
 PROFILES = {
@@ -23,7 +23,7 @@ LIBSRTP = [
     case
     for case in CASES
     if case.suite.name in PROFILES
-    and not (case.mki or case.roc or case.kdr or case.ids or case.rtp_tag or case.rtcp_tag)
+    and not (case.mki or case.roc or case.kdr or case.ids or case.rtp_tag or case.rtcp_tag or case.unencrypted)
 ]
 
 
@@ -47,8 +47,19 @@ def test_every_stream_opens_and_no_flipped_packet_does(kind: type[SrtpStream | F
         assert stream.counts.authenticated == 0 and stream.counts.failed == len(plain)
 
 
+@pytest.mark.parametrize("kind", [SrtpStream, FastStream])
+def test_every_stream_without_tags_opens(kind: type[SrtpStream | FastStream]):
+    """RFC 4568 6.3.3: no packet of them is authenticated."""
+    for case in UNAUTHENTICATED:
+        sender, plain = case.sender(), rtp_plain(case)
+        stream = kind([case.context()], LIMITS)
+        opened = stream.unprotect_many([sender.rtp(*packet) for packet in plain])
+        assert opened == [head + body for head, body, _ in plain], str(case)
+        assert (stream.counts.authenticated, stream.counts.unverified) == (0, len(plain)), str(case)
+
+
 def test_every_rtcp_stream_opens_and_no_flipped_packet_does():
-    for case in CASES:
+    for case in (*CASES, *UNAUTHENTICATED):
         sender, plain, numbers = case.sender(), rtcp_plain(case), random.Random(str(case))
         stream = SrtpStream([case.context()], LIMITS)
         for packet, index, encrypt in plain:

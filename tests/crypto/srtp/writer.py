@@ -95,11 +95,12 @@ class Sender:
         return sealed + encryptor.tag[:tag]
 
     def cover_extension(self, header: bytes, ssrc: int, index: int) -> bytes:
-        """RFC 6904 3: the payloads of one-byte-header elements with an identifier in `encrypted_ids`."""
+        """RFC 6904 3: the payloads of elements with an identifier in `encrypted_ids`, of either form (RFC 8285 4)."""
         if not self.encrypted_ids or not header[0] & 0x10 or self.cipher == "null":
             return header
         at = 12 + 4 * (header[0] & 15)
-        assert header[at : at + 2] == b"\xbe\xde"
+        long = header[at : at + 2] == b"\x10\x00"
+        assert long or header[at : at + 2] == b"\xbe\xde"
         body = header[at + 4 :]
         make = lambda label, size: session_key(self.master, self.salt, label, size, index, self.rate)  # noqa: E731
         salt = make(7, len(self.salt)).ljust(14, b"\0")
@@ -110,8 +111,8 @@ class Sender:
             if body[n] == 0:
                 n += 1
                 continue
-            identifier, size = body[n] >> 4, (body[n] & 15) + 1
+            first, identifier, size = (2, body[n], body[n + 1]) if long else (1, body[n] >> 4, (body[n] & 15) + 1)
             if identifier in self.encrypted_ids:
-                mask[n + 1 : n + 1 + size] = b"\xff" * size
-            n += 1 + size
+                mask[n + first : n + first + size] = b"\xff" * size
+            n += first + size
         return header[: at + 4] + xor(body, bytes(a & b for a, b in zip(stream, mask, strict=True)))

@@ -259,6 +259,20 @@ def test_codecs_sources_and_ice() -> None:
     assert codes(session) == ["sdp.bad_attribute"]
 
 
+def test_header_extensions_that_are_encrypted() -> None:
+    """The example of RFC 6904 4; both forms of one extension; the session's, where the medium has none."""
+    urn = "urn:ietf:params:rtp-hdrext:encrypt"
+    session = read(
+        f"a=extmap:9 {urn} urn:x",
+        "m=audio 9 RTP/SAVP 0", "a=extmap:1 urn:ietf:params:rtp-hdrext:toffset",
+        f"a=extmap:4/recvonly {urn} urn:ietf:params:rtp-hdrext:smpte-tc 25@600/24", f"a=extmap:4 {urn} urn:y",
+        "a=extmap:x urn:x", "a=extmap:3",
+        "m=audio 9 RTP/SAVP 0",
+    )  # fmt: skip
+    assert [media.encrypted_extensions for media in session.media] == [(4,), (9,)]
+    assert codes(session) == ["sdp.bad_attribute"] * 2
+
+
 def test_key_management_is_a_secret_and_inherited() -> None:
     session = read("a=key-mgmt:mikey AQAFgM0=", "m=audio 9 RTP/SAVP 0", "m=audio 9 RTP/SAVP 0", "a=key-mgmt:kerberos !")
     first, second = session.media  # RFC 4567 3.1: media level goes before session level

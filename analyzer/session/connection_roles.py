@@ -1,0 +1,71 @@
+"""Who opens a negotiated connection, who begins TLS on it and who speaks first (RFC 4145; RFC 4975 5.4; RFC 8856 8)."""
+
+from collections.abc import Sequence
+
+from analyzer.core.addresses import Address
+from analyzer.core.unknown import Tristate, Unknown
+from analyzer.formats.msrp_uri import parse_uri
+from analyzer.protocols.sdp.session import Media
+from analyzer.session.connections import Connection
+from analyzer.session.msrp_sessions import MsrpSession
+from analyzer.session.offer_answer import Negotiation, rtp_address
+
+
+def listening(media: Media | None) -> list[Address]:
+    """Where an end of a connection-oriented medium may listen: its path URIs (RFC 4975), its c= and m= lines."""
+    if media is None:
+        return []
+    found = [address] if (address := rtp_address(media)) is not None else []
+    uris = (parse_uri(uri) for uri in media.path)
+    return found + [uri.address for uri in uris if uri is not None and uri.address is not None]
+
+
+def in_force(negotiations: Sequence[Negotiation], ts_ns: int) -> Negotiation | None:
+    """The last negotiation that was complete at a time, else the first that is: roles outlive a re-negotiation."""
+    done = [each for each in negotiations if each.answer is not None and each.exchange.answer is not None]
+    before = [each for each in done if each.exchange.answer is not None and each.exchange.answer.ts_ns <= ts_ns]
+    return before[-1] if before else next(iter(done), None)
+
+
+def tls_by_offerer(connections: Sequence[Connection], negotiations: Sequence[Negotiation]) -> Tristate:
+    """Whether the offerer sent the ClientHello on every connection."""
+    verdicts = [_by_offerer(each.tls_client, each, in_force(negotiations, each.first_ns)) for each in connections]
+    missing = Unknown.of("message", "the ClientHello, and the offer and answer that it follows")
+    return False if False in verdicts else missing if not verdicts or None in verdicts else True
+
+
+def active_opened(connection: Connection, negotiations: Sequence[Negotiation]) -> Tristate:
+    """Whether the end that is active by SDP opened the connection: a=setup of the answer, without it the offerer."""
+    last = in_force(negotiations, connection.first_ns)
+    by_offerer = _by_offerer(connection.opened_by, connection, last)
+    if last is None or last.answer is None or by_offerer is None:
+        return Unknown.of("message", "the SYN of the connection, and the offer and answer that it follows")
+    expected = {"active": False, "passive": True, "": True}.get(last.answer.setup.lower())
+    return Unknown.of("message", "who is active by a=setup") if expected is None else by_offerer == expected
+
+
+def active_first(session: MsrpSession, connection: Connection) -> Tristate:
+    """Whether the end that opened the connection spoke first, by a SEND (RFC 4975 5.4)."""
+    if connection.opened_by is None:
+        return Unknown.of("message", "the SYN of the connection")
+    return session.endpoints.src == connection.opened_by and session.begun_by == "SEND"
+
+
+def _by_offerer(end: Address | None, connection: Connection, last: Negotiation | None) -> bool | None:
+    """Whether an end of a connection is the offerer's; None where the addresses do not tell."""
+    if end is None or last is None or last.answer is None:
+        return None
+    peer = connection.dst if connection.src == end else connection.src
+    ours, theirs = set(listening(last.offer)), set(listening(last.answer))
+    for place, is_peer in ((peer, True), (end, False)):
+        if (place in ours) != (place in theirs):
+            return (place in theirs) == is_peer
+    own_ips, their_ips = _ips(last.offer), _ips(last.answer)
+    for ip, is_peer in ((peer.ip, True), (end.ip, False)):
+        if (ip in own_ips) != (ip in their_ips):
+            return (ip in their_ips) == is_peer
+    return None
+
+
+def _ips(media: Media) -> set[int]:
+    return {address.ip for address in listening(media)} | ({media.ip} if media.ip is not None else set())

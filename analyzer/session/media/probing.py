@@ -1,0 +1,27 @@
+"""Streams for which no key is known: tried with keys that are known for something else, to say what went wrong."""
+
+from analyzer.core.limits import Limits
+from analyzer.session.media.failure import Explained, Failure, explain, foreign
+from analyzer.session.media.record import StreamRecord
+from analyzer.session.stream_keys import END, StreamKeys
+
+
+class Prober:
+    """Says why streams without a key are closed; looks into at most `Limits.explained_streams`."""
+
+    def __init__(self, keys: StreamKeys, limits: Limits) -> None:
+        self._keys = keys
+        self._limits = limits
+        self._left = limits.explained_streams
+
+    def why(self, record: StreamRecord) -> Explained:
+        """By the first packets of a stream: a key of the other direction, one given for another SSRC, or none."""
+        packets = record.trail.first[: self._limits.explained_packets]
+        src, dst, ssrc = record.endpoints.src, record.endpoints.dst, record.ssrc
+        reverse = self._keys.keys(dst, src, ssrc, END) or self._keys.sdp.described(dst)
+        others = self._keys.supplied.others(ssrc)[: self._limits.srtp_keys]
+        if not packets or not self._left or not (reverse or others):
+            return Explained(Failure.NO_KEY)
+        self._left -= 1
+        found = explain(packets, (), reverse, self._limits) or foreign(packets, others, self._limits)
+        return found or Explained(Failure.NO_KEY)
