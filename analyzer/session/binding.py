@@ -15,6 +15,7 @@ from analyzer.core.severity import Severity
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.msrp_uri import session_id
 from analyzer.protocols.sdp.session import Media
+from analyzer.session import msrp_relays
 from analyzer.session.bfcp_sessions import BfcpSession
 from analyzer.session.claims import Claims
 from analyzer.session.connection_roles import active_first, active_opened, listening
@@ -99,12 +100,16 @@ def bind(
     lived: tuple[int, int],
     tables: Tables,
     elsewhere: Callable[[], list[Connection]],
+    between: tuple[Address, Address] | None = None,
 ) -> Bound:
     """The connections of an m-line over all its negotiations, of those that lived between the two times.
 
     `elsewhere` gives connections that no address of the descriptions leads to, for where nothing else is found.
+    `between` asks for those of two neighbours on a way over relays.
     """
     last = negotiations[-1]
+    if between is not None:
+        return _msrp(negotiations, call_ids, _alive(msrp_relays.connections(*between, tables.listening), lived), tables)
     by_address = _alive(_by_address(last, tables.listening), lived) or _alive(elsewhere(), lived)
     if not by_address and last.offer.is_msrp:
         by_address = _alive(_by_path(_paths(negotiations), last, tables), lived)

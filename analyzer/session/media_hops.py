@@ -6,6 +6,7 @@ addresses share one hop: what stands between them only relays.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from analyzer.core.addresses import Address
 from analyzer.core.anomalies import Anomaly
@@ -22,11 +23,12 @@ from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
 from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.media.rtcp_flows import rtcp_state
-from analyzer.session.media_beside import peers_proven, rtcp_of
+from analyzer.session.media_beside import encrypts, handshakes, peers_proven, rtcp_of
 from analyzer.session.media_path import consecutive, from_elements, judged, path_hop
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.states import E2ae, HopState, KeyExchange, RtcpState, YesNo
+from analyzer.session.msrp_relays import chain, ended_by_relay
 from analyzer.session.offer_answer import (
     Negotiation,
     chosen_crypto,
@@ -95,6 +97,7 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
     """Every media hop of a call, along its path."""
     facts: list[HopFact] = []
     path: list[PathHop] = []
+    relayed: list[HopFact] = []
     anomalies: list[Anomaly] = []
     claimed: dict[int, ClaimedStream] = {}
     for candidate in _candidates(call):
@@ -103,6 +106,10 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
             fact, streams = _rtp_hop(call, candidate, sources)
             claimed |= {stream.record.ordinal: stream for stream in streams}
             packets = [stream.record for stream in streams]
+        elif over := _relayed_hops(call, candidate, sources):
+            relayed += [fact for fact, _ in over]
+            anomalies += [anomaly for _, bound in over for anomaly in bound.anomalies]
+            continue
         else:
             fact, bound = _connection_hop(call, candidate, sources)
             packets = bound.connections
@@ -112,7 +119,7 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
             path.append(path_hop(fact.entity, candidate.negotiations[-1], candidate.legs, sources.placement, packets))
     entities = judged(path, sources.compare, consecutive(call, sources.placement))
     hops = [replace(fact, entity=e, index=hop.index) for fact, e, hop in zip(facts, entities, path, strict=True)]
-    return MediaHops(tuple(hops), tuple(claimed.values()), tuple(anomalies))
+    return MediaHops((*hops, *relayed), tuple(claimed.values()), tuple(anomalies))
 
 
 def _candidates(call: CallState) -> list[_Candidate]:
@@ -172,12 +179,16 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     evidences = [_with_zrtp(record, evidence_of(record, rtpmap), agreed, sources.zrtp) for record in records]
     observed: Observed = min((e.observed for e in evidences), key=_WEAK_TO_STRONG.index, default="none")
     lines = [line for line in chosen_crypto(last) if line is not None]
+    how = key_exchange(records, keying(last))
+    shaken = handshakes(last, records, sources.tables.listening) if how == "dtls" else []
     facts = Facts(
         agreed=agreed,
-        keying=key_exchange(records, keying(last)),
+        keying=how,
         observed=observed,
         verified=verified_of(records),
-        unencrypted=any(line.unencrypted_srtp for line in lines),
+        unencrypted=any(line.unencrypted_srtp for line in lines)
+        or any(record.verification.unencrypted for record in records if record.verification is not None)
+        or not all(map(encrypts, shaken)),
         unauthenticated=any(line.unauthenticated_srtp for line in lines),
     )
     protection = decide(facts)
@@ -190,8 +201,8 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
     weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
     entity = replace(entity, rtcp_first=tuple(weakest[:1]))
-    if facts.keying == "dtls" and protection.state == "srtp_dtls":
-        entity = replace(entity, peer_auth=peers_proven(candidate.negotiations, records, sources.tables.listening))
+    if facts.keying == "dtls" and protection.state in ("srtp_dtls", "srtp_unencrypted"):
+        entity = replace(entity, peer_auth=peers_proven(last, shaken))
     negotiated = _negotiated_text(last, facts)
     legs = tuple(leg.ordinal for leg in candidate.legs)
     return HopFact(entity, legs, _seen(records), negotiated, observed, grounds, rtcp=control), streams
@@ -268,7 +279,24 @@ def _negotiated_text(last: Negotiation, facts: Facts) -> str:
 # -- connections: MSRP, BFCP and others -------------------------------------------------------------------------------
 
 
-def _connection_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> tuple[HopFact, Bound]:
+def _relayed_hops(call: CallState, candidate: _Candidate, sources: MediaSources) -> list[tuple[HopFact, Bound]]:
+    """A hop on each side of each relay that a=path names; none where nothing was seen to run that way."""
+    found = []
+    for near, far in pairwise(chain(candidate.negotiations[-1])):
+        part = replace(candidate, offer_address=near, answer_address=far)
+        fact, bound = _connection_hop(call, part, sources, (near, far))
+        if isinstance(fact.entity, MediaHop):
+            fact = replace(fact, entity=ended_by_relay(fact.entity), index=candidate.index)
+        found.append((fact, bound))
+    return found if any(bound.connections for _, bound in found) else []
+
+
+def _connection_hop(
+    call: CallState,
+    candidate: _Candidate,
+    sources: MediaSources,
+    between: tuple[Address, Address] | None = None,
+) -> tuple[HopFact, Bound]:
     last = candidate.negotiations[-1]
     lived = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
     peers: dict[int, Address] = {}
@@ -279,7 +307,7 @@ def _connection_hop(call: CallState, candidate: _Candidate, sources: MediaSource
         peers.update((connection.ordinal, peer) for connection, peer in pairs)
         return [connection for connection, _ in pairs]
 
-    bound = bind(candidate.negotiations, call.call_ids or (call.call_id,), lived, sources.tables, elsewhere)
+    bound = bind(candidate.negotiations, call.call_ids or (call.call_id,), lived, sources.tables, elsewhere, between)
     connections = bound.connections
     for connection in connections:
         candidate.offer_address = peers.get(connection.ordinal, candidate.offer_address)

@@ -159,7 +159,7 @@ RSA_SUITES = [
     (ssl.TLSVersion.TLSv1_1, f"AES256-SHA{OLD}"),
     (ssl.TLSVersion.TLSv1_2, "AES128-SHA256"),
     (ssl.TLSVersion.TLSv1_2, "AES256-GCM-SHA384"),
-    (ssl.TLSVersion.TLSv1_2, "AES128-CCM8"),
+    (ssl.TLSVersion.TLSv1_2, f"AES128-CCM8{OLD}"),
 ]
 
 

@@ -71,8 +71,11 @@ def _media(
         state = "clear"
     if (scenario.focus or {}).get("wrong_fingerprint") and asked == "tls":
         state = "tls_fp_mismatch"
-    if call.get("relay"):
-        return [_hop(start, "relay", medium, "tls_unverified_cert"), _hop("relay", end, medium, state)]
+    if call.get("relay"):  # it ends TLS on both sides, and no description has its certificate
+        return [
+            _hop(start, "relay", medium, "tls_unverified_cert", "hop_by_hop"),
+            _hop("relay", end, medium, state, "hop_by_hop"),
+        ]
     if scenario.proxies.mode == "e2e":
         return [_hop(start, end, medium, state, "e2e" if state.startswith(("srtp_sdes", "srtp_dtls", "tls")) else "")]
     at = [f"pcscf-{node[-1]}" if node.startswith("ue") else node for node in (start, end)]
