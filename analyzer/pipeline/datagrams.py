@@ -48,6 +48,9 @@ _WITH_VERSION = 60  # what the DTLS probe says of a record that names its versio
 Relay = Callable[[Datagram], None]
 
 
+_BFCP_VERSION_1 = (0x20, 0x28, 0x30, 0x38)  # no content type of DTLS (RFC 7983 7): read where SDP expects BFCP
+
+
 class DatagramHandler:
     """Everything on UDP and SCTP that is no RTP. `relay` takes what may be RTP or RTCP out of TURN."""
 
@@ -92,6 +95,8 @@ class DatagramHandler:
         elif 16 <= first <= 19:
             if probe_zrtp(payload) > 0:
                 self._ledger.extend(self._zrtp.seen(datagram.endpoints, datagram.cites))
+        elif first in _BFCP_VERSION_1 and self._claims.bfcp(datagram.endpoints):
+            self._accept_bfcp(datagram)
         elif 20 <= first <= 63:
             self._take_dtls(datagram)
 
@@ -178,6 +183,9 @@ class DatagramHandler:
         known = self._connections.find(datagram.endpoints)
         if probe_bfcp(datagram.payload, datagram=True) <= 0 and (known is None or known.protocol != "bfcp"):
             return
+        self._accept_bfcp(datagram)
+
+    def _accept_bfcp(self, datagram: Datagram) -> None:
         connection = self._touch(datagram)
         if connection.protocol in ("", "stun"):
             connection.protocol = "bfcp"

@@ -23,7 +23,7 @@ from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
 from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.media.rtcp_flows import rtcp_state
-from analyzer.session.media_beside import peers_proven, rtcp_of
+from analyzer.session.media_beside import encrypts, handshakes, peers_proven, rtcp_of
 from analyzer.session.media_path import consecutive, from_elements, judged, path_hop
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
 from analyzer.session.model.media import MediaHop
@@ -179,12 +179,16 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     evidences = [_with_zrtp(record, evidence_of(record, rtpmap), agreed, sources.zrtp) for record in records]
     observed: Observed = min((e.observed for e in evidences), key=_WEAK_TO_STRONG.index, default="none")
     lines = [line for line in chosen_crypto(last) if line is not None]
+    how = key_exchange(records, keying(last))
+    shaken = handshakes(last, records, sources.tables.listening) if how == "dtls" else []
     facts = Facts(
         agreed=agreed,
-        keying=key_exchange(records, keying(last)),
+        keying=how,
         observed=observed,
         verified=verified_of(records),
-        unencrypted=any(line.unencrypted_srtp for line in lines),
+        unencrypted=any(line.unencrypted_srtp for line in lines)
+        or any(record.verification.unencrypted for record in records if record.verification is not None)
+        or not all(map(encrypts, shaken)),
         unauthenticated=any(line.unauthenticated_srtp for line in lines),
     )
     protection = decide(facts)
@@ -197,8 +201,8 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
     weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
     entity = replace(entity, rtcp_first=tuple(weakest[:1]))
-    if facts.keying == "dtls" and protection.state == "srtp_dtls":
-        entity = replace(entity, peer_auth=peers_proven(candidate.negotiations, records, sources.tables.listening))
+    if facts.keying == "dtls" and protection.state in ("srtp_dtls", "srtp_unencrypted"):
+        entity = replace(entity, peer_auth=peers_proven(last, shaken))
     negotiated = _negotiated_text(last, facts)
     legs = tuple(leg.ordinal for leg in candidate.legs)
     return HopFact(entity, legs, _seen(records), negotiated, observed, grounds, rtcp=control), streams

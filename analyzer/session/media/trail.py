@@ -84,6 +84,12 @@ class Trail:
         begin = int.from_bytes(first, "big")
         return sorted(kept, key=lambda packet: (int.from_bytes(packet[2:4], "big") - begin + 0x8000) & 0xFFFF)
 
+    def marks(self, count: int) -> dict[int, int]:
+        """Digests of packets behind their fixed headers, by sequence number: the first, and those of lowest lot."""
+        lowest = sorted(self._drawn, reverse=True)[:count]
+        chosen = (*self._first[:count], *(packet for _, packet in lowest))
+        return {int.from_bytes(packet[2:4], "big"): hash(packet[12:]) for packet in chosen}
+
     def wire(self) -> list[Packet]:
         """The packets with their payloads as they were on the wire."""
         return _packets(self._kept())
