@@ -66,6 +66,7 @@ def differences(report: Report, truth: dict[str, Any]) -> list[str]:
         *_streams(report, truth, partial),
         *_identities(report, truth, partial),
         *_floor(report, truth),
+        *_messages(report, truth, partial),
         *_rules(report, truth),
     ]
 
@@ -127,6 +128,14 @@ def _floor(report: Report, truth: dict[str, Any]) -> list[str]:
     if places != sorted(truth.get("queue", places)):
         wrong.append(f"the floor server gave the places {truth['queue']} in its queue, the report has {places}")
     return wrong
+
+
+def _messages(report: Report, truth: dict[str, Any], partial: bool) -> list[str]:
+    """Every message of a chat passes the conference server, which is an end of one hop with each of its members."""
+    ends = {hop.id: (hop.from_addr, hop.to_addr) for hop in report.hops}
+    seen = sum(session.messages for call in report.calls for session in call.msrp if "mrf" in ends[session.hop])
+    told = sum(truth["messages"].values())
+    return [f"the ends sent {told} messages, the report has {seen}"] if told != seen and not partial else []
 
 
 def _rules(report: Report, truth: dict[str, Any]) -> list[str]:
