@@ -137,6 +137,7 @@ class Engine:
     def _housekeep(self, now_ns: int) -> None:
         self.tcp.tick(now_ns)
         self.datagrams.tick(now_ns)
+        self.connections.tick(now_ns)
         calls, node = self.signalling.calls, self._placement().node
         for call in calls.due(now_ns):
             if calls.get(call.call_id) is not call:

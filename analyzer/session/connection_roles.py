@@ -12,12 +12,13 @@ from analyzer.session.offer_answer import Negotiation, rtp_address
 
 
 def listening(media: Media | None) -> list[Address]:
-    """Where an end of a connection-oriented medium may listen: its path URIs (RFC 4975), its c= and m= lines."""
+    """Where an end of a connection-oriented medium may listen, each place once: its c= and m= lines, its path URIs."""
     if media is None:
         return []
     found = [address] if (address := rtp_address(media)) is not None else []
     uris = (parse_uri(uri) for uri in media.path)
-    return found + [uri.address for uri in uris if uri is not None and uri.address is not None]
+    found += [uri.address for uri in uris if uri is not None and uri.address is not None]
+    return list(dict.fromkeys(found))
 
 
 def in_force(negotiations: Sequence[Negotiation], ts_ns: int) -> Negotiation | None:

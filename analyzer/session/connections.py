@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
+from analyzer.net.packets import UDP
 
 
 @dataclass(slots=True)
@@ -91,6 +92,17 @@ class ConnectionTable:
                 self._by_end.setdefault(end, {})[key] = None
         connection.seen(vantage, cite, size)
         return connection
+
+    def tick(self, now_ns: int) -> None:
+        """Lets go of SIP datagram flows that have been silent for as long as a call may be: no row is made of them."""
+        horizon = now_ns - self._limits.call_quiet_ns - self._limits.linger_ns
+        idle = [
+            key
+            for key, each in self._open.items()
+            if each.last_ns < horizon and each.protocol == "sip" and each.ip_protocol == UDP
+        ]
+        for key in idle:
+            self._drop(key)
 
     def _drop(self, key: Key) -> None:
         del self._open[key]

@@ -20,14 +20,13 @@ from analyzer.session.media.record import RtcpRecord
 from analyzer.session.messaging import Messaging
 from tests.golden.runs import rules
 from tests.pipeline.sdp import audio, invite_ok
-from tests.pipeline.test_bound_sessions import call, sdp
+from tests.pipeline.test_bound_sessions import call, said, sdp
 from tests.pipeline.test_datagrams import HELLO_ACK
 from tests.pipeline.test_dtls_13 import BFCP as DTLS_BFCP
 from tests.pipeline.test_dtls_13 import CLIENT as DTLS_CLIENT
 from tests.pipeline.test_dtls_13 import SERVER as DTLS_SERVER
 from tests.pipeline.test_dtls_13 import keyring, secrets, shake
 from tests.pipeline.test_messaging import QUERY, chunk
-from tests.pipeline.test_messaging_rules import said
 from tests.pipeline.test_websocket import CLIENT, REQUEST, RESPONSE, SERVER, frame
 from tests.pipeline.wire import Wire, anomalies, at, flow, message, rows, rtp
 from tests.protocols.mikey.test_parser import psk
