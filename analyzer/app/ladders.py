@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from analyzer.core.text import safe
 from analyzer.export.ladder import LadderEvent
 from analyzer.pipeline.closing import ClosedCall
-from analyzer.session.hops import HopFact, named
+from analyzer.pipeline.engine import Engine
+from analyzer.session.bfcp_sessions import BfcpSession
+from analyzer.session.hops import named
 from analyzer.session.model.media import MediaHop
+from analyzer.session.msrp_sessions import MsrpSession
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 
@@ -28,19 +31,29 @@ def _label(message: MessageRecord) -> str:
     return safe(label, 60)
 
 
-def _session_events(fact: HopFact, placement: Placement) -> list[LadderEvent]:
-    """The MSRP chunks and BFCP messages of a hop; what was beyond the bound is told where the last one stands."""
+def _session_events(session: MsrpSession | BfcpSession, placement: Placement) -> list[LadderEvent]:
+    """The MSRP chunks or BFCP messages of a session; what was beyond the bound is told where the last one stands."""
     events: list[LadderEvent] = []
-    for bound in fact.sessions:
-        trace = bound.session.trace
-        for each in trace.messages:
-            src, dst = named(placement, each.src), named(placement, each.dst)
-            events.append(LadderEvent(each.cite.ts_ns, src, dst, each.label, each.cite.frame, "other"))
-        if trace.dropped:
-            last = trace.messages[-1]
-            name = named(placement, last.src)
-            events.append(LadderEvent(last.cite.ts_ns, name, name, f"{trace.dropped} more", last.cite.frame, "other"))
+    trace = session.trace
+    for each in trace.messages:
+        src, dst = named(placement, each.src), named(placement, each.dst)
+        events.append(LadderEvent(each.cite.ts_ns, src, dst, each.label, each.cite.frame, "other"))
+    if trace.dropped:
+        last = trace.messages[-1]
+        name = named(placement, last.src)
+        events.append(LadderEvent(last.cite.ts_ns, name, name, f"{trace.dropped} more", last.cite.frame, "other"))
     return events
+
+
+def sessions(engine: Engine) -> dict[str, list[LadderEvent]]:
+    """The arrows of each MSRP and BFCP session by its id in the report, also of those that no call negotiated."""
+    placement = Placement(engine.setup.topology or engine.signalling.observations.topology())
+    found: list[tuple[str, MsrpSession | BfcpSession]] = [
+        *((f"msrp-{each.ordinal}", each) for each in engine.messaging.msrp_sessions.all()),
+        *((f"bfcp-{each.ordinal}", each) for each in engine.messaging.bfcp_sessions.all()),
+    ]
+    found.sort(key=lambda item: (item[0][:4], item[1].ordinal))
+    return {name: _session_events(session, placement) for name, session in found}
 
 
 def draw(closed: ClosedCall) -> Ladder:
@@ -60,7 +73,8 @@ def draw(closed: ClosedCall) -> Ladder:
             if name not in ladder.nodes:
                 ladder.nodes.append(name)
     for _, fact in closed.hops:
-        events += _session_events(fact, placement)
+        for bound in fact.sessions:
+            events += _session_events(bound.session, placement)
         entity = fact.entity
         if isinstance(entity, MediaHop) and entity.first:
             first = entity.first[0]
@@ -70,5 +84,5 @@ def draw(closed: ClosedCall) -> Ladder:
                     first.ts_ns, entity.from_addr, entity.to_addr, f"{entity.medium} {state}", first.frame, "media"
                 )
             )
-    ladder.events = sorted(events, key=lambda event: (event.ts_ns, event.frame))
+    ladder.events = sorted(events, key=lambda event: (event.ts_ns, event.frame, event.kind != "media"))
     return ladder

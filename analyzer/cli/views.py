@@ -86,20 +86,26 @@ def streams(
 
 def show(
     capture: Annotated[str, typer.Argument(help="The capture.")],
-    what: Annotated[str, typer.Argument(help="A call: its id (call-1) or Call-ID. With --dissect: a frame number.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A call: its id (call-1) or Call-ID; an MSRP or BFCP session (msrp-1, bfcp-1). "
+            "With --dissect: a frame number."
+        ),
+    ],
     keys: opt.Keys = [],  # noqa: B006  # typer copies defaults
     topology: opt.Topology = None,
     dissect: Annotated[bool, typer.Option("--dissect", help="tshark's dissection of the frame.")] = False,
     no_color: opt.NoColor = False,
     quiet: opt.Quiet = False,
 ) -> None:
-    """The ladder and path of one call. With the protection of every hop."""
+    """The ladder and path of one call, with the protection of every hop. Or the ladder of one MSRP or BFCP session."""
     if dissect:
         _dissect(capture, what)
         return
     from rich.text import Text
 
-    from analyzer.app.ladders import draw
+    from analyzer.app.ladders import draw, sessions
     from analyzer.app.select import find_call
     from analyzer.export.ladder import ladder
     from analyzer.export.path_view import path_view
@@ -110,11 +116,18 @@ def show(
         if closed.call_id is not None and what in (closed.call_id, closed.call.call_id, *closed.call.call_ids):
             drawn[closed.call_id] = draw(closed)
 
-    report = _report([capture], keys, topology, quiet, watch)
+    outcome = run(settings_of([capture], keys, topology), quiet, watch)
+    report = outcome.report
+    assert report is not None
+    assert outcome.engine is not None
+    talks = sessions(outcome.engine)
+    if what in talks:
+        print("\n".join([what, *ladder(talks[what], width=width())]))
+        return
     found = find_call(report, what)
     if found is None or found not in drawn:
-        known = [call.id for call in report.calls][:20]
-        give_up([f"no call is called {what}; the capture has {', '.join(known) if known else 'no call'}"])
+        known = [*(call.id for call in report.calls), *talks][:20]
+        give_up([f"no call or session is called {what}; the capture has {', '.join(known) if known else 'no call'}"])
     picture = drawn[found]
     hops = [hop for hop in report.hops if hop.call == found]
     call = next(call for call in report.calls if call.id == found)

@@ -69,7 +69,8 @@ def _arrow(event: LadderEvent, rails: str, source: int, target: int) -> str:
     left, right = sorted((source, target))
     stroke = "=" if event.kind == "media" else "-"
     room = right - left - 1
-    body = f" {_cut(event.label, room - 4)} ".center(room - 1, stroke)
+    cut = _middle if event.kind == "other" else _cut
+    body = f" {cut(event.label, room - 3)} ".center(room - 1, stroke)
     body = body + ">" if target > source else "<" + body
     return rails[: left + 1] + body + rails[right:]
 
@@ -77,6 +78,16 @@ def _arrow(event: LadderEvent, rails: str, source: int, target: int) -> str:
 def _cut(text: str, room: int) -> str:
     shown = scrub(clean(text))
     return shown if len(shown) <= room else shown[: max(1, room - 1)] + ELLIPSIS
+
+
+def _middle(text: str, room: int) -> str:
+    """Cut in the middle: what a message is about stands at its end, kept in whole words."""
+    shown = scrub(clean(text))
+    if len(shown) <= room or room < 8:
+        return _cut(shown, room)
+    tail = shown[-(room * 3 // 4) :]
+    tail = tail[max(tail.find(" "), 0) :]
+    return f"{shown[: room - len(tail) - 1]}{ELLIPSIS}{tail}"
 
 
 def _protection_lines(hops: Iterable[Hop]) -> list[str]:

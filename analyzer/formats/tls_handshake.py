@@ -15,6 +15,7 @@ SERVER_HELLO_DONE, CERTIFICATE_VERIFY, CLIENT_KEY_EXCHANGE, FINISHED, KEY_UPDATE
 
 EXT_SNI, EXT_ALPN, EXT_USE_SRTP, EXT_ETM, EXT_EMS = 0, 16, 14, 22, 23
 EXT_SUPPORTED_VERSIONS, EXT_EARLY_DATA, EXT_PSK, EXT_SESSION_TICKET, EXT_CID = 43, 42, 41, 35, 54
+_CHAIN = 64  # certificates of a message that are kept
 
 HELLO_RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 
@@ -129,22 +130,28 @@ def parse_server_hello(body: bytes) -> Hello | None:
 
 
 def parse_certificates(body: bytes, *, tls13: bool) -> tuple[bytes, ...] | None:
-    """The DER certificates of a Certificate message, leaf first."""
+    """The DER certificates of a Certificate message, leaf first, `_CHAIN` of them at most; None if malformed."""
     cursor = Cursor(body)
     if tls13:
         cursor.vector(1)
     inner = Cursor(cursor.vector(3) or b"")
     if cursor.failed:
         return None
-    found = []
+    found: list[bytes] = []
     while inner.left:
         der = inner.vector(3)
         if tls13:
             inner.vector(2)
         if der is None or inner.failed:
             return None
-        found.append(der)
+        if len(found) < _CHAIN:
+            found.append(der)
     return tuple(found)
+
+
+def has_message(buffer: bytes | bytearray) -> bool:
+    """Whether a whole handshake message is at the front of a TLS handshake byte stream."""
+    return len(buffer) >= 4 and len(buffer) >= 4 + int.from_bytes(buffer[1:4], "big")
 
 
 def split_messages(buffer: bytes) -> tuple[list[tuple[int, bytes, bytes]], int]:

@@ -259,5 +259,7 @@ def _describe(connection: Connection, session: DtlsSession) -> None:
         connection.server_certificates = session.certificates
     if session.client_certificates:
         connection.client_certificates = session.client_certificates
+    if len(session.profiles) == 1 and session.server_hello is not None:
+        connection.srtp_profile = session.profiles[0]
     if session.profiles and session.server_hello is not None:
         connection.inner = connection.inner or "srtp"

@@ -23,6 +23,7 @@ from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.equality import Comparer
 from analyzer.session.hops import HopFact, message_entity, signalling_hops
+from analyzer.session.key_streams import KeyStreams
 from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState
 from analyzer.session.media.evidence import classify, plausible
@@ -46,6 +47,7 @@ from analyzer.session.registration_entities import registration_entity
 from analyzer.session.registrations import Binding
 from analyzer.session.shown_identities import caller_identities
 from analyzer.session.signalling import Signalling
+from analyzer.session.stream_entities import stream_entity
 from analyzer.session.stream_keys import StreamKeys
 
 
@@ -122,6 +124,7 @@ class Closer:
         self._find = connections.find
         self._tables = Tables(connections.listening, connections.find, messaging, signalling.claims)
         self._key_uses = KeyUses(limits)
+        self._key_streams = KeyStreams(limits)
         self._passports = passports
         self._prober = Prober(keys, limits)
         self.conferences = Conferences(limits)
@@ -190,7 +193,7 @@ class Closer:
             )
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
-            self._write_stream(stream.record, stream)
+            self._write_stream(stream.record, stream, placement)
             stream.record.trail.forget()
         for dialog in call.call_ids or (call.call_id,):
             self._signalling.keys.forget(dialog, _lines(call))
@@ -212,6 +215,8 @@ class Closer:
     ) -> None:
         judge = self._judge.judge
         base = {"call": call_id} if call_id else {}
+        if call.links and (doubtful := min(call.links, key=lambda link: link.score)).score < 100:
+            base["joined"] = f"by {doubtful.kind}, {doubtful.score} of 100"  # how sure it is that its legs are one call
         for hop_id, fact in hops:
             entity = fact.entity
             kind = "media_hop" if isinstance(entity, MediaHop) else "signalling_hop"
@@ -273,7 +278,7 @@ class Closer:
         entity = connection_entity(connection, placement)
         self._judge.judge("tls_connection", entity, partial(dict, src=entity.from_addr, dst=entity.to_addr))
 
-    def orphans(self, records: Sequence[StreamRecord]) -> None:
+    def orphans(self, records: Sequence[StreamRecord], placement: Placement) -> None:
         """Streams that no call has claimed: reported if they are plausible RTP."""
         for seen in records:
             record = keyed(seen, "unknown")
@@ -282,7 +287,7 @@ class Closer:
                 state = {"rtp": "clear", "srtp": "srtp_unknown_keying"}.get(evidence.observed, "unknown")
                 if record.verification is not None and record.verification.authenticated:
                     state = _VERIFIED[self._keyed_by(record, record.verification.origin)]
-                self._write_stream(record, ClaimedStream(record, evidence, state, None))  # type: ignore[arg-type]  # a hop state
+                self._write_stream(record, ClaimedStream(record, evidence, state, None), placement)  # type: ignore[arg-type]  # a hop state
 
     def _keyed_by(self, record: StreamRecord, origin: KeyOrigin) -> KeyOrigin:
         """Where a key comes from; one that was supplied, from the handshake on the stream's flow, if there was one."""
@@ -298,10 +303,13 @@ class Closer:
         used.opened += verified.decrypted
         self._opened(verified.key, verified.decrypted)
 
-    def _write_stream(self, record: StreamRecord, claimed: ClaimedStream) -> None:
+    def _write_stream(self, record: StreamRecord, claimed: ClaimedStream, placement: Placement) -> None:
         if record.ordinal in self._written:
             return
         self._written.add(record.ordinal)
+        entity = stream_entity(claimed, self._key_streams, placement)
+        if entity is not None:
+            self._judge.judge("srtp_stream", entity, lambda: {"stream": f"stream-{record.ordinal}"})
         self._count_key(claimed.record)
         name, name_key = f"stream-{record.ordinal}", self._redactor.key
         row = stream_row(claimed.record, name, claimed, self._places, name_key, self._prober.why)

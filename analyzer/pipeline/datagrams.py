@@ -12,6 +12,7 @@ from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
+from analyzer.net.packets import TCP
 from analyzer.pipeline.associations import DtlsAssociations
 from analyzer.pipeline.data_channels import DataChannels
 from analyzer.pipeline.datagram import Datagram
@@ -45,6 +46,9 @@ _CHANNEL_HEADER = 4
 _WITH_VERSION = 60  # what the DTLS probe says of a record that names its version
 
 Relay = Callable[[Datagram], None]
+
+
+_BFCP_VERSION_1 = (0x20, 0x28, 0x30, 0x38)  # no content type of DTLS (RFC 7983 7): read where SDP expects BFCP
 
 
 class DatagramHandler:
@@ -91,6 +95,8 @@ class DatagramHandler:
         elif 16 <= first <= 19:
             if probe_zrtp(payload) > 0:
                 self._ledger.extend(self._zrtp.seen(datagram.endpoints, datagram.cites))
+        elif first in _BFCP_VERSION_1 and self._claims.bfcp(datagram.endpoints):
+            self._accept_bfcp(datagram)
         elif 20 <= first <= 63:
             self._take_dtls(datagram)
 
@@ -110,6 +116,9 @@ class DatagramHandler:
         self.dtls.finish()
 
     def _touch(self, datagram: Datagram) -> Connection:
+        connection = self._connections.find(datagram.endpoints) if datagram.endpoints.protocol == TCP else None
+        if connection is not None:
+            return connection  # its segments have been counted
         size = len(datagram.payload) + datagram.missing
         return self._connections.touch(datagram.endpoints, datagram.vantage, datagram.cites[-1], size)
 
@@ -174,6 +183,9 @@ class DatagramHandler:
         known = self._connections.find(datagram.endpoints)
         if probe_bfcp(datagram.payload, datagram=True) <= 0 and (known is None or known.protocol != "bfcp"):
             return
+        self._accept_bfcp(datagram)
+
+    def _accept_bfcp(self, datagram: Datagram) -> None:
         connection = self._touch(datagram)
         if connection.protocol in ("", "stun"):
             connection.protocol = "bfcp"

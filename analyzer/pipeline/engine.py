@@ -117,6 +117,7 @@ class Engine:
             limits, self.ledger, sip, self.messaging, self.connections, self.streams.zrtp, self._media.relay,
             setup.keyring, self.keys, self.signalling.claims,
         )  # fmt: skip
+        self.tcp.framed = self.datagrams.carried
         self.esp = EspHandler(
             limits, self.ledger, sources, setup.keyring, self.signalling.agreements, self.tcp, self.datagrams
         )
@@ -136,6 +137,7 @@ class Engine:
     def _housekeep(self, now_ns: int) -> None:
         self.tcp.tick(now_ns)
         self.datagrams.tick(now_ns)
+        self.connections.tick(now_ns)
         calls, node = self.signalling.calls, self._placement().node
         for call in calls.due(now_ns):
             if calls.get(call.call_id) is not call:
@@ -145,7 +147,7 @@ class Engine:
                 calls.touch(call, active)
             elif self.signalling.ready(call, now_ns, node):
                 self._close(call)
-        self.closer.orphans(self.streams.tick(now_ns))
+        self.closer.orphans(self.streams.tick(now_ns), self._placement())
 
     def _media_activity(self, call: CallState) -> int:
         """Time of the latest packet towards any address its descriptions name."""
@@ -308,7 +310,7 @@ class Engine:
                 relay = relay_entity(session, self._placement(), self._post_decrypt())
                 self.judge.judge("msrp_relay", relay, partial(dict, {"from": relay.from_node, "to": relay.to_node}))
         judge_conferences(self.closer.conferences, self.judge)
-        self.closer.orphans(self.streams.finish())
+        self.closer.orphans(self.streams.finish(), self._placement())
         for sa_id, sa in esp_entities(self.esp, self._placement()):
             self.judge.judge("esp_sa", sa, partial(dict, {"esp": sa_id, "from": sa.from_node, "to": sa.to_node}))
 

@@ -1,6 +1,6 @@
 """TCP connections: reassembled, their protocol found, TLS and WebSocket opened, messages handed on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -11,6 +11,7 @@ from analyzer.core.limits import Limits
 from analyzer.formats.tls_handshake import CLIENT_HELLO, VERSIONS
 from analyzer.formats.tls_suites import suite_name
 from analyzer.net.packets import ACK, SYN
+from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.dispatch import Parsed, StreamDispatcher, StreamProtocol
 from analyzer.pipeline.ledger import Ledger
 from analyzer.pipeline.sip_events import SipEvents
@@ -20,6 +21,8 @@ from analyzer.protocols.bfcp.stream import BfcpStream
 from analyzer.protocols.msrp.message import MsrpMessage
 from analyzer.protocols.msrp.probe import probe as probe_msrp
 from analyzer.protocols.msrp.stream import MsrpStream
+from analyzer.protocols.rtp.framing import Frame, FrameStream
+from analyzer.protocols.rtp.framing import probe as probe_framed
 from analyzer.protocols.sip.parser import parse_datagram
 from analyzer.protocols.sip.probe import probe as probe_sip
 from analyzer.protocols.sip.stream import SipStream
@@ -57,6 +60,13 @@ def _websocket(data: bytes) -> int:
     return inside if inside or len(payload) < header.length else -1
 
 
+_FRAMED = "rtp"  # what a connection of framed packets is called, unless they are DTLS
+
+
+def _nowhere(_: Datagram) -> None:
+    """Where framed packets go until somebody takes them."""
+
+
 @dataclass(slots=True)
 class _Tls:
     """One TLS connection at one vantage point."""
@@ -90,8 +100,10 @@ class StreamHandler:
         websocket_protocol = StreamProtocol("websocket", _websocket, lambda: WebSocketStream(limits))
         msrp_protocol = StreamProtocol("msrp", probe_msrp, lambda: MsrpStream(limits))
         bfcp_protocol = StreamProtocol("bfcp", partial(probe_bfcp, datagram=False), lambda: BfcpStream(limits))
+        framed_protocol = StreamProtocol("framed", probe_framed, FrameStream)
         plain = (sip_protocol, websocket_protocol, msrp_protocol, bfcp_protocol)
-        self._outer = StreamDispatcher((tls_protocol, *plain), limits)
+        self._outer = StreamDispatcher((tls_protocol, *plain, framed_protocol), limits)
+        self.framed: Callable[[Datagram], None] = _nowhere
         self._inner = StreamDispatcher(plain, limits)
         self._tls: dict[tuple[int, Endpoints], _Tls] = {}
         self._waiting: list[tuple[int, Endpoints, _Tls, Connection | None]] = []  # ended, for a secret
@@ -160,8 +172,10 @@ class StreamHandler:
     def _parsed(self, vantage: int, endpoints: Endpoints, parsed: Iterable[Parsed]) -> None:
         for item in parsed:
             connection = self._connections.find(endpoints)
+            if item.protocol == "framed":
+                self._frames(vantage, endpoints, item.events)
             if connection is not None and not connection.protocol:
-                connection.protocol = item.protocol
+                connection.protocol = _FRAMED if item.protocol == "framed" else item.protocol
             if item.protocol == "sip":
                 self._sip.take(item.events, self._carrier(vantage, endpoints, "tcp"))
             elif item.protocol == "websocket":
@@ -174,6 +188,15 @@ class StreamHandler:
                         self._record(vantage, endpoints, event, connection)
                     elif isinstance(event, Anomaly):
                         self._ledger.add(event)
+
+    def _frames(self, vantage: int, endpoints: Endpoints, events: Iterable[object]) -> None:
+        """Packets of datagram protocols on TCP: RTP, STUN, DTLS, as if each had come by itself."""
+        ipsec = self._paths.of(vantage, endpoints)
+        for event in events:
+            if isinstance(event, Frame):
+                self.framed(Datagram(vantage, endpoints, event.payload, 0, -1, event.cites, 1, ipsec=ipsec))
+            elif isinstance(event, Anomaly):
+                self._ledger.add(event)
 
     # -- TLS -----------------------------------------------------------------------------------------------------
 

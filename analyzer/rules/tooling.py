@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ def model_docs() -> str:
         lines += [
             f"## {kind}",
             "",
-            (cls.__doc__ or "").strip(),
+            cleandoc(cls.__doc__ or ""),  # Python 3.13 takes the indentation away itself
             "",
             "| field | type | meaning |",
             "| --- | --- | --- |",

@@ -117,6 +117,10 @@ class BfcpSessions:
         found = self._sessions.get(Endpoints(min(a, b), max(a, b), protocol))
         return () if found is None else (found,)
 
+    def all(self) -> Sequence[BfcpSession]:
+        """Every session that is followed, the one quiet longest first."""
+        return tuple(self._sessions.values())
+
     def repeated(self, message: BfcpMessage, carrier: Carrier) -> None:
         """A message that was sent again."""
         session = self._sessions.get(_key(carrier.endpoints))

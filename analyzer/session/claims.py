@@ -23,6 +23,7 @@ class Claims:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.faxes: OrderedDict[Address, None] = OrderedDict()  # where T.38 over UDPTL is expected
+        self.floors: OrderedDict[Address, None] = OrderedDict()  # where BFCP over UDP is expected
         self.files: OrderedDict[str, FileOffer] = OrderedDict()  # by session id (RFC 5547)
         self._calls: OrderedDict[object, dict[str, None]] = OrderedDict()
 
@@ -39,7 +40,9 @@ class Claims:
                 and media.ip is not None
                 and media.port
             ):
-                self._fax(Address(media.ip, media.port))
+                self._expect(self.faxes, Address(media.ip, media.port))
+            if media.is_bfcp and media.proto.upper() == "UDP/BFCP" and media.ip is not None and media.port:
+                self._expect(self.floors, Address(media.ip, media.port))
             if media.is_bfcp and media.confid is not None:
                 self._claim((media.confid, media.userid), call_id)
 
@@ -49,14 +52,18 @@ class Claims:
         if len(self.files) > self._limits.keyed_media:
             self.files.popitem(last=False)
 
-    def _fax(self, address: Address) -> None:
-        self.faxes[address] = None
-        if len(self.faxes) > self._limits.keyed_media:
-            self.faxes.popitem(last=False)
+    def _expect(self, places: OrderedDict[Address, None], address: Address) -> None:
+        places[address] = None
+        if len(places) > self._limits.keyed_media:
+            places.popitem(last=False)
 
     def udptl(self, endpoints: Endpoints) -> bool:
         """Whether an m-line names one of the two addresses for T.38 over UDPTL."""
         return endpoints.dst in self.faxes or endpoints.src in self.faxes
+
+    def bfcp(self, endpoints: Endpoints) -> bool:
+        """Whether an m-line names one of the two addresses for BFCP over UDP."""
+        return endpoints.dst in self.floors or endpoints.src in self.floors
 
     def _claim(self, key: object, call_id: str) -> None:
         calls = self._calls.setdefault(key, {})

@@ -1,9 +1,17 @@
 """A TLS or DTLS connection as rules see it."""
 
 from analyzer.core.unknown import Unknown
+from analyzer.crypto.srtp.suites import suite_of_profile
 from analyzer.session.connections import Connection
 from analyzer.session.model.registry import TlsConnection
 from analyzer.session.placement import Placement
+
+
+def _srtp_suite(connection: Connection) -> str | Unknown:
+    if connection.srtp_profile is None:
+        return Unknown.of("message", "the SRTP profile of the handshake") if connection.inner == "srtp" else "none"
+    suite = suite_of_profile(connection.srtp_profile)
+    return suite.name if suite is not None else f"0x{connection.srtp_profile:04x}"
 
 
 def connection_entity(connection: Connection, placement: Placement) -> TlsConnection:
@@ -13,6 +21,7 @@ def connection_entity(connection: Connection, placement: Placement) -> TlsConnec
     return TlsConnection(
         version=connection.tls_version or unseen,
         cipher=connection.tls_cipher or unseen,
+        srtp_suite=_srtp_suite(connection),
         from_addr=str(connection.src),
         to_addr=str(connection.dst),
         from_node=placement.node(connection.src.ip),

@@ -6,18 +6,20 @@ from analyzer.core.addresses import Address
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.msrp_uri import parse_uri
 from analyzer.protocols.sdp.session import Media
+from analyzer.session.bfcp_sessions import BfcpSession
 from analyzer.session.connections import Connection
 from analyzer.session.msrp_sessions import MsrpSession
 from analyzer.session.offer_answer import Negotiation, rtp_address
 
 
 def listening(media: Media | None) -> list[Address]:
-    """Where an end of a connection-oriented medium may listen: its path URIs (RFC 4975), its c= and m= lines."""
+    """Where an end of a connection-oriented medium may listen, each place once: its c= and m= lines, its path URIs."""
     if media is None:
         return []
     found = [address] if (address := rtp_address(media)) is not None else []
     uris = (parse_uri(uri) for uri in media.path)
-    return found + [uri.address for uri in uris if uri is not None and uri.address is not None]
+    found += [uri.address for uri in uris if uri is not None and uri.address is not None]
+    return list(dict.fromkeys(found))
 
 
 def in_force(negotiations: Sequence[Negotiation], ts_ns: int) -> Negotiation | None:
@@ -49,6 +51,18 @@ def active_first(session: MsrpSession, connection: Connection) -> Tristate:
     if connection.opened_by is None:
         return Unknown.of("message", "the SYN of the connection")
     return session.endpoints.src == connection.opened_by and session.begun_by == "SEND"
+
+
+def served_as_agreed(session: BfcpSession, connection: Connection, negotiations: Sequence[Negotiation]) -> Tristate:
+    """Whether the floor control server is the end that a=floorctrl makes one, else the answerer (RFC 8856 5.1)."""
+    last = in_force(negotiations, connection.first_ns)
+    by_offerer = _by_offerer(session.server, connection, last)
+    if last is None or last.answer is None or by_offerer is None:
+        return Unknown.of("message", "the offer and answer, and addresses that tell their ends")
+    words = {word.lower() for word in (last.answer if last.answer.floorctrl else last.offer).floorctrl}
+    if not last.answer.floorctrl:  # what the offer lets the offerer be
+        return not by_offerer or bool(words & {"s-only", "c-s"})
+    return "c-s" in words or ("c-only" if by_offerer else "s-only") in words
 
 
 def _by_offerer(end: Address | None, connection: Connection, last: Negotiation | None) -> bool | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
+from analyzer.net.packets import UDP
 
 
 @dataclass(slots=True)
@@ -13,8 +14,8 @@ class Connection:
     """A TCP connection, or the datagrams between two addresses, in both directions.
 
     `src` is the client where that is known (it sent the SYN), else who was seen first. `protocol` is what its bytes
-    proved to be: sip, websocket, msrp, bfcp, tls, dtls, stun, or "" for not recognised. `inner` is what was found
-    inside a decrypted or framed one.
+    proved to be: sip, websocket, msrp, bfcp, tls, dtls, stun, rtp (on TCP), or "" for not recognised. `inner` is what
+    was found inside a decrypted or framed one.
     """
 
     ordinal: int
@@ -27,6 +28,7 @@ class Connection:
     inner: str = ""
     tls_version: str = ""
     tls_cipher: str = ""
+    srtp_profile: int | None = None  # that the handshake agreed on (RFC 5764 4.1.2)
     alpn: str = ""
     server_certificates: list[bytes] = field(default_factory=list)  # DER, leaf first
     client_certificates: list[bytes] = field(default_factory=list)
@@ -90,6 +92,17 @@ class ConnectionTable:
                 self._by_end.setdefault(end, {})[key] = None
         connection.seen(vantage, cite, size)
         return connection
+
+    def tick(self, now_ns: int) -> None:
+        """Lets go of SIP datagram flows that have been silent for as long as a call may be: no row is made of them."""
+        horizon = now_ns - self._limits.call_quiet_ns - self._limits.linger_ns
+        idle = [
+            key
+            for key, each in self._open.items()
+            if each.last_ns < horizon and each.protocol == "sip" and each.ip_protocol == UDP
+        ]
+        for key in idle:
+            self._drop(key)
 
     def _drop(self, key: Key) -> None:
         del self._open[key]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from analyzer.core.addresses import Address
 from analyzer.core.unknown import Unknown
+from analyzer.crypto.srtp.suites import suite_of_profile
 from analyzer.session.connections import Connection
 from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.model.states import YesNo
@@ -34,16 +35,10 @@ def rtcp_of(
     return tuple(sorted(found.values(), key=lambda flow: (flow.first.ts_ns, flow.first.frame)))
 
 
-def peers_proven(
-    negotiations: Sequence[Negotiation],
-    records: Sequence[StreamRecord],
-    connections: Callable[[Address, int], list[Connection]],
-) -> YesNo | Unknown:
-    """Whether the certificates of the handshakes that key a medium are those that SDP fingerprints (RFC 5763 5).
-
-    "no" if one of them is not; unknown where no certificate was seen, as in DTLS 1.3 without secrets.
-    """
-    last = negotiations[-1]
+def handshakes(
+    last: Negotiation, records: Sequence[StreamRecord], connections: Callable[[Address, int], list[Connection]]
+) -> list[Connection]:
+    """The DTLS handshakes that key a medium: between the negotiated addresses, or where its streams really ran."""
     ends = {frozenset((record.endpoints.src, record.endpoints.dst)) for record in records}
     ours, theirs = rtp_address(last.offer), rtp_address(last.answer) if last.answer else None
     if ours is not None and theirs is not None:
@@ -55,7 +50,21 @@ def peers_proven(
         for connection in connections(end, 17)
         if connection.protocol == "dtls" and frozenset((connection.src, connection.dst)) in ends
     }
-    verdicts = {certificates_say(connection, last) for connection in found.values()}
+    return list(found.values())
+
+
+def encrypts(connection: Connection) -> bool:
+    """Whether the SRTP profile that a handshake agreed on has a cipher (RFC 5764 4.1.2)."""
+    suite = suite_of_profile(connection.srtp_profile) if connection.srtp_profile is not None else None
+    return suite is None or suite.encrypts
+
+
+def peers_proven(last: Negotiation, found: Sequence[Connection]) -> YesNo | Unknown:
+    """Whether the certificates of the handshakes that key a medium are those that SDP fingerprints (RFC 5763 5).
+
+    "no" if one of them is not; unknown where no certificate was seen, as in DTLS 1.3 without secrets.
+    """
+    verdicts = {certificates_say(connection, last) for connection in found}
     if "fp_mismatch" in verdicts:
         return "no"
     if verdicts == {"fp_ok"}:

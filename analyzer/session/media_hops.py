@@ -18,12 +18,13 @@ from analyzer.session.connection_roles import listening, tls_by_offerer
 from analyzer.session.connections import Connection
 from analyzer.session.descriptions import keyed_by_dtls, medium_name
 from analyzer.session.hops import HopFact, Seen, named
+from analyzer.session.ice import candidate_addresses
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
 from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.media.rtcp_flows import rtcp_state
-from analyzer.session.media_beside import peers_proven, rtcp_of
+from analyzer.session.media_beside import encrypts, handshakes, peers_proven, rtcp_of
 from analyzer.session.media_path import consecutive, from_elements, judged, path_hop
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
 from analyzer.session.model.media import MediaHop
@@ -116,7 +117,8 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
             anomalies += bound.anomalies
         facts.append(fact)
         if isinstance(fact.entity, MediaHop):
-            path.append(path_hop(fact.entity, candidate.negotiations[-1], candidate.legs, sources.placement, packets))
+            last = candidate.negotiations[-1]
+            path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets, fact.rtcp))
     entities = judged(path, sources.compare, consecutive(call, sources.placement))
     hops = [replace(fact, entity=e, index=hop.index) for fact, e, hop in zip(facts, entities, path, strict=True)]
     return MediaHops((*hops, *relayed), tuple(claimed.values()), tuple(anomalies))
@@ -179,12 +181,16 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     evidences = [_with_zrtp(record, evidence_of(record, rtpmap), agreed, sources.zrtp) for record in records]
     observed: Observed = min((e.observed for e in evidences), key=_WEAK_TO_STRONG.index, default="none")
     lines = [line for line in chosen_crypto(last) if line is not None]
+    how = key_exchange(records, keying(last))
+    shaken = handshakes(last, records, sources.tables.listening) if how == "dtls" else []
     facts = Facts(
         agreed=agreed,
-        keying=key_exchange(records, keying(last)),
+        keying=how,
         observed=observed,
         verified=verified_of(records),
-        unencrypted=any(line.unencrypted_srtp for line in lines),
+        unencrypted=any(line.unencrypted_srtp for line in lines)
+        or any(record.verification.unencrypted for record in records if record.verification is not None)
+        or not all(map(encrypts, shaken)),
         unauthenticated=any(line.unauthenticated_srtp for line in lines),
     )
     protection = decide(facts)
@@ -197,8 +203,8 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
     weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
     entity = replace(entity, rtcp_first=tuple(weakest[:1]))
-    if facts.keying == "dtls" and protection.state == "srtp_dtls":
-        entity = replace(entity, peer_auth=peers_proven(candidate.negotiations, records, sources.tables.listening))
+    if facts.keying == "dtls" and protection.state in ("srtp_dtls", "srtp_unencrypted"):
+        entity = replace(entity, peer_auth=peers_proven(last, shaken))
     negotiated = _negotiated_text(last, facts)
     legs = tuple(leg.ordinal for leg in candidate.legs)
     return HopFact(entity, legs, _seen(records), negotiated, observed, grounds, rtcp=control), streams
@@ -230,15 +236,15 @@ def _clock(record: StreamRecord, rtpmap: dict[int, Codec]) -> int | None:
 
 
 def _records(call: CallState, candidate: _Candidate, take: TakeStreams) -> list[StreamRecord]:
-    """Streams towards either address, from the other where there are any (else NAT moved their source)."""
+    """Streams towards either end, from the other where there are any (else NAT moved their source)."""
     first_ns, last_ns = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
     found: list[StreamRecord] = []
     ends = (candidate.offer_address, candidate.answer_address)
-    for target, source in (ends, ends[::-1]):
-        if target is None:
-            continue
-        towards = take(target, first_ns, last_ns)
-        exact = [r for r in towards if source is not None and r.endpoints.src.ip == source.ip]
+    places = _places(candidate)
+    for targets, sources in (places, places[::-1]):
+        hosts = {source.ip for source in sources}
+        towards = [record for target in targets for record in take(target, first_ns, last_ns)]
+        exact = [record for record in towards if record.endpoints.src.ip in hosts]
         found += exact or towards
     seen = {record.ordinal for record in found}
     for sent in tuple(found):  # symmetric RTP: the answer goes where packets came from (RFC 4961)
@@ -248,6 +254,16 @@ def _records(call: CallState, candidate: _Candidate, take: TakeStreams) -> list[
             seen.update(record.ordinal for record in fresh)
             found += fresh
     return sorted(found, key=lambda record: record.ordinal)
+
+
+def _places(candidate: _Candidate) -> tuple[list[Address], list[Address]]:
+    """Where the offerer may receive, and where the answerer may: the negotiated address, and candidates of ICE."""
+    ours = [candidate.offer_address, *(a for n in candidate.negotiations for a in candidate_addresses(n.offer))]
+    theirs = [
+        candidate.answer_address,
+        *(a for n in candidate.negotiations if n.answer is not None for a in candidate_addresses(n.answer)),
+    ]
+    return [a for a in dict.fromkeys(ours) if a is not None], [a for a in dict.fromkeys(theirs) if a is not None]
 
 
 def _seen(records: list[StreamRecord]) -> tuple[Seen, ...]:

@@ -41,6 +41,7 @@ FATAL_ALERT = define("tls.fatal_alert", Severity.INFO, "A fatal TLS alert", "RFC
 
 _HANDSHAKE_LIMIT = 262_144
 _WAITING_LIMIT = 65_536  # bytes of records of one direction kept until their secret is known
+_RECORD_COST = 256  # bytes that a record takes beside its content
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,7 @@ class TlsConnection:
             self.failure = self._why_closed(side)
         if self.store.growing and direction.waiting_bytes <= _WAITING_LIMIT:
             direction.waiting.append(record)
-            direction.waiting_bytes += len(record.fragment)
+            direction.waiting_bytes += len(record.fragment) + _RECORD_COST
             if direction.waiting_bytes > _WAITING_LIMIT:
                 direction.waiting.clear()  # for good: records behind a gap are of no use
 
@@ -241,6 +242,8 @@ class TlsConnection:
         if len(direction.handshake) > _HANDSHAKE_LIMIT:
             direction.handshake.clear()
             return (Anomaly(BAD_HANDSHAKE, cites, "a message longer than any certificate chain"),)
+        if not hs.has_message(direction.handshake):
+            return ()
         messages, taken = hs.split_messages(bytes(direction.handshake))
         del direction.handshake[:taken]
         anomalies: list[Anomaly] = []

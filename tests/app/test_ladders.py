@@ -1,8 +1,12 @@
 """The ladder of the lab's conference: messages and floors among the SIP messages."""
 
-from analyzer.app.ladders import Ladder, draw
+from typer.testing import CliRunner
+
+from analyzer.app.ladders import Ladder, draw, sessions
 from analyzer.app.offline import analyze
 from analyzer.app.settings import Settings, Silent
+from analyzer.cli.main import app
+from analyzer.export.ladder import LadderEvent, ladder
 from analyzer.pipeline.closing import ClosedCall
 from tests.conftest import SAMPLES
 
@@ -17,10 +21,42 @@ def test_messages_and_floor_events_are_drawn() -> None:
 
     keys = (SAMPLES / "e2ae-all.tls-keylog.txt",)
     analyze(Settings(captures=(str(SAMPLES / "e2ae-all.pcapng"),), keys=keys), Silent(), watch)
-    (ladder,) = drawn
-    events = [(event.label, event.frame) for event in ladder.events if event.kind == "other"]
+    (picture,) = drawn
+    events = [(event.label, event.frame) for event in picture.events if event.kind == "other"]
     assert [frame for label, frame in events if label == "FloorRequest floor 1"] == [93, 94]
     assert [frame for label, frame in events if label == "FloorRequestStatus #1 Released"] == [473, 477]
     assert sum(label == "MSRP 200 OK" for label, _ in events) == 12
     assert sum(label == "MSRP SEND 1-135/135" for label, _ in events) == 12
-    assert [event.ts_ns for event in ladder.events] == sorted(event.ts_ns for event in ladder.events)
+    assert [event.ts_ns for event in picture.events] == sorted(event.ts_ns for event in picture.events)
+
+
+def test_a_session_that_no_call_negotiated_is_drawn() -> None:
+    """bfcp-udp has no SIP: each of its two sessions by its id, retransmissions told apart."""
+    outcome = analyze(Settings(captures=(str(SAMPLES / "bfcp-udp.pcapng"),)), Silent(), lambda _: None)
+    assert outcome.engine is not None
+    drawn = sessions(outcome.engine)
+    assert list(drawn) == ["bfcp-1", "bfcp-2"]
+    labels = [event.label for event in drawn["bfcp-1"]]
+    assert (labels[0], labels[-1]) == ("Hello", "GoodbyeAck")
+    assert "FloorRequestStatus #1 Granted" in labels
+
+
+def test_the_command_draws_sessions() -> None:
+    capture = str(SAMPLES / "bfcp-udp.pcapng")
+    result = CliRunner().invoke(app, ["show", capture, "bfcp-2", "--quiet"])
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "bfcp-2")
+    assert "Pending queue 1" in result.stdout
+    result = CliRunner().invoke(app, ["show", capture, "call-1", "--quiet"])
+    assert result.exit_code == 2
+    assert "no call or session is called call-1; the capture has bfcp-1, bfcp-2" in result.stderr
+
+
+def test_what_a_message_is_about_is_not_cut_off() -> None:
+    """Where columns are narrow a floor event is cut in its middle; media begin before what they carry."""
+    events = [
+        LadderEvent(0, "a", "b", "FloorRequestStatus #12 Released", 1, "other"),
+        LadderEvent(0, "b", "a", "INVITE (audio, message, application)", 2),
+    ]
+    lines = ladder(events, ["a", "b"], width=55)
+    assert "| FloorReque… #12 Released >|" in lines[1]
+    assert "|< INVITE (audio, message,… |" in lines[2]

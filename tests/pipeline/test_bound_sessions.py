@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from analyzer.core.addresses import Address
-from analyzer.core.limits import Limits
 from analyzer.pipeline.engine import Engine
-from analyzer.protocols.sdp.parser import parse
-from analyzer.session.binding import listening
+from tests.golden.runs import rules
 from tests.pipeline.wire import Wire, anomalies, at, message, rows
 
 UA, UB = at("192.0.2.1", 5060), at("192.0.2.2", 5060)
@@ -25,10 +25,12 @@ def msrp_line(path: str, port: int = 2855, *lines: str) -> tuple[str, ...]:
     return (f"m=message {port} TCP/MSRP *", "a=accept-types:text/plain", f"a=path:{path}", *lines)
 
 
-def call(wire: Wire, offer: bytes, answer: bytes, call_id: str = "call") -> None:
-    wire.udp(UA, UB, message("INVITE", call_id, offer))
-    wire.udp(UB, UA, message("INVITE", call_id, answer, status=200))
-    wire.udp(UA, UB, message("ACK", call_id))
+def call(
+    wire: Wire, offer: bytes, answer: bytes, call_id: str = "call", ends: tuple[Address, Address] = (UA, UB)
+) -> None:
+    wire.udp(*ends, message("INVITE", call_id, offer))
+    wire.udp(*ends[::-1], message("INVITE", call_id, answer, status=200))
+    wire.udp(*ends, message("ACK", call_id))
 
 
 def send(wire: Wire, src: Address, dst: Address, sender: str, to: str, tid: str = "t1xx") -> None:
@@ -42,6 +44,13 @@ def send(wire: Wire, src: Address, dst: Address, sender: str, to: str, tid: str 
     wire.tcp(dst, src, f"MSRP {tid} 200 OK\r\nTo-Path: {sender}\r\nFrom-Path: {to}\r\n-------{tid}$\r\n".encode())
 
 
+def chunk(number: int, body: str, reach: str, flag: str = "$", *, to: str, sender: str) -> bytes:
+    """A SEND of message 1 (RFC 4975 7.1) whose response is not wanted."""
+    head = f"MSRP tid{number:05} SEND\r\nTo-Path: {to}\r\nFrom-Path: {sender}\r\nMessage-ID: mid00001\r\n"
+    about = f"Byte-Range: {reach}\r\nFailure-Report: no\r\nContent-Type: text/plain\r\n\r\n"
+    return f"{head}{about}{body}\r\n-------tid{number:05}{flag}\r\n".encode()
+
+
 def sessions(engine: Engine, kind: str = "msrp") -> list[list[Any]]:
     """Of each call, in the order in which they closed."""
     return [row.get(kind, []) for row in rows(engine.closer.calls)]  # type: ignore[misc]  # a list of objects
@@ -50,6 +59,11 @@ def sessions(engine: Engine, kind: str = "msrp") -> list[list[Any]]:
 def ours(engine: Engine) -> dict[str, int]:
     """Anomalies of the two protocols."""
     return {code: count for code, count in anomalies(engine).items() if code.startswith(("msrp.", "bfcp."))}
+
+
+def said(engine: Engine, rule: str) -> dict[str, int]:
+    """Verdicts of a rule, those that do not apply left out."""
+    return {v.value: n for v, n in engine.judge.tallies[rule].counts.items() if n and v.value != "n/a"}
 
 
 def bound(engine: Engine) -> list[tuple[str, str, bool]]:
@@ -116,10 +130,40 @@ def test_session_ids_that_no_description_has() -> None:
     assert ours(engine) == {"msrp.sdp_mismatch": 1}
 
 
+def test_what_leads_to_a_connection_twice_is_one_connection() -> None:
+    """The answer names one place in c=, m= and path; the offer one that nobody connects from (RFC 4145 4)."""
+    wire = Wire()
+    one, two = "msrp://10.9.9.9:7654/aaaa;tcp", "msrp://192.0.2.2:2855/bbbb;tcp"
+    call(wire, sdp("10.9.9.9", *msrp_line(one, 7654)), sdp("192.0.2.2", *msrp_line(two)))
+    send(wire, at("192.0.2.1", 50_000), at("192.0.2.2", 2855), one, two)
+    engine = wire.run()
+    assert bound(engine) == [("192.0.2.1:50000", "path", True)]
+    (hop,) = [row for row in rows(engine.closer.hops) if row["medium"] == "message"]
+    assert hop["packets"] == 4  # SYN, its answer, SEND, its response
+
+
 def test_ipv6() -> None:
-    one = "msrp://[2001:db8::1]:7654/aaaa;tcp"
-    (media,) = parse(sdp("2001:db8::1", *msrp_line(one, 7654)), (), Limits()).media
-    assert set(listening(media)) == {at("2001:db8::1", 7654)}
+    """RFC 4975 6: an address in brackets; SIP, SDP and MSRP all over IPv6, the path written another way on the wire."""
+    wire = Wire()
+    one, two = "msrp://[2001:db8::1]:7654/aaaa;tcp", "msrp://[2001:db8::2]:2855/bbbb;tcp"
+    ends = at("2001:db8::a", 5060), at("2001:db8::b", 5060)
+    call(wire, sdp("2001:db8::1", *msrp_line(one, 7654)), sdp("2001:db8::2", *msrp_line(two)), ends=ends)
+    client, server = at("2001:db8::1", 50_000), at("2001:db8::2", 2855)
+    one = one.replace("db8::", "0DB8:0:0:0::")
+    send(wire, client, server, one, two)
+    wire.tcp(client, server, chunk(10, "hello ", "1-6/11", "+", to=two, sender=one))
+    wire.tcp(client, server, chunk(11, "world", "7-11/11", to=two, sender=one))
+    assert all(frame[0] >> 4 == 6 for _, frame in wire.frames)
+    engine = wire.run(rules=rules())
+    (session,) = sessions(engine)[0]
+    assert (session["from"], session["to"]) == ("[2001:db8::1]:50000", "[2001:db8::2]:2855")
+    assert (session["bound"], session["ids_match"], session["messages"], session["bytes"]) == ("path", True, 1, 11)
+    (hop,) = [row for row in rows(engine.closer.hops) if row["medium"] == "message"]
+    assert (hop["state"], hop["transport"], hop["packets"]) == ("clear", "TCP/MSRP", 6)
+    assert {rule: said(engine, rule) for rule in ("MSRP-03", "MSRP-04", "MSRP-06")} == {
+        "MSRP-03": {"pass": 2}, "MSRP-04": {"pass": 1}, "MSRP-06": {"pass": 1},
+    }  # fmt: skip
+    assert ours(engine) == {}
 
 
 def test_files_are_described() -> None:
@@ -178,3 +222,27 @@ def test_ids_that_the_sdp_does_not_have() -> None:
     ((session,),) = sessions(engine, "bfcp")
     assert (session["bound"], session["mismatches"]) == ("address", ["user 7", "floor 9"])
     assert ours(engine) == {"bfcp.sdp_mismatch": 1}
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered", "wrong"),
+    [
+        ("c-only", "s-only", 0),
+        ("c-only s-only", "s-only", 0),
+        ("s-only", "c-only", 1),  # RFC 8856 5.1: the offerer is the server
+        ("c-s", "c-s", 0),  # RFC 4583 5: each is both
+        ("", "", 0),  # neither says: the answerer is the server
+        ("s-only", "", 0),
+    ],
+)
+def test_who_is_the_floor_control_server(offered: str, answered: str, wrong: int) -> None:
+    """The answerer serves the floor on the wire."""
+    wire = Wire()
+    lines = [f"a=floorctrl:{word}" if word else "a=sendrecv" for word in (offered, answered)]
+    ids = ("a=confid:4711", "a=userid:1", "a=floorid:1 mstrm:10")
+    offer = sdp(GATEWAY, "m=application 9 TCP/BFCP *", lines[0], "a=setup:active")
+    call(wire, offer, sdp(SERVER, "m=application 5070 TCP/BFCP *", lines[1], *ids))
+    hello(wire, at(GATEWAY, 50_001), 1)
+    engine = wire.run(rules=rules())
+    assert ours(engine) == ({"bfcp.sdp_role": 1} if wrong else {})
+    assert said(engine, "BFCP-10") == {"fail" if wrong else "pass": 1}

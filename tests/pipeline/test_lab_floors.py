@@ -4,11 +4,19 @@ Frames are those that tshark lists for each primitive of the core hop: FloorRequ
 304, 473, 475 and 884, FloorRelease 472 and 883. The server of the lab has one floor and one holder at a time.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from analyzer.app.offline import analyze
+from analyzer.app.settings import Settings, Silent
+from analyzer.pipeline.engine import Engine
 from tests.conftest import SAMPLES
 from tests.golden.runs import run, setup, tree
+from tests.pipeline.test_messaging import tshark
+from tests.pipeline.wire import run_capture
 
 KEYS = (SAMPLES / "e2ae-all.tls-keylog.txt",)
 
@@ -71,3 +79,53 @@ def test_what_the_rules_say_of_them() -> None:
     assert rules["MSRP-05"] == rules["BFCP-04"] == rules["BFCP-03"] == (2, 0, 0)
     assert rules["BFCP-08"] == (0, 2, 0)
     assert rules["CONF-15.label"] == (0, 4, 0)  # a=floorid:1 mstrm:10, and no a=label:10
+
+
+# -- the captures without SIP: floor states from the bytes -----------------------------------------------------------
+
+
+def told(messages: Iterable[bytes]) -> dict[int, list[tuple[str, int | None]]]:
+    """Of each floor request what FloorRequestStatus told, by RFC 8855 5.2.15 and 5.2.18: FLOOR-REQUEST-INFORMATION with
+    its id, in it OVERALL-REQUEST-STATUS, in that REQUEST-STATUS: status and queue position. Repeats are left out."""
+    words = {1: "Pending", 2: "Accepted", 3: "Granted", 4: "Denied", 5: "Cancelled", 6: "Released", 7: "Revoked"}
+    found: dict[int, list[tuple[str, int | None]]] = {}
+    for data in messages:
+        if data[1] != 4:
+            continue
+        assert (data[12] >> 1, data[16] >> 1, data[20] >> 1) == (15, 18, 5)
+        steps = found.setdefault(int.from_bytes(data[14:16], "big"), [])
+        step = words[data[22]], data[23] or None
+        if step not in steps[-1:]:
+            steps.append(step)
+    return found
+
+
+@pytest.mark.tshark
+@pytest.mark.parametrize("name", ["bfcp-tcp", "bfcp-tls", "bfcp-udp"])
+def test_floor_states_are_those_of_the_bytes(shared: Path, name: str) -> None:
+    """tshark takes them out of TCP, TLS (with the keys) and UDP; each packet of UDP once, however often it was seen."""
+    capture, keys = shared / "lab" / f"{name}.pcapng", shared / "lab" / f"{name}.tls-keylog.txt"
+    if name == "bfcp-tls":
+        rows = tshark(capture, "-o", f"tls.keylog_file:{keys}", "-Y", "tls && data", fields=("data.data",))
+        expected = told(bytes.fromhex(row[0]) for row in rows)
+    elif name == "bfcp-tcp":
+        rows = tshark(capture, "-Y", "bfcp", fields=("tcp.payload",))
+        expected = told(bytes.fromhex(row[0]) for row in rows)
+    else:
+        rows = tshark(capture, "-Y", "udp", fields=("ip.src", "ip.dst", "ip.id", "udp.payload"))
+        expected = told(bytes.fromhex(row[3]) for row in dict.fromkeys(map(tuple, rows)))
+    engine = run_capture(capture) if name != "bfcp-tls" else opened(capture, keys)
+    (control,) = engine.messaging.floors.all()
+    found = {
+        number: [(step.status, step.queue_position or None) for step in request.steps if step.status != "Requested"]
+        for number, request in control.requests.items()
+    }
+    assert found == expected
+    assert len(expected) == 2
+    assert control.holders(1) == ()
+
+
+def opened(capture: Path, keys: Path) -> Engine:
+    outcome = analyze(Settings(captures=(str(capture),), keys=(keys,)), Silent())
+    assert outcome.engine is not None
+    return outcome.engine

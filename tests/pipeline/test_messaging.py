@@ -4,14 +4,21 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from analyzer.core.addresses import Endpoints
+from analyzer.core.anomalies import Anomaly
 from analyzer.core.limits import Limits
 from analyzer.pipeline.engine import Engine
+from analyzer.protocols.bfcp.message import BfcpMessage
 from analyzer.protocols.bfcp.names import PRIMITIVES
+from analyzer.protocols.msrp.message import MsrpMessage
+from analyzer.session.carrier import Carrier
+from analyzer.session.messaging import Messaging
 from tests.conftest import SAMPLES
 from tests.golden.runs import run, setup, tree
 from tests.pipeline.test_datagrams import BINDING, bind, channel
@@ -132,6 +139,73 @@ def test_the_access_side_of_e2ae_carries_what_its_core_does() -> None:
     primitives = core["bfcp"]["primitives"]
     assert both["bfcp"] == {"sessions": 4, "primitives": {name: 2 * count for name, count in primitives.items()}}
     assert sorted(row["carries"] for row in both["tls"]) == ["bfcp", "bfcp", "msrp", "msrp", "sip", "sip"]
+
+
+class Kept(Messaging):
+    """Keeps what each direction of each connection said, as it was read."""
+
+    said: ClassVar[dict[tuple[str, Endpoints], list[object]]] = {}
+
+    def take(self, message: MsrpMessage | BfcpMessage, carrier: Carrier) -> Sequence[Anomaly]:
+        whole = replace(message, cites=(), anomalies=())
+        self.said.setdefault((carrier.transport, carrier.endpoints), []).append(whole)
+        return super().take(message, carrier)
+
+
+def test_the_gateway_passes_every_message_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FACTS.txt, e2ae-all: TLS on the access, plain in the core. Each direction of an access connection, opened, has a
+    direction of a core connection that says the same, message for message, in the same order; nothing is left over.
+
+    A message is equal if all its fields are: with its size and its headers in order that is byte for byte (the round
+    trips of tests/protocols show that fields and bytes tell the same).
+    """
+    monkeypatch.setattr("analyzer.pipeline.engine.Messaging", Kept)
+    Kept.said.clear()
+    report(E2AE, E2AE_KEYS)
+    by_transport = {
+        transport: sorted((repr(said) for (used, _), said in Kept.said.items() if used == transport))
+        for transport in ("tls", "tcp")
+    }
+    assert len(by_transport["tls"]) == 8  # two directions of MSRP and of BFCP, for two UEs
+    assert by_transport["tls"] == by_transport["tcp"]
+
+
+@pytest.mark.parametrize("name", ["e2e-all", "e2ae-all-bare-lf"])
+@pytest.mark.tshark
+def test_messages_in_tls_are_those_that_tshark_decrypts(shared: Path, name: str) -> None:
+    """MSRP by the start lines of each stream that tshark opens, BFCP by the second byte of each of its records."""
+    capture, keys = shared / "lab" / f"{name}.pcapng", shared / "lab" / f"{name}.tls-keylog.txt"
+    words, primitives = opened_by_tshark(capture, keys)
+    found = report(capture, keys)
+    clear = report(capture)  # e2e-all has nothing in clear; the core of the other one has
+    for section in ("requests", "responses"):
+        assert Counter(found["msrp"][section]) - Counter(clear["msrp"][section]) == Counter(
+            {word: count for word, count in words.items() if word.isdigit() == (section == "responses")}
+        )
+    opened = Counter(found["bfcp"]["primitives"]) - Counter(clear["bfcp"]["primitives"])
+    assert opened == Counter(PRIMITIVES[number] for number in primitives)
+    assert words["SEND"] > 0
+    if name == "e2ae-all-bare-lf":  # FACTS.txt counts the core
+        both = sum(clear["msrp"]["requests"].values()) + sum(clear["msrp"]["responses"].values())
+        assert both == facts(shared, name, "msrp") > 0
+        assert sum(clear["bfcp"]["primitives"].values()) == facts(shared, name, "bfcp") > 0
+
+
+def opened_by_tshark(capture: Path, keys: Path) -> tuple[Counter[str], list[int]]:
+    """The words of MSRP start lines, and the primitives of BFCP, in the connections of TLS to their ports."""
+    words: Counter[str] = Counter()
+    primitives: list[int] = []
+    ends = tshark(capture, "-Y", "tls.handshake.type == 1", "-T", "fields", "-e", "tcp.stream", "-e", "tcp.dstport")
+    for stream, port in {(row[0], row[1]) for row in ends}:
+        if port in ("2855", "12855"):
+            text = tshark(capture, "-o", f"tls.keylog_file:{keys}", "-q", "-z", f"follow,tls,ascii,{stream}")
+            lines = [line[0] for line in text if line]
+            words.update(match[1] for line in lines if (match := re.match(r"MSRP \S+ (\w+)", line)))
+        elif port in ("5070", "15070"):
+            text = tshark(capture, "-o", f"tls.keylog_file:{keys}", "-q", "-z", f"follow,tls,raw,{stream}")
+            records = [line[-1] for line in text if re.fullmatch(r"[0-9a-f]{24,}", line[-1])]
+            primitives += [bytes.fromhex(record)[1] for record in records]
+    return words, primitives
 
 
 @pytest.mark.tshark

@@ -12,18 +12,13 @@ from analyzer.core.addresses import Address
 from analyzer.pipeline.engine import Engine
 from analyzer.session.keyring import Keyring
 from tests.golden.runs import rules
-from tests.pipeline.test_bound_sessions import call, msrp_line, sdp, send
+from tests.pipeline.test_bound_sessions import call, msrp_line, said, sdp, send
 from tests.pipeline.tls_wire import TlsWire
 from tests.pipeline.wire import Wire, at
 from tests.session.test_conferences import ALICE, BOB, _dial_in, _pai, _topology
 
 ONE, TWO = "msrp://192.0.2.1:7654/aaaa;tcp", "msrp://192.0.2.2:2855/bbbb;tcp"
 OFFERER, ANSWERER = at("192.0.2.1", 7654), at("192.0.2.2", 2855)
-
-
-def said(engine: Engine, rule: str) -> dict[str, int]:
-    """Verdicts of a rule, those that do not apply left out."""
-    return {v.value: n for v, n in engine.judge.tallies[rule].counts.items() if n and v.value != "n/a"}
 
 
 def chat(wire: Wire, *answer: str) -> None:

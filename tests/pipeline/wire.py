@@ -32,13 +32,17 @@ def flow(src: Address, dst: Address, protocol: int = 17) -> Endpoints:
 
 
 def _ip(src: Address, dst: Address, protocol: int, payload: bytes, ident: int) -> bytes:
+    """An IPv4 packet, or an IPv6 one between addresses that are not IPv4's."""
+    if src.ip >> 32 != 0xFFFF:
+        hosts = src.ip.to_bytes(16, "big") + dst.ip.to_bytes(16, "big")
+        return struct.pack(">IHBB", 6 << 28, len(payload), protocol, 64) + hosts + payload
     hosts = (src.ip & 0xFFFFFFFF).to_bytes(4, "big") + (dst.ip & 0xFFFFFFFF).to_bytes(4, "big")
     return struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(payload), ident, 0, 64, protocol, 0) + hosts + payload
 
 
 @dataclass
 class Wire:
-    """A pcap (LINKTYPE_RAW) in the making: a packet each `STEP_NS`, IPv4 identifications that count up."""
+    """A pcap (LINKTYPE_RAW) in the making: a packet each `STEP_NS`, IPv6 or IPv4 with counting identifications."""
 
     frames: list[tuple[int, bytes]] = field(default_factory=list)
     snap: int = 262_144

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
+from analyzer.protocols.bfcp.fragments import FragmentAssembler
 from analyzer.protocols.bfcp.message import Attribute, BfcpMessage
+from analyzer.protocols.bfcp.parser import parse_datagram
 from analyzer.protocols.bfcp.stream import BfcpStream
 from analyzer.protocols.msrp.message import Flag, MsrpMessage
 from analyzer.protocols.msrp.stream import MsrpStream
@@ -39,6 +41,13 @@ def uri(draw: random.Random) -> str:
     return f"{scheme}://{host}:{draw.randint(1, 65_535)}/{ident(draw)};{transport}"
 
 
+def content(draw: random.Random, tid: str) -> bytes:
+    """Anything but the message's own end-line (7.1): also those of other messages, and start lines."""
+    alike = f"\r\n-------{ident(draw)}$\r\nMSRP {ident(draw)} SEND\r\nTo-Path: x\r\n\r\n-----".encode()
+    body = draw.choice((b"", b"\r\n", alike)) + draw.randbytes(draw.choice((0, 1, 40, 2_048)))
+    return body.replace(tid.encode(), b"")
+
+
 def msrp(draw: random.Random) -> MsrpMessage:
     """A request of any method, or a response, by the grammar of RFC 4975 9."""
     tid = ident(draw)
@@ -49,9 +58,12 @@ def msrp(draw: random.Random) -> MsrpMessage:
     )
     if draw.random() < 0.3:
         status, comment = draw.choice(((200, "OK"), (413, "Stop sending"), (481, ""), (506, "Bound elsewhere")))
-        message = replace(blank, status=status, comment=comment)
+        given = tuple(uri(draw) for _ in range(draw.choice((0, 0, 1, 2))))
+        expires = draw.randint(0, 86_400) if given else None  # RFC 4976 5.1: of an AUTH that was accepted
+        message = replace(blank, status=status, comment=comment, use_path=given, expires=expires)
+        fields |= {"Use-Path": " ".join(given), "Expires": "" if expires is None else str(expires)}
     else:
-        body = draw.randbytes(draw.choice((0, 1, 40, 2_048))).replace(tid.encode(), b"")
+        body = content(draw, tid)
         start, known = draw.randint(1, 10**12), draw.random() < 0.5
         end = start + len(body) - 1 if known else None
         total = (end or start) + draw.randint(0, 99) if draw.random() < 0.5 else None
@@ -59,9 +71,13 @@ def msrp(draw: random.Random) -> MsrpMessage:
         kind = draw.choice(("text/plain", "message/cpim", "image/jpeg")) if body or draw.random() < 0.5 else ""
         success, failure = draw.choice(("", "yes", "no")), draw.choice(("", "yes", "no", "partial"))
         fields |= {"Message-ID": ident(draw), "Byte-Range": reach}
-        fields |= {"Success-Report": success, "Failure-Report": failure, "Content-Type": kind}
+        method = draw.choice(("SEND", "REPORT", "AUTH", "NICKNAME", "FUTURE"))
+        status = draw.choice(("000 200 OK", "000 413")) if method == "REPORT" else ""
+        fields |= {"Success-Report": success, "Failure-Report": failure, "Status": status}
+        fields |= {f"X-{ident(draw)}": draw.choice(("a: b", "1;x=2")) for _ in range(draw.choice((0, 0, 2)))}
+        fields |= {"Content-Type": kind}
         message = replace(
-            blank, method=draw.choice(("SEND", "REPORT", "AUTH", "NICKNAME", "FUTURE")), body=body, content_type=kind,
+            blank, method=method, body=body, content_type=kind, report_status=status,
             message_id=fields["Message-ID"], byte_range=(start, end, total), success_report=success,
             failure_report=failure, continuation=draw.choice(FLAGS),
         )  # fmt: skip
@@ -82,10 +98,12 @@ def attribute(draw: random.Random, depth: int = 0) -> Attribute:
     return Attribute(kind, mandatory, draw.randbytes(draw.randint(1, 20)))
 
 
-def bfcp(draw: random.Random) -> BfcpMessage:
+def bfcp(draw: random.Random, version: int = 1) -> BfcpMessage:
+    """A message of any primitive; of version 2 also a response."""
     primitive = draw.randint(1, 17)
     parts = (*bfcp_writer.NEEDED.get(primitive, ()), *(attribute(draw) for _ in range(draw.randint(0, 4))))
-    written = bfcp_writer.message(primitive, *parts, transaction=draw.randint(0, 65_535))
+    number, responder = draw.randint(0, 65_535), version == 2 and draw.random() < 0.5
+    written = bfcp_writer.message(primitive, *parts, version=version, responder=responder, transaction=number)
     return replace(written, conference_id=draw.getrandbits(32), user_id=draw.getrandbits(16), cites=())
 
 
@@ -111,3 +129,22 @@ def test_bfcp() -> None:
     for wanted, found in zip(written, read, strict=True):
         assert isinstance(found, BfcpMessage)
         assert replace(found, cites=()) == wanted
+
+
+def test_bfcp_datagrams() -> None:
+    """Version 2, one message in a datagram or in fragments that come in any order (RFC 8855 6.2.3)."""
+    draw, assembler = random.Random(8856), FragmentAssembler(Limits())
+    for number in range(COUNT):
+        written, read = bfcp(draw, version=2), []
+        payload = bfcp_writer.write(written)[12:]
+        words, size = len(payload) // 4, draw.choice((1, 3, 20, 1_000))
+        pieces = [written]
+        if words > size:
+            parts = [(at, payload[4 * at : 4 * (at + size)]) for at in range(0, words, size)]
+            pieces = [replace(written, fragment=(at, len(part) // 4), payload=part) for at, part in parts]
+            draw.shuffle(pieces)
+        for piece in pieces:
+            found = parse_datagram(bfcp_writer.write(piece), (CITE,), Limits())
+            assert isinstance(found, BfcpMessage)
+            read += assembler.add(found, number)
+        assert [replace(each, cites=()) for each in read] == [written]

@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.app.key_loading import load_keys
 from analyzer.app.offline import analyze
 from analyzer.app.settings import Settings, Silent
 from analyzer.core.addresses import Endpoints
+from analyzer.pipeline.engine import Setup
 from analyzer.pipeline.streams import StreamHandler
 from analyzer.transport.cited import Chunk
 
-KEYED = ["bfcp-tls", "e2ae-all", "e2ae-sdes", "e2e-all", "msrp-relay-kamailio", "pai-spoof-removed", "stir-e2e"]
+KEYED = [
+    "bfcp-tls", "conf-e2ae-sdes", "conf-e2e-sdes", "e2ae-all", "e2ae-all-bare-lf", "e2ae-dtls", "e2ae-sdes",
+    "e2ae-sdes-gcm", "e2ae-sdes-unpadded-gcm", "e2e-all", "e2e-dtls", "e2e-sdes", "gtpu-e2ae", "msrp-relay-kamailio",
+    "pai-spoof-removed", "stir-e2e",
+]  # fmt: skip
 
 LAB = [(f"lab/{name}.pcapng", f"lab/{name}.tls-keylog.txt") for name in KEYED]
 PUBLIC = [
@@ -36,7 +42,8 @@ def opened(capture: Path, keylog: Path, monkeypatch: pytest.MonkeyPatch) -> dict
         original(self, vantage, endpoints, chunk, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(StreamHandler, "_plaintext", collect)
-    analyze(Settings(captures=(str(capture),), keys=(keylog,)), Silent())
+    ring = load_keys([keylog], [], Silent())
+    analyze(Settings(captures=(str(capture),)), Silent(), setup=Setup(keyring=ring, contain=False))
     return {key: bytes(data) for key, (_, data) in found.items()}
 
 
@@ -60,6 +67,10 @@ def followed(capture: Path, keylog: Path) -> list[tuple[str, bytes, bytes]]:
         elif data and not data.strip("0123456789abcdef"):
             found[-1][2 if line.startswith("\t") else 1].extend(bytes.fromhex(data))
     return [(node, bytes(own), bytes(peer)) for node, own, peer in found]
+
+
+def test_every_keyed_capture_of_the_lab_is_here(shared: Path) -> None:
+    assert sorted(KEYED) == sorted(path.name.partition(".")[0] for path in (shared / "lab").glob("*.tls-keylog.txt"))
 
 
 @pytest.mark.tshark

@@ -22,6 +22,7 @@ from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.crypto import rsa_key
+from analyzer.formats.tls_handshake import EXT_ETM
 from analyzer.protocols.tls.records import Record, RecordStream
 from analyzer.session.keyring import Keyring
 from analyzer.session.tls import EARLY_DATA, RETRY, Plaintext, Side, TlsConnection
@@ -159,7 +160,7 @@ RSA_SUITES = [
     (ssl.TLSVersion.TLSv1_1, f"AES256-SHA{OLD}"),
     (ssl.TLSVersion.TLSv1_2, "AES128-SHA256"),
     (ssl.TLSVersion.TLSv1_2, "AES256-GCM-SHA384"),
-    (ssl.TLSVersion.TLSv1_2, "AES128-CCM8"),
+    (ssl.TLSVersion.TLSv1_2, f"AES128-CCM8{OLD}"),
 ]
 
 
@@ -173,6 +174,40 @@ def test_rsa_key_exchange_with_the_servers_private_key(version: ssl.TLSVersion, 
     assert (source.kind, source.matched) == ("private-key", 1) and source.opened >= 4
     log, connections = ring.matched_log()
     assert connections == 1 and Reading(ring_of(log=log)).read(talk.wire).opened(), "the premaster it can be kept as"
+
+
+EPHEMERAL = [
+    (ssl.TLSVersion.TLSv1, f"ECDHE-RSA-AES128-SHA{OLD}"),
+    (ssl.TLSVersion.TLSv1_1, f"ECDHE-RSA-AES256-SHA{OLD}"),
+    (ssl.TLSVersion.TLSv1_2, "ECDHE-RSA-AES128-SHA256"),
+    (ssl.TLSVersion.TLSv1_2, "ECDHE-RSA-AES256-SHA384"),
+    (ssl.TLSVersion.TLSv1_2, "ECDHE-RSA-AES128-GCM-SHA256"),
+    (ssl.TLSVersion.TLSv1_2, "ECDHE-RSA-AES256-GCM-SHA384"),
+    (ssl.TLSVersion.TLSv1_2, "ECDHE-RSA-CHACHA20-POLY1305"),
+    (ssl.TLSVersion.TLSv1_2, f"AES256-CCM{OLD}"),
+    (ssl.TLSVersion.TLSv1_3, ""),
+]
+NO_ETM = 1 << 19  # SSL_OP_NO_ENCRYPT_THEN_MAC of openssl/ssl.h
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("options", [0, NO_ETM], ids=["mac-of-ciphertext", "mac-of-plaintext"])
+@pytest.mark.parametrize(("version", "ciphers"), EPHEMERAL, ids=lambda value: getattr(value, "name", value))
+def test_a_key_log_opens_every_kind_of_record(
+    version: ssl.TLSVersion, ciphers: str, options: int, tmp_path: Path
+) -> None:
+    """RFC 7366 concerns the block ciphers only: their MAC is in both places here."""
+    contexts = Contexts(tmp_path, version, ciphers)
+    contexts.server.options |= options
+    talk = talked(contexts)
+    reading = Reading(ring_of(log=contexts.log)).read(talk.wire)
+    assert reading.opened()
+    name, *_ = talk.ends["client"].cipher() or ("",)
+    assert ciphers.partition("@")[0] in ("", name)
+    assert reading.state.server_hello is not None
+    block = "GCM" not in name and "CCM" not in name and "POLY1305" not in name
+    assert (EXT_ETM in reading.state.server_hello.extensions) == (block and not options)
+    assert len(reading.state.certificates) == 1, "in TLS 1.3 they are encrypted"
 
 
 def test_another_servers_private_key(tmp_path: Path) -> None:

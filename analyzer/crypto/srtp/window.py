@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
-_Run = tuple[range | I64, U64]
+_SIZE = 4  # bytes kept of a digest
 
 DIGEST_BYTES = 8
 """The last bytes of a packet without MKI stand for it: they are the authentication tag, or hold it."""
@@ -24,10 +24,28 @@ class Tally(Protocol):
     undecided: int
 
 
+class _Run:
+    """Indices that follow each other, and what is kept of the digests of their packets."""
+
+    __slots__ = ("digests", "first")
+
+    def __init__(self, first: int, digests: bytes) -> None:
+        self.first = first
+        self.digests = bytearray(digests)
+
+    def __len__(self) -> int:
+        return len(self.digests) // _SIZE
+
+    def find(self, index: int) -> int | None:
+        """The digest of an index, if it is in the run."""
+        at = _SIZE * (index - self.first)
+        return int.from_bytes(self.digests[at : at + _SIZE], "little") if 0 <= at < len(self.digests) else None
+
+
 class Window:
     """The last indices in the order in which they were noted: `bound` to twice as many.
 
-    Packets in order come in bulk and are kept as arrays, others one by one. What is known does not depend on how.
+    Packets in order come in bulk and are kept as runs, others one by one. What is known does not depend on how.
     """
 
     __slots__ = ("_bound", "_forgotten", "_held", "_parts", "highest")
@@ -42,6 +60,7 @@ class Window:
     def note(self, index: int, digest: int, counts: Tally) -> bool:
         """Counts an authenticated packet as new, duplicate, reused or undecided; False where its index is reused."""
         counts.authenticated += 1
+        digest = (digest ^ digest >> 32) & 0xFFFFFFFF
         before = self._find(index)
         if before is not None:
             if before == digest:
@@ -64,22 +83,28 @@ class Window:
 
     def extend(self, indices: I64, digests: U64) -> None:
         """Notes authenticated packets whose indices rise, all above `highest`: they are new."""
-        first, last = int(indices[0]), int(indices[-1])
-        whole = last - first == len(indices) - 1
-        self._parts.append((range(first, last + 1) if whole else indices, digests.copy()))
+        halves = digests.astype("<u8").view("<u4")
+        kept = (halves[::2] ^ halves[1::2]).tobytes()
+        begin, count = 0, len(indices)
         self.highest = int(indices[-1])
-        self._admit(len(indices))
+        ends = () if self.highest - int(indices[0]) == count - 1 else np.flatnonzero(np.diff(indices) != 1) + 1
+        for end in (*map(int, ends), count):
+            self._run(int(indices[begin]), kept[_SIZE * begin : _SIZE * end])
+            begin = end
+        self._admit(count)
+
+    def _run(self, first: int, digests: bytes) -> None:
+        last = self._parts[-1] if self._parts else None
+        if isinstance(last, _Run) and last.first + len(last) == first:
+            last.digests += digests
+        else:
+            self._parts.append(_Run(first, digests))
 
     def _find(self, index: int) -> int | None:
         for part in reversed(self._parts):
-            if isinstance(part, dict):
-                if index in part:
-                    return part[index]
-                continue
-            indices, digests = part
-            at = index - indices[0] if isinstance(indices, range) else int(np.searchsorted(indices, index))
-            if 0 <= at < len(indices) and indices[at] == index:
-                return int(digests[at])
+            found = part.get(index) if isinstance(part, dict) else part.find(index)
+            if found is not None:
+                return found
         return None
 
     def _admit(self, count: int) -> None:
@@ -94,16 +119,15 @@ class Window:
 
     def _forget(self, count: int) -> None:
         while count:
-            part = self._parts.pop(0)
-            size = len(part) if isinstance(part, dict) else len(part[0])
-            gone = min(count, size)
+            part = self._parts[0]
+            gone = min(count, len(part))
             count -= gone
             if isinstance(part, dict):
                 self._forgotten = max(self._forgotten, *islice(part, gone))
-                rest: dict[int, int] | _Run = dict(islice(part.items(), gone, None))
+                self._parts[0] = dict(islice(part.items(), gone, None))
             else:
-                self._forgotten = max(self._forgotten, int(part[0][gone - 1]))
-                indices = part[0][gone:]
-                rest = indices if isinstance(indices, range) else indices.copy(), part[1][gone:].copy()
-            if gone < size:
-                self._parts.insert(0, rest)
+                part.first += gone
+                self._forgotten = max(self._forgotten, part.first - 1)
+                del part.digests[: _SIZE * gone]
+            if not self._parts[0]:
+                del self._parts[0]

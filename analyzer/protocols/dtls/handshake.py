@@ -97,7 +97,8 @@ class HandshakeAssembler:
         before = partial.ranges
         if _merge(partial, offset, piece):
             events.append(Anomaly(CONFLICT, cites, f"message {seq} at byte {offset}"))
-        if partial.ranges != before or not partial.cites:
+        news = partial.ranges != before and len(partial.cites) < self._limits.fragments_per_packet
+        if news or not partial.cites:
             partial.cites.update(dict.fromkeys(cites))
         if len(partial.ranges) > self._limits.fragments_per_packet:
             del self._partial[seq]

@@ -84,6 +84,12 @@ class Trail:
         begin = int.from_bytes(first, "big")
         return sorted(kept, key=lambda packet: (int.from_bytes(packet[2:4], "big") - begin + 0x8000) & 0xFFFF)
 
+    def marks(self, count: int) -> dict[int, int]:
+        """Digests of packets behind their fixed headers, by sequence number: the first, and those of lowest lot."""
+        lowest = sorted(self._drawn, reverse=True)[:count]
+        chosen = (*self._first[:count], *(packet for _, packet in lowest))
+        return {int.from_bytes(packet[2:4], "big"): hash(packet[12:]) for packet in chosen}
+
     def wire(self) -> list[Packet]:
         """The packets with their payloads as they were on the wire."""
         return _packets(self._kept())
@@ -122,6 +128,7 @@ class Match:
     distinct: int = 0
     continuous: bool = False
     common: int = 0
+    one_size: bool = True  # the payloads of these differ in size by the same (a tag, or nothing)
 
     @property
     def same_content(self) -> bool:
@@ -130,8 +137,8 @@ class Match:
 
     @property
     def same_stream(self) -> bool:
-        """The packet headers say that one is the other, passed on."""
-        return self.continuous and self.common >= _ENOUGH
+        """The packet headers, and the sizes, say that one is the other, passed on."""
+        return self.continuous and self.common >= _ENOUGH and self.one_size
 
 
 def match(one: Sequence[Packet], other: Sequence[Packet], same_ssrc: bool) -> Match:
@@ -158,4 +165,5 @@ def _at_distance(one: Sequence[Packet], theirs: dict[int, Packet], distance: int
     pairs = [(p, q) for p in one if (q := theirs.get(p.number + distance & 0xFFFF)) is not None]
     pairs = [(p, q) for p, q in pairs if q.timestamp - p.timestamp & 0xFFFFFFFF == later]
     equal = [p.payload for p, q in pairs if p.payload == q.payload]
-    return Match(len(equal), len(pairs) - len(equal), len(set(equal)), common > 0, common)
+    sizes = {q.size - p.size for p, q in pairs}
+    return Match(len(equal), len(pairs) - len(equal), len(set(equal)), common > 0, common, len(sizes) <= 1)

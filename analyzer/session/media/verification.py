@@ -37,7 +37,8 @@ class Verification:
     none did, `origin` where it comes from and `cites` the message it stands in. `authenticated`, `failed` and
     `decrypted` are distinct packets: the tag verified, it verified with no key, the payload was opened. `failure` is
     why packets stayed closed, `detail` what else was found out about that. `tentative`: no key was known to be the
-    stream's own, and none opened it.
+    stream's own, and none opened it. `unencrypted`: what opened them has no cipher. `reused` counts packets whose index
+    another packet of the stream had with other bytes, `rollovers` is the highest roll-over counter.
     """
 
     suite: str
@@ -50,6 +51,9 @@ class Verification:
     detail: str = ""
     origin: KeyOrigin = "sdes"
     tentative: bool = False
+    unencrypted: bool = False
+    reused: int = 0
+    rollovers: int = 0
 
 
 class _View:
@@ -160,6 +164,9 @@ class _Stream:
             detail=why.detail if why is not None else "",
             origin=last.origin,
             tentative=not self.opened.count and all(key.tentative for key in keys),
+            unencrypted=position is not None and not last.context.suite.encrypts,
+            reused=max((s.counts.reused for s in streams), default=0),
+            rollovers=max((s.rollover.roc for s in streams if s.rollover is not None), default=0),
         )
 
     def late(self, sighted: int) -> bool:

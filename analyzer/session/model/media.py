@@ -155,6 +155,8 @@ class SrtpStream:
     to_addr: str = rule_field("destination", name="to")
     suite: str | Unknown = rule_field("crypto-suite")
     packets: int = rule_field("distinct packets")
+    reused: Tristate = rule_field("a packet index was used twice under its master key, with other bytes")
+    reused_with: Cites = rule_field("the other stream that used it; none: the stream itself")
     authenticated: int | Unknown = rule_field("distinct packets whose tag verified")
     failed: int | Unknown = rule_field("distinct packets whose tag failed")
     first: Cites = rule_field("the first packet")

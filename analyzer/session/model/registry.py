@@ -17,6 +17,9 @@ class TlsConnection:
 
     version: str | Unknown = rule_field("TLS 1.2, DTLS 1.2, ...")
     cipher: str | Unknown = rule_field("cipher suite")
+    srtp_suite: str | Unknown = rule_field(
+        "the suite of the SRTP profile agreed (use_srtp), as RFC 4568 names suites; none"
+    )
     from_addr: str = rule_field("client", name="from")
     to_addr: str = rule_field("server", name="to")
     from_node: str = rule_field("stable name of the client")

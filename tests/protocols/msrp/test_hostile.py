@@ -1,6 +1,5 @@
 """MSRP that means harm: bounded, named, no exception."""
 
-from dataclasses import replace
 from functools import partial
 
 from analyzer.core.anomalies import Anomaly
@@ -30,18 +29,33 @@ def test_a_gigabyte_range() -> None:
     assert [event.kind.code for event in ends if isinstance(event, Anomaly)] == ["msrp.holes"]
 
 
-def test_a_flood_of_one_byte_chunks() -> None:
-    """A tenth of a million: held within the bound, what exceeds it named, linear."""
+def flood(count: int, limits: Limits, messages: int = 1) -> tuple[set[str], int]:
+    """Chunks of one byte, of as many messages in turn: what was said, and the most that was held."""
     (sample,) = read(chunk(body=b"x", reach="1-1/*", flag="+"))
+    assembler, codes, most = MessageAssembler(limits), set(), 0
+    for number in range(1, count + 1):
+        object.__setattr__(sample, "byte_range", (number, number, None))  # nothing keeps the chunk itself
+        object.__setattr__(sample, "message_id", f"mid{number % messages}")
+        for event in assembler.add(sample):
+            if isinstance(event, Anomaly):
+                codes.add(event.kind.code)
+        most = max(most, assembler.held)
+    return codes, most
 
-    def flood(count: int) -> set[str]:
-        assembler, codes = MessageAssembler(Limits(stream_held_bytes=65_536)), set()
-        for number in range(1, count + 1):
-            for event in assembler.add(replace(sample, byte_range=(number, number, None))):
-                if isinstance(event, Anomaly):
-                    codes.add(event.kind.code)
-            assert assembler.held <= 65_536
-        return codes
 
-    assert flood(100_000) == {"msrp.assembly_limit"}
-    assert_linear(lambda count: partial(flood, count), 50_000)
+def test_a_million_one_byte_chunks() -> None:
+    """Held within the bound; the message is given up where it stands, by name, and its other chunks are dropped."""
+    codes, most = flood(1_000_000, Limits())
+    assert codes == {"msrp.assembly_limit"}
+    assert most <= Limits().stream_held_bytes
+
+
+def test_one_byte_chunks_of_many_messages() -> None:
+    limits = Limits(stream_held_bytes=65_536, msrp_messages=50)
+    codes, most = flood(50_000, limits, messages=5_000)
+    assert codes == {"msrp.assembly_limit"}
+    assert most <= 65_536
+
+
+def test_a_flood_is_linear() -> None:
+    assert_linear(lambda count: partial(flood, count, Limits(stream_held_bytes=65_536)), 50_000)

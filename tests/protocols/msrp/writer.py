@@ -41,6 +41,11 @@ def write(message: MsrpMessage) -> bytes:
     lines += [f"Byte-Range: {_range(message.byte_range)}"] if message.byte_range else []
     lines += [f"Success-Report: {message.success_report}"] if message.success_report else []
     lines += [f"Failure-Report: {message.failure_report}"] if message.failure_report else []
+    lines += [f"Status: {message.report_status}"] if message.report_status else []
+    lines += [f"Use-Path: {' '.join(message.use_path)}"] if message.use_path else []
+    lines += [f"Expires: {message.expires}"] if message.expires is not None else []
+    known = {line.partition(":")[0] for line in lines} | {"Content-Type"}
+    lines += [f"{name}: {value}" for name, value in message.headers if name not in known]
     lines += [f"Content-Type: {message.content_type}"] if message.content_type else []
     head = "".join(line + "\r\n" for line in lines).encode()
     body = b"\r\n" + message.body + b"\r\n" if message.content_type else b""

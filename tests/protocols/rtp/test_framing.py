@@ -1,0 +1,132 @@
+"""Packets in a TCP stream (RFC 4571 2): the six properties, and what is taken for such a stream."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.core.anomalies import Anomaly
+from analyzer.core.cites import Cite
+from analyzer.protocols.rtp.framing import Event, Frame, FrameStream, probe
+from analyzer.transport.cited import Chunk, Gap
+from tests.linear import assert_linear
+from tests.pipeline.test_associations import client_hello, handshake, record
+from tests.pipeline.wire import rtp
+from tests.protocols.bfcp.writer import CITE
+from tests.protocols.events import codes, cuts, merged
+from tests.protocols.msrp.writer import chunk as msrp
+
+SR = bytes.fromhex("80c80006") + b"\xaa" * 24  # RFC 3550 6.4.1: no report blocks
+BINDING = bytes.fromhex("000100002112a442") + b"abcdefghijkl"  # RFC 8489 5
+
+
+def framed(*packets: bytes) -> bytes:
+    """RFC 4571 2: LENGTH, then the packet."""
+    return b"".join(len(packet).to_bytes(2, "big") + packet for packet in packets)
+
+
+STREAMS = st.lists(st.binary(max_size=30).map(framed) | st.binary(max_size=4), max_size=12).map(b"".join)
+
+
+def run(pieces: Sequence[bytes]) -> list[Event]:
+    stream, events = FrameStream(), []
+    for piece in pieces:
+        events += stream.receive(Chunk(piece, CITE))
+        assert stream.held <= 65_536
+        assert accounted(events) + stream.held <= sum(map(len, pieces))
+    return events + list(stream.close())
+
+
+def accounted(events: Sequence[Event]) -> int:
+    return sum(event.size for event in events if not isinstance(event, Anomaly))
+
+
+@given(STREAMS, st.lists(st.integers(0, 500), max_size=8))
+def test_the_events_do_not_depend_on_the_segments(data: bytes, at: list[int]) -> None:
+    whole = merged(run([data]))
+    assert merged(run(cuts(data, at))) == whole
+    assert accounted(whole) == len(data)
+
+
+@given(STREAMS)
+@settings(max_examples=25)
+def test_byte_by_byte_is_the_same(data: bytes) -> None:
+    assert merged(run([data[i : i + 1] for i in range(len(data))])) == merged(run([data]))
+
+
+@given(st.lists(STREAMS | st.sampled_from([None, 0, 3]), max_size=9))
+def test_gaps_anywhere_lose_nothing_and_every_event_has_a_frame(inputs: list[bytes | int | None]) -> None:
+    stream, events, given_bytes = FrameStream(), [], 0
+    for number, item in enumerate(inputs, 1):
+        cite = Cite(0, number, 0, 1, number)
+        if isinstance(item, bytes):
+            given_bytes += len(item)
+            events += stream.receive(Chunk(item, cite))
+        else:
+            events += stream.gap(Gap(item, cite))
+        assert accounted(events) + stream.held == given_bytes
+    events += stream.close()
+    assert accounted(events) == given_bytes
+    assert all(event.cites for event in events)
+    assert codes(events).count("rtp.framing_lost") == any(not isinstance(item, bytes) for item in inputs)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=2_000), max_size=20), st.lists(st.integers(0, 50_000), max_size=9))
+def test_what_is_framed_comes_out(packets: list[bytes], at: list[int]) -> None:
+    read = run(cuts(framed(*packets), at))
+    assert [event.payload for event in read if isinstance(event, Frame)] == packets
+
+
+@pytest.mark.parametrize("unit", [b"\0", b"\0\1x", b"\xff", framed(rtp(1))])
+def test_time_is_linear(unit: bytes) -> None:
+    def prepare(size: int) -> Callable[[], None]:
+        data, stream = unit * (size // len(unit)), FrameStream()
+
+        def work() -> None:
+            for start in range(0, len(data), 700):
+                stream.receive(Chunk(data[start : start + 700], CITE))
+            stream.close()
+
+        return work
+
+    assert_linear(prepare, 40_000)
+
+
+def test_a_stream_that_ends_in_a_packet_says_so() -> None:
+    assert codes(run([framed(rtp(1))[:-1]])) == ["rtp.framing_cut"]
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        framed(rtp(1), rtp(2)),
+        framed(SR, SR),
+        framed(SR, b"\x80\0" + bytes(6) + b"\xaa" * 4 + b"x"),  # RTCP and RTP of one sender
+        framed(BINDING),
+        framed(record(handshake(1, 0, client_hello()), 0)),
+    ],
+)
+def test_what_is_recognised(stream: bytes) -> None:
+    """And never before the mark is there: whatever is cut off may still tell."""
+    assert probe(stream) > 0
+    scores = [probe(stream[:size]) for size in range(len(stream))]
+    assert all(score >= 0 for score in scores)
+    assert scores[0] == scores[1] == 0
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"INVITE sip:x SIP/2.0\r\n", b"\x16\x03\x01\x02\0\x01" + bytes(600), msrp(), b"GET / HTTP/1.1\r\n",
+        bytes.fromhex("200b00000000126700010001") * 2, framed(rtp(1), rtp(2, ssrc=1)), framed(rtp(1), b"hello" * 9),
+        framed(bytes(30)), framed(b"\x16\x03\x03" + bytes(30)), b"\0\0\0\0", b"\0\7\x80",
+    ],
+)  # fmt: skip
+def test_what_is_not(stream: bytes) -> None:
+    assert probe(stream) < 0
+
+
+@given(st.binary(max_size=200))
+def test_the_probe_is_total(data: bytes) -> None:
+    probe(data)
