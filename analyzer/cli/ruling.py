@@ -137,9 +137,10 @@ def init(
     keys: opt.Keys = [],  # noqa: B006  # typer copies defaults
 ) -> None:
     """Draft a topology file from what a capture shows, with the grounds of each guess."""
+    from analyzer.session.connections import messaging_hosts
     from analyzer.session.inference import draft
 
     outcome = run(settings_of(capture, keys, None), quiet=True)
     assert outcome.engine is not None
     seen = outcome.engine.signalling.observations
-    print(draft(seen.topology(), seen.unplaced()), end="")
+    print(draft(seen.topology(), seen.unplaced(messaging_hosts(outcome.engine.connections.all()))), end="")

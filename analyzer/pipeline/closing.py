@@ -215,6 +215,8 @@ class Closer:
     ) -> None:
         judge = self._judge.judge
         base = {"call": call_id} if call_id else {}
+        if call.links and (doubtful := min(call.links, key=lambda link: link.score)).score < 100:
+            base["joined"] = f"by {doubtful.kind}, {doubtful.score} of 100"  # how sure it is that its legs are one call
         for hop_id, fact in hops:
             entity = fact.entity
             kind = "media_hop" if isinstance(entity, MediaHop) else "signalling_hop"

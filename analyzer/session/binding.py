@@ -18,7 +18,7 @@ from analyzer.protocols.sdp.session import Media
 from analyzer.session import msrp_relays
 from analyzer.session.bfcp_sessions import BfcpSession
 from analyzer.session.claims import Claims
-from analyzer.session.connection_roles import active_first, active_opened, listening
+from analyzer.session.connection_roles import active_first, active_opened, listening, served_as_agreed
 from analyzer.session.connections import Connection
 from analyzer.session.messaging import Messaging
 from analyzer.session.msrp_sessions import MsrpSession, matches
@@ -33,6 +33,11 @@ BFCP_IDS = define(
     "BFCP names another conference, user or floor than its SDP",
     "RFC 8856 5.2-5.4",
 )
+
+BFCP_ROLE = define(
+    "bfcp.sdp_role", Severity.MEDIUM, "The floor control server is the end that a=floorctrl makes a client",
+    "RFC 8856 5.1",
+)  # fmt: skip
 
 TCP, UDP = 6, 17
 _FILES = 32  # of one m-line
@@ -66,6 +71,7 @@ class BoundBfcp:
     labels: dict[int, tuple[str, ...]] = field(default_factory=dict)  # a=label of the media of each floor
     described: bool = True  # the SDP names a conference id
     labels_known: Tristate = True  # each of the labels is that of an m-line beside it
+    role_agreed: Tristate = True  # the floor control server is the end that a=floorctrl makes one
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +315,10 @@ def _bfcp(
         for session in _bfcp_on(connection, tables):
             mismatches = ids.mismatches(session)
             by: BfcpGrounds = "identifiers" if ids.agree(session) else "address"
-            bound.append(BoundBfcp(session, by, mismatches, ids.floors, bool(ids.pairs), labels))
+            role = served_as_agreed(session, connection, negotiations)
+            bound.append(BoundBfcp(session, by, mismatches, ids.floors, bool(ids.pairs), labels, role))
+            if role is False:
+                wrong.append(Anomaly(BFCP_ROLE, (session.first,), f"server {session.server}"))
             if mismatches:
                 wrong.append(Anomaly(BFCP_IDS, (session.first,), ", ".join(mismatches[:8])))
     return Bound(kept, (), tuple(bound), tuple(wrong))

@@ -10,7 +10,7 @@ from analyzer.protocols.sdp.session import Media
 from analyzer.session.connections import Connection
 from analyzer.session.joining import vias
 from analyzer.session.legs import CallState, LegState
-from analyzer.session.media.record import StreamRecord
+from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.model.media import MediaHop
 from analyzer.session.offer_answer import Negotiation, chosen_crypto, rtp_address
 from analyzer.session.placement import Placement
@@ -25,7 +25,7 @@ def from_elements(
     """Connections to a listening end from an element of the legs, with that end of theirs: who connects may have
     written any address into its description (RFC 4145 4)."""
     senders = {end for leg in legs for end in (leg.initiator, leg.responder)}
-    for end in listening:
+    for end in dict.fromkeys(listening):  # a=path often says again what c= and m= say
         for connection in find(end, protocol):
             peer = connection.src if connection.dst == end else connection.dst
             if peer.ip in senders and peer.ip != end.ip:
@@ -38,6 +38,7 @@ def path_hop(
     legs: Sequence[LegState],
     placement: Placement,
     packets: Sequence[StreamRecord] | Sequence[Connection],
+    rtcp: Sequence[RtcpRecord] = (),
 ) -> PathHop:
     """A hop where it lies: `legs` are those whose descriptions name it, `last` what was agreed last."""
     ordinals = [leg.ordinal for leg in legs]
@@ -52,6 +53,7 @@ def path_hop(
         right_final=_final(placement, last.responder, final.responder),
         keys=_keys(last),
         prints=_prints(last),
+        reports=frozenset((report.ssrc, report.ntp) for flow in rtcp for report in flow.reports if report.ntp),
         streams=tuple(item for item in packets if isinstance(item, StreamRecord)),
         connections=tuple(item for item in packets if isinstance(item, Connection)),
     )

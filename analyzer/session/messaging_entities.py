@@ -76,7 +76,7 @@ def bfcp_entity(bound: BoundBfcp, hop: MediaHop, floors: FloorBook) -> BfcpSessi
         conference_id=min(session.conferences, default=0),
         chairs=_chairs(bound, floors),
         version_faults=sum(session.faults[code] for code in _VERSION),
-        role_faults=sum(session.faults[code] for code in _ROLE),
+        role_faults=sum(session.faults[code] for code in _ROLE) + (bound.role_agreed is False),
         told_to_protect=session.told_to_protect,
         served_after=session.served_after,
         hello_first=session.hello_first,

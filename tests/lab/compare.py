@@ -1,5 +1,10 @@
-"""A report held against the truth of a sample. `python -m tests.lab.compare FOLDER` does it for a folder of samples."""
+"""A report held against the truth of a sample.
 
+`python -m tests.lab.compare FOLDER [OTHER...]` does it for a folder of samples, and holds each against the committed
+one and the one in OTHER: made again it has other keys and the same findings.
+"""
+
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -14,6 +19,9 @@ from analyzer.rules.bundled import bundled_rules_dir
 from analyzer.rules.load import load_rules
 
 TOPOLOGY = Path(__file__).parents[2] / "samples" / "lab.topology.yaml"
+KEYS = (".tls-keylog.txt", ".esp-sa.txt")
+_SECRET = re.compile(rb"\b(?:0x)?[0-9a-f]{32,}\b")  # the words of a key log and of an esp_sa table that are random
+_INLINE = re.compile(rb"inline:([A-Za-z0-9+/]{38,})")
 PARTIAL = ("loss", "start", "interfaces")
 """Faults that take packets or hops out of the capture."""
 
@@ -25,7 +33,7 @@ def truth_of(capture: Path) -> dict[str, Any]:
 
 def report_of(capture: Path, topology: Path | None = TOPOLOGY) -> Report:
     """The analyzer's report, with the keys beside the capture."""
-    keys = tuple(path for path in map(capture.with_suffix, (".tls-keylog.txt", ".esp-sa.txt")) if path.exists())
+    keys = tuple(path for path in map(capture.with_suffix, KEYS) if path.exists())
     trust = capture.with_suffix(".trust.pem")
     settings = Settings(
         captures=(str(capture),),
@@ -58,6 +66,7 @@ def differences(report: Report, truth: dict[str, Any]) -> list[str]:
         *_streams(report, truth, partial),
         *_identities(report, truth, partial),
         *_floor(report, truth),
+        *_messages(report, truth, partial),
         *_rules(report, truth),
     ]
 
@@ -121,6 +130,14 @@ def _floor(report: Report, truth: dict[str, Any]) -> list[str]:
     return wrong
 
 
+def _messages(report: Report, truth: dict[str, Any], partial: bool) -> list[str]:
+    """Every message of a chat passes the conference server, which is an end of one hop with each of its members."""
+    ends = {hop.id: (hop.from_addr, hop.to_addr) for hop in report.hops}
+    seen = sum(session.messages for call in report.calls for session in call.msrp if "mrf" in ends[session.hop])
+    told = sum(truth["messages"].values())
+    return [f"the ends sent {told} messages, the report has {seen}"] if told != seen and not partial else []
+
+
 def _rules(report: Report, truth: dict[str, Any]) -> list[str]:
     wrong = []
     waiting = pending(truth)
@@ -142,30 +159,34 @@ def _verdict(report: Report, identifier: str) -> str:
     return "fail" if noted else "n/a"
 
 
-def _other_findings(capture: Path, report: Report) -> list[str]:
-    """A sample made again has other keys and the same findings: those of the committed one."""
-    committed = TOPOLOGY.parent / capture.name
-    log = ".tls-keylog.txt"
-    if not committed.exists() or committed.samefile(capture):
+def secrets(capture: Path) -> set[bytes]:
+    """What of a sample's keys can be read: the secrets in the files beside it, and SDES keys in its clear SIP."""
+    files = [capture.with_suffix(suffix) for suffix in KEYS]
+    beside = b" ".join(path.read_bytes() for path in files if path.exists())
+    return {*_SECRET.findall(beside), *_INLINE.findall(capture.read_bytes())}
+
+
+def another_run(report: Report, capture: Path, before: Path) -> list[str]:
+    """A sample made again has other keys and the same findings, by their ids: each exception as a sentence."""
+    if not before.exists() or before.samefile(capture):
         return []
-    if (
-        capture.with_suffix(log).exists()
-        and committed.with_suffix(log).read_bytes() == capture.with_suffix(log).read_bytes()
-    ):
-        return ["its keys are those of the committed sample"]
-    before, now = ({(f.id, f.verdict) for f in r.findings} for r in (report_of(committed), report))
-    return [f"finding {finding} is in one run only" for finding in sorted(before ^ now)]
+    wrong = []
+    if secrets(before) & secrets(capture):
+        wrong.append(f"{len(secrets(before) & secrets(capture))} of its keys are those of {before}")
+    was, now = ({(f.id, f.verdict) for f in r.findings} for r in (report_of(before), report))
+    return wrong + [f"finding {finding} is in one run only" for finding in sorted(was ^ now)]
 
 
-def main(folder: Path) -> int:
-    """Prints every difference; 1 if there is any."""
+def main(folder: Path, others: list[Path]) -> int:
+    """Prints every difference from the truth and from the same samples in other folders; 1 if there is any."""
     count = 0
     for capture in sorted(folder.glob("*.pcapng")):
         if not capture.with_suffix(".truth.yaml").exists():
             continue
         truth = truth_of(capture)
         report = report_of(capture)
-        wrong = differences(report, truth) + _other_findings(capture, report)
+        wrong = differences(report, truth)
+        wrong += [sentence for other in others for sentence in another_run(report, capture, other / capture.name)]
         waiting = f" (pending: {', '.join(pending(truth))})" if pending(truth) else ""
         print(f"{'ok  ' if not wrong else 'DIFF'} {capture.stem}{waiting}")
         for sentence in wrong:
@@ -175,4 +196,4 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), [TOPOLOGY.parent, *map(Path, sys.argv[2:])]))

@@ -60,7 +60,9 @@ class BfcpSession:
     conference_id: int = rule_field("the smallest conference id it names")
     chairs: int = rule_field("different users whose ChairAction was accepted for one floor, the most of any floor")
     version_faults: int = rule_field("messages with the wrong version, flags or reserved bits for the transport")
-    role_faults: int = rule_field("messages that the sender's role or the transport does not have")
+    role_faults: int = rule_field(
+        "messages that their sender's role or the transport does not have; 1 more: a server that is none by SDP"
+    )
     told_to_protect: bool = rule_field("an Error told the client to use TLS or DTLS (codes 9, 11)")
     served_after: bool = rule_field("the client was served in clear after that")
     hello_first: bool = rule_field("the client's first message is a Hello")
