@@ -58,7 +58,7 @@ def run() -> None:
     sys.exit(concluded(app))
 
 
-def concluded(command: Callable[[], object]) -> object:
+def concluded(command: Callable[[], object]) -> str | int | None:
     """The exit code of a command that ends by SystemExit; 74 where what it printed could not be written."""
     try:
         try:
