@@ -73,7 +73,7 @@ class _Loader:
             return {}
         for key in node.value:
             if key not in known:
-                message = f"unknown key '{safe(key, 40)}'{_near(key, known)}"
+                message = f"unknown key {_quoted(key)}{_near(key, known)}"
                 self.problems.append(FileProblem(self.name, *node.keys[key], message))
         return node.value
 
@@ -82,8 +82,7 @@ class _Loader:
             self.wrong(node, "expected text")
             return None
         if allowed and node.value not in allowed:
-            found = safe(node.value, 40)
-            self.wrong(node, f"'{found}' is not one of {', '.join(allowed)}{_near(node.value, allowed)}")
+            self.wrong(node, f"{_quoted(node.value)} is not one of {', '.join(allowed)}{_near(node.value, allowed)}")
             return None
         return node.value
 
@@ -140,7 +139,7 @@ class _Loader:
         suite = suite_named(word) if word is not None else None
         if suite is None or not suite.opened:
             if word is not None:
-                message = f"'{safe(word, 40)}' is no suite that is opened here: {', '.join(OPENED_SUITES)}"
+                message = f"{_quoted(word)} is no suite that is opened here: {', '.join(OPENED_SUITES)}"
                 self.wrong(fields["suite"], message)
             return
         found = self.content(fields, node)
@@ -201,7 +200,7 @@ class _Loader:
                 return None
             value = self.outside.env(name.value)
             if not value:
-                self.wrong(name, f"the environment has no {safe(name.value, 60)}")
+                self.wrong(name, f"the environment has no variable {_quoted(name.value)}")
             return value or None
         if not isinstance(node.value, str) or not node.value:
             self.wrong(node, "expected text in quotes, or {env: NAME}")
@@ -278,6 +277,11 @@ class _Loader:
 def _algorithm(node: Node) -> Node:
     """`cipher: null` means the algorithm of that name; YAML takes the bare word for nothing."""
     return replace(node, value="null") if node.value is None else node
+
+
+def _quoted(word: str) -> str:
+    """A mistaken word, unless it is so long that it may be a key in a wrong place: the shortest has 24 characters."""
+    return f"'{safe(word)}'" if len(word) < 24 else "this"
 
 
 def _near(word: str, known: Iterable[str]) -> str:
