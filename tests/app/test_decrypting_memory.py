@@ -74,6 +74,15 @@ def test_longer_calls_cost_nothing_and_more_calls_their_keys(tmp_path: Path) -> 
     assert (more - few) / 100 < 12_000
 
 
+def test_keys_beyond_the_bound_are_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last calls open, of the first the packets stay as they are."""
+    monkeypatch.setattr(decrypting, "Limits", lambda: replace(Limits(), keyed_media=2))
+    source, out = tmp_path / "in.pcap", tmp_path / "out.pcapng"
+    source.write_bytes(calls(5, 20))
+    done = decrypt([str(source)], [], out, Silent())
+    assert (done.forgotten, done.media.rtp) == (3, 40)
+
+
 @pytest.mark.usefixtures("small")
 def test_streams_that_are_over_are_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[int] = []
