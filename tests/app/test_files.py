@@ -317,6 +317,20 @@ def test_a_disk_that_fails_ends_the_writing(folder: Path, monkeypatch: pytest.Mo
     assert listed(folder) == []
 
 
+def test_a_file_that_cannot_take_its_name_leaves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FileFolder(folder)
+    store.write(1, 0, b"content")
+
+    def fails(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "replace", fails)
+    assert store.keep(1, "a.txt") == ""
+    store.close()
+    assert store.problems == [f"{folder}: files cannot be written (Input/output error)"]
+    assert (store.count, listed(folder)) == (0, [])
+
+
 def test_a_second_reading_takes_the_first_back(folder: Path) -> None:
     store = FileFolder(folder)
     for content in (b"first", b"second"):
