@@ -36,7 +36,8 @@ docs: $(STAMP)
 LAB ?= build/lab
 LAB_BEFORE ?=
 lab: $(STAMP)
-	@PYTHONPATH=samples/lab $(BIN)/python -m imslab --out $(LAB) $(SCENARIOS); code=$$?; [ $$code != 77 ] || exit 0; \
+	@export PYTHONPATH=samples/lab; \
+	 $(BIN)/python -m imslab --out $(LAB) $(SCENARIOS); code=$$?; [ $$code != 77 ] || exit 0; \
 	 [ $$code = 0 ] && $(BIN)/python -m tests.lab.compare $(LAB) $(LAB_BEFORE)
 
 lab-test: $(STAMP)
