@@ -13,6 +13,7 @@ from rich.text import Text
 
 from analyzer.export.key_coverage import keys_table
 from analyzer.export.options import ExportOptions, ordered
+from analyzer.export.questions import open_verdicts
 from analyzer.export.tables import (
     BAD,
     DIM,
@@ -25,6 +26,7 @@ from analyzer.export.tables import (
     esp_table,
     fit,
     grid,
+    heading,
     hops_table,
     short_path,
     text,
@@ -73,16 +75,12 @@ def _sections(report: Report, options: ExportOptions) -> Iterator[RenderableType
     yield from _calls(report, options)
     yield from _esp(report, options)
     yield from _findings(report, options)
-    yield from _open(report, options)
+    yield from open_verdicts(report)
     yield from _notes(report, options)
     yield from _rules(report, options)
     yield from _anomalies(report, options)
     yield from _keys(report, options)
     yield from _coverage(report)
-
-
-def _heading(title: str) -> Text:
-    return Text("\n").append_text(text(title, "bold underline"))
 
 
 def _indented(line: Text) -> Padding:
@@ -123,7 +121,7 @@ def _captures(report: Report, options: ExportOptions) -> Iterator[RenderableType
             text(undecoded or "-"),
         )
     if table.row_count:
-        yield _heading("Captures")
+        yield heading("Captures")
         yield table
 
 
@@ -138,15 +136,15 @@ def _calls(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
         elif hop.call is None and len(others) < options.calls:
             others.append(hop)
     if shown:
-        yield _heading("Calls")
+        yield heading("Calls")
         yield calls_table(shown, options.terminal)
     for call in shown:
         if hops[call.id]:
-            yield _heading(f"Hops of {call.id}")
+            yield heading(f"Hops of {call.id}")
             yield from assurances(call)
             yield hops_table(hops[call.id], options.terminal)
     if others:
-        yield _heading("Hops of no call")
+        yield heading("Hops of no call")
         yield hops_table(others, options.terminal)
     if len(report.calls) > len(shown):
         yield _indented(text(f"{len(report.calls) - len(shown)} more calls are not shown; the JSON report has them."))
@@ -156,7 +154,7 @@ def _esp(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
     """Associations: those where something is wrong first."""
     if not report.esp:
         return
-    yield _heading("ESP")
+    yield heading("ESP")
     ranked = sorted(report.esp, key=lambda row: not (row.failure or row.replayed or row.auth_failed))
     yield esp_table(ranked[: options.calls], options.terminal)
     if len(report.esp) > options.calls:
@@ -165,7 +163,7 @@ def _esp(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
 
 def _findings(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
     found = ordered(report.findings, "fail")
-    yield _heading(f"Findings: {len(found)}")
+    yield heading(f"Findings: {len(found)}")
     severity = None
     totals = Counter(finding.severity for finding in found)
     for (_, rule, title, fix, references, caveats), group in groupby(found[: options.findings], _kind):
@@ -203,39 +201,30 @@ def _finding(finding: Finding) -> Iterator[RenderableType]:
     )
     yield _indented(text(f"- {finding.message}{marks}"))
     where = ", ".join(f"{k} {v}" for k, v in sorted(finding.where.items()))
-    cited = sorted(finding.evidence, key=lambda cite: (cite.capture, cite.frame))
-    frames = ", ".join(f"{c.capture} frame {c.frame}" for c in cited[:CITES_SHOWN])
-    more = len(finding.evidence) - CITES_SHOWN
     for label, shown in (
         ("where", where),
-        ("seen in", f"{frames}{f' and {more} more' if more > 0 else ''}"),
+        ("seen in", _cited(finding)),
         ("filter", finding.wireshark),
     ):
         if shown:
             yield Padding(text(f"{label}: {shown}", DIM), (0, 0, 0, 6))
 
 
-def _open(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
-    """Open verdicts, by rule and by what would settle them."""
-    kinds: Counter[tuple[str, str, str]] = Counter()
-    for finding in ordered(report.findings, "open"):
-        needs = "; ".join(f"{need.kind}: {need.what}" for need in finding.needs)
-        kinds[finding.rule, finding.title, needs or finding.message] += 1
-    if not kinds:
-        return
-    yield _heading(f"Open: {kinds.total()}")
-    table = grid(("rule", "count", "must hold", "would be settled by"), options.terminal)
-    for (rule, title, needs), count in list(kinds.items())[: options.findings]:
-        table.add_row(text(rule, WARN), text(count), text(title), text(needs))
-    yield table
-    if len(kinds) > options.findings:
-        yield text(f"{len(kinds) - options.findings} more kinds are not shown; the JSON report has them.")
+def _cited(finding: Finding) -> str:
+    """The first frames, capture by capture."""
+    cited = sorted(finding.evidence, key=lambda cite: (cite.capture, cite.frame))
+    places = []
+    for capture, cites in groupby(cited[:CITES_SHOWN], lambda cite: cite.capture):
+        frames = [str(cite.frame) for cite in cites]
+        places.append(f"{capture} frame{'s' if len(frames) > 1 else ''} {', '.join(frames)}")
+    more = len(cited) - CITES_SHOWN
+    return "; ".join(places) + (f" and {more} more" if more > 0 else "")
 
 
 def _notes(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
     if not report.notes:
         return
-    yield _heading(f"Notes: {len(report.notes)}")
+    yield heading(f"Notes: {len(report.notes)}")
     shown = sorted(report.notes, key=lambda row: (row.rule, row.id))[: options.findings]
     for (rule, title), same in groupby(shown, lambda note: (note.rule, note.title)):
         yield Padding(text(f"NOTE {rule}  not so: {title}"), (0, 0, 0, 2))
@@ -248,7 +237,7 @@ def _notes(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
 def _rules(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
     if not report.rules:
         return
-    yield _heading("Rules")
+    yield heading("Rules")
     table = grid(("rule", "severity", "pass", "fail", "open", "n/a", "must hold"), options.terminal)
     idle = [row.id for row in report.rules if not (row.passed or row.fail or row.open)]
     for row in sorted(report.rules, key=lambda rule: rule.id):
@@ -272,7 +261,7 @@ def _rules(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
 def _anomalies(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
     if not report.anomalies:
         return
-    yield _heading("Anomalies")
+    yield heading("Anomalies")
     table = grid(("kind", "severity", "count", "first seen"), options.terminal)
     rank = {label: -index for index, label in enumerate(SEVERITIES)}
     for row in sorted(report.anomalies, key=lambda anomaly: (rank[anomaly.severity], anomaly.code)):
@@ -284,7 +273,7 @@ def _anomalies(report: Report, options: ExportOptions) -> Iterator[RenderableTyp
 def _keys(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
     if not report.keys:
         return
-    yield _heading("Keys")
+    yield heading("Keys")
     ranked = sorted(report.keys, key=lambda row: not (row.unused or row.problem))
     shown = {row.id for row in ranked[: options.keys]}
     yield keys_table((row for row in report.keys if row.id in shown), options.terminal)
@@ -297,7 +286,7 @@ def _keys(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
 
 def _coverage(report: Report) -> Iterator[RenderableType]:
     cover = report.coverage
-    yield _heading("Coverage")
+    yield heading("Coverage")
     yield text(
         f"{cover.decoded} frames decoded, {cover.undecoded} not; {cover.gaps} gaps in TCP streams; "
         f"{cover.evicted} flows let go at a bound"

@@ -34,6 +34,11 @@ def text(value: object, style: str = "") -> Text:
     return Text(scrub(clean(str(value))), style=style, overflow="fold")
 
 
+def heading(title: str) -> Text:
+    """The title of a section, with a blank line before it."""
+    return Text("\n").append_text(text(title, "bold underline"))
+
+
 def protection(hop: Hop) -> tuple[str, str]:
     """How a hop is protected, as a word and its colour: the word alone suffices."""
     return _PROTECTION.get((hop.confidentiality, hop.integrity), ("unknown", WARN))

@@ -217,25 +217,30 @@ class Correlator:
             whole.links += part.links
             whole.doubts += part.doubts
             for member in part.calls:
-                waiting += self._named(member, whole)
+                waiting += self._named(member, whole, node)
         calls = sorted(whole.calls.values(), key=lambda member: (member.first_ns, member.ordinal))
         links = sorted(dict.fromkeys(whole.links), key=lambda link: (-link.score, link.kind, link.call_ids))
         return Group(tuple(calls), tuple(links), tuple(dict.fromkeys(whole.doubts)))
 
-    def _named(self, ordinal: int, whole: _Component) -> list[int]:
+    def _named(self, ordinal: int, whole: _Component, node: NodeOf) -> list[int]:
         """Calls that name a dialog of this one, and those whose dialogs it names."""
         call = self._traits[ordinal].call
-        found = []
-        for other in self._named_by.get(call.call_id, ())[: self._limits.correlation_members]:
-            if any(name.call_id == call.call_id and _has_tags(call, name) for name in self._traits[other].names):
+        pairs = [
+            (other, name)
+            for other in self._named_by.get(call.call_id, ())[: self._limits.correlation_members]
+            for name in self._traits[other].names
+            if name.call_id == call.call_id
+        ]
+        found: list[int] = []
+        for other, name in pairs:
+            if _meant(name, call, self._traits[other].call, node):
                 found.append(other)
+                whole.links.append(_naming(name, call, self._traits[other].call))
         for name in self._traits[ordinal].names:
             named = self._by_call_id.get(name.call_id)
-            if named is not None and _has_tags(self._traits[named].call, name):
+            if named is not None and named != ordinal and _meant(name, self._traits[named].call, call, node):
                 found.append(named)
-        whole.links += [
-            _link("dialog", SCORES["dialog"], call, self._traits[other].call) for other in found if other != ordinal
-        ]
+                whole.links.append(_naming(name, call, self._traits[named].call))
         return found
 
     def _exact(self, start: int, node: NodeOf) -> _Component:
@@ -352,13 +357,28 @@ class Correlator:
 
 
 def _names(message: Message) -> bool:
-    return message.first("replaces") is not None or message.first("target-dialog") is not None
+    return any(message.first(name) is not None for name in ("replaces", "target-dialog"))
 
 
 def _has_tags(call: CallState, name: Named) -> bool:
     """Whether one dialog of the call has both tags."""
     wanted = set(name.tags)
     return any(wanted == {message.from_tag, message.to_tag} for leg in call.legs.values() for message in leg.messages)
+
+
+def _meant(name: Named, named: CallState, naming: CallState, node: NodeOf) -> bool:
+    """Whether the naming call belongs to the dialog that it names. In-Reply-To also names calls that are returned: it
+    joins only what goes on while the other lasts, and not the participants of a focus (RFC 3261 20.21)."""
+    if name.tags:
+        return _has_tags(named, name)
+    lasts = named.ended_ns is None or named.ended_ns > naming.first_ns
+    at_focus = any(m.conference_focus for call in (named, naming) for leg in call.legs.values() for m in leg.messages)
+    return lasts and named.first_ns <= naming.first_ns and not at_focus and one_call([named, naming], node)
+
+
+def _naming(name: Named, one: CallState, other: CallState) -> Link:
+    kind: Kind = "dialog" if name.tags else "in_reply_to"
+    return _link(kind, SCORES[kind], one, other)
 
 
 def _near(members: list[CallState], call: CallState) -> list[CallState]:

@@ -9,14 +9,17 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from analyzer.formats.headers import parameters
+from analyzer.formats.headers import parameters, split
 from analyzer.formats.uri import parse_uri
 from analyzer.protocols.sdp.session import Media, Session
 from analyzer.protocols.sip.message import Message
 
-Kind = Literal["session_id", "session_uuid", "icid", "header", "media_address", "origin", "dialog", "likeness"]
+Kind = Literal[
+    "session_id", "session_uuid", "icid", "header", "media_address", "origin", "dialog", "in_reply_to", "likeness"
+]
 SCORES: dict[Kind, int] = {
     "session_id": 100, "icid": 100, "header": 100, "dialog": 100, "media_address": 90, "origin": 90, "session_uuid": 80,
+    "in_reply_to": 80,
 }  # fmt: skip
 """What a common key is worth, per cent. `likeness` is weighed: see `correlation`."""
 BRIEF = frozenset[Kind](("media_address", "origin", "session_uuid"))
@@ -43,7 +46,7 @@ class Key(NamedTuple):
 
 
 class Named(NamedTuple):
-    """A dialog that a message names: Replaces (RFC 3891), Target-Dialog (RFC 4538)."""
+    """A dialog that a message names: Replaces (RFC 3891), Target-Dialog (RFC 4538); without tags: In-Reply-To."""
 
     call_id: str
     tags: tuple[str, ...]
@@ -61,9 +64,10 @@ def header_keys(message: Message, custom: Sequence[str]) -> Iterator[Key]:
         yield from _session_id(session)
     vector = message.first("p-charging-vector")
     if vector is not None:
-        icid = parameters(";" + vector)[1].get("icid-value", "")
-        if icid:
-            yield _key("icid", icid)
+        given = parameters(";" + vector)[1]
+        for name in ("icid-value", "related-icid"):  # RFC 7315 4.6; TS 24.229 7.2A.5: that of the call it belongs to
+            if icid := given.get(name, ""):
+                yield _key("icid", icid)
     for name in custom:
         for value in message.all(name.lower()):
             if value.strip():
@@ -101,6 +105,9 @@ def named_dialogs(message: Message) -> Iterator[Named]:
             tags = tuple(tag for name in ("to-tag", "from-tag", "local-tag", "remote-tag") if (tag := found.get(name)))
             if call_id.strip() and len(tags) == 2:
                 yield Named(call_id.strip(), tags)
+    if message.method == "INVITE":
+        for value in message.all("in-reply-to")[:1]:
+            yield from (Named(call_id.strip(), ()) for call_id in split(value)[:1] if call_id.strip())
 
 
 def likenesses(message: Message) -> Iterator[bytes]:

@@ -36,7 +36,7 @@ class Comparer:
             for theirs in _foremost(other.streams):
                 found = self._streams(ours, theirs)
                 content, wire, headers = content or found.content, wire or found.wire, headers or found.headers
-        return Equality(content, wire, headers)
+        return Equality(content, wire, headers or bool(one.reports & other.reports))
 
     def _messages(self, one: PathHop, other: PathHop) -> bool:
         return any(

@@ -1,5 +1,8 @@
 """The focus in a call: which of its legs ends at a conference server, from which side, under which conference URI.
 
+An application server that controls an MRFC has a dialog with it for each participant, all with one conference
+identifier (TS 23.218 8.1.3): what they have in common is the user of the Request-URI.
+
 A Contact with isfocus passes proxies unchanged, so the focus is the end whose own address it holds, or the one the
 topology knows. Where only a relayed leg was captured the focus is a name, not an element (RFC 4579 4.2; RFC 3840).
 """
@@ -14,6 +17,7 @@ from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 
 ROLES = frozenset({"conference-server", "mrfc", "mrfp"})
+CONTROLLED = frozenset({"mrfc", "mrfp"})  # by an application server, which names the conference to them
 Direction = Literal["dial_in", "dial_out"]
 
 
@@ -80,6 +84,8 @@ def _focal(leg: LegState, message: MessageRecord, placement: Placement) -> Focus
         if message.conference_focus
         else _address(next(iter(message.all("from" if message.request else "to")), ""))
     )
+    if not message.conference_focus and direction == "dial_in" and placement.role(source) in CONTROLLED:
+        named = next((m.request_uri for m in _invites(leg) if m.request and parse_uri(m.request_uri).user), named)
     at_focus = own or placement.role(source) in ROLES
     uri = conference_uri(named)
     name = focus_name(source, at_focus, uri, placement)

@@ -4,7 +4,7 @@ A hop is between the two elements that terminate its transport. Legs of a call w
 addresses share one hop: what stands between them only relays.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -18,6 +18,7 @@ from analyzer.session.connection_roles import listening, tls_by_offerer
 from analyzer.session.connections import Connection
 from analyzer.session.descriptions import keyed_by_dtls, medium_name
 from analyzer.session.hops import HopFact, Seen, named
+from analyzer.session.ice import candidate_addresses
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
@@ -116,7 +117,8 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
             anomalies += bound.anomalies
         facts.append(fact)
         if isinstance(fact.entity, MediaHop):
-            path.append(path_hop(fact.entity, candidate.negotiations[-1], candidate.legs, sources.placement, packets))
+            last = candidate.negotiations[-1]
+            path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets, fact.rtcp))
     entities = judged(path, sources.compare, consecutive(call, sources.placement))
     hops = [replace(fact, entity=e, index=hop.index) for fact, e, hop in zip(facts, entities, path, strict=True)]
     return MediaHops((*hops, *relayed), tuple(claimed.values()), tuple(anomalies))
@@ -234,15 +236,15 @@ def _clock(record: StreamRecord, rtpmap: dict[int, Codec]) -> int | None:
 
 
 def _records(call: CallState, candidate: _Candidate, take: TakeStreams) -> list[StreamRecord]:
-    """Streams towards either address, from the other where there are any (else NAT moved their source)."""
+    """Streams towards either end, from the other where there are any (else NAT moved their source)."""
     first_ns, last_ns = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
     found: list[StreamRecord] = []
     ends = (candidate.offer_address, candidate.answer_address)
-    for target, source in (ends, ends[::-1]):
-        if target is None:
-            continue
-        towards = take(target, first_ns, last_ns)
-        exact = [r for r in towards if source is not None and r.endpoints.src.ip == source.ip]
+    places = _places(candidate)
+    for targets, sources in (places, places[::-1]):
+        hosts = {source.ip for source in sources}
+        towards = [record for target in targets for record in take(target, first_ns, last_ns)]
+        exact = [record for record in towards if record.endpoints.src.ip in hosts]
         found += exact or towards
     seen = {record.ordinal for record in found}
     for sent in tuple(found):  # symmetric RTP: the answer goes where packets came from (RFC 4961)
@@ -252,6 +254,16 @@ def _records(call: CallState, candidate: _Candidate, take: TakeStreams) -> list[
             seen.update(record.ordinal for record in fresh)
             found += fresh
     return sorted(found, key=lambda record: record.ordinal)
+
+
+def _places(candidate: _Candidate) -> tuple[list[Address], list[Address]]:
+    """Where the offerer may receive, and where the answerer may: the negotiated address, and candidates of ICE."""
+    ours = [candidate.offer_address, *(a for n in candidate.negotiations for a in candidate_addresses(n.offer))]
+    theirs = [
+        candidate.answer_address,
+        *(a for n in candidate.negotiations if n.answer is not None for a in candidate_addresses(n.answer)),
+    ]
+    return [a for a in dict.fromkeys(ours) if a is not None], [a for a in dict.fromkeys(theirs) if a is not None]
 
 
 def _seen(records: list[StreamRecord]) -> tuple[Seen, ...]:
@@ -389,7 +401,7 @@ def _entity(
         passed_on=unseen,
         packets=counted,
         rtcp=rtcp if rtcp != "unknown" else Unknown.of("key", "the SRTP master key of this RTCP"),
-        cema=any(m.msrp_cema for n in candidate.negotiations for m in (n.offer, n.answer) if m is not None),
+        cema=_cema(candidate.negotiations),
         tls_by_offerer=tls_by_offerer([p for p in packets if isinstance(p, Connection)], candidate.negotiations),
         rtcp_first=(),
         rtcp_unencrypted_agreed=any(line is not None and line.unencrypted_srtcp for line in chosen_crypto(last)),
@@ -402,6 +414,12 @@ def _entity(
         answer=exchange.answer.cites if exchange.answer else (),
         first=tuple(firsts[:1]),
     )
+
+
+def _cema(negotiations: Sequence[Negotiation]) -> bool:
+    """CEMA was offered or taken, and no a=path leads over a relay, whose certificate SDP does not fingerprint."""
+    sides = [media for each in negotiations for media in (each.offer, each.answer) if media is not None]
+    return any(media.msrp_cema for media in sides) and all(len(media.path) <= 1 for media in sides)
 
 
 def _first_cites(item: StreamRecord | Connection) -> list[Cite]:

@@ -10,7 +10,7 @@ from analyzer.protocols.sdp.session import Media
 from analyzer.session.connections import Connection
 from analyzer.session.joining import vias
 from analyzer.session.legs import CallState, LegState
-from analyzer.session.media.record import StreamRecord
+from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.model.media import MediaHop
 from analyzer.session.offer_answer import Negotiation, chosen_crypto, rtp_address
 from analyzer.session.placement import Placement
@@ -38,6 +38,7 @@ def path_hop(
     legs: Sequence[LegState],
     placement: Placement,
     packets: Sequence[StreamRecord] | Sequence[Connection],
+    rtcp: Sequence[RtcpRecord] = (),
 ) -> PathHop:
     """A hop where it lies: `legs` are those whose descriptions name it, `last` what was agreed last."""
     ordinals = [leg.ordinal for leg in legs]
@@ -52,6 +53,7 @@ def path_hop(
         right_final=_final(placement, last.responder, final.responder),
         keys=_keys(last),
         prints=_prints(last),
+        reports=frozenset((report.ssrc, report.ntp) for flow in rtcp for report in flow.reports if report.ntp),
         streams=tuple(item for item in packets if isinstance(item, StreamRecord)),
         connections=tuple(item for item in packets if isinstance(item, Connection)),
     )

@@ -3,7 +3,7 @@
 The decision table of hops.md section 5, for each m-line over the path of its call. A hop whose neighbour carries the
 same protection (the same keys, the same bytes) is one stretch with it; where the stretch ends, what the next hop
 carries tells what happens there. The grounds, from strong to weak: payloads that are equal on both sides, keys that
-open the packets, the 3ge2ae indication, the descriptions alone.
+open the packets, headers and sizes of one stream, the 3ge2ae indication, the descriptions alone.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -33,6 +33,7 @@ class PathHop:
     right_final: Tristate
     keys: frozenset[Secret]  # SDES keys agreed
     prints: frozenset[bytes]  # fingerprints agreed
+    reports: frozenset[tuple[int, int]] = frozenset()  # RTCP sender reports: SSRC, NTP time
     streams: tuple[StreamRecord, ...] = ()
     connections: tuple[Connection, ...] = ()
 
@@ -43,7 +44,10 @@ class PathHop:
 
 @dataclass(frozen=True, slots=True)
 class Equality:
-    """What the packets of two hops have in common: `content` when opened where it had to be, `wire` as it was sent."""
+    """What the packets of two hops have in common: `content` when opened where it had to be, `wire` as it was sent.
+
+    `headers`: SSRC, numbers, timestamps and a constant difference of sizes, or sender reports, are those of one stream.
+    """
 
     content: bool = False
     wire: bool = False
@@ -220,4 +224,6 @@ def _termination(here: PathHop, there: PathHop, equality: Equality, opened: bool
         return "proven_by_payload"
     if here.entity.evidence == "keyed_verified" and (opened or there.entity.evidence == "keyed_verified"):
         return "proven_by_keys"
+    if equality.headers:
+        return "matched"
     return "indicated" if marked else "assumed"

@@ -124,8 +124,10 @@ def test_two_legs_of_e2ae() -> None:
 
 def test_a_key_that_leaks_into_the_core() -> None:
     """The variant: the edge ends the protection, and yet hands its key on."""
-    _, counts, _ = judged(e2ae(crypto(KEYS[0])))
+    _, counts, engine = judged(e2ae(crypto(KEYS[0])))
     assert counts["MSEC-03.key"][1] == 1
+    (found,) = [finding for finding in engine.judge.findings if finding.rule.id == "MSEC-03.key"]
+    assert found.where["joined"] == "by likeness, 90 of 100"  # how sure it is that the two legs are one call
 
 
 def test_the_row_of_the_report_says_what_the_server_may_conclude() -> None:
@@ -304,3 +306,58 @@ def test_the_access_of_one_participant_says_nothing_of_the_others() -> None:
     _, counts, engine = judged(wire)
     assert counts["CONF-09"] == (0, 0, 1)
     assert [state.focus for state in engine.closer.conferences.all()] == ["focus"]
+
+
+def test_a_relay_whose_keys_nobody_has() -> None:
+    """SRTP on the access, agreed by DTLS that nobody opened; RTP in the core: one stream by headers and sizes."""
+    wire = Wire()
+    setup(wire, dtls_legs())
+    talk(wire, (srtp(KEYS[0]), plain), (srtp(KEYS[1]), plain))
+    assert scopes(judged(wire)[0])[0] == ("e2ae", "e2ae_dtls_srtp", "matched")
+    wire = Wire()
+    setup(wire, dtls_legs())
+    talk(wire, (srtp(KEYS[0]), renumbered), (srtp(KEYS[1]), renumbered))
+    assert scopes(judged(wire)[0])[0] == ("e2ae", "e2ae_dtls_srtp", "assumed")
+
+
+def dtls_legs(*candidates: str) -> list[Leg]:
+    """DTLS-SRTP on the access, plain RTP in the core."""
+    print_ = f"a=fingerprint:SHA-256 {':'.join(['AB'] * 32)}"
+    lines = (print_, "a=setup:actpass", *candidates)
+    near = Leg(
+        UE, EDGE, "near",
+        offer=sdp(UE, 4_000, proto="UDP/TLS/RTP/SAVP", lines=lines),
+        answer=sdp(EDGE, 5_000, proto="UDP/TLS/RTP/SAVP", lines=(print_, "a=setup:active")),
+    )  # fmt: skip
+    return [near, Leg(INNER, FOCUS, "far", offer=sdp(INNER, 6_000), answer=sdp(FOCUS, 7_000))]
+
+
+def renumbered(packet: bytes) -> bytes:
+    """The packet of a stream of another's making: SSRC, numbers and times anew."""
+    number, time = struct.unpack_from(">HxxxxI", packet[2:])[0], int.from_bytes(packet[4:8], "big")
+    return packet[:2] + struct.pack(">HII", number + 77 & 0xFFFF, time + 12_345, 0x99887766) + packet[12:]
+
+
+def test_media_at_an_ice_candidate_is_the_hops() -> None:
+    """RFC 8445: the pair that works need not be that of c= and m=; here the UE's reflexive candidate."""
+    wire = Wire()
+    line = "a=candidate:2 1 udp 1694498815 10.1.77.7 45664 typ srflx raddr 10.1.0.2 rport 4000"
+    setup(wire, dtls_legs(line))
+    protect = srtp(KEYS[0]), srtp(KEYS[1])
+    for number in range(60):
+        wire.udp(at("10.1.77.7", 45_664), at(EDGE, 5_000), protect[0](rtp(number)))
+        wire.udp(at(EDGE, 5_000), at("10.1.77.7", 45_664), protect[1](rtp(number + 10_000)))
+    hop = judged(wire)[0][0]
+    assert (hop["state"], hop["packets"]) == ("srtp_dtls", 120)
+
+
+def test_sender_reports_of_one_source_on_two_hops() -> None:
+    """RFC 3550 6.4.1: SSRC and NTP time of a report that passed both hops, beside SRTP that nobody opens."""
+    wire = Wire()
+    setup(wire, dtls_legs())
+    talk(wire, (srtp(KEYS[0]), renumbered), (srtp(KEYS[1]), renumbered))
+    report = struct.pack(">BBHIQIII", 0x80, 200, 6, 0x5566AABB, 0xE1234567_89ABCDEF, 1600, 10, 1600)
+    described = struct.pack(">BBHIBB", 0x81, 202, 3, 0x5566AABB, 1, 5) + b"alice\0"
+    for src, dst in ((at(UE, 4_001), at(EDGE, 5_001)), (at(INNER, 6_001), at(FOCUS, 7_001))):
+        wire.udp(src, dst, report + described[:16])
+    assert scopes(judged(wire)[0])[0] == ("e2ae", "e2ae_dtls_srtp", "matched")

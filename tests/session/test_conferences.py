@@ -127,6 +127,32 @@ def test_two_conference_uris_are_two_conferences() -> None:
     assert [row["id"] for row in _rows(_run(wire))] == ["conference-1", "conference-2"]
 
 
+def test_dialogs_with_an_mrfc_are_joined_by_the_conference_identifier() -> None:
+    """TS 23.218 8.1.3, B.2: To is the participant's, the Request-URI has the identifier, the same in each INVITE."""
+    loaded, _ = load(
+        b"""
+format: 1
+zones: {core: {trust: inside, nets: [10.0.0.0/24]}}
+nodes:
+  as-1: {role: as, zone: core, addresses: [{ip: 10.0.0.20}]}
+  mrfc: {role: mrfc, zone: core, addresses: [{ip: 10.0.0.30}]}
+trust_domain: {zones: [core]}
+""",
+        "mrfc",
+    )
+    wire = Wire()
+    for number, (who, conference) in enumerate(((ALICE, "c4711"), (BOB, "c4711"), (CAROL, "c4712"))):
+        names = {"via": ["10.0.0.20"], "caller": "<sip:as@10.0.0.20>;tag=f"}
+        ask = dialog(f"m{number}", 1, "INVITE", called=who, **names)
+        say = dialog(f"m{number}", 1, "INVITE", called=f"{who};tag=m", **names)
+        asked = request("INVITE", f"sip:conf={conference}@mrfc.ims.example", ask)
+        exchange(wire, at("10.0.0.20", 5060), at("10.0.0.30", 5060), asked, response(200, say))
+    found = _rows(wire.run(rules=rules(), topology=loaded))
+    assert [(row["uri"], row["focus"], len(row["legs"])) for row in found] == [
+        ("sip:conf=c4711@mrfc.ims.example", "mrfc", 2), ("sip:conf=c4712@mrfc.ims.example", "mrfc", 1),
+    ]  # fmt: skip
+
+
 def test_a_relayed_leg_alone_shows_no_focus() -> None:
     """Seen between S-CSCF and P-CSCF only: nobody knows what the focus was told."""
     wire = Wire()

@@ -72,6 +72,45 @@ def test_icid_joins() -> None:
     assert groups(made(legs)) == one(legs)
 
 
+def test_related_icid_joins_the_call_that_has_it() -> None:
+    """TS 24.229 7.2A.5: an application server that begins a leg of its own names the call that it belongs to."""
+    near, far = strangers()
+    near = replace(near, request_headers=("P-Charging-Vector: icid-value=1234bc9876e;icid-generated-at=192.0.6.8",))
+    far = replace(far, request_headers=("P-Charging-Vector: icid-value=77aa;related-icid=1234bc9876e",))
+    assert groups(made([near, far])) == one([near, far])
+    other = replace(far, request_headers=("P-Charging-Vector: icid-value=77aa;related-icid=9999bc9876e",))
+    assert groups(made([near, other])) == apart([near, other])
+
+
+def test_participants_that_name_the_conference_stay_apart() -> None:
+    """A focus gives each of its calls the icid of the conference: it calls two at once, which one call cannot."""
+    vector = ("P-Charging-Vector: icid-value=aa{};related-icid=c0nf3r3nc3",)
+    legs = [
+        Leg(
+            "10.0.0.13", "10.0.0.1", _id(), "sip:conf@ims.example", f"sip:user{number}@ims.example",
+            (vector[0].format(number),), offer=sdp("10.0.0.13", 41_000 + 2 * number),
+        )
+        for number in range(2)
+    ]  # fmt: skip
+    wire = Wire()
+    setup(wire, legs)
+    assert _sorted(groups(wire)) == _sorted(apart(legs))
+
+
+@pytest.mark.parametrize("case", ["meanwhile", "returned", "focus"])
+def test_in_reply_to_joins_what_goes_on_meanwhile(case: str) -> None:
+    """RFC 3261 20.21: it names a call that this one refers to, or returns: to call back is another call."""
+    near, far = strangers()
+    marked = ("Contact: <sip:conf@10.0.0.13>;isfocus",) if case == "focus" else ()
+    far = replace(far, request_headers=(f"In-Reply-To: {near.call_id}",), response_headers=marked)
+    wire = Wire()
+    setup(wire, [near])
+    if case == "returned":
+        hang_up(wire, [near])
+    setup(wire, [far])
+    assert groups(wire) == (one([near, far]) if case == "meanwhile" else apart([near, far]))
+
+
 _A, _B = "ab30317f1a784dc48ff824d0d3715d86", "47755a9de7794ba387653f2099600ef2"  # the UUIDs of RFC 7989 10.1
 
 

@@ -128,6 +128,7 @@ class Match:
     distinct: int = 0
     continuous: bool = False
     common: int = 0
+    one_size: bool = True  # the payloads of these differ in size by the same (a tag, or nothing)
 
     @property
     def same_content(self) -> bool:
@@ -136,8 +137,8 @@ class Match:
 
     @property
     def same_stream(self) -> bool:
-        """The packet headers say that one is the other, passed on."""
-        return self.continuous and self.common >= _ENOUGH
+        """The packet headers, and the sizes, say that one is the other, passed on."""
+        return self.continuous and self.common >= _ENOUGH and self.one_size
 
 
 def match(one: Sequence[Packet], other: Sequence[Packet], same_ssrc: bool) -> Match:
@@ -164,4 +165,5 @@ def _at_distance(one: Sequence[Packet], theirs: dict[int, Packet], distance: int
     pairs = [(p, q) for p in one if (q := theirs.get(p.number + distance & 0xFFFF)) is not None]
     pairs = [(p, q) for p, q in pairs if q.timestamp - p.timestamp & 0xFFFFFFFF == later]
     equal = [p.payload for p, q in pairs if p.payload == q.payload]
-    return Match(len(equal), len(pairs) - len(equal), len(set(equal)), common > 0, common)
+    sizes = {q.size - p.size for p, q in pairs}
+    return Match(len(equal), len(pairs) - len(equal), len(set(equal)), common > 0, common, len(sizes) <= 1)

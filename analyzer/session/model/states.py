@@ -29,7 +29,7 @@ ScopeDetail = Literal[
     "e2ae", "e2e", "inconsistent", "hop_by_hop_srtp", "e2ae_like", "edge_terminated_tls", "e2e_tls",
     "hop_by_hop_tls", "e2ae_dtls_srtp", "e2ae_or_e2e_ambiguous", "none",
 ]  # fmt: skip
-Termination = Literal["proven_by_payload", "proven_by_keys", "indicated", "assumed", "unknown"]
+Termination = Literal["proven_by_payload", "proven_by_keys", "matched", "indicated", "assumed", "unknown"]
 KeyExchange = Literal["none", "sdes", "dtls", "mikey", "zrtp", "tls", "ipsec", "unknown"]
 CryptoBeyond = Literal["same", "other", "none"]
 AnswerKind = Literal["secure", "clear", "refused"]
