@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: demo test fast check bench docs lab clean tshark
+.PHONY: demo test fast check bench docs lab lab-test clean tshark
 
 demo: $(STAMP)
 	@$(BIN)/mediasec demo
@@ -32,10 +32,16 @@ docs: $(STAMP)
 	$(BIN)/python -m tests.generate_docs
 
 # Samples from real components (docs/lab.md): every scenario, then its report against its truth. Root, and Linux.
+# LAB_BEFORE: a folder of another run, which must have other keys and the same findings.
 LAB ?= build/lab
+LAB_BEFORE ?=
 lab: $(STAMP)
-	@PYTHONPATH=samples/lab $(BIN)/python -m imslab --out $(LAB) $(SCENARIOS); code=$$?; [ $$code != 77 ] || exit 0; \
-	 [ $$code = 0 ] && $(BIN)/python -m tests.lab.compare $(LAB)
+	@export PYTHONPATH=samples/lab; \
+	 $(BIN)/python -m imslab --out $(LAB) $(SCENARIOS); code=$$?; [ $$code != 77 ] || exit 0; \
+	 [ $$code = 0 ] && $(BIN)/python -m tests.lab.compare $(LAB) $(LAB_BEFORE)
+
+lab-test: $(STAMP)
+	$(BIN)/python -m pytest -rs tests/lab
 
 # The oracle: installed when we may, else its tests skip and say so.
 tshark:

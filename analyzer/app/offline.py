@@ -13,14 +13,14 @@ import numpy as np
 from analyzer.app.clocks import clocks_of
 from analyzer.app.file_folder import file_folder
 from analyzer.app.prepare import prepare
-from analyzer.app.settings import Observer, Settings
+from analyzer.app.settings import Observer, Settings, WrongUse
 from analyzer.capture.batch import FrameBatch
 from analyzer.capture.bytes_in import open_file, spool
 from analyzer.capture.inputs import STDIN, expand, is_pipe
 from analyzer.capture.merge import merge
 from analyzer.capture.reader import CaptureReader, open_capture
 from analyzer.capture.sources import CaptureInfo, CaptureProblem, SourceTable
-from analyzer.capture.vantage import group
+from analyzer.capture.vantage import group, unmatched
 from analyzer.core.limits import Limits
 from analyzer.pipeline.assemble import assemble
 from analyzer.pipeline.closing import ClosedCall
@@ -237,6 +237,9 @@ def analyze(
 def _analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall], None] | None, setup: Setup) -> Run:
     limits = setup.limits
     paths, missing = expand(settings.captures)
+    idle = [] if missing else unmatched(paths, settings.vantages)
+    if idle:
+        raise WrongUse([f"--vantage: {name}={pattern} matches no capture" for name, pattern in idle])
     inputs = Inputs(paths, settings, limits)
     try:
         done = read_all(inputs, setup, observer, watch)

@@ -35,12 +35,21 @@ def scan(path: str, limits: Limits) -> CaptureInfo | None:
     return reader.info
 
 
+def unmatched(paths: Sequence[str], named: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The names whose glob fits no capture."""
+    return [(name, glob) for name, glob in named if not any(_fits(path, glob) for path in paths)]
+
+
+def _fits(path: str, glob: str) -> bool:
+    return fnmatch(path, glob) or fnmatch(Path(path).name, glob)
+
+
 def group(paths: Sequence[str], named: Sequence[tuple[str, str]], limits: Limits) -> dict[str, str]:
     """The vantage point of each capture; one that is missing keeps an own one for each of its interfaces."""
     vantages: dict[str, str] = {}
     for path in paths:
         for name, pattern in named:
-            if fnmatch(path, pattern) or fnmatch(Path(path).name, pattern):
+            if _fits(path, pattern):
                 vantages.setdefault(path, name)
     rest = [path for path in paths if path not in vantages and not is_pipe(path)]
     if len(rest) > 1:

@@ -1,8 +1,11 @@
 """The command `mediasec`. Everything heavy is imported inside the commands, so that --help is quick."""
 
 import gc
+import os
 import signal
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +15,7 @@ from analyzer.cli.analyzing import analyze, demo, export
 from analyzer.cli.keys import decrypt, keys_app
 from analyzer.cli.live import live
 from analyzer.cli.ruling import rules_app, topology_app
+from analyzer.cli.run_one import say
 from analyzer.cli.views import calls, hops, show, streams
 
 app = typer.Typer(
@@ -51,7 +55,22 @@ def run() -> None:
     gc.set_threshold(200_000, 20, 100)  # modules and the engine's tables hold many objects and no cycles
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    sys.exit(concluded(app))
+
+
+def concluded(command: Callable[[], object]) -> str | int | None:
+    """The exit code of a command that ends by SystemExit; 74 where what it printed could not be written."""
     try:
-        app()
+        try:
+            command()
+        finally:
+            sys.stdout.flush()
+    except SystemExit as ended:
+        return ended.code
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
+    except OSError as error:
+        say(f"mediasec: {error.filename or 'standard output'}: cannot be written ({error.strerror})")
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # what is left in the old one would fail again at exit
+        return 74
+    return 0

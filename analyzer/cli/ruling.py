@@ -44,18 +44,20 @@ def list_rules(paths: Paths = [], profile: opt.Profile = None) -> None:  # noqa:
 @rules_app.command()
 def lint(paths: Paths = []) -> None:  # noqa: B006  # typer copies defaults
     """Check rule files; every problem with file, line and column."""
+    from analyzer.export.tables import counted
     from analyzer.rules.tooling import lint as lint_paths
 
     problems = lint_paths(_paths(paths))
     if problems:
         give_up([str(problem) for problem in problems])
-    print(f"{len(_load(paths).rules)} rules, no problem")
+    print(f"{counted(len(_load(paths).rules), 'rule')}, no problem")
 
 
 @rules_app.command()
 def test(paths: Paths = []) -> None:  # noqa: B006  # typer copies defaults
     """Run the tests that stand beside the rules."""
     from analyzer.app.rule_tests import run_capture_tests
+    from analyzer.export.tables import counted
     from analyzer.rules.tooling import run_inline_tests
 
     rules = _load(paths)
@@ -64,7 +66,7 @@ def test(paths: Paths = []) -> None:  # noqa: B006  # typer copies defaults
     count = sum(len(rule.tests) for rule in rules.rules)
     if problems or wrong:
         give_up([str(problem) for problem in [*problems, *wrong]], 1)
-    print(f"{count} tests of {len(rules.rules)} rules passed, {ran} of them over captures")
+    print(f"{counted(count, 'test')} of {counted(len(rules.rules), 'rule')} passed, {ran} of them over captures")
 
 
 @rules_app.command()
@@ -82,6 +84,11 @@ def explain(
         print("\n".join(_explained(explained(each), width())), end="\n\n")
 
 
+def _expected(expect: Any) -> str:
+    """The verdict that a test expects; of a test over a capture, how often each."""
+    return ", ".join(f"{n} {verdict}" for verdict, n in expect.items()) if isinstance(expect, dict) else str(expect)
+
+
 def _explained(values: dict[str, Any], columns: int) -> list[str]:
     """Headings and their texts, wrapped at the width of the terminal."""
     import textwrap
@@ -91,7 +98,7 @@ def _explained(values: dict[str, Any], columns: int) -> list[str]:
         if key == "refs":
             value = "; ".join(" ".join(ref).rstrip() for ref in value)
         elif key == "tests":
-            value = ", ".join(f"{test['name']} ({test['expect']})" for test in value)
+            value = ", ".join(f"{test['name']} ({_expected(test['expect'])})" for test in value)
         elif isinstance(value, list | tuple):
             value = ", ".join(map(str, value))
         if value:
@@ -130,9 +137,10 @@ def init(
     keys: opt.Keys = [],  # noqa: B006  # typer copies defaults
 ) -> None:
     """Draft a topology file from what a capture shows, with the grounds of each guess."""
+    from analyzer.session.connections import messaging_hosts
     from analyzer.session.inference import draft
 
     outcome = run(settings_of(capture, keys, None), quiet=True)
     assert outcome.engine is not None
     seen = outcome.engine.signalling.observations
-    print(draft(seen.topology(), seen.unplaced()), end="")
+    print(draft(seen.topology(), seen.unplaced(messaging_hosts(outcome.engine.connections.all()))), end="")

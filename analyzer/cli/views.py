@@ -127,7 +127,8 @@ def show(
     found = find_call(report, what)
     if found is None or found not in drawn:
         known = [*(call.id for call in report.calls), *talks][:20]
-        give_up([f"no call or session is called {what}; the capture has {', '.join(known) if known else 'no call'}"])
+        problem = f"no call or session is called {what}; the capture has {', '.join(known) if known else 'no call'}"
+        give_up([problem + ("; --dissect shows a frame" if what.isdecimal() else "")])
     picture = drawn[found]
     hops = [hop for hop in report.hops if hop.call == found]
     call = next(call for call in report.calls if call.id == found)

@@ -41,6 +41,7 @@ from analyzer.session.model.signalling import Leg as LegEntity
 from analyzer.session.model.signalling import SignallingHop
 from analyzer.session.passages import passages
 from analyzer.session.passports import Passports
+from analyzer.session.path_uses import PathUses
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.registration_entities import registration_entity
@@ -124,6 +125,7 @@ class Closer:
         self._find = connections.find
         self._tables = Tables(connections.listening, connections.find, messaging, signalling.claims)
         self._key_uses = KeyUses(limits)
+        self._path_uses = PathUses(limits)
         self._key_streams = KeyStreams(limits)
         self._passports = passports
         self._prober = Prober(keys, limits)
@@ -217,6 +219,7 @@ class Closer:
         base = {"call": call_id} if call_id else {}
         if call.links and (doubtful := min(call.links, key=lambda link: link.score)).score < 100:
             base["joined"] = f"by {doubtful.kind}, {doubtful.score} of 100"  # how sure it is that its legs are one call
+        paths = self._path_uses.place(call)
         for hop_id, fact in hops:
             entity = fact.entity
             kind = "media_hop" if isinstance(entity, MediaHop) else "signalling_hop"
@@ -224,7 +227,7 @@ class Closer:
             for bound in fact.sessions if isinstance(entity, MediaHop) else ():
                 where = partial(_way, base | {"hop": hop_id}, entity)
                 if isinstance(bound, BoundMsrp):
-                    judge("msrp_session", msrp_entity(bound, fact, entity, call), where)  # type: ignore[arg-type]  # as above
+                    judge("msrp_session", msrp_entity(bound, fact, entity, call, paths), where)  # type: ignore[arg-type]  # as above
                 else:
                     judge("bfcp_session", bfcp_entity(bound, entity, self._messaging.floors), where)  # type: ignore[arg-type]  # as above
         callers = caller_identities(message for leg in call.legs.values() for message in leg.messages)

@@ -80,6 +80,7 @@ def _msrp(hop: str, fact: HopFact, bound: BoundMsrp, places: Places, files: File
         failure_reports=session.failure_reports,
         types=tuple(session.types),
         speakers=tuple(dict.fromkeys(uri for _, uri in session.speakers)),
+        addressees=tuple(session.addressees),
         files=tuple(_file(selector, sender) for selector, sender in fact.files),
         saved=tuple(SavedFile(f.name, f.size, f.complete, f.as_described) for f in files.saved(session))
         if files is not None

@@ -54,8 +54,11 @@ class MsrpSession:
     unanswered: int = entry("requests that had no response within 30 s", default=0)
     success_reports: int = entry("reports of success", default=0)
     failure_reports: int = entry("reports of failure", default=0)
-    types: Sequence[str] = entry("content types of its messages", handling=Handling.TEXT, default=())
+    types: Sequence[str] = entry(
+        "content types of its messages, and of what message/cpim holds", handling=Handling.TEXT, default=()
+    )
     speakers: Sequence[str] = entry("who wrote, by message/cpim", handling=Handling.IDENTITY, default=())
+    addressees: Sequence[str] = entry("to whom, by message/cpim", handling=Handling.IDENTITY, default=())
     files: Sequence[File] = entry("files its m-line describes", default=())
     saved: Sequence[SavedFile] = entry("files of it that were written; none without --files", default=())
     first: Cite | None = entry("its first message", default=None)

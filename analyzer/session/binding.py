@@ -18,7 +18,7 @@ from analyzer.protocols.sdp.session import Media
 from analyzer.session import msrp_relays
 from analyzer.session.bfcp_sessions import BfcpSession
 from analyzer.session.claims import Claims
-from analyzer.session.connection_roles import active_first, active_opened, listening
+from analyzer.session.connection_roles import active_first, active_opened, listening, served_as_agreed
 from analyzer.session.connections import Connection
 from analyzer.session.messaging import Messaging
 from analyzer.session.msrp_sessions import MsrpSession, matches
@@ -34,7 +34,13 @@ BFCP_IDS = define(
     "RFC 8856 5.2-5.4",
 )
 
+BFCP_ROLE = define(
+    "bfcp.sdp_role", Severity.MEDIUM, "The floor control server is the end that a=floorctrl makes a client",
+    "RFC 8856 5.1",
+)  # fmt: skip
+
 TCP, UDP = 6, 17
+_VERSIONS = ("1", "2")  # of BFCP (RFC 8855 5.1)
 _FILES = 32  # of one m-line
 MsrpGrounds = Literal["path", "session_id", "address"]
 BfcpGrounds = Literal["identifiers", "address"]
@@ -66,6 +72,8 @@ class BoundBfcp:
     labels: dict[int, tuple[str, ...]] = field(default_factory=dict)  # a=label of the media of each floor
     described: bool = True  # the SDP names a conference id
     labels_known: Tristate = True  # each of the labels is that of an m-line beside it
+    role_agreed: Tristate = True  # the floor control server is the end that a=floorctrl makes one
+    versions_agreed: bool = True  # a=bfcpver, where there is one, has each version on the wire (RFC 8856 5.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,10 +260,11 @@ def _by_path(paths: _Paths, last: Negotiation, tables: Tables) -> list[Connectio
 
 @dataclass(slots=True)
 class _Ids:
-    """What the descriptions say: conference and user ids, the floors with the labels of their media."""
+    """What the descriptions say: conference and user ids, the floors with the labels of their media, the versions."""
 
     pairs: set[tuple[int, int | None]] = field(default_factory=set)
     floors: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    versions: set[int] = field(default_factory=set)
 
     def mismatches(self, session: BfcpSession) -> tuple[str, ...]:
         """The ids on the wire that no description has, in words."""
@@ -286,6 +295,7 @@ def _bfcp(
         for media in (negotiation.offer, negotiation.answer):
             if media is not None:
                 ids.floors |= dict(media.floorids)
+                ids.versions |= {int(word) for word in media.bfcpver if word in _VERSIONS}
                 if media.confid is not None:
                     ids.pairs.add((media.confid, media.userid))
     agreeing: list[Connection] = []
@@ -309,7 +319,11 @@ def _bfcp(
         for session in _bfcp_on(connection, tables):
             mismatches = ids.mismatches(session)
             by: BfcpGrounds = "identifiers" if ids.agree(session) else "address"
-            bound.append(BoundBfcp(session, by, mismatches, ids.floors, bool(ids.pairs), labels))
+            role = served_as_agreed(session, connection, negotiations)
+            versions = not ids.versions or ids.versions >= session.versions.keys()
+            bound.append(BoundBfcp(session, by, mismatches, ids.floors, bool(ids.pairs), labels, role, versions))
+            if role is False:
+                wrong.append(Anomaly(BFCP_ROLE, (session.first,), f"server {session.server}"))
             if mismatches:
                 wrong.append(Anomaly(BFCP_IDS, (session.first,), ", ".join(mismatches[:8])))
     return Bound(kept, (), tuple(bound), tuple(wrong))

@@ -6,6 +6,7 @@ from analyzer.core.addresses import Address
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.msrp_uri import parse_uri
 from analyzer.protocols.sdp.session import Media
+from analyzer.session.bfcp_sessions import BfcpSession
 from analyzer.session.connections import Connection
 from analyzer.session.msrp_sessions import MsrpSession
 from analyzer.session.offer_answer import Negotiation, rtp_address
@@ -50,6 +51,18 @@ def active_first(session: MsrpSession, connection: Connection) -> Tristate:
     if connection.opened_by is None:
         return Unknown.of("message", "the SYN of the connection")
     return session.endpoints.src == connection.opened_by and session.begun_by == "SEND"
+
+
+def served_as_agreed(session: BfcpSession, connection: Connection, negotiations: Sequence[Negotiation]) -> Tristate:
+    """Whether the floor control server is the end that a=floorctrl makes one, else the answerer (RFC 8856 5.1)."""
+    last = in_force(negotiations, connection.first_ns)
+    by_offerer = _by_offerer(session.server, connection, last)
+    if last is None or last.answer is None or by_offerer is None:
+        return Unknown.of("message", "the offer and answer, and addresses that tell their ends")
+    words = {word.lower() for word in (last.answer if last.answer.floorctrl else last.offer).floorctrl}
+    if not last.answer.floorctrl:  # what the offer lets the offerer be
+        return not by_offerer or bool(words & {"s-only", "c-s"})
+    return "c-s" in words or ("c-only" if by_offerer else "s-only") in words
 
 
 def _by_offerer(end: Address | None, connection: Connection, last: Negotiation | None) -> bool | None:

@@ -5,7 +5,7 @@ the core writes (P-Charging-Vector, or a P-Asserted-Identity in a request) pass 
 isfocus is a conference server.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from analyzer.core.addresses import ip_text
@@ -97,9 +97,10 @@ class Observations:
             return "access" if any(roles.get(peer) == "ue" for peer in host.peers) else "core"
         return "core" if role is not None or "core" in host.grounds else None
 
-    def unplaced(self) -> list[int]:
-        """Hosts that nothing gives a role."""
-        return [ip for ip, host in self._hosts.items() if self._role(host) is None]
+    def unplaced(self, others: Mapping[int, str]) -> dict[int, str]:
+        """Hosts that nothing gives a role, and what they speak: SIP, or what `others` have been seen to speak."""
+        found = {ip: "SIP" for ip, host in self._hosts.items() if self._role(host) is None}
+        return found | {ip: protocol for ip, protocol in others.items() if ip not in self._hosts}
 
     def topology(self) -> Topology:
         """What the observations so far amount to."""
@@ -138,8 +139,11 @@ class Observations:
         return built
 
 
-def draft(topology: Topology, unplaced: Sequence[int] = ()) -> str:
-    """A commented topology file from an inferred one: names are there to be changed. `unplaced` hosts are remarks."""
+def draft(topology: Topology, unplaced: Mapping[int, str]) -> str:
+    """A commented topology file from an inferred one: names are there to be changed.
+
+    `unplaced` are hosts without a role, and what they speak: nodes in a comment, since where they stand is not known.
+    """
     lines = [
         "# Drafted from a capture. Check each guess; rename what you know better.",
         "# Zones: trust is inside (yours), outside (access, the Internet) or peer (another operator).",
@@ -151,16 +155,16 @@ def draft(topology: Topology, unplaced: Sequence[int] = ()) -> str:
         lines.append(f"  {zone.name}: {{trust: {zone.trust}, nets: [{nets}]}}")
     if not topology.zones:
         lines.append("  core: {trust: inside, nets: []}   # nothing in the capture says where anything stands")
-    if topology.nodes or unplaced:
-        lines.append("nodes:" if topology.nodes else "nodes: {}")
+    lines.append("nodes:")
     for node in topology.nodes:
         lines.append(f"  # {node.grounds}")
         addresses = ", ".join(f'{{ip: "{ip_text(ip)}", zone: {zone}}}' for ip, zone in node.addresses)
         lines.append(f"  {node.name}: {{role: {node.role}, addresses: [{addresses}]}}")
-    shown = ", ".join(ip_text(ip) for ip in unplaced[:_REMARKED])
-    if shown:
-        more = f" and {len(unplaced) - _REMARKED} more" if len(unplaced) > _REMARKED else ""
-        lines.append(f"  # speak SIP too, and nothing shows what they are: {shown}{more}")
+    for number, (ip, protocol) in enumerate(list(unplaced.items())[:_REMARKED], 1):
+        lines.append(f"  # speaks {protocol}, and nothing shows what it is; if you know, say its zone and role")
+        lines.append(f'  # host-{number}: {{role: other, addresses: [{{ip: "{ip_text(ip)}", zone: core}}]}}')
+    if len(unplaced) > _REMARKED:
+        lines.append(f"  # and {len(unplaced) - _REMARKED} more hosts of which nothing shows what they are")
     trusted = ", ".join(sorted(topology.trust_domain))
     lines += [
         f"trust_domain: {{zones: [{trusted}]}}   # where P-Asserted-Identity is believed (RFC 3325)",

@@ -1,7 +1,7 @@
 """What rules judge of MSRP and BFCP sessions."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.msrp_uri import session_id
@@ -13,6 +13,7 @@ from analyzer.session.legs import CallState
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.messaging import BfcpSession, MsrpRelay, MsrpSession
 from analyzer.session.msrp_sessions import MsrpSession as MsrpTraffic
+from analyzer.session.path_uses import IdUse
 from analyzer.session.placement import Placement
 
 _HEX = frozenset("0123456789abcdefABCDEF")
@@ -20,9 +21,12 @@ _VERSION = ("bfcp.version", "bfcp.flags", "bfcp.reserved")
 _ROLE = ("bfcp.role", "bfcp.unreliable_only", "bfcp.transaction_id", "bfcp.responder_flag", "bfcp.primitive")
 
 
-def msrp_entity(bound: BoundMsrp, fact: HopFact, hop: MediaHop, call: CallState) -> MsrpSession:
-    """An MSRP session on a media hop."""
+def msrp_entity(
+    bound: BoundMsrp, fact: HopFact, hop: MediaHop, call: CallState, ids: Mapping[str, IdUse]
+) -> MsrpSession:
+    """An MSRP session on a media hop; `ids` are those of the call's descriptions."""
     session = bound.session
+    own = [ids[each] for each in session.session_ids if each in ids]
     return MsrpSession(
         from_node=hop.from_node,
         to_node=hop.to_node,
@@ -37,6 +41,8 @@ def msrp_entity(bound: BoundMsrp, fact: HopFact, hop: MediaHop, call: CallState)
         active_opened=bound.active_opened,
         active_first=bound.active_first,
         id_bits=_bits(session.uris),
+        id_known=any(each.known for each in own),
+        id_reused=_any(each.reused for each in own),
         connections=_connections(bound, fact.sessions),
         path_in_clear=_path_in_clear(session.session_ids, fact, call),
         faults=sum(session.faults.values()),
@@ -75,8 +81,8 @@ def bfcp_entity(bound: BoundBfcp, hop: MediaHop, floors: FloorBook) -> BfcpSessi
         labels_known=bound.labels_known,
         conference_id=min(session.conferences, default=0),
         chairs=_chairs(bound, floors),
-        version_faults=sum(session.faults[code] for code in _VERSION),
-        role_faults=sum(session.faults[code] for code in _ROLE),
+        version_faults=sum(session.faults[code] for code in _VERSION) + (not bound.versions_agreed),
+        role_faults=sum(session.faults[code] for code in _ROLE) + (bound.role_agreed is False),
         told_to_protect=session.told_to_protect,
         served_after=session.served_after,
         hello_first=session.hello_first,
@@ -85,6 +91,12 @@ def bfcp_entity(bound: BoundBfcp, hop: MediaHop, floors: FloorBook) -> BfcpSessi
         offer=hop.offer,
         answer=hop.answer,
     )
+
+
+def _any(values: Iterable[Tristate]) -> Tristate:
+    """Whether one is true (Kleene or)."""
+    found = list(values)
+    return True in found or next((each for each in found if isinstance(each, Unknown)), False)
 
 
 def _bits(uris: Sequence[str]) -> int | Unknown:

@@ -11,6 +11,7 @@ from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.core.numbers import decimal
 from analyzer.core.severity import Severity
 from analyzer.core.text import safe
+from analyzer.formats.cpim import uri_of
 from analyzer.formats.mime import media_type
 from analyzer.formats.msrp_uri import same_uri, session_id
 from analyzer.protocols.msrp.assembly import WholeMessage
@@ -51,7 +52,8 @@ class MsrpSession:
     responses: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)  # anomalies of its messages, by code
     refused: Counter[str] = field(default_factory=Counter)  # methods answered by 400 and above
-    types: dict[str, None] = field(default_factory=dict)  # content types of whole messages
+    types: dict[str, None] = field(default_factory=dict)  # content types of whole messages, and inside message/cpim
+    addressees: dict[str, None] = field(default_factory=dict)  # To of message/cpim
     speakers: dict[tuple[str, str], None] = field(default_factory=dict)  # session id that sent, From of message/cpim
     chunks: int = 0
     messages: int = 0
@@ -147,10 +149,21 @@ class MsrpSessions:
         if kind and len(session.types) < _TYPES:
             session.types[kind] = None
         if kind == "message/cpim" and len(session.speakers) < _TYPES:
-            inside = message.cpim(self._limits)
-            if inside is not None and inside.from_uri:
-                session.speakers[session_id(message.from_uri), inside.from_uri] = None
+            self._envelope(session, message)
         return session
+
+    def _envelope(self, session: MsrpSession, message: WholeMessage) -> None:
+        """What a message/cpim says of itself: who wrote to whom, and what is inside (RFC 3862)."""
+        inside = message.cpim(self._limits)
+        if inside is None:
+            return
+        if inside.from_uri:
+            session.speakers[session_id(message.from_uri), inside.from_uri] = None
+        for to in inside.to:
+            if len(session.addressees) < _TYPES:
+                session.addressees[uri_of(to)] = None
+        if inside.content_type and len(session.types) < _TYPES:
+            session.types[inside.content_type] = None
 
     # -- requests and responses (7.1, 7.2) -----------------------------------------------------------------------
 

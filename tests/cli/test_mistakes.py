@@ -1,5 +1,7 @@
 """What a user gets wrong: the exit code of the contract, one clear line each, nothing half-written."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,31 @@ def test_the_threshold_decides() -> None:
     assert told("analyze", *clear)[0] == 1
     assert told("analyze", *clear, "--fail-on", "critical")[0] == 1
     assert told("analyze", *clear, "--fail-on", "never")[0] == 0
+
+
+def test_a_vantage_point_that_fits_no_capture() -> None:
+    said = "mediasec: --vantage: edge=edge-*.pcap matches no capture\n"
+    assert told("analyze", SMALL, "--vantage", "edge=edge-*.pcap") == (2, said)
+
+
+def test_a_frame_number_where_a_call_is_asked_for() -> None:
+    code, said = told("show", SMALL, "42")
+    assert code == 2
+    assert said.endswith("; --dissect shows a frame\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="a device that is always full is Linux's")
+@pytest.mark.parametrize(
+    "command", [["rules", "explain", "SIG-18"], ["rules", "schema"], ["streams", SMALL], ["--version"]]
+)
+def test_standard_output_is_full(command: list[str]) -> None:
+    entry = [sys.executable, "-c", "from analyzer.cli.main import run; run()", *command]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(entry, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)  # our own entry
+    assert done.returncode == 74  # the contract: output could not be written
+    assert done.stderr == b"mediasec: standard output: cannot be written (No space left on device)\n"
+
+
+def test_what_a_test_over_a_capture_expects_is_said_in_words() -> None:
+    shown = CliRunner().invoke(app, ["rules", "explain", "SIG-18"]).stdout
+    assert "4 pass, 0 fail, 0 open" in " ".join(shown.split())

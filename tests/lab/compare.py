@@ -1,19 +1,34 @@
-"""A report held against the truth of a sample. `python -m tests.lab.compare FOLDER` does it for a folder of samples."""
+"""A report held against the truth of a sample.
 
+`python -m tests.lab.compare FOLDER [OTHER...]` does it for a folder of samples, and holds each against the committed
+one and the one in OTHER: made again it has other keys and the same findings.
+"""
+
+import re
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+from imslab import scenario
+from imslab.plan import Plan
+from imslab.seen import addresses
 from ruamel.yaml import YAML
 
 from analyzer.app.offline import analyze
 from analyzer.app.settings import Settings, Silent
+from analyzer.core.addresses import parse_ip
+from analyzer.pipeline.closing import ClosedCall
 from analyzer.report.model import Report
+from analyzer.report.traffic import Hop
 from analyzer.rules.bundled import bundled_rules_dir
 from analyzer.rules.load import load_rules
+from tests.golden.runs import run, setup
 
 TOPOLOGY = Path(__file__).parents[2] / "samples" / "lab.topology.yaml"
+KEYS = (".tls-keylog.txt", ".esp-sa.txt")
+_SECRET = re.compile(rb"\b(?:0x)?[0-9a-f]{32,}\b")  # the words of a key log and of an esp_sa table that are random
+_INLINE = re.compile(rb"inline:([A-Za-z0-9+/]{38,})")
 PARTIAL = ("loss", "start", "interfaces")
 """Faults that take packets or hops out of the capture."""
 
@@ -23,9 +38,13 @@ def truth_of(capture: Path) -> dict[str, Any]:
     return dict(YAML(typ="safe").load(capture.with_suffix(".truth.yaml").read_text()))
 
 
+def _keys(capture: Path) -> tuple[Path, ...]:
+    return tuple(path for path in map(capture.with_suffix, KEYS) if path.exists())
+
+
 def report_of(capture: Path, topology: Path | None = TOPOLOGY) -> Report:
     """The analyzer's report, with the keys beside the capture."""
-    keys = tuple(path for path in map(capture.with_suffix, (".tls-keylog.txt", ".esp-sa.txt")) if path.exists())
+    keys = _keys(capture)
     trust = capture.with_suffix(".trust.pem")
     settings = Settings(
         captures=(str(capture),),
@@ -58,26 +77,32 @@ def differences(report: Report, truth: dict[str, Any]) -> list[str]:
         *_streams(report, truth, partial),
         *_identities(report, truth, partial),
         *_floor(report, truth),
+        *_messages(report, truth, partial),
         *_rules(report, truth),
     ]
 
 
 def _hops(report: Report, truth: dict[str, Any], partial: bool) -> list[str]:
-    found = {(hop.from_addr, hop.to_addr, hop.medium): hop for hop in report.hops}
+    found: dict[tuple[str, str, str], list[Hop]] = defaultdict(list)
+    for hop in report.hops:
+        found[hop.from_addr, hop.to_addr, hop.medium].append(hop)
     expected = {(hop["from"], hop["to"], hop["medium"]) for hop in truth["hops"]}
-    more = {place for place, hop in found.items() if hop.plane == "media"} - expected
+    more = {place for place, rows in found.items() if rows[0].plane == "media"} - expected
     wrong = [f"hop {place} is in the report only" for place in sorted(more) if not partial]
     for hop in truth["hops"]:
         place = hop["from"], hop["to"], hop["medium"]
-        seen = found.get(place)
-        if seen is None:
-            if not partial:
-                wrong.append(f"hop {place} is not in the report")
-            continue
-        if seen.state != hop["state"]:
-            wrong.append(f"hop {place} is {seen.state}, not {hop['state']}")
-        if "scope" in hop and seen.scope != hop["scope"] and not partial:
-            wrong.append(f"hop {place} has scope {seen.scope}, not {hop['scope']}")
+        rows = found.get(place, [])
+        if not rows and not partial:
+            wrong.append(f"hop {place} is not in the report")
+        states = {row.state for row in rows}
+        if states - {hop["state"]}:
+            wrong.append(f"hop {place} is {', '.join(sorted(states))}, not {hop['state']}")
+        scopes = {row.scope for row in rows}
+        if "scope" in hop and scopes != {hop["scope"]} and not partial:
+            wrong.append(f"hop {place} has scope {', '.join(sorted(scopes))}, not {hop['scope']}")
+        names = {report.captures[0].interfaces[at.interface] for row in rows for at in row.sightings}
+        if rows and names != set(hop["sightings"]):
+            wrong.append(f"hop {place} was seen at {', '.join(sorted(names))}, not {', '.join(hop['sightings'])}")
     return wrong
 
 
@@ -104,6 +129,36 @@ def _identities(report: Report, truth: dict[str, Any], partial: bool) -> list[st
     return [f"asserted identity {uri} is of no participant" for uri in sorted(told - seen) if not partial]
 
 
+def asserted(capture: Path, plan: Plan) -> dict[tuple[str, str], set[str]]:
+    """The identities that the analyzer read in the INVITEs of each hop, by the names of its ends."""
+    nodes = [node.replace("p", "pcscf-") if node[0] == "p" else node for node in plan.nodes if node != "core"]
+    names = {parse_ip(ip): node for node in (*nodes, "scscf") for ip in addresses(plan, node)}
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+
+    def look(closed: ClosedCall) -> None:
+        for message in (message for leg in closed.call.legs.values() for message in leg.messages):
+            ends = message.carrier.endpoints
+            if message.request_uri and message.method == "INVITE":
+                found[names[ends.src.ip], names[ends.dst.ip]] |= set(message.asserted)
+
+    run(capture, setup(_keys(capture), TOPOLOGY, judge=False), watch=look)
+    return found
+
+
+def identity_differences(capture: Path, truth: dict[str, Any]) -> list[str]:
+    """Each hop of a capture whose INVITEs assert others than the truth says."""
+    told = {(row["from"], row["to"]): set(row["asserted"]) for row in truth["identities"]}
+    if any(fault in truth["rewritten"] for fault in PARTIAL):
+        return []
+    seen = asserted(capture, scenario.read(scenario.FOLDER / f"{truth['scenario']}.yaml").plan)
+    return [
+        f"{', '.join(sorted(seen[hop])) or 'nobody'} is asserted from {hop[0]} to {hop[1]}, "
+        f"not {', '.join(sorted(uris)) or 'nobody'}"
+        for hop, uris in told.items()
+        if seen[hop] != uris
+    ]
+
+
 def _floor(report: Report, truth: dict[str, Any]) -> list[str]:
     """What the floor server says it sent, against the steps of each request, which a call's hops share."""
     told = Counter(truth["floor"])
@@ -119,6 +174,14 @@ def _floor(report: Report, truth: dict[str, Any]) -> list[str]:
     if places != sorted(truth.get("queue", places)):
         wrong.append(f"the floor server gave the places {truth['queue']} in its queue, the report has {places}")
     return wrong
+
+
+def _messages(report: Report, truth: dict[str, Any], partial: bool) -> list[str]:
+    """Every message of a chat passes the conference server, which is an end of one hop with each of its members."""
+    ends = {hop.id: (hop.from_addr, hop.to_addr) for hop in report.hops}
+    seen = sum(session.messages for call in report.calls for session in call.msrp if "mrf" in ends[session.hop])
+    told = sum(truth["messages"].values())
+    return [f"the ends sent {told} messages, the report has {seen}"] if told != seen and not partial else []
 
 
 def _rules(report: Report, truth: dict[str, Any]) -> list[str]:
@@ -142,30 +205,34 @@ def _verdict(report: Report, identifier: str) -> str:
     return "fail" if noted else "n/a"
 
 
-def _other_findings(capture: Path, report: Report) -> list[str]:
-    """A sample made again has other keys and the same findings: those of the committed one."""
-    committed = TOPOLOGY.parent / capture.name
-    log = ".tls-keylog.txt"
-    if not committed.exists() or committed.samefile(capture):
+def secrets(capture: Path) -> set[bytes]:
+    """What of a sample's keys can be read: the secrets in the files beside it, and SDES keys in its clear SIP."""
+    files = [capture.with_suffix(suffix) for suffix in KEYS]
+    beside = b" ".join(path.read_bytes() for path in files if path.exists())
+    return {*_SECRET.findall(beside), *_INLINE.findall(capture.read_bytes())}
+
+
+def another_run(report: Report, capture: Path, before: Path) -> list[str]:
+    """A sample made again has other keys and the same findings, by their ids: each exception as a sentence."""
+    if not before.exists() or before.samefile(capture):
         return []
-    if (
-        capture.with_suffix(log).exists()
-        and committed.with_suffix(log).read_bytes() == capture.with_suffix(log).read_bytes()
-    ):
-        return ["its keys are those of the committed sample"]
-    before, now = ({(f.id, f.verdict) for f in r.findings} for r in (report_of(committed), report))
-    return [f"finding {finding} is in one run only" for finding in sorted(before ^ now)]
+    wrong = []
+    if secrets(before) & secrets(capture):
+        wrong.append(f"{len(secrets(before) & secrets(capture))} of its keys are those of {before}")
+    was, now = ({(f.id, f.verdict) for f in r.findings} for r in (report_of(before), report))
+    return wrong + [f"finding {finding} is in one run only" for finding in sorted(was ^ now)]
 
 
-def main(folder: Path) -> int:
-    """Prints every difference; 1 if there is any."""
+def main(folder: Path, others: list[Path]) -> int:
+    """Prints every difference from the truth and from the same samples in other folders; 1 if there is any."""
     count = 0
     for capture in sorted(folder.glob("*.pcapng")):
         if not capture.with_suffix(".truth.yaml").exists():
             continue
         truth = truth_of(capture)
         report = report_of(capture)
-        wrong = differences(report, truth) + _other_findings(capture, report)
+        wrong = differences(report, truth) + identity_differences(capture, truth)
+        wrong += [sentence for other in others for sentence in another_run(report, capture, other / capture.name)]
         waiting = f" (pending: {', '.join(pending(truth))})" if pending(truth) else ""
         print(f"{'ok  ' if not wrong else 'DIFF'} {capture.stem}{waiting}")
         for sentence in wrong:
@@ -175,4 +242,4 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), [TOPOLOGY.parent, *map(Path, sys.argv[2:])]))

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from analyzer.core.addresses import Address
 from analyzer.pipeline.engine import Engine
 from tests.golden.runs import rules
@@ -220,3 +222,27 @@ def test_ids_that_the_sdp_does_not_have() -> None:
     ((session,),) = sessions(engine, "bfcp")
     assert (session["bound"], session["mismatches"]) == ("address", ["user 7", "floor 9"])
     assert ours(engine) == {"bfcp.sdp_mismatch": 1}
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered", "wrong"),
+    [
+        ("c-only", "s-only", 0),
+        ("c-only s-only", "s-only", 0),
+        ("s-only", "c-only", 1),  # RFC 8856 5.1: the offerer is the server
+        ("c-s", "c-s", 0),  # RFC 4583 5: each is both
+        ("", "", 0),  # neither says: the answerer is the server
+        ("s-only", "", 0),
+    ],
+)
+def test_who_is_the_floor_control_server(offered: str, answered: str, wrong: int) -> None:
+    """The answerer serves the floor on the wire."""
+    wire = Wire()
+    lines = [f"a=floorctrl:{word}" if word else "a=sendrecv" for word in (offered, answered)]
+    ids = ("a=confid:4711", "a=userid:1", "a=floorid:1 mstrm:10")
+    offer = sdp(GATEWAY, "m=application 9 TCP/BFCP *", lines[0], "a=setup:active")
+    call(wire, offer, sdp(SERVER, "m=application 5070 TCP/BFCP *", lines[1], *ids))
+    hello(wire, at(GATEWAY, 50_001), 1)
+    engine = wire.run(rules=rules())
+    assert ours(engine) == ({"bfcp.sdp_role": 1} if wrong else {})
+    assert said(engine, "BFCP-10") == {"fail" if wrong else "pass": 1}

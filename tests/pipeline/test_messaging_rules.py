@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from analyzer.core.addresses import Address
+from analyzer.core.limits import SECOND_NS
 from analyzer.pipeline.engine import Engine
 from analyzer.session.keyring import Keyring
 from tests.golden.runs import rules
-from tests.pipeline.test_bound_sessions import call, msrp_line, said, sdp, send
+from tests.pipeline.test_bound_sessions import GATEWAY, UA, UB, call, hello, msrp_line, said, sdp, send
+from tests.pipeline.test_bound_sessions import SERVER as FLOORS
 from tests.pipeline.tls_wire import TlsWire
-from tests.pipeline.wire import Wire, at
+from tests.pipeline.wire import Wire, at, message
 from tests.session.test_conferences import ALICE, BOB, _dial_in, _pai, _topology
 
 ONE, TWO = "msrp://192.0.2.1:7654/aaaa;tcp", "msrp://192.0.2.2:2855/bbbb;tcp"
@@ -85,6 +87,65 @@ def test_roles_outlive_a_new_offer() -> None:
         sdp("192.0.2.2", *msrp_line(TWO, 2855, "a=setup:active")),
     )
     assert "fail" not in said(wire.run(rules=rules()), "MSRP-06")
+
+
+# -- MSRP-07, BFCP-01, BFCP-06 ---------------------------------------------------------------------------------------
+
+
+def chats(*ids: str, apart_ns: int = 20 * SECOND_NS, hang_up: bool = True) -> Engine:
+    """Calls one after another, each with a session whose offerer has one of these ids."""
+    wire = Wire()
+    for number, identifier in enumerate(ids):
+        one, two = f"msrp://192.0.2.1:7654/{identifier};tcp", f"msrp://192.0.2.2:2855/other{number};tcp"
+        offer, answer = sdp("192.0.2.1", *msrp_line(one, 7654)), sdp("192.0.2.2", *msrp_line(two))
+        call(wire, offer, answer, f"dialog{number}")
+        send(wire, at("192.0.2.1", 50_000 + number), ANSWERER, one, two, f"t{number}xx")
+        if hang_up:
+            wire.udp(UA, UB, message("BYE", f"dialog{number}", cseq=2))
+            wire.udp(UB, UA, message("BYE", f"dialog{number}", cseq=2, status=200))
+        wire.now_ns += apart_ns
+    return wire.run(rules=rules())
+
+
+def test_session_ids_of_their_own() -> None:
+    assert said(chats("k7Fq2LmZ", "p0QxT4sW"), "MSRP-07.known") == {"pass": 2}
+
+
+@pytest.mark.parametrize("identifier", ["dialog0", "DIALOG0", "alice"])
+def test_a_session_id_that_the_signalling_tells(identifier: str) -> None:
+    """The Call-ID, and the user part of From."""
+    assert said(chats(identifier), "MSRP-07.known") == {"fail": 1}
+
+
+def test_a_session_id_that_is_used_again() -> None:
+    assert said(chats("k7Fq2LmZ", "k7Fq2LmZ"), "MSRP-07.known") == {"pass": 1, "fail": 1}
+
+
+def test_a_session_id_in_calls_that_may_be_one() -> None:
+    """They begin within ten seconds, and none was hung up before the other: legs that nothing joins."""
+    assert "fail" not in said(chats("k7Fq2LmZ", "k7Fq2LmZ", apart_ns=0, hang_up=False), "MSRP-07.known")
+
+
+@pytest.mark.parametrize(("proto", "noted"), [("TCP/TLS/BFCP", []), ("TCP/BFCP", ["BFCP-01.e2ae"])])
+def test_the_transport_of_bfcp_under_e2ae(proto: str, noted: list[str]) -> None:
+    wire = Wire()
+    lines = ("m=application {} " + proto + " *", "a=3ge2ae:requested", "a=confid:4711")
+    call(wire, sdp("192.0.2.1", lines[0].format(9), *lines[1:]), sdp("192.0.2.2", lines[0].format(5070), lines[2]))
+    engine = wire.run(rules=rules())
+    assert [note.rule.id for note in engine.judge.notes if note.rule.id.startswith("BFCP")] == noted
+    assert said(engine, "BFCP-01.e2ae") == ({} if noted else {"pass": 1})
+
+
+@pytest.mark.parametrize(("line", "verdict"), [("a=bfcpver:1 2", "pass"), ("a=bfcpver:2", "fail"), ("", "pass")])
+def test_versions_that_the_sdp_names(line: str, verdict: str) -> None:
+    """RFC 8856 5.5; version 1 is on the wire."""
+    wire = Wire()
+    more = (line,) if line else ()
+    ids = ("a=confid:4711", "a=userid:1", "a=floorid:1 mstrm:10")
+    offer = sdp(GATEWAY, "m=application 9 TCP/BFCP *", "a=setup:active", *more)
+    call(wire, offer, sdp(FLOORS, "m=application 5070 TCP/BFCP *", *ids, *more))
+    hello(wire, at(GATEWAY, 50_001), 1)
+    assert said(wire.run(rules=rules()), "BFCP-06") == {verdict: 1}
 
 
 # -- MSRP-09 ---------------------------------------------------------------------------------------------------------

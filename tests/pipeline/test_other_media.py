@@ -9,16 +9,18 @@ from pathlib import Path
 from analyzer.core.addresses import Address
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
+from analyzer.pipeline.assemble import assemble
 from analyzer.pipeline.data_channels import DataChannels
 from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.engine import Engine
 from analyzer.pipeline.ledger import Ledger
 from analyzer.protocols.rtp.rtcp import SenderReport
+from analyzer.report.codec import to_json
 from analyzer.session.connections import Connection
 from analyzer.session.keyring import Keyring
 from analyzer.session.media.record import RtcpRecord
 from analyzer.session.messaging import Messaging
-from tests.golden.runs import rules
+from tests.golden.runs import rules, tree
 from tests.pipeline.sdp import audio, invite_ok
 from tests.pipeline.test_bound_sessions import call, said, sdp
 from tests.pipeline.test_datagrams import HELLO_ACK
@@ -96,6 +98,25 @@ def test_msrp_and_bfcp_in_data_channels() -> None:
     (session,) = messaging.msrp_sessions.between(A, B, 17)
     assert (session.transport, session.first.frame, session.last.frame) == ("dtls", 2, 3)
     assert ledger.entries() == []
+
+
+def test_data_channels_in_dtls() -> None:
+    """RFC 8261, RFC 8831: SCTP in DTLS, opened; channels have names (RFC 8832), MSRP and BFCP inside count."""
+    wire = Wire()
+    client, server = shake(wire)
+    for sender, ends, payload in (
+        (client, (DTLS_CLIENT, DTLS_SERVER), packet(data(1, opening(b"room", b"msrp"), ppid=50))),
+        (client, (DTLS_CLIENT, DTLS_SERVER), packet(data(2, chunk(11, "hello", "1-5/5")))),
+        (server, (DTLS_SERVER, DTLS_CLIENT), packet(data(1, b"\x20" + QUERY[1:], stream=2, ppid=53))),
+    ):
+        wire.udp(*ends, sender.record(23, payload))
+    engine = wire.run(keyring=keyring(secrets(0x1301)))
+    assert engine.messaging.msrp.requests == {"SEND": 1}
+    assert engine.messaging.bfcp.primitives == {"FloorQuery": 1}
+    (row,) = tree(to_json(assemble(engine, [])))["tls"]
+    assert row["carries"] == "sctp"
+    assert [(c["label"], c["protocol"]) for c in row["channels"]] == [("room", "msrp"), ("", "bfcp")]
+    assert anomalies(engine) == {}
 
 
 def test_t38_is_known_by_its_m_line() -> None:

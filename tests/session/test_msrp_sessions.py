@@ -131,6 +131,8 @@ def test_speakers_are_those_of_the_envelope() -> None:
     head = f"MSRP t1xx SEND\nTo-Path: {BOB}\nFrom-Path: {ALICE}\nMessage-ID: mid1\nContent-Type: message/cpim\n\n"
     talk.say(f"{head}{body}\n-------t1xx$\n")
     assert list(talk.session.speakers) == [("aaaa", "sip:carol@x")]  # by the session id that sent it
+    assert list(talk.session.addressees) == ["sip:room@x"]
+    assert list(talk.session.types) == ["message/cpim", "text/plain"]
 
 
 def test_sessions_are_bounded() -> None:

@@ -114,6 +114,7 @@ class Media:
     msrp_cema: bool = False
     file_selector: str = ""
     floorctrl: tuple[str, ...] = ()
+    bfcpver: tuple[str, ...] = ()
     confid: int | None = None
     userid: int | None = None
     floorids: tuple[tuple[int, tuple[str, ...]], ...] = ()

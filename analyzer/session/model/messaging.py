@@ -24,6 +24,8 @@ class MsrpSession:
     active_opened: Tristate = rule_field("the end that is active by a=setup, else the offerer, opened the connection")
     active_first: Tristate = rule_field("who opened the connection sent the first message, a SEND")
     id_bits: int | Unknown = rule_field("bits that the shorter session id can hold at most, by its alphabet")
+    id_known: bool = rule_field("a session id is a Call-ID of its call, or the user part of From or To")
+    id_reused: Tristate = rule_field("a session id is that of another call too")
     connections: int = rule_field("connections that carry this session at the same time and accept it")
     path_in_clear: Tristate = rule_field("a=path with its session ids was readable in the signalling of its leg")
     faults: int = rule_field("messages with something wrong in their framing or headers")
@@ -60,7 +62,9 @@ class BfcpSession:
     conference_id: int = rule_field("the smallest conference id it names")
     chairs: int = rule_field("different users whose ChairAction was accepted for one floor, the most of any floor")
     version_faults: int = rule_field("messages with the wrong version, flags or reserved bits for the transport")
-    role_faults: int = rule_field("messages that the sender's role or the transport does not have")
+    role_faults: int = rule_field(
+        "messages that their sender's role or the transport does not have; 1 more: a server that is none by SDP"
+    )
     told_to_protect: bool = rule_field("an Error told the client to use TLS or DTLS (codes 9, 11)")
     served_after: bool = rule_field("the client was served in clear after that")
     hello_first: bool = rule_field("the client's first message is a Hello")

@@ -16,9 +16,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="imslab", description="Makes captures from real components.")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--out", type=Path, default=Path("build/lab"))
-    parser.add_argument("--jobs", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=4)
     asked = parser.parse_args()
     scenarios = [one for one in scenario.every() if not asked.names or one.name in asked.names]
+    scenarios.sort(key=lambda one: not one.guest)  # what takes longest begins first
     absent = run.missing_programs(scenarios)
     reason = f"not installed: {', '.join(absent)}" if absent else network.permitted()
     if reason:

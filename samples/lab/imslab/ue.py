@@ -27,6 +27,7 @@ class Phone:
         place = (self.address, 5070)
         self.sip: Transport = connect(config["sip"], place, config["proxy"], config["ca"], config["keylog"])
         self.verify: tuple[str, ...] = ()
+        self.keys: dict[str, str] = {}  # SDES keys that the scenario uses again, by its names for them
         self.relay: Any = None  # the connection to the MSRP relay
         self.sounding: media.Sound | None = None
         self.truth: dict[str, Any] = {"user": self.user, "streams": [], "messages": 0, "floor": [], "calls": []}
@@ -69,7 +70,7 @@ class Phone:
         """What this phone describes in a call."""
         number = self.config["number"]
         suite = call.get("suite", "AES_CM_128_HMAC_SHA1_80")
-        key = call.get("key") or sdp.new_key(suite)
+        key = self.keys.setdefault(call["key"], sdp.new_key(suite)) if "key" in call else sdp.new_key(suite)
         proof = media.fingerprint(self.config["certificate"])
         offer = sdp.Offer(
             self.address, call.get("audio", "none"), call.get("port", 40000 + 2 * number), suite, key,
