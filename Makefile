@@ -41,7 +41,7 @@ lab: $(STAMP)
 	 [ $$code = 0 ] && $(BIN)/python -m tests.lab.compare $(LAB) $(LAB_BEFORE)
 
 lab-test: $(STAMP)
-	$(BIN)/python -m pytest -rs tests/lab
+	$(BIN)/python -m pytest -rs tests/lab/test_ends.py
 
 # The oracle: installed when we may, else its tests skip and say so.
 tshark:

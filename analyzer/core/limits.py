@@ -49,6 +49,7 @@ class Limits:
     file_bytes: int = 64 * 1024**2  # of one of them
     files_bytes: int = 1024**3  # of all
     files_open: int = 64  # under way at once
+    file_chunk_bytes: int = 16 * 1024**2  # one MSRP chunk where files are written; else `message_bytes`
     messaging_sessions: int = 20_000  # of MSRP, and of BFCP, followed at once
     traced_messages: int = 500  # of a session, kept for a ladder
     bfcp_transactions: int = 256  # of one session, unanswered

@@ -98,7 +98,9 @@ class StreamHandler:
         sip_protocol = StreamProtocol("sip", probe_sip, lambda: SipStream(limits))
         tls_protocol = StreamProtocol("tls", probe_tls, lambda: RecordStream(limits))
         websocket_protocol = StreamProtocol("websocket", _websocket, lambda: WebSocketStream(limits))
-        msrp_protocol = StreamProtocol("msrp", probe_msrp, lambda: MsrpStream(limits))
+        chunk_bytes = limits.message_bytes if messaging.files is None else limits.file_chunk_bytes
+        chunks = replace(limits, message_bytes=chunk_bytes)
+        msrp_protocol = StreamProtocol("msrp", probe_msrp, lambda: MsrpStream(chunks))
         bfcp_protocol = StreamProtocol("bfcp", partial(probe_bfcp, datagram=False), lambda: BfcpStream(limits))
         framed_protocol = StreamProtocol("framed", probe_framed, FrameStream)
         plain = (sip_protocol, websocket_protocol, msrp_protocol, bfcp_protocol)

@@ -3,8 +3,7 @@
 Material stands in the bundle, in a file or in an environment variable; no message shows any of it.
 """
 
-import difflib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,6 +12,7 @@ from analyzer.core.secrets import Secret
 from analyzer.core.text import safe
 from analyzer.crypto.srtp.suites import SUITES, Suite, suite_named
 from analyzer.formats.yaml_file import FileProblem, Node, read
+from analyzer.formats.yaml_reader import YamlReader
 from analyzer.session.key_entries import AkaKey, EspKey, SrtpMaster
 from analyzer.session.key_values import ESP_AUTHS, ESP_CIPHERS, read_key
 from analyzer.session.keyring import Keyring
@@ -56,43 +56,24 @@ def load(data: bytes, name: str, shown: str, ring: Keyring, outside: Outside) ->
     return loader.problems
 
 
-class _Loader:
+class _Loader(YamlReader):
     def __init__(self, name: str, shown: str, ring: Keyring, outside: Outside, problems: list[FileProblem]) -> None:
-        self.name = name
+        super().__init__(name, problems)
         self.shown = shown
         self.ring = ring
         self.outside = outside
-        self.problems = problems
 
-    def wrong(self, node: Node, message: str) -> None:
-        self.problems.append(FileProblem(self.name, node.line, node.column, message))
-
-    def fields(self, node: Node, known: Collection[str]) -> dict[str, Node]:
-        if not isinstance(node.value, dict):
-            self.wrong(node, "expected a mapping")
-            return {}
-        for key in node.value:
-            if key not in known:
-                message = f"unknown key '{safe(key, 40)}'{_near(key, known)}"
-                self.problems.append(FileProblem(self.name, *node.keys[key], message))
-        return node.value
-
-    def word(self, node: Node, allowed: Collection[str] = ()) -> str | None:
-        if not isinstance(node.value, str):
-            self.wrong(node, "expected text")
-            return None
-        if allowed and node.value not in allowed:
-            found = safe(node.value, 40)
-            self.wrong(node, f"'{found}' is not one of {', '.join(allowed)}{_near(node.value, allowed)}")
-            return None
-        return node.value
+    def choice(self, node: Node, allowed: Collection[str] = ()) -> str | None:
+        """A text, one of `allowed` where there are any; None if it is none."""
+        before = len(self.problems)
+        found = self.word(node, allowed)
+        return found if len(self.problems) == before else None
 
     # -- the document ----------------------------------------------------------------------------------------------
 
     def bundle(self, root: Node) -> None:
-        keys = self.fields(root, ("format", "keys"))
-        if "format" not in keys or keys["format"].value != 1 or keys["format"].value is True:
-            self.wrong(keys.get("format", root), "expected 'format: 1'")
+        keys = self.mapping(root, ("format", "keys"))
+        self.format(keys, root)
         entries = keys.get("keys")
         if entries is None or not isinstance(entries.value, tuple) or not entries.value:
             self.wrong(entries or root, "expected 'keys' with a list of keys")
@@ -103,17 +84,17 @@ class _Loader:
 
     def entry(self, node: Node, seen: set[str]) -> None:
         kind_node = node.value.get("kind") if isinstance(node.value, dict) else None
-        kind = self.word(kind_node, tuple(FIELDS)) if kind_node is not None else None
+        kind = self.choice(kind_node, tuple(FIELDS)) if kind_node is not None else None
         if kind is None:
             if kind_node is None:
                 self.wrong(node, f"expected a key with id and kind: {', '.join(FIELDS)}")
             return
-        fields = self.fields(node, ("id", "kind", *(field.rstrip("*") for field in FIELDS[kind])))
+        fields = self.mapping(node, ("id", "kind", *(field.rstrip("*") for field in FIELDS[kind])))
         missing = [f for f in ("id", *(f[:-1] for f in FIELDS[kind] if f.endswith("*"))) if f not in fields]
         if missing:
             self.wrong(node, f"{kind} without {', '.join(missing)}")
             return
-        name = self.word(fields["id"])
+        name = self.choice(fields["id"])
         if name is None:
             return
         if name in seen:
@@ -136,7 +117,7 @@ class _Loader:
             self.problems.append(FileProblem(where, line, column, within + problem.message))
 
     def srtp(self, name: str, fields: dict[str, Node], node: Node) -> None:
-        word = self.word(fields["suite"])
+        word = self.choice(fields["suite"])
         suite = suite_named(word) if word is not None else None
         if suite is None or not suite.opened:
             if word is not None:
@@ -155,8 +136,8 @@ class _Loader:
 
     def esp(self, name: str, fields: dict[str, Node], node: Node) -> None:
         spi = self.number(fields["spi"], 32)
-        cipher = self.word(_algorithm(fields["cipher"]), tuple(ESP_CIPHERS))
-        auth = self.word(_algorithm(fields["auth"]), tuple(ESP_AUTHS))
+        cipher = self.choice(_algorithm(fields["cipher"]), tuple(ESP_CIPHERS))
+        auth = self.choice(_algorithm(fields["auth"]), tuple(ESP_AUTHS))
         src, dst = (self.address(fields.get(end)) for end in ("src", "dst"))
         if cipher is None or auth is None or spi is None:
             return
@@ -167,7 +148,7 @@ class _Loader:
             self.ring.add_entry(entry, f"{self.shown}: {name}")
 
     def aka(self, name: str, fields: dict[str, Node], node: Node) -> None:
-        impi = self.word(fields["impi"])
+        impi = self.choice(fields["impi"])
         ck, ik = (self.secret(fields, field, _AKA, node, field.upper()) for field in ("ck", "ik"))
         if impi and ck is not None and ik is not None:
             self.ring.add_entry(AkaKey(name, impi, ck, ik), f"{self.shown}: {name}")
@@ -183,7 +164,7 @@ class _Loader:
         if "from" not in fields or not isinstance(given[0].value, dict) or "file" not in given[0].value:
             text = self.text(given[0])
             return (text.encode(), self.name, given[0]) if text is not None else None
-        path = self.word(self.fields(given[0], ("file",)).get("file", given[0]))
+        path = self.choice(self.mapping(given[0], ("file",)).get("file", given[0]))
         if path is None:
             return None
         data = self.outside.file(path)
@@ -278,8 +259,3 @@ class _Loader:
 def _algorithm(node: Node) -> Node:
     """`cipher: null` means the algorithm of that name; YAML takes the bare word for nothing."""
     return replace(node, value="null") if node.value is None else node
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), 1)
-    return f"; did you mean '{close[0]}'?" if close else ""

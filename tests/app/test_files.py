@@ -161,6 +161,17 @@ def test_chunks_in_any_order(folder: Path) -> None:
     assert (folder / "a.bin").read_bytes() == CONTENT
 
 
+def test_a_file_in_one_large_chunk(folder: Path) -> None:
+    """RFC 4975 7.1.1 lets a chunk be as long as it will; without --files no more than `message_bytes` is kept."""
+    content = CONTENT * 40
+    _, saved = transfer(folder, selector("a.bin", content), content)
+    assert len(content) > Limits().message_bytes
+    assert saved == [{"name": "a.bin", "size": len(content), "complete": True, "as_described": True}]
+    limits = Limits(file_chunk_bytes=200_000)
+    _, saved = transfer(folder, selector("b.bin", content), content, limits=limits)
+    assert [(each["name"], each["size"] < 200_000) for each in saved] == [("b.bin.incomplete", True)]
+
+
 @pytest.mark.parametrize("flag", ["+", "#"])
 def test_what_is_incomplete_says_so(folder: Path, flag: str) -> None:
     """The rest never comes, or the sender gives up (RFC 4975 7.1)."""

@@ -7,6 +7,8 @@ one and the one in OTHER: made again it has other keys and the same findings.
 import re
 import sys
 from collections import Counter, defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,34 +73,34 @@ def pending(truth: dict[str, Any]) -> list[str]:
 
 def differences(report: Report, truth: dict[str, Any]) -> list[str]:
     """Each statement of the truth that the report does not bear out, as a sentence."""
-    partial = any(fault in truth["rewritten"] for fault in PARTIAL)
+    cut = any(fault in truth["rewritten"] for fault in PARTIAL)
     return [
-        *_hops(report, truth, partial),
-        *_streams(report, truth, partial),
-        *_identities(report, truth, partial),
+        *_hops(report, truth, cut),
+        *_streams(report, truth, cut),
+        *_identities(report, truth, cut),
         *_floor(report, truth),
-        *_messages(report, truth, partial),
+        *_messages(report, truth, cut),
         *_rules(report, truth),
     ]
 
 
-def _hops(report: Report, truth: dict[str, Any], partial: bool) -> list[str]:
+def _hops(report: Report, truth: dict[str, Any], cut: bool) -> list[str]:
     found: dict[tuple[str, str, str], list[Hop]] = defaultdict(list)
     for hop in report.hops:
         found[hop.from_addr, hop.to_addr, hop.medium].append(hop)
     expected = {(hop["from"], hop["to"], hop["medium"]) for hop in truth["hops"]}
     more = {place for place, rows in found.items() if rows[0].plane == "media"} - expected
-    wrong = [f"hop {place} is in the report only" for place in sorted(more) if not partial]
+    wrong = [f"hop {place} is in the report only" for place in sorted(more) if not cut]
     for hop in truth["hops"]:
         place = hop["from"], hop["to"], hop["medium"]
         rows = found.get(place, [])
-        if not rows and not partial:
+        if not rows and not cut:
             wrong.append(f"hop {place} is not in the report")
         states = {row.state for row in rows}
         if states - {hop["state"]}:
             wrong.append(f"hop {place} is {', '.join(sorted(states))}, not {hop['state']}")
         scopes = {row.scope for row in rows}
-        if "scope" in hop and scopes != {hop["scope"]} and not partial:
+        if "scope" in hop and scopes != {hop["scope"]} and not cut:
             wrong.append(f"hop {place} has scope {', '.join(sorted(scopes))}, not {hop['scope']}")
         names = {report.captures[0].interfaces[at.interface] for row in rows for at in row.sightings}
         if rows and names != set(hop["sightings"]):
@@ -106,15 +108,15 @@ def _hops(report: Report, truth: dict[str, Any], partial: bool) -> list[str]:
     return wrong
 
 
-def _streams(report: Report, truth: dict[str, Any], partial: bool) -> list[str]:
+def _streams(report: Report, truth: dict[str, Any], cut: bool) -> list[str]:
     wrong = []
     seen = Counter((_host(s.src), _host(s.dst), s.packets) for s in report.streams)
     sealed = {(_host(s.src), _host(s.dst), s.suite) for s in report.streams if s.authenticated}
     for stream in truth["streams"]:
         ends = stream["from"], stream["to"]
-        if not partial and not seen[*ends, stream["packets"]]:
+        if not cut and not seen[*ends, stream["packets"]]:
             wrong.append(f"stream {ends} of {stream['packets']} packets is not in the report")
-        if stream["suite"] and not partial and (*ends, stream["suite"]) not in sealed:
+        if stream["suite"] and not cut and (*ends, stream["suite"]) not in sealed:
             wrong.append(f"stream {ends} was not authenticated under {stream['suite']}")
     return wrong
 
@@ -123,10 +125,13 @@ def _host(address: str) -> str:
     return address.rpartition(":")[0].strip("[]")
 
 
-def _identities(report: Report, truth: dict[str, Any], partial: bool) -> list[str]:
-    told = {p["asserted"].strip("<>") for p in truth["participants"] if p["asserted"]}
-    seen = {p.identity for conference in report.conferences for p in conference.participants if p.asserted}
-    return [f"asserted identity {uri} is of no participant" for uri in sorted(told - seen) if not partial]
+def _identities(report: Report, truth: dict[str, Any], cut: bool) -> list[str]:
+    """Whom the conference server saw asserted, of those who called it and of those whom it called."""
+    told = {each["asserted"].strip("<>") for each in (*truth["participants"], *truth["dialled"])}
+    seen = {p.identity if p.asserted else "" for conference in report.conferences for p in conference.participants}
+    if cut or told == seen:
+        return []
+    return [f"the conference server saw {sorted(told)} asserted, the report has {sorted(seen)}"]
 
 
 def asserted(capture: Path, plan: Plan) -> dict[tuple[str, str], set[str]]:
@@ -176,12 +181,12 @@ def _floor(report: Report, truth: dict[str, Any]) -> list[str]:
     return wrong
 
 
-def _messages(report: Report, truth: dict[str, Any], partial: bool) -> list[str]:
+def _messages(report: Report, truth: dict[str, Any], cut: bool) -> list[str]:
     """Every message of a chat passes the conference server, which is an end of one hop with each of its members."""
     ends = {hop.id: (hop.from_addr, hop.to_addr) for hop in report.hops}
     seen = sum(session.messages for call in report.calls for session in call.msrp if "mrf" in ends[session.hop])
     told = sum(truth["messages"].values())
-    return [f"the ends sent {told} messages, the report has {seen}"] if told != seen and not partial else []
+    return [f"the ends sent {told} messages, the report has {seen}"] if told != seen and not cut else []
 
 
 def _rules(report: Report, truth: dict[str, Any]) -> list[str]:
@@ -223,22 +228,22 @@ def another_run(report: Report, capture: Path, before: Path) -> list[str]:
     return wrong + [f"finding {finding} is in one run only" for finding in sorted(was ^ now)]
 
 
+def judge(capture: Path, others: list[Path]) -> list[str]:
+    """Every difference of a sample from its truth and from the same sample in other folders, under its name."""
+    truth, report = truth_of(capture), report_of(capture)
+    wrong = differences(report, truth) + identity_differences(capture, truth)
+    wrong += [sentence for other in others for sentence in another_run(report, capture, other / capture.name)]
+    waiting = f" (pending: {', '.join(pending(truth))})" if pending(truth) else ""
+    return [f"{'DIFF' if wrong else 'ok  '} {capture.stem}{waiting}", *(f"     {sentence}" for sentence in wrong)]
+
+
 def main(folder: Path, others: list[Path]) -> int:
-    """Prints every difference from the truth and from the same samples in other folders; 1 if there is any."""
-    count = 0
-    for capture in sorted(folder.glob("*.pcapng")):
-        if not capture.with_suffix(".truth.yaml").exists():
-            continue
-        truth = truth_of(capture)
-        report = report_of(capture)
-        wrong = differences(report, truth) + identity_differences(capture, truth)
-        wrong += [sentence for other in others for sentence in another_run(report, capture, other / capture.name)]
-        waiting = f" (pending: {', '.join(pending(truth))})" if pending(truth) else ""
-        print(f"{'ok  ' if not wrong else 'DIFF'} {capture.stem}{waiting}")
-        for sentence in wrong:
-            print(f"     {sentence}")
-        count += len(wrong)
-    return int(bool(count))
+    """Prints what is to be said of each sample of a folder; 1 if there is any difference."""
+    captures = [path for path in sorted(folder.glob("*.pcapng")) if path.with_suffix(".truth.yaml").exists()]
+    with ProcessPoolExecutor() as pool:
+        told = list(pool.map(partial(judge, others=others), captures))
+    print("\n".join(line for lines in told for line in lines))
+    return int(any(len(lines) > 1 for lines in told) or not told)
 
 
 if __name__ == "__main__":

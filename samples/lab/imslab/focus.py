@@ -241,7 +241,10 @@ class Focus:
         audio = sdp.read(answer.body).get("audio")
         if audio and audio.port:
             self.sound(dialog.call_id, own, audio, out["seconds"])
-        time.sleep(0.3)
+        last = sip.receive(out.get("stays", 0.3))
+        if last is not None and not last.status and last.method == "BYE":
+            sip.send(respond(last, "200 OK", dialog.tag))
+            return
         sip.send(dialog.request("BYE", uri, extra=way))
         sip.receive(3)
 
