@@ -25,7 +25,7 @@ def from_elements(
     """Connections to a listening end from an element of the legs, with that end of theirs: who connects may have
     written any address into its description (RFC 4145 4)."""
     senders = {end for leg in legs for end in (leg.initiator, leg.responder)}
-    for end in listening:
+    for end in dict.fromkeys(listening):
         for connection in find(end, protocol):
             peer = connection.src if connection.dst == end else connection.dst
             if peer.ip in senders and peer.ip != end.ip:
