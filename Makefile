@@ -36,11 +36,12 @@ docs: $(STAMP)
 LAB ?= build/lab
 LAB_BEFORE ?=
 lab: $(STAMP)
-	@PYTHONPATH=samples/lab $(BIN)/python -m imslab --out $(LAB) $(SCENARIOS); code=$$?; [ $$code != 77 ] || exit 0; \
+	@export PYTHONPATH=samples/lab; \
+	 $(BIN)/python -m imslab --out $(LAB) $(SCENARIOS); code=$$?; [ $$code != 77 ] || exit 0; \
 	 [ $$code = 0 ] && $(BIN)/python -m tests.lab.compare $(LAB) $(LAB_BEFORE)
 
 lab-test: $(STAMP)
-	$(BIN)/python -m pytest -rs tests/lab
+	$(BIN)/python -m pytest -rs tests/lab/test_ends.py
 
 # The oracle: installed when we may, else its tests skip and say so.
 tshark:

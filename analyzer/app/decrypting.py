@@ -32,6 +32,7 @@ class Decrypted:
     tls_connections: int = 0
     media: ClearCounts = field(default_factory=ClearCounts)
     esp: int = 0  # packets replaced by what they carried
+    forgotten: int = 0  # m-lines and flows whose keys a bound did not admit: their media stays closed
     problems: list[str] = field(default_factory=list)
     failed: str = ""  # the file could not be written
 
@@ -70,6 +71,7 @@ def decrypt(captures: Sequence[str], keys: Sequence[Path], out: Path, observer: 
         done = Decrypted(len(found.infos) + len(missing + found.problems), problems=missing + found.problems)
         done.captures = len(found.infos)
         secrets, done.tls_connections = ring.matched_log()
+        done.forgotten = found.engine.keys.sdp.evicted + found.engine.keys.dtls.evicted
         opened = _Opened(found.engine.keys, list(found.engine.esp.table.all()), secrets)
         del found  # calls, streams and their rows: only keys are wanted now
         _write(inputs, out, opened, done)

@@ -99,8 +99,12 @@ class FileFolder:
         def rename() -> str:
             work = self._file(number).name
             path = self._reserve(name)
+            try:
+                Path(work).replace(path)
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
             self.written.append(path)
-            Path(work).replace(path)
             return path.name
 
         kept = self._guarded(rename, "")

@@ -6,10 +6,8 @@ from typing import Annotated
 import typer
 
 from analyzer.cli import options as opt
-from analyzer.cli.concluding import asked, conclude, outputs_of, write_report
+from analyzer.cli.concluding import asked, conclude, decisions_of, outputs_of, saved_report, write_report
 from analyzer.cli.run_one import give_up, run, say, settings_of
-
-_MAX_REPORT = 2 * 1024**3  # bytes
 
 
 def analyze(
@@ -22,6 +20,9 @@ def analyze(
     rule: opt.OnlyRule = [],  # noqa: B006  # as above
     skip_rule: opt.SkipRule = [],  # noqa: B006  # as above
     format: opt.Format = [],  # noqa: B006  # as above
+    accepted: opt.AcceptedFile = None,
+    baseline: opt.Baseline = None,
+    new_only: opt.NewOnly = False,
     fail_on: opt.FailOn = "high",
     fail_on_open: opt.FailOnOpen = False,
     strict: opt.Strict = False,
@@ -47,10 +48,10 @@ def analyze(
         from_time=from_time, to_time=to_time, linger=linger, vantage=vantage, reveal=reveal, fail_on=fail_on,
         decrypt=not no_decrypt, every_place=call is not None, files=files,
     )  # fmt: skip
-    outputs = outputs_of(format)
+    outputs, decisions = outputs_of(format), decisions_of(accepted, baseline, new_only)
     conclude(
         run(settings, quiet), outputs, call=call, failed=[], no_color=no_color, verbose=verbose,
-        fail_on=fail_on, fail_on_open=fail_on_open, strict=strict,
+        fail_on=fail_on, fail_on_open=fail_on_open, strict=strict, decisions=decisions,
     )  # fmt: skip
 
 
@@ -61,17 +62,8 @@ def export(
     verbose: opt.Verbose = False,
 ) -> None:
     """Turn a saved report into any other format."""
-    from analyzer.formats.user_file import read_bounded
-    from analyzer.report.codec import ReportError, from_json
-
     outputs = outputs_of(format)
-    try:
-        saved = from_json(read_bounded(report, _MAX_REPORT))
-    except OSError as error:
-        give_up([f"{report}: cannot be read ({error.strerror})"], 3)
-    except ReportError as wrong:
-        give_up([f"{report}: {problem}" for problem in wrong.problems])
-    problems = write_report(saved, outputs, no_color, verbose)
+    problems = write_report(saved_report(report), outputs, no_color, verbose)
     if problems:
         give_up(problems, 74)
 

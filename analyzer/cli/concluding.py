@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from analyzer.app.offline import Run
     from analyzer.app.outputs import Output
     from analyzer.app.settings import Settings
+    from analyzer.report.decisions import Decisions
     from analyzer.report.model import Report
 
+_MAX_REPORT = 2 * 1024**3  # bytes
 LEVELS = ("info", "low", "medium", "high", "critical", "never")
 
 
@@ -55,6 +57,30 @@ def asked(
     )  # fmt: skip
 
 
+def decisions_of(accepted: Path | None, baseline: Path | None, new_only: bool) -> "Decisions":
+    """What was decided of findings, or the end of the command with what is wrong."""
+    from analyzer.app.decision_files import load_decisions
+    from analyzer.app.settings import WrongUse
+
+    try:
+        return load_decisions(accepted, baseline, new_only)
+    except WrongUse as wrong:
+        give_up(wrong.problems)
+
+
+def saved_report(path: Path) -> "Report":
+    """A report saved as JSON, or the end of the command with what is wrong."""
+    from analyzer.formats.user_file import read_bounded
+    from analyzer.report.codec import ReportError, from_json
+
+    try:
+        return from_json(read_bounded(path, _MAX_REPORT))
+    except OSError as error:
+        give_up([f"{path}: cannot be read ({error.strerror})"], 3)
+    except ReportError as wrong:
+        give_up([f"{path}: {problem}" for problem in wrong.problems])
+
+
 def write_report(report: "Report", outputs: "list[Output]", no_color: bool, verbose: bool) -> list[str]:
     """Writes the report in every format asked for; gives what could not be written."""
     from analyzer.app.outputs import write_outputs
@@ -79,15 +105,19 @@ def conclude(
     fail_on: str,
     fail_on_open: bool,
     strict: bool,
+    decisions: "Decisions",
 ) -> NoReturn:
     """Writes the report and ends the command. `failed` is output that could not be written during the run."""
     from dataclasses import replace
 
+    from analyzer.app.decision_files import today
     from analyzer.app.select import find_call, only_call
+    from analyzer.report.decisions import decided
     from analyzer.report.exit_codes import ExitOptions, exit_code
 
     report = outcome.report
     assert report is not None
+    report = decided(report, decisions, today())
     if call is not None:
         found = find_call(report, call)
         if found is None:

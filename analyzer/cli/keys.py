@@ -80,5 +80,9 @@ def decrypt(
         lines.append(f"{media.closed} packets of media with keys stay as they are: no key verifies them")
     if media.kept:
         lines.append(f"{media.kept} packets stay closed: their frames cannot be rewritten (docs/decrypt.md says which)")
+    if done.forgotten:
+        lines.append(
+            f"the keys of {done.forgotten} media descriptions were more than are remembered: split the capture"
+        )
     for line in () if quiet else lines:
         say(line)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from analyzer.cli import options as opt
-from analyzer.cli.concluding import asked, conclude, outputs_of
+from analyzer.cli.concluding import asked, conclude, decisions_of, outputs_of
 from analyzer.cli.run_one import UNREADABLE, Progress, give_up, say
 
 if TYPE_CHECKING:
@@ -71,6 +71,9 @@ def live(
     rule: opt.OnlyRule = [],  # noqa: B006  # as above
     skip_rule: opt.SkipRule = [],  # noqa: B006  # as above
     format: opt.Format = [],  # noqa: B006  # as above
+    accepted: opt.AcceptedFile = None,
+    baseline: opt.Baseline = None,
+    new_only: opt.NewOnly = False,
     fail_on: opt.FailOn = "high",
     fail_on_open: opt.FailOnOpen = False,
     strict: opt.Strict = False,
@@ -96,10 +99,10 @@ def live(
         from_time=from_time, to_time=to_time, linger=linger, vantage=vantage, reveal=reveal, fail_on=fail_on,
         files=files,
     )  # fmt: skip
-    outputs = outputs_of(format)
+    outputs, decisions = outputs_of(format), decisions_of(accepted, baseline, new_only)
     apart = any(output.path is None and output.name != "table" for output in outputs)
     outcome, failed = _watch(settings, LiveSettings(tuple(interface), capture_filter, write), quiet, verbose, apart)
     conclude(
         outcome, outputs, call=call, failed=failed, no_color=no_color, verbose=verbose,
-        fail_on=fail_on, fail_on_open=fail_on_open, strict=strict,
+        fail_on=fail_on, fail_on_open=fail_on_open, strict=strict, decisions=decisions,
     )  # fmt: skip

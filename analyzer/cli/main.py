@@ -12,6 +12,7 @@ import typer
 
 from analyzer import __version__
 from analyzer.cli.analyzing import analyze, demo, export
+from analyzer.cli.baselines import baseline_app
 from analyzer.cli.keys import decrypt, keys_app
 from analyzer.cli.live import live
 from analyzer.cli.ruling import rules_app, topology_app
@@ -48,6 +49,7 @@ for command in (analyze, live, export, calls, hops, streams, show, decrypt, demo
 app.add_typer(rules_app, name="rules")
 app.add_typer(topology_app, name="topology")
 app.add_typer(keys_app, name="keys")
+app.add_typer(baseline_app, name="baseline")
 
 
 def run() -> None:

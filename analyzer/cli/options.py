@@ -41,6 +41,14 @@ Format = Annotated[
     list[str],
     typer.Option("--format", help="NAME or NAME=PATH. Repeatable; one may go to standard output.", show_default=False),
 ]
+AcceptedFile = Annotated[
+    Path | None,
+    typer.Option("--accepted", help="Findings that are accepted, by whom and until when (YAML).", show_default=False),
+]
+Baseline = Annotated[
+    Path | None, typer.Option("--baseline", help="Findings known before (`baseline write`).", show_default=False)
+]
+NewOnly = Annotated[bool, typer.Option("--new-only", help="With --baseline: only findings that it does not know.")]
 FailOn = Annotated[
     str, typer.Option("--fail-on", help="Exit 1 at a finding this grave: info, low, medium, high, critical, never.")
 ]

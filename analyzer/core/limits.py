@@ -49,6 +49,7 @@ class Limits:
     file_bytes: int = 64 * 1024**2  # of one of them
     files_bytes: int = 1024**3  # of all
     files_open: int = 64  # under way at once
+    file_chunk_bytes: int = 16 * 1024**2  # one MSRP chunk where files are written; else `message_bytes`
     messaging_sessions: int = 20_000  # of MSRP, and of BFCP, followed at once
     traced_messages: int = 500  # of a session, kept for a ladder
     bfcp_transactions: int = 256  # of one session, unanswered
@@ -73,7 +74,7 @@ class Limits:
     messages_per_call: int = 2_000
     streams: int = 100_000
     sequence_ranges: int = 512  # disjoint runs of sequence numbers remembered for a stream
-    srtp_roc_search: int = 1_024  # roll-over counters tried for a stream whose beginning is not in the capture
+    srtp_roc_search: int = 1_024  # roll-over counters tried for a stream that began before, under up to four keys each
     explained_packets: int = 3  # of a stream that stays closed, tried otherwise to find out why
     explained_counters: int = 64  # roll-over counters that they are tried at
     explained_keys: int = 4  # and keys

@@ -11,18 +11,18 @@ from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.engine import SrtpContext
-from analyzer.crypto.srtp.fast import FastStream
-from analyzer.crypto.srtp.reasons import Reason
 from analyzer.net.decode import Decoder
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.net.rewrite import with_payload
+from analyzer.pipeline.clear_stream import ClearStream
 from analyzer.pipeline.clear_window import ClearWindow
 from analyzer.protocols.stun.message import ChannelData, StunMessage
 from analyzer.protocols.stun.parser import parse as parse_stun
 from analyzer.protocols.stun.rewrap import with_data
 from analyzer.protocols.stun.turn import TurnTable
 
-Contexts = Callable[[Address, Address, int], Sequence[SrtpContext]]
+Contexts = Callable[[Address, Address, int, int], Sequence[SrtpContext]]
+"""The keys that may protect what goes from one address to another with an SSRC, behind so many frames."""
 _FIRST, _LAST = 128, 191  # version 2 of RTP (RFC 7983 7)
 _RTCP = range(192, 224)  # second byte (RFC 5761 4)
 _STUN_LAST, _CHANNEL_FIRST, _CHANNEL_LAST = 3, 64, 79  # first bytes (RFC 7983 7)
@@ -44,19 +44,11 @@ class ClearCounts:
 
 
 @dataclass(slots=True)
-class _Stream:
-    """One SSRC between two addresses at one vantage point. `opener` is None where no key may be its."""
-
-    opener: FastStream | None
-    last_ns: int = 0
-    opened: bool = False
-
-
-@dataclass(slots=True)
 class _Pending:
     """Packets of one stream at one vantage point, in one batch; `around` is the TURN message of one that came in it."""
 
     rows: list[int] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)  # frames before them
     packets: list[bytes] = field(default_factory=list)
     around: list[Around] = field(default_factory=list)
 
@@ -70,7 +62,8 @@ class ClearMedia:
         self._decoder = Decoder(sources, limits)
         self._window = ClearWindow(sources, limits)
         self._turn = TurnTable(limits)
-        self._streams: dict[StreamKey, _Stream] = {}  # the one that was idle longest first
+        self._streams: dict[StreamKey, ClearStream] = {}  # the one that was idle longest first
+        self._frames = 0
         self.counts = ClearCounts()
 
     def clear(self, batch: FrameBatch) -> Iterator[FrameBatch]:
@@ -81,10 +74,9 @@ class ClearMedia:
         for key, (rtp, rtcp) in self._sorted(packets).items():
             stream = self._stream(key)
             stream.last_ns = now_ns
-            if stream.opener is None:
+            if not stream.begin(min(rtp.positions + rtcp.positions)):
                 continue
-            plain: list[bytes | Reason] = list(stream.opener.unprotect_many(rtp.packets)) if rtp.packets else []
-            plain += [stream.opener.unprotect_rtcp(packet) for packet in rtcp.packets]
+            plain = stream.rtp(rtp.packets, rtp.positions) + stream.rtcp(rtcp.packets, rtcp.positions)
             opened = [isinstance(result, bytes) for result in plain]
             self.counts.rtp += sum(opened[: len(rtp.rows)])
             self.counts.rtcp += sum(opened[len(rtp.rows) :])
@@ -94,6 +86,7 @@ class ClearMedia:
             for row, around, result in zip(rtp.rows + rtcp.rows, rtp.around + rtcp.around, plain, strict=True):
                 if isinstance(result, bytes):
                     self._put(packets, row, around, result)
+        self._frames += len(batch)
         self._forget(now_ns)
         yield from self._window.leaving()
 
@@ -111,11 +104,11 @@ class ClearMedia:
             (packets.protocol == UDP) & (length >= _SHORTEST) & (media | turn) & (packets.missing == 0)
         )
         columns = (
-            packets.vantage, packets.src_hi, packets.src_lo, packets.sport, packets.dst_hi, packets.dst_lo,
+            packets.row, packets.vantage, packets.src_hi, packets.src_lo, packets.sport, packets.dst_hi, packets.dst_lo,
             packets.dport, packets.payload_start, length, turn,
         )  # fmt: skip
         found: dict[StreamKey, tuple[_Pending, _Pending]] = {}
-        for row, vantage, shi, slo, sport, dhi, dlo, dport, at, size, relayed in zip(
+        for row, at_row, vantage, shi, slo, sport, dhi, dlo, dport, at, size, relayed in zip(
             rows.tolist(), *(column[rows].tolist() for column in columns), strict=True
         ):
             endpoints = Endpoints(Address(shi << 64 | slo, sport), Address(dhi << 64 | dlo, dport), UDP)
@@ -130,6 +123,7 @@ class ClearMedia:
             ssrc = int.from_bytes(packet[4:8] if rtcp else packet[8:12], "big")
             pending = found.setdefault((vantage, endpoints, ssrc), (_Pending(), _Pending()))[rtcp]
             pending.rows.append(row)
+            pending.positions.append(self._frames + at_row)
             pending.packets.append(packet)
             pending.around.append(around)
         return found
@@ -144,13 +138,12 @@ class ClearMedia:
             return None
         return *relayed, message
 
-    def _stream(self, key: StreamKey) -> _Stream:
+    def _stream(self, key: StreamKey) -> ClearStream:
         known = self._streams.pop(key, None)
         if known is None:
             if len(self._streams) >= self._limits.streams:
                 del self._streams[next(iter(self._streams))]
-            contexts = self._keys(key[1], key[2])
-            known = _Stream(FastStream(contexts, self._limits) if contexts else None)
+            known = ClearStream(partial(self._keys, key[1], key[2]), self._limits)
         self._streams[key] = known
         return known
 
@@ -163,13 +156,13 @@ class ClearMedia:
                 break
             del self._streams[key]
 
-    def _keys(self, endpoints: Endpoints, ssrc: int) -> Sequence[SrtpContext]:
+    def _keys(self, endpoints: Endpoints, ssrc: int, position: int) -> Sequence[SrtpContext]:
         """Those of the addresses; for RTCP on ports of its own, of the ports below (RFC 3550 11)."""
         src, dst = endpoints.src, endpoints.dst
-        own = self._contexts(src, dst, ssrc)
+        own = self._contexts(src, dst, ssrc, position)
         if own or not (src.port & 1 and dst.port & 1):
             return own
-        return self._contexts(Address(src.ip, src.port - 1), Address(dst.ip, dst.port - 1), ssrc)
+        return self._contexts(Address(src.ip, src.port - 1), Address(dst.ip, dst.port - 1), ssrc, position)
 
     def _put(self, packets: PacketBatch, row: int, around: Around, plain: bytes) -> None:
         payload = plain if around is None else with_data(around, plain)

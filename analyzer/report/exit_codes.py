@@ -42,7 +42,6 @@ class ExitOptions:
 
     fail_on: FailOn = "high"
     fail_on_open: bool = False
-    new_only: bool = False
     strict: bool = False
 
 
@@ -71,17 +70,14 @@ def _unreadable(facts: RunFacts, options: ExitOptions) -> bool:
 
 
 def _found(report: Report, options: ExitOptions) -> bool:
-    """A failed finding at or over the threshold that nobody accepted (and, with `new_only`, that is new)."""
+    """A failed finding at or over the threshold that nobody accepted."""
     if options.fail_on == "never":
         return False
     threshold = SEVERITY_RANK[options.fail_on]
     if not any(count and SEVERITY_RANK[label] >= threshold for label, count in report.summary.findings.items()):
         return False  # the findings, of which there may be many, need not be read
     return any(
-        finding.verdict == "fail"
-        and SEVERITY_RANK[finding.severity] >= threshold
-        and finding.accepted is None
-        and not (options.new_only and finding.baseline == "known")
+        finding.verdict == "fail" and SEVERITY_RANK[finding.severity] >= threshold and finding.accepted is None
         for finding in report.findings
     )
 

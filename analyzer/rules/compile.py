@@ -4,13 +4,13 @@ A closure takes the environment `[entity, loop budget, zone lookup, loop variabl
 be `Unknown`; it raises `RuleError` for an evaluation error and `BudgetError` when its loops run too long.
 """
 
-import difflib
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from analyzer.core.unknown import Unknown
+from analyzer.formats.yaml_reader import near
 from analyzer.rules import functions, logic
 from analyzer.rules.syntax import (
     MACROS,
@@ -78,12 +78,6 @@ class Scope:
 
 def _nothing(_env: list[Any]) -> Any:
     raise RuleError("not compiled")
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """The near miss of a misspelt name, as the end of a message."""
-    close = difflib.get_close_matches(name, sorted(known), 1, 0.5)
-    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def compile_expression(

@@ -1,12 +1,12 @@
 """The functions rules may call, each with its types."""
 
-import difflib
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import re2
 
 from analyzer.core.unknown import Unknown
+from analyzer.formats.yaml_reader import near
 from analyzer.rules import logic
 from analyzer.rules.syntax import Call, Literal
 from analyzer.rules.types import BOOL, DURATION, INT, STRING, Type, agree
@@ -37,8 +37,7 @@ def call(node: Call, args: list[Typed], wrong: Wrong) -> Typed:
     """Checks and compiles a call; a method's target is the first argument."""
     name, kinds, fns = node.name, [kind for kind, _ in args], [fn for _, fn in args]
     if name not in FUNCTIONS:
-        close = difflib.get_close_matches(name, FUNCTIONS, 1)
-        return wrong(node.at, f"unknown function '{name}'" + (f"; did you mean '{close[0]}'?" if close else ""))
+        return wrong(node.at, f"unknown function '{name}'{near(name, FUNCTIONS)}")
     method = name in ("matches", *_TEXT)
     if name != "size" and method != (node.target is not None) and name != "matches":
         return wrong(node.at, f"write {FUNCTIONS[name].partition(':')[0]}")

@@ -9,7 +9,8 @@ from typing import Any
 from analyzer.core.severity import SEVERITY_BY_LABEL, Verdict
 from analyzer.formats.user_file import read_bounded
 from analyzer.formats.yaml_file import MAX_BYTES, FileProblem, Node, read
-from analyzer.rules.compile import Compiled, compile_expression, near
+from analyzer.formats.yaml_reader import near
+from analyzer.rules.compile import Compiled, compile_expression
 from analyzer.rules.evaluate import CaptureTest, InlineTest, Rule, RuleSet
 from analyzer.rules.functions import FUNCTIONS
 from analyzer.rules.prepared import prepared

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
 from analyzer.session.dtls import SrtpKeys
-from analyzer.session.media_keys import MediaKey
+from analyzer.session.media_keys import END, MediaKey
 
 _NEIGHBOURS = 4  # flows at one end whose keys are tried for media without a handshake of its own
 
@@ -97,6 +97,12 @@ class DtlsMediaKeys:
         flow = (src, dst) if src <= dst else (dst, src)
         flows = {flow, *(near for near, _ in self._neighbours(src, dst))}
         return sorted({h.position for each in flows for h in self._flows.get(each, ()) if h.position > after})
+
+    def near(self, src: Address, dst: Address, position: int) -> list[MediaKey]:
+        """As `keys`, with all that is known by now, the handshake that is nearest to a position first."""
+        flow = (src, dst) if src <= dst else (dst, src)
+        handshakes = sorted(self._flows.get(flow, ()), key=lambda each: abs(each.position - position))
+        return [key for each in handshakes for key in each.of(src)] or self.keys(src, dst, END)
 
     def keys(self, src: Address, dst: Address, position: int) -> list[MediaKey]:
         """The keys that may protect packets between two addresses, as known at a position."""

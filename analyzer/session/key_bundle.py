@@ -3,8 +3,7 @@
 Material stands in the bundle, in a file or in an environment variable; no message shows any of it.
 """
 
-import difflib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,6 +12,7 @@ from analyzer.core.secrets import Secret
 from analyzer.core.text import safe
 from analyzer.crypto.srtp.suites import SUITES, Suite, suite_named
 from analyzer.formats.yaml_file import FileProblem, Node, read
+from analyzer.formats.yaml_reader import YamlReader
 from analyzer.session.key_entries import AkaKey, EspKey, SrtpMaster
 from analyzer.session.key_values import ESP_AUTHS, ESP_CIPHERS, read_key
 from analyzer.session.keyring import Keyring
@@ -56,42 +56,28 @@ def load(data: bytes, name: str, shown: str, ring: Keyring, outside: Outside) ->
     return loader.problems
 
 
-class _Loader:
+class _Loader(YamlReader):
     def __init__(self, name: str, shown: str, ring: Keyring, outside: Outside, problems: list[FileProblem]) -> None:
-        self.name = name
+        super().__init__(name, problems)
         self.shown = shown
         self.ring = ring
         self.outside = outside
-        self.problems = problems
 
-    def wrong(self, node: Node, message: str) -> None:
-        self.problems.append(FileProblem(self.name, node.line, node.column, message))
+    def quoted(self, word: str) -> str:
+        """A mistaken word, unless it is so long that it may be a misplaced key: the shortest has 24 characters."""
+        return f"'{safe(word)}'" if len(word) < 24 else "this"
 
-    def fields(self, node: Node, known: Collection[str]) -> dict[str, Node]:
-        if not isinstance(node.value, dict):
-            self.wrong(node, "expected a mapping")
-            return {}
-        for key in node.value:
-            if key not in known:
-                message = f"unknown key {_quoted(key)}{_near(key, known)}"
-                self.problems.append(FileProblem(self.name, *node.keys[key], message))
-        return node.value
-
-    def word(self, node: Node, allowed: Collection[str] = ()) -> str | None:
-        if not isinstance(node.value, str):
-            self.wrong(node, "expected text")
-            return None
-        if allowed and node.value not in allowed:
-            self.wrong(node, f"{_quoted(node.value)} is not one of {', '.join(allowed)}{_near(node.value, allowed)}")
-            return None
-        return node.value
+    def choice(self, node: Node, allowed: Collection[str] = ()) -> str | None:
+        """A text, one of `allowed` where there are any; None if it is none."""
+        before = len(self.problems)
+        found = self.word(node, allowed)
+        return found if len(self.problems) == before else None
 
     # -- the document ----------------------------------------------------------------------------------------------
 
     def bundle(self, root: Node) -> None:
-        keys = self.fields(root, ("format", "keys"))
-        if "format" not in keys or keys["format"].value != 1 or keys["format"].value is True:
-            self.wrong(keys.get("format", root), "expected 'format: 1'")
+        keys = self.mapping(root, ("format", "keys"))
+        self.format(keys, root)
         entries = keys.get("keys")
         if entries is None or not isinstance(entries.value, tuple) or not entries.value:
             self.wrong(entries or root, "expected 'keys' with a list of keys")
@@ -102,17 +88,17 @@ class _Loader:
 
     def entry(self, node: Node, seen: set[str]) -> None:
         kind_node = node.value.get("kind") if isinstance(node.value, dict) else None
-        kind = self.word(kind_node, tuple(FIELDS)) if kind_node is not None else None
+        kind = self.choice(kind_node, tuple(FIELDS)) if kind_node is not None else None
         if kind is None:
             if kind_node is None:
                 self.wrong(node, f"expected a key with id and kind: {', '.join(FIELDS)}")
             return
-        fields = self.fields(node, ("id", "kind", *(field.rstrip("*") for field in FIELDS[kind])))
+        fields = self.mapping(node, ("id", "kind", *(field.rstrip("*") for field in FIELDS[kind])))
         missing = [f for f in ("id", *(f[:-1] for f in FIELDS[kind] if f.endswith("*"))) if f not in fields]
         if missing:
             self.wrong(node, f"{kind} without {', '.join(missing)}")
             return
-        name = self.word(fields["id"])
+        name = self.choice(fields["id"])
         if name is None:
             return
         if name in seen:
@@ -135,11 +121,11 @@ class _Loader:
             self.problems.append(FileProblem(where, line, column, within + problem.message))
 
     def srtp(self, name: str, fields: dict[str, Node], node: Node) -> None:
-        word = self.word(fields["suite"])
+        word = self.choice(fields["suite"])
         suite = suite_named(word) if word is not None else None
         if suite is None or not suite.opened:
             if word is not None:
-                message = f"{_quoted(word)} is no suite that is opened here: {', '.join(OPENED_SUITES)}"
+                message = f"{self.quoted(word)} is no suite that is opened here: {', '.join(OPENED_SUITES)}"
                 self.wrong(fields["suite"], message)
             return
         found = self.content(fields, node)
@@ -154,8 +140,8 @@ class _Loader:
 
     def esp(self, name: str, fields: dict[str, Node], node: Node) -> None:
         spi = self.number(fields["spi"], 32)
-        cipher = self.word(_algorithm(fields["cipher"]), tuple(ESP_CIPHERS))
-        auth = self.word(_algorithm(fields["auth"]), tuple(ESP_AUTHS))
+        cipher = self.choice(_algorithm(fields["cipher"]), tuple(ESP_CIPHERS))
+        auth = self.choice(_algorithm(fields["auth"]), tuple(ESP_AUTHS))
         src, dst = (self.address(fields.get(end)) for end in ("src", "dst"))
         if cipher is None or auth is None or spi is None:
             return
@@ -166,7 +152,7 @@ class _Loader:
             self.ring.add_entry(entry, f"{self.shown}: {name}")
 
     def aka(self, name: str, fields: dict[str, Node], node: Node) -> None:
-        impi = self.word(fields["impi"])
+        impi = self.choice(fields["impi"])
         ck, ik = (self.secret(fields, field, _AKA, node, field.upper()) for field in ("ck", "ik"))
         if impi and ck is not None and ik is not None:
             self.ring.add_entry(AkaKey(name, impi, ck, ik), f"{self.shown}: {name}")
@@ -182,7 +168,7 @@ class _Loader:
         if "from" not in fields or not isinstance(given[0].value, dict) or "file" not in given[0].value:
             text = self.text(given[0])
             return (text.encode(), self.name, given[0]) if text is not None else None
-        path = self.word(self.fields(given[0], ("file",)).get("file", given[0]))
+        path = self.choice(self.mapping(given[0], ("file",)).get("file", given[0]))
         if path is None:
             return None
         data = self.outside.file(path)
@@ -200,7 +186,7 @@ class _Loader:
                 return None
             value = self.outside.env(name.value)
             if not value:
-                self.wrong(name, f"the environment has no variable {_quoted(name.value)}")
+                self.wrong(name, f"the environment has no variable {self.quoted(name.value)}")
             return value or None
         if not isinstance(node.value, str) or not node.value:
             self.wrong(node, "expected text in quotes, or {env: NAME}")
@@ -277,13 +263,3 @@ class _Loader:
 def _algorithm(node: Node) -> Node:
     """`cipher: null` means the algorithm of that name; YAML takes the bare word for nothing."""
     return replace(node, value="null") if node.value is None else node
-
-
-def _quoted(word: str) -> str:
-    """A mistaken word, unless it is so long that it may be a key in a wrong place: the shortest has 24 characters."""
-    return f"'{safe(word)}'" if len(word) < 24 else "this"
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), 1)
-    return f"; did you mean '{close[0]}'?" if close else ""

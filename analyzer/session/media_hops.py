@@ -4,7 +4,7 @@ A hop is between the two elements that terminate its transport. Legs of a call w
 addresses share one hop: what stands between them only relays.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -401,7 +401,7 @@ def _entity(
         passed_on=unseen,
         packets=counted,
         rtcp=rtcp if rtcp != "unknown" else Unknown.of("key", "the SRTP master key of this RTCP"),
-        cema=any(m.msrp_cema for n in candidate.negotiations for m in (n.offer, n.answer) if m is not None),
+        cema=_cema(candidate.negotiations),
         tls_by_offerer=tls_by_offerer([p for p in packets if isinstance(p, Connection)], candidate.negotiations),
         rtcp_first=(),
         rtcp_unencrypted_agreed=any(line is not None and line.unencrypted_srtcp for line in chosen_crypto(last)),
@@ -414,6 +414,12 @@ def _entity(
         answer=exchange.answer.cites if exchange.answer else (),
         first=tuple(firsts[:1]),
     )
+
+
+def _cema(negotiations: Sequence[Negotiation]) -> bool:
+    """CEMA was offered or taken, and no a=path leads over a relay, whose certificate SDP does not fingerprint."""
+    sides = [media for each in negotiations for media in (each.offer, each.answer) if media is not None]
+    return any(media.msrp_cema for media in sides) and all(len(media.path) <= 1 for media in sides)
 
 
 def _first_cites(item: StreamRecord | Connection) -> list[Cite]:

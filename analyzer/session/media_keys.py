@@ -6,6 +6,7 @@ descriptions of the destination's medium. Each description takes effect at the p
 its message was complete: what is asked about an earlier position does not see it, however packets are batched.
 """
 
+from bisect import bisect_left, insort
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Literal
@@ -22,6 +23,8 @@ from analyzer.session.offer_answer import rtcp_address, rtp_address
 
 Identity = tuple[str, Secret, bytes, int, bool, bool]
 _MKI_BYTES = 128  # RFC 4568 6.1
+_AROUND = 8  # calls that began before a position, and behind it, whose keys are tried
+END = 1 << 62  # a position behind every frame
 
 
 KeyOrigin = Literal["sdes", "dtls-srtp", "srtp-master"]
@@ -75,21 +78,23 @@ class _Medium:
 
 
 _Place = tuple[str, int]  # Call-ID and position of the m-line
+_Places = dict[_Place, None]
 
 
 class MediaKeys:
     """Keys by the addresses that their descriptions name.
 
     `position` is how many frames came before the one that is being read; `evicted` counts descriptions that bounds
-    did not admit.
+    did not admit. With `keep`, what calls described that have ended is asked for by `near`.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._media: OrderedDict[_Place, _Medium] = OrderedDict()
-        self._at: dict[Address, dict[_Place, None]] = {}
+        self._at: dict[Address, _Places] = {}
+        self._past: dict[Address, list[tuple[int, _Place]]] = {}  # of ended calls, by the position of their beginning
         self.position = 0
-        self.keep = False  # what calls described stays known when they have ended
+        self.keep = False
         self._version = 0
         self._versions: dict[Address, int] = {}  # for each address in `_at`: when its media changed last
         self.evicted = 0
@@ -97,7 +102,7 @@ class MediaKeys:
 
     def describe(self, call_id: str, session: Session, cites: tuple[Cite, ...]) -> None:
         """Takes a description at `position`."""
-        self.extensions.describe(call_id, session)
+        self.extensions.describe(call_id, session, self.position)
         for media in session.media:
             place = (call_id, media.index)
             address = rtp_address(media)
@@ -129,15 +134,29 @@ class MediaKeys:
 
     def forget(self, call_id: str, media: int) -> None:
         """Lets the first `media` m-lines of a call go."""
-        if self.keep:
-            return
-        self.extensions.forget(call_id, media)
+        if not self.keep:
+            self.extensions.forget(call_id, media)
         for index in range(media):
-            if (call_id, index) in self._media:
-                self._drop((call_id, index))
+            place = (call_id, index)
+            if place in self._media and self.keep:
+                self._retire(place)
+            elif place in self._media:
+                self._drop(place)
+
+    def _retire(self, place: _Place) -> None:
+        medium = self._media[place]
+        for address in {description.address for description in medium.descriptions}:
+            if place in self._at.get(address, ()):
+                insort(self._past.setdefault(address, []), (medium.descriptions[0].position, place))
+        self._close(place, medium)
 
     def _drop(self, place: _Place) -> None:
         medium = self._media.pop(place)
+        self._close(place, medium)
+        for address in {description.address for description in medium.descriptions} if self._past else ():
+            self._past[address] = [item for item in self._past.get(address, ()) if item[1] != place]
+
+    def _close(self, place: _Place, medium: _Medium) -> None:
         self._changed(medium)
         for description in medium.descriptions:
             places = self._at.get(description.address)
@@ -168,7 +187,22 @@ class MediaKeys:
     def keys(self, src: Address, dst: Address, position: int) -> list[MediaKey] | None:
         """The keys that may protect packets between two addresses, as known at a position; None where the addresses
         belong to no medium with keys, or to one whose keys were declined."""
-        sources, targets = self._at.get(src, {}), self._at.get(dst, {})
+        return self._keys(src, dst, position, self._at.get(src, {}), self._at.get(dst, {}))
+
+    def near(self, src: Address, dst: Address, position: int) -> list[MediaKey] | None:
+        """As `keys`, with what is known by now of the calls around a position, the nearest first."""
+        return self._keys(src, dst, END, self._around(src, position), self._around(dst, position))
+
+    def _around(self, address: Address, position: int) -> _Places:
+        """The media at an address in calls that began around a position; the last one before it stands last."""
+        past, live = self._past.get(address, []), self._at.get(address, {})
+        at = bisect_left(past, (position + 1,))
+        before, behind = past[max(0, at - _AROUND) : at], past[at : at + _AROUND]
+        return dict.fromkeys([*(place for _, place in (*reversed(behind), *before)), *live])
+
+    def _keys(
+        self, src: Address, dst: Address, position: int, sources: _Places, targets: _Places
+    ) -> list[MediaKey] | None:
         both: list[_Description] = []
         declined = False
         for place in sources:
@@ -203,8 +237,9 @@ class MediaKeys:
         return self._merged([d for place in places for d in self._media[place].descriptions if d.address == address])
 
     def _merged(self, descriptions: list[_Description]) -> list[MediaKey]:
-        found = {key.identity: key for d in descriptions for key in d.keys}
-        return list(found.values())[-self._limits.srtp_keys :]
+        """Each key once, that of the last description first: it is the likeliest."""
+        found = {key.identity: key for d in reversed(descriptions) for key in d.keys}
+        return list(found.values())[: self._limits.srtp_keys]
 
 
 def media_keys(line: Crypto, cites: tuple[Cite, ...]) -> list[MediaKey]:

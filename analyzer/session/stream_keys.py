@@ -7,10 +7,9 @@ from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.session.dtls_keys import DtlsMediaKeys
-from analyzer.session.media_keys import Identity, MediaKey, MediaKeys
+from analyzer.session.media_keys import END, Identity, MediaKey, MediaKeys
 from analyzer.session.supplied_keys import SuppliedKeys
 
-END = 1 << 62  # a position behind every frame
 StreamId = tuple[Address, Address, int]  # source, destination, SSRC
 KnownKeys = Mapping[StreamId, tuple[MediaKey, ...]]
 
@@ -59,17 +58,29 @@ class StreamKeys:
         """Whether one of the keys opened SRTCP of an SSRC."""
         return any((ssrc, key.identity) in self._proven for key in keys)
 
-    def contexts(self, src: Address, dst: Address, ssrc: int) -> list[SrtpContext]:
-        """What may open the packets of a stream, header extensions included, by all that is known."""
-        encrypted = self.sdp.extensions.of(src, dst, ssrc)
-        return [key.context.with_extensions(encrypted) for key in self.keys(src, dst, ssrc, END) or ()]
+    def contexts(self, src: Address, dst: Address, ssrc: int, position: int = END) -> list[SrtpContext]:
+        """What may open the packets of a stream around a position, header extensions included, by all that is known
+        now."""
+        described, handshakes = self.sdp.near(src, dst, position), self.dtls.near(src, dst, position)
+        encrypted = self.sdp.extensions.of(src, dst, ssrc, position)
+        found = self._together(src, dst, ssrc, described, handshakes)
+        return [key.context.with_extensions(encrypted) for key in found or ()]
 
     def keys(self, src: Address, dst: Address, ssrc: int, position: int) -> Sequence[MediaKey] | None:
         """The keys that may protect a stream, as known at a position, the likeliest first; None where none is in
         question, or where keys in SDP were declined and there are no others."""
-        described = self.sdp.keys(src, dst, position)
-        known = self._known.get((src, dst, ssrc), ())
-        others = [*self.dtls.keys(src, dst, position), *self.supplied.keys(ssrc), *known]
+        described, handshakes = self.sdp.keys(src, dst, position), self.dtls.keys(src, dst, position)
+        return self._together(src, dst, ssrc, described, handshakes)
+
+    def _together(
+        self,
+        src: Address,
+        dst: Address,
+        ssrc: int,
+        described: Sequence[MediaKey] | None,
+        handshakes: Sequence[MediaKey],
+    ) -> Sequence[MediaKey] | None:
+        others = [*handshakes, *self.supplied.keys(ssrc), *self._known.get((src, dst, ssrc), ())]
         if not others:
             return described
         found = [*(described or ()), *others]

@@ -3,14 +3,13 @@
 Without a file the topology is inferred (`inference`) and marked so.
 """
 
-import difflib
 import ipaddress
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 
 from analyzer.core.addresses import ip_text, parse_ip
 from analyzer.formats.yaml_file import FileProblem, Node, read
+from analyzer.formats.yaml_reader import YamlReader
 
 Trust = Literal["inside", "outside", "peer"]
 Role = Literal[
@@ -118,48 +117,7 @@ class Topology:
         return next((known.trust for known in self.zones if known.name == zone), None)
 
 
-class _Loader:
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.problems: list[FileProblem] = []
-
-    def wrong(self, node: Node, message: str) -> None:
-        self.problems.append(FileProblem(self.name, node.line, node.column, message))
-
-    def mapping(self, node: Node | None, known: Iterable[str] | None = None) -> dict[str, Node]:
-        if node is None or node.value is None:
-            return {}
-        if not isinstance(node.value, dict):
-            self.wrong(node, "expected a mapping")
-            return {}
-        if known is not None:
-            names = list(known)
-            for key in node.value:
-                if key not in names:
-                    self.problems.append(
-                        FileProblem(self.name, *node.keys[key], f"unknown key '{key}'{_near(key, names)}")
-                    )
-        return node.value
-
-    def items(self, node: Node | None) -> tuple[Node, ...]:
-        if node is None or node.value is None:
-            return ()
-        if not isinstance(node.value, tuple):
-            self.wrong(node, "expected a list")
-            return ()
-        return node.value
-
-    def word(self, node: Node | None, allowed: Iterable[str] | None = None) -> str:
-        if node is None:
-            return ""
-        if not isinstance(node.value, str):
-            self.wrong(node, "expected text")
-            return ""
-        choices = list(allowed or ())
-        if choices and node.value not in choices:
-            self.wrong(node, f"'{node.value}' is not one of {', '.join(choices)}{_near(node.value, choices)}")
-        return node.value
-
+class _Loader(YamlReader):
     def net(self, node: Node) -> Net | None:
         try:
             parsed = ipaddress.ip_network(str(node.value), strict=False)
@@ -203,8 +161,7 @@ class _Loader:
     def topology(self, root: Node) -> Topology:
         known = ("format", "zones", "nodes", "trust_domain", "correlation_headers", "taps", "policy")
         keys = self.mapping(root, known)
-        if "format" not in keys or keys["format"].value != 1 or keys["format"].value is True:
-            self.wrong(keys.get("format", root), "expected 'format: 1'")
+        self.format(keys, root)
         zones = tuple(self.zone(name, node) for name, node in self.mapping(keys.get("zones")).items())
         seen: dict[int, str] = {}
         nodes = tuple(self.node(name, node, zones, seen) for name, node in self.mapping(keys.get("nodes")).items())
@@ -223,16 +180,9 @@ class _Loader:
         return Topology(zones, nodes, trusted, headers, taps, policy).indexed()
 
 
-def _near(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, 1)
-    return f"; did you mean '{close[0]}'?" if close else ""
-
-
 def load(text: bytes, name: str) -> tuple[Topology, list[FileProblem]]:
     """The topology of a file, and everything wrong with it."""
     root, problems = read(text, name)
     if root is None:
         return Topology(), problems
-    loader = _Loader(name)
-    topology = loader.topology(root)
-    return topology, problems + loader.problems
+    return _Loader(name, problems).topology(root), problems

@@ -69,9 +69,18 @@ def peak(folder: Path, count: int, packets: int) -> int:
 def test_longer_calls_cost_nothing_and_more_calls_their_keys(tmp_path: Path) -> None:
     """House rule: memory does not grow with packets; a finished call is reduced to a compact record, and two keys."""
     peak(tmp_path, 1, 1)  # what is loaded once
-    few, longer, more = peak(tmp_path, 20, 20), peak(tmp_path, 20, 100), peak(tmp_path, 120, 20)
+    few, longer, more = peak(tmp_path, 10, 20), peak(tmp_path, 10, 100), peak(tmp_path, 60, 20)
     assert longer < 1.1 * few
-    assert (more - few) / 100 < 12_000
+    assert (more - few) / 50 < 12_000
+
+
+def test_keys_beyond_the_bound_are_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last calls open, of the first the packets stay as they are."""
+    monkeypatch.setattr(decrypting, "Limits", lambda: replace(Limits(), keyed_media=2))
+    source, out = tmp_path / "in.pcap", tmp_path / "out.pcapng"
+    source.write_bytes(calls(5, 20))
+    done = decrypt([str(source)], [], out, Silent())
+    assert (done.forgotten, done.media.rtp) == (3, 40)
 
 
 @pytest.mark.usefixtures("small")

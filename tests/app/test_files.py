@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from analyzer.app.file_folder import FileFolder
+from analyzer.app.live import LiveSettings, watch
+from analyzer.app.settings import Settings, Silent
 from analyzer.cli.main import app
 from analyzer.core.limits import Limits
 from analyzer.pipeline.engine import Engine
@@ -157,6 +161,17 @@ def test_chunks_in_any_order(folder: Path) -> None:
     assert (folder / "a.bin").read_bytes() == CONTENT
 
 
+def test_a_file_in_one_large_chunk(folder: Path) -> None:
+    """RFC 4975 7.1.1 lets a chunk be as long as it will; without --files no more than `message_bytes` is kept."""
+    content = CONTENT * 40
+    _, saved = transfer(folder, selector("a.bin", content), content)
+    assert len(content) > Limits().message_bytes
+    assert saved == [{"name": "a.bin", "size": len(content), "complete": True, "as_described": True}]
+    limits = Limits(file_chunk_bytes=200_000)
+    _, saved = transfer(folder, selector("b.bin", content), content, limits=limits)
+    assert [(each["name"], each["size"] < 200_000) for each in saved] == [("b.bin.incomplete", True)]
+
+
 @pytest.mark.parametrize("flag", ["+", "#"])
 def test_what_is_incomplete_says_so(folder: Path, flag: str) -> None:
     """The rest never comes, or the sender gives up (RFC 4975 7.1)."""
@@ -289,6 +304,13 @@ def test_with_the_option(folder: Path) -> None:
     assert (folder / "photo.jpg").read_bytes() == CONTENT
 
 
+def test_a_live_run_writes_files_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = capture(folder)
+    monkeypatch.setattr("analyzer.app.live.standard_input", lambda: path.open("rb", buffering=0))
+    run = watch(Settings(files=folder), LiveSettings(("-",)), Silent(), lambda *_: None)
+    assert (run.problems, run.failed, listed(folder)) == ([], [], ["photo.jpg"])
+
+
 def test_a_folder_that_is_none(folder: Path) -> None:
     result = CliRunner().invoke(app, ["analyze", str(capture(folder)), "--files", str(folder / "none")])
     assert (result.exit_code, result.stderr) == (2, f"mediasec: --files: {folder / 'none'}: no such folder\n")
@@ -306,6 +328,20 @@ def test_a_disk_that_fails_ends_the_writing(folder: Path, monkeypatch: pytest.Mo
     assert listed(folder) == []
 
 
+def test_a_file_that_cannot_take_its_name_leaves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FileFolder(folder)
+    store.write(1, 0, b"content")
+
+    def fails(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "replace", fails)
+    assert store.keep(1, "a.txt") == ""
+    store.close()
+    assert store.problems == [f"{folder}: files cannot be written (Input/output error)"]
+    assert (store.count, listed(folder)) == (0, [])
+
+
 def test_a_second_reading_takes_the_first_back(folder: Path) -> None:
     store = FileFolder(folder)
     for content in (b"first", b"second"):
@@ -317,3 +353,35 @@ def test_a_second_reading_takes_the_first_back(folder: Path) -> None:
     store.close()
     assert listed(folder) == ["a.txt"]
     assert (folder / "a.txt").read_bytes() == b"second"
+
+
+# -- whatever comes --------------------------------------------------------------------------------------------------
+
+CHUNKS = st.lists(
+    st.builds(
+        lambda first, size, flag, number, back: (first, size, flag, number, back),
+        st.sampled_from([1, 2, 50, 101, 10**6, 10**14]), st.integers(0, 120), st.sampled_from("$+#"),
+        st.integers(0, 3), st.booleans(),
+    ),
+    max_size=15,
+)  # fmt: skip
+
+
+@given(CHUNKS, st.text(max_size=30))
+@settings(max_examples=25)
+def test_any_chunks_stay_within_the_bounds(
+    tmp_path_factory: pytest.TempPathFactory, chunks: list[tuple[int, int, str, int, bool]], name: str
+) -> None:
+    """Nothing raises; what is written is in the folder, under its owner's mode, and no longer than allowed."""
+    folder = tmp_path_factory.mktemp("outside") / "files"
+    folder.mkdir()
+    wire = Wire()
+    offered(wire, selector(name))
+    for number, (first, size, flag, message, back) in enumerate(chunks):
+        send(wire, bytes(size), first=first, flag=flag, tid=f"t{number:04}", message=f"mid{message}", back=back)
+    limits = Limits(file_bytes=150, files_bytes=400, files=3, files_open=2)
+    written(folder, wire, limits)
+    kept = [folder / each for each in names(folder)]
+    assert len(kept) <= 3
+    assert all(stat.S_IMODE(path.lstat().st_mode) == 0o600 and path.is_file() for path in kept)
+    assert all(path.stat().st_size <= 150 for path in kept)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.compare import differences, pending, report_of, truth_of
+from tests.lab.compare import differences, identity_differences, pending, report_of, truth_of
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 CAPTURES = sorted(
@@ -19,6 +19,20 @@ def test_the_report_equals_the_truth(capture: Path) -> None:
     if waiting:
         print(f"{capture.stem}: no rule yet for {', '.join(waiting)}")
     assert differences(report_of(capture), truth) == []
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
+def test_each_hop_asserts_whom_the_truth_says(capture: Path) -> None:
+    assert identity_differences(capture, truth_of(capture)) == []
+
+
+def test_another_identity_is_found() -> None:
+    """The truth of pai-spoof-believed held against a capture in which everybody is asserted as who they are."""
+    capture = SAMPLES / "e2ae-conference.pcapng"
+    told = truth_of(SAMPLES / "pai-spoof-believed.pcapng")
+    assert "sip:ue1@ims.example is asserted from pcscf-1 to scscf, not sip:chair@ims.example" in identity_differences(
+        capture, told
+    )
 
 
 def test_every_sample_is_described() -> None:

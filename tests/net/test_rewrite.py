@@ -180,6 +180,36 @@ def test_fragments_of_another_packet(old: int, new: int, cuts: set[int], numbers
     assert all(begin <= place for (begin, _), place in zip(shares, edges, strict=False))
 
 
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("encapsulated", [False, True])
+def test_fragments_of_esp_become_those_of_what_it_carried(version: int, encapsulated: bool) -> None:
+    """Every fragment names the new protocol; UDP around ESP goes (RFC 3948)."""
+    inner, esp = bytes(udp(bytes(range(200)))), b"\0\0\x10\1\0\0\0\1" + bytes(230)
+    old: object = udp(esp, 4500, 4500) if encapsulated else esp
+    protocol = UDP if encapsulated else 50
+    if version == 4:
+        packet, wanted = ip4(old, protocol), ip4(inner)
+        pieces = [fragment(packet, begin, end) for begin, end in pairwise((0, 80, 160, len(packet) - 20))]
+        expected = [fragment(wanted, begin, end) for begin, end in pairwise((0, 80, 160, len(inner)))]
+    else:
+        packet, wanted = ip6(old, protocol), ip6(inner)
+        pieces = [fragment6(packet, begin, end) for begin, end in pairwise((0, 80, 160, len(packet) - 40))]
+        expected = [fragment6(wanted, begin, end) for begin, end in pairwise((0, 80, 160, len(inner)))]
+    made = with_pieces(
+        [(piece, RAW) for piece in pieces],
+        lambda whole: with_protocol(whole, RAW, whole.index(esp), len(esp), UDP, inner),
+    )
+    assert made == expected
+
+
+def fragment6(packet: bytes, begin: int, end: int) -> bytes:
+    """A share of an IPv6 packet (RFC 8200 4.5)."""
+    content = packet[40:]
+    extension = struct.pack(">BBHI", packet[6], 0, begin | (end < len(content)), 7)
+    length = struct.pack(">H", 8 + end - begin)
+    return packet[:4] + length + bytes((44,)) + packet[7:40] + extension + content[begin:end]
+
+
 def test_fragments_that_make_no_packet_are_left() -> None:
     packet = ip4(udp(bytes(100)))
     parts = [fragment(packet, 0, 48), fragment(packet, 48, 96), fragment(packet, 96, 108)]

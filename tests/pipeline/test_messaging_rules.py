@@ -201,6 +201,7 @@ def secured(
     by_offerer: bool = True,
     true_print: bool = True,
     keyed: bool = True,
+    relay: str = "",
 ) -> Engine:
     """A medium over TLS whose server certificate the SDP of its end fingerprints, or does not."""
     wire = Wire()
@@ -211,7 +212,7 @@ def secured(
     mark = "a=fingerprint:SHA-256 " + ":".join(f"{byte:02X}" for byte in digest)
     call(
         wire,
-        sdp("192.0.2.1", line.format(7654), f"a=path:{ONE.replace('msrp:', 'msrps:')}", *more, mark),
+        sdp("192.0.2.1", line.format(7654), f"a=path:{relay}{ONE.replace('msrp:', 'msrps:')}", *more, mark),
         sdp("192.0.2.2", line.format(2855), f"a=path:{TWO.replace('msrp:', 'msrps:')}", *more, mark),
     )
     wire.frames += later.frames
@@ -226,6 +227,13 @@ def test_tls_through_a_middlebox(tmp_path: Path, true_print: bool, keyed: bool, 
     line = "m=message {} TCP/TLS/MSRP *"
     engine = secured(tmp_path, line, ("a=msrp-cema",), true_print=true_print, keyed=keyed)
     assert said(engine, "MSRP-10") == {verdict: 1}
+
+
+def test_tls_to_a_relay(tmp_path: Path) -> None:
+    """RFC 4976 9.2: its certificate is one of a CA's; no SDP fingerprints it."""
+    relay = "msrps://192.0.2.9:2855/relay;tcp "
+    engine = secured(tmp_path, "m=message {} TCP/TLS/MSRP *", ("a=msrp-cema",), true_print=False, relay=relay)
+    assert said(engine, "MSRP-10") == {}
 
 
 def test_tls_without_a_middlebox(tmp_path: Path) -> None:

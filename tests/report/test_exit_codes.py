@@ -21,13 +21,10 @@ def test_the_threshold(fail_on: str, code: int) -> None:
     assert exit_code(FAILED, options=ExitOptions(fail_on=fail_on)) == code
 
 
-def test_open_accepted_and_known_findings_do_not_fail() -> None:
+def test_open_and_accepted_findings_do_not_fail() -> None:
     accepted = factories.report(findings=(factories.finding(accepted=factories.accepted()),))
-    known = factories.report(findings=(factories.finding(baseline="known"),))
     undecided = factories.report(findings=(factories.open_finding(severity="critical"),))
     assert exit_code(accepted) == 0
-    assert exit_code(known, options=ExitOptions(new_only=True)) == 0
-    assert exit_code(known) == 1
     assert exit_code(undecided) == 0
     assert exit_code(undecided, options=ExitOptions(fail_on_open=True)) == 4
 

@@ -16,30 +16,30 @@ FOUR = f"a=extmap:4 {URN} urn:ietf:params:rtp-hdrext:smpte-tc 25@600/24"  # the 
 
 def test_offer_and_answer_together() -> None:
     found = EncryptedExtensions(Limits())
-    assert found.of(A, B, 1) == frozenset()
-    found.describe("call", sdp("10.0.0.1", 4000, FOUR, f"a=extmap:4096 {URN} urn:x", "a=extmap:3 urn:x"))
-    found.describe("call", sdp("10.0.0.2", 5000, FOUR, f"a=extmap:5 {URN} urn:x"))
-    assert found.of(A, B, 1) == found.of(B, A, 2) == found.of(B, C, 3) == {4, 5, 4096}
-    assert found.of(C, Address(1, 1), 1) == frozenset()
+    assert found.of(A, B, 1, 9) == frozenset()
+    found.describe("call", sdp("10.0.0.1", 4000, FOUR, f"a=extmap:4096 {URN} urn:x", "a=extmap:3 urn:x"), 3)
+    found.describe("call", sdp("10.0.0.2", 5000, FOUR, f"a=extmap:5 {URN} urn:x"), 4)
+    assert found.of(A, B, 1, 9) == found.of(B, A, 2, 9) == found.of(B, C, 3, 9) == {4, 5, 4096}
+    assert found.of(C, Address(1, 1), 1, 9) == frozenset()
 
 
 def test_a_stream_of_another_address_by_its_ssrc() -> None:
     """As after ICE: a=ssrc of RFC 5576."""
     found = EncryptedExtensions(Limits())
-    found.describe("call", sdp("10.0.0.1", 4000, FOUR, "a=ssrc:77 cname:x"))
-    assert found.of(C, C, 77) == {4} and not found.of(C, C, 78)
+    found.describe("call", sdp("10.0.0.1", 4000, FOUR, "a=ssrc:77 cname:x"), 3)
+    assert found.of(C, C, 77, 9) == {4} and not found.of(C, C, 78, 9)
 
 
 def test_forgotten_with_its_call_and_bounded() -> None:
     found = EncryptedExtensions(Limits(keyed_media=2, descriptions_per_medium=2))
     many = [f"a=ssrc:{number} cname:x" for number in range(9)]
     for number in range(4):
-        found.describe(f"call-{number}", sdp("10.0.0.1", 4000 + number, FOUR, *many))
-    assert [bool(found.of(Address(A.ip, 4000 + number), B, 99)) for number in range(4)] == [False, False, True, True]
-    assert found.of(C, C, 0) and not found.of(C, C, 8)
+        found.describe(f"call-{number}", sdp("10.0.0.1", 4000 + number, FOUR, *many), number)
+    assert [bool(found.of(Address(A.ip, 4000 + number), B, 99, 9)) for number in range(4)] == [False, False, True, True]
+    assert found.of(C, C, 0, 9) and not found.of(C, C, 8, 9)
     for number in range(4):
         found.forget(f"call-{number}", 1)
-    assert not found.of(A, B, 0) and not found._at and not found._media
+    assert not found.of(A, B, 0, 9) and not found._at and not found._media
 
 
 def test_the_keys_of_a_stream_say_so() -> None:

@@ -75,7 +75,7 @@ def test_an_address_of_two_calls_is_told_apart_by_the_other_end() -> None:
     told(keys, "two", C, line(SECOND))
     assert materials(keys, A, B) == [Secret(FIRST)]
     assert materials(keys, A, C) == [Secret(THIRD)]
-    assert materials(keys, A, address("10.0.0.9:9")) == [Secret(FIRST), Secret(THIRD)]
+    assert materials(keys, A, address("10.0.0.9:9")) == [Secret(THIRD), Secret(FIRST)], "the last one first"
 
 
 def test_a_description_takes_effect_at_its_position() -> None:
@@ -107,7 +107,7 @@ def test_repeats_add_nothing_and_new_keys_do() -> None:
     told(keys, "call", A, line(FIRST), at=50)
     assert keys.version == version
     told(keys, "call", A, line(SECOND), at=60)
-    assert materials(keys, A, B) == [Secret(FIRST), Secret(SECOND)]
+    assert materials(keys, A, B) == [Secret(SECOND), Secret(FIRST)], "the last one first"
 
 
 def test_forgotten_with_its_call() -> None:

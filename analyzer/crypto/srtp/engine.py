@@ -1,7 +1,7 @@
 """One master key and one packet to plaintext: every suite, any roll-over counter, any length."""
 
 import hmac
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -179,15 +179,24 @@ class SrtpContext:
 
     def find_rtp(self, parts: RtpParts, rocs: Iterable[int]) -> tuple[int, bytes] | None:
         """The first of `rocs` at which the packet verifies, with the plain packet."""
-        session = self._session(False, parts.seq)
-        if session.mac and parts.tag and not self.kdr:  # the packet is hashed once for all counters
-            mac, size = session.mac.over(parts.packet[: parts.body_end]), len(parts.tag)
-            rocs = (roc for roc in rocs if mac(roc.to_bytes(4, "big"))[:size] == parts.tag)
+        if self.suite.cipher != "gcm" and parts.tag:
+            rocs = self._authentic(parts, rocs)
         for roc in rocs:
             plain = self.open_rtp(parts, roc)
             if isinstance(plain, bytes):
                 return roc, plain
         return None
+
+    def _authentic(self, parts: RtpParts, rocs: Iterable[int]) -> Iterator[int]:
+        """Those of `rocs` at which the tag is right: the packet is hashed once for all that share an epoch."""
+        signed, size, known, mac = parts.packet[: parts.body_end], len(parts.tag), -1, None
+        for roc in rocs:
+            epoch = (roc << 16 | parts.seq) >> self.kdr if self.kdr else 0
+            if mac is None or epoch != known:
+                key = derive(self._master, self._salt, Label.RTP_AUTH, self.suite.auth_key, epoch)
+                known, mac = epoch, HmacSha1(key).over(signed)
+            if hmac.compare_digest(mac(roc.to_bytes(4, "big"))[:size], parts.tag):
+                yield roc
 
     def open_rtcp(self, parts: RtcpParts) -> bytes | Reason:
         """Verifies and decrypts an SRTCP packet at the index it carries."""

@@ -3,7 +3,8 @@
 from analyzer.core.limits import Limits
 from analyzer.session.media.failure import Explained, Failure, explain, foreign
 from analyzer.session.media.record import StreamRecord
-from analyzer.session.stream_keys import END, StreamKeys
+from analyzer.session.media_keys import END
+from analyzer.session.stream_keys import StreamKeys
 
 
 class Prober:

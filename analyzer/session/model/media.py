@@ -132,7 +132,7 @@ class MediaHop:
     passed_on: Tristate = rule_field("the protection goes on unchanged beyond the end of this hop")
     packets: int = rule_field("distinct packets seen")
     rtcp: RtcpState | Unknown = rule_field("protection of its RTCP: the weakest any packet had")
-    cema: bool = rule_field("a=msrp-cema in the offer or in the answer")
+    cema: bool = rule_field("a=msrp-cema in the offer or in the answer, and no relay in either")
     tls_by_offerer: Tristate = rule_field("the offerer began TLS on each connection; the answerer is its server")
     rtcp_first: Cites = rule_field("its first RTCP packet; if some is in clear, the first of that")
     rtcp_unencrypted_agreed: bool = rule_field("offer or answer has UNENCRYPTED_SRTCP")

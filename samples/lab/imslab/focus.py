@@ -89,6 +89,7 @@ class Focus:
         self._rooms: dict[str, msrp.Chat] = {}
         self._dialogs: dict[str, str] = {}
         self._sounds: dict[str, media.Sound] = {}
+        self._numbers: dict[str, int] = {}
         self._legs = 0
 
     def contact(self, port: int) -> str:
@@ -149,9 +150,8 @@ class Focus:
             elif message.primitive == bfcp.RELEASE:
                 self.floor.release(link, message.user, message.transaction, message.request)
 
-    def describe(self, offered: dict[str, sdp.Medium]) -> sdp.Offer:
-        """The answer to an offer: each medium as it was offered."""
-        self._legs += 1
+    def describe(self, offered: dict[str, sdp.Medium], leg: int) -> sdp.Offer:
+        """The answer to an offer: each medium as it was offered, on the ports of the leg."""
         audio, message, floor = (offered.get(name) for name in ("audio", "message", "application"))
         kind = "none" if audio is None else audio.audio
         suite = audio.suite if audio and kind == "sdes" else "AES_CM_128_HMAC_SHA1_80"
@@ -163,9 +163,9 @@ class Focus:
                 return "none"
             return "tls" if "TLS" in medium.proto else "udp" if "UDP" in medium.proto else "tcp"
 
-        lines = ("a=floorctrl:s-only", f"a=confid:{CONFERENCE}", f"a=userid:{self._legs}", "a=floorid:1 mstrm:10")
+        lines = ("a=floorctrl:s-only", f"a=confid:{CONFERENCE}", f"a=userid:{leg}", "a=floorid:1 mstrm:10")
         return sdp.Offer(
-            self.address, kind, 41000 + 2 * self._legs, suite, sdp.new_key(suite), parameters, security(message),
+            self.address, kind, 41000 + 2 * leg, suite, sdp.new_key(suite), parameters, security(message),
             CHAT_PORT, secrets.token_hex(10), security(floor), FLOOR_PORT, lines, "passive", "active", self.proof,
         )  # fmt: skip
 
@@ -175,7 +175,7 @@ class Focus:
         sound = media.Sound(
             (self.address, own.audio_port), (peer.address, peer.port), seconds,
             (own.suite, own.key) if secure else ("", ""), (peer.suite, peer.key) if secure else ("", ""),
-            700 + 50 * self._legs, unencrypted="UNENCRYPTED_SRTP" in peer.attribute("crypto"),
+            700 + 10 * (own.audio_port % 100), unencrypted="UNENCRYPTED_SRTP" in peer.attribute("crypto"),
             dtls=media.role(own.audio_setup, peer), certificate=self.config["certificate"],
             keylog=self.config["keylog"],
         )  # fmt: skip
@@ -197,7 +197,9 @@ class Focus:
             self.sip.send(respond(invite, "403 Forbidden", tag), peer)
             return
         offered = sdp.read(invite.body)
-        own = self.describe(offered)
+        if call not in self._numbers:
+            self._legs += 1
+        own = self.describe(offered, self._numbers.setdefault(call, self._legs))
         extra = (
             self.contact(5060),
             "P-Asserted-Identity: <sip:conf@ims.example>",
@@ -239,7 +241,10 @@ class Focus:
         audio = sdp.read(answer.body).get("audio")
         if audio and audio.port:
             self.sound(dialog.call_id, own, audio, out["seconds"])
-        time.sleep(0.3)
+        last = sip.receive(out.get("stays", 0.3))
+        if last is not None and not last.status and last.method == "BYE":
+            sip.send(respond(last, "200 OK", dialog.tag))
+            return
         sip.send(dialog.request("BYE", uri, extra=way))
         sip.receive(3)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 
 from imslab.scenario import Scenario
 
@@ -15,7 +16,7 @@ def _told(path: Path) -> dict[str, Any]:
 
 _SIP = {
     "tls": "tls_enc", "tcp": "clear_tcp", "udp": "clear_udp", "ws": "ws_clear", "wss": "wss",
-    "null": "esp_null_auth", "aes": "esp_enc",
+    "null": "esp_null_auth", "aes": "esp_enc", "tls_null": "tls_null",
 }  # fmt: skip
 _MEDIA = {
     ("audio", "sdes"): "srtp_sdes", ("audio", "dtls"): "srtp_dtls", ("audio", "rtp"): "clear",
@@ -50,7 +51,7 @@ def hops(scenario: Scenario) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     for name, phone in scenario.phones.items():
         proxy = f"pcscf-{name[-1]}"
-        carried = scenario.links.esp or phone.get("sip", "tls")
+        carried = scenario.links.esp or ("tls_null" if "sip_ciphers" in phone else phone.get("sip", "tls"))
         found.append(_hop(name, proxy, "sip", _SIP[carried]))
         found.append(_hop(proxy, "scscf", "sip", "clear_udp"))
     for start, end, call in _legs(scenario):
@@ -71,6 +72,8 @@ def _media(
         state = "clear"
     if (scenario.focus or {}).get("wrong_fingerprint") and asked == "tls":
         state = "tls_fp_mismatch"
+    if (scenario.focus or {}).get("ciphers"):  # every scenario with ciphers of its own has those that hide nothing
+        return [_hop(start, end, medium, "tls_null")]
     if call.get("relay"):  # it ends TLS on both sides, and no description has its certificate
         return [
             _hop(start, "relay", medium, "tls_unverified_cert", "hop_by_hop"),
@@ -89,6 +92,42 @@ def _media(
     return path
 
 
+def _seen(scenario: Scenario, hop: dict[str, str]) -> list[str]:
+    """The interfaces that a hop's packets pass, of those in the capture: each access link at an end, and the core."""
+    taps = [f"{node}:{device}" for node, device in scenario.plan.taps]
+    kept = [taps[number] for number in scenario.faults.get("interfaces", range(len(taps)))]
+    phones = [name for name in (hop["from"], hop["to"]) if name.startswith("ue")]
+    passed = {f"p{name[-1]}:acc{name[-1]}" for name in phones}
+    near = {f"pcscf-{name[-1]}" for name in phones}
+    if not near & {hop["from"], hop["to"]}:
+        passed.add("core:br0")
+    return [tap for tap in kept if tap in passed]
+
+
+def identities(scenario: Scenario, ends: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The identities asserted in the INVITEs of each hop: by a phone as it is told to, by its P-CSCF as that is set up;
+    the ends wrote down what reached them."""
+    found: dict[tuple[str, str], set[str]] = {}
+    proxies = scenario.proxies
+    for name, phone in scenario.phones.items():
+        proxy, user = f"pcscf-{name[-1]}", phone.get("user", name)
+        for call in phone.get("calls", ()):
+            lines = [line.partition(":") for line in call.get("headers", ())]
+            own = {value.strip() for title, _, value in lines if title == "P-Asserted-Identity"}
+            found.setdefault((name, proxy), set()).update(own)
+            registered = {f"<sip:{user}@ims.example>"} if proxies.asserts else set()
+            found.setdefault((proxy, "scscf"), set()).update(own if proxies.trust_ue else registered)
+        for call in ends[name].get("calls", ()):
+            if call["to"] == "incoming":
+                found.setdefault((proxy, name), set()).add(call["asserted"])
+    for invite in ends["mrf"].get("invites", ()):
+        found.setdefault(("scscf", "mrf"), set()).add(invite["asserted"])
+    return [
+        {"from": start, "to": end, "asserted": sorted(uri.strip("<>") for uri in uris if uri)}
+        for (start, end), uris in sorted(found.items())
+    ]
+
+
 def of(scenario: Scenario, folder: Path) -> dict[str, Any]:
     """The statements that the analyzer's report must equal."""
     ends = {name: _told(folder / f"{name}.json") for name in (*scenario.phones, "mrf")}
@@ -105,9 +144,10 @@ def of(scenario: Scenario, folder: Path) -> dict[str, Any]:
         "format": 1,
         "scenario": scenario.name,
         "about": scenario.about,
-        "hops": scenario.hops or hops(scenario),
+        "hops": [hop | {"sightings": _seen(scenario, hop)} for hop in scenario.hops or hops(scenario)],
         "streams": streams,
         "participants": participants,
+        "identities": identities(scenario, ends),
         "dialled": focus.get("dialled", []),
         "floor": [event["state"] for event in focus.get("floor", ())],
         "queue": [event["queue"] for event in focus.get("floor", ()) if event["queue"]],
@@ -123,4 +163,15 @@ def write(scenario: Scenario, folder: Path, path: Path) -> None:
     yaml.default_flow_style = None
     yaml.width = 120
     with path.open("w") as out:
-        yaml.dump(of(scenario, folder), out)
+        yaml.dump({name: _flat(rows) for name, rows in of(scenario, folder).items()}, out)
+
+
+def _flat(rows: Any) -> Any:
+    """A list of mappings with each of them in one line."""
+    if not isinstance(rows, list):
+        return rows
+    made = [CommentedMap(row) if isinstance(row, dict) else row for row in rows]
+    for row in made:
+        if isinstance(row, CommentedMap):
+            row.fa.set_flow_style()
+    return made

@@ -25,7 +25,8 @@ class Phone:
         self.config = config
         self.user, self.address = config["user"], config["address"]
         place = (self.address, 5070)
-        self.sip: Transport = connect(config["sip"], place, config["proxy"], config["ca"], config["keylog"])
+        files = config["ca"], config["keylog"]
+        self.sip: Transport = connect(config["sip"], place, config["proxy"], *files, config.get("sip_ciphers", ""))
         self.verify: tuple[str, ...] = ()
         self.keys: dict[str, str] = {}  # SDES keys that the scenario uses again, by its names for them
         self.relay: Any = None  # the connection to the MSRP relay
@@ -252,6 +253,13 @@ class Phone:
         self.sip.send(respond(invite, "200 OK", tag, offer.text(), contact))
         self.truth["calls"].append({"to": "incoming", "status": 200, "asserted": invite.get("P-Asserted-Identity")})
         self.talk({**call, "to": "peer"}, offer, offered)
+        if script.get("hangs_up"):
+            self.idle(script["seconds"] + 0.4)
+            dialog = self.dialog(invite.get("From"))
+            dialog.call_id, dialog.tag = invite.get("Call-ID"), tag
+            self.sip.send(dialog.request("BYE", target(invite), extra=routes(invite, reverse=False)))
+            assert self.final(4).status == 200
+            return
         end = time.monotonic() + script["within"] + script["seconds"]
         while time.monotonic() < end:
             message = self.sip.receive(0.5)
