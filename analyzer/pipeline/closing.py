@@ -9,7 +9,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
-from analyzer.pipeline.call_media import mixed_media, readable
+from analyzer.pipeline.call_media import keys_read, mixed_media, readable
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.places import Places
 from analyzer.pipeline.rows import call_row, hop_row, stream_row
@@ -241,16 +241,17 @@ class Closer:
                     for passport in self._passports.entities(message, placement):
                         judge("passport", passport, where)
             judge("leg", self._leg_entity(call, leg.ordinal, placement), partial(dict, base, leg=name))
-        for passage in passages(call, placement, self._signalling.registrations):
+        for passage in passages(call, placement, self._signalling.registrations, post_decrypt):
             judge("passage", passage, partial(dict, base, at=passage.at, message=passage.method))
         for media in descriptions(call, placement, self._signalling.registrations, self._key_uses):
             judge("media_description", media, partial(_way, base, media))
         if call_id is not None:
             first = next(iter(call.legs.values()))
             carried = [fact for _, fact in hops if isinstance(fact.entity, MediaHop) and fact.entity.packets]
+            keys = keys_read(call, [fact for _, fact in hops], placement)
             whole = CallEntity(
                 call.call_ids or (call.call_id,), len(call.legs), first.outcome, first.invites > 0,
-                len(carried), mixed_media(carried), first.first.cites,
+                len(carried), mixed_media(carried), keys.legs, keys.hops, keys.cites, first.first.cites,
             )  # fmt: skip
             judge("call", whole, partial(dict, base))
 

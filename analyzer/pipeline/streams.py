@@ -247,14 +247,17 @@ class StreamHandler:
             connection.inner = self._inner.protocol_of(vantage, endpoints)
 
     def _plain_parsed(self, vantage: int, endpoints: Endpoints, parsed: Iterable[Parsed]) -> None:
+        connection = self._connections.find(endpoints)
+        null = connection is not None and connection.null_cipher
         for item in parsed:
+            transport = "wss" if item.protocol == "websocket" else "tls"
+            carrier = Carrier(vantage, endpoints, transport, null_cipher=null)
             if item.protocol == "sip":
-                self._sip.take(item.events, Carrier(vantage, endpoints, "tls"))
+                self._sip.take(item.events, carrier)
             elif item.protocol == "websocket":
-                connection = self._connections.find(endpoints)
-                self._websocket(Carrier(vantage, endpoints, "wss"), item.events, self._inner, connection)
+                self._websocket(carrier, item.events, self._inner, connection)
             else:
-                self._messages(Carrier(vantage, endpoints, "tls"), item.events)
+                self._messages(carrier, item.events)
 
     def _messages(self, carrier: Carrier, events: Iterable[object]) -> None:
         for event in events:

@@ -10,7 +10,7 @@ from analyzer.core.unknown import Unknown
 from analyzer.session.model.states import Evidence, SipState, YesNo
 
 _CLEAR: dict[str, SipState] = {"udp": "clear_udp", "tcp": "clear_tcp", "sctp": "clear_tcp", "ws": "ws_clear"}
-_PROTECTED: dict[str, SipState] = {"tls": "tls_enc", "dtls": "tls_enc", "wss": "wss", "tls_null": "tls_null"}
+_PROTECTED: dict[str, SipState] = {"tls": "tls_enc", "dtls": "tls_enc", "wss": "wss"}
 _ENCRYPTED: frozenset[SipState] = frozenset({"esp_enc", "tls_enc", "wss", "tunnel_opaque"})
 _ESP: frozenset[SipState] = frozenset({"esp_enc", "esp_null_auth"})
 _INTEGRITY_ONLY: frozenset[SipState] = frozenset({"esp_null_auth", "tls_null"})
@@ -58,12 +58,13 @@ class Carrier:
     transport: str
     ipsec: Ipsec | None = None
     ip_id: int = -1
+    null_cipher: bool = False  # the suite of its TLS has no cipher
 
     @property
     def state(self) -> SipState:
         """Protection of the hop as this carrier shows it."""
         if self.transport in _PROTECTED:
-            return _PROTECTED[self.transport]
+            return "tls_null" if self.null_cipher else _PROTECTED[self.transport]
         if self.ipsec is not None and (self.ipsec.encrypted or self.ipsec.check != "none"):
             return "esp_enc" if self.ipsec.encrypted else "esp_null_auth"
         return _CLEAR.get(self.transport, "clear_tcp")

@@ -42,6 +42,11 @@ class Connection:
     sightings: dict[int, tuple[Cite, Cite, int]] = field(default_factory=dict)  # vantage -> first, last, packets
 
     @property
+    def null_cipher(self) -> bool:
+        """TLS protects it from change and hides nothing: its suite has no cipher."""
+        return "_NULL_" in self.tls_cipher
+
+    @property
     def packets(self) -> int:
         """Packets that carried bytes, opened or closed it, each once: as many as the vantage point that saw most."""
         return max((count for _, _, count in self.sightings.values()), default=0)

@@ -27,6 +27,8 @@ def connection_protection(medium: str, connections: list[Connection], last: Nego
         return Protection(state, "no", "no", "negotiated_and_structural")
     worst = min((certificates_say(connection, last) for connection in seen), key=_STRENGTH.index)
     evidence: Evidence = "keyed_verified" if all(c.decrypted for c in seen) else "negotiated_and_structural"
+    if any(connection.null_cipher for connection in seen):
+        return Protection("tls_null", "no", "yes", evidence)
     prefix = "dtls" if seen[0].protocol == "dtls" else "tls"
     return Protection(_named(prefix, worst), "yes", "yes", evidence)
 

@@ -361,3 +361,14 @@ def test_sender_reports_of_one_source_on_two_hops() -> None:
     for src, dst in ((at(UE, 4_001), at(EDGE, 5_001)), (at(INNER, 6_001), at(FOCUS, 7_001))):
         wire.udp(src, dst, report + described[:16])
     assert scopes(judged(wire)[0])[0] == ("e2ae", "e2ae_dtls_srtp", "matched")
+
+
+def test_keys_are_listed_with_every_hop_that_showed_them() -> None:
+    """SDES-15 names the path; that a key was readable nowhere takes the whole of it."""
+    keys = crypto(KEYS[0]), crypto(KEYS[1])
+    wire = Wire()
+    setup(wire, legs(keys, keys))
+    _, counts, engine = judged(wire)
+    assert counts["SDES-15"] == (0, 1, 0)
+    (found,) = [finding for finding in engine.judge.findings if finding.rule.id == "SDES-15"]
+    assert found.message == "SDES keys were readable on: 10.1.0.2 > edge, edge > focus"

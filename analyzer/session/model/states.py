@@ -13,9 +13,11 @@ RtpState = Literal[
     "srtp_unknown_keying", "zrtp", "srtp_mikey", "srtp_sdes", "srtp_dtls",
 ]  # fmt: skip
 RtcpState = Literal["clear", "srtcp_auth_only", "srtcp_enc", "missing", "unknown"]
-MsrpState = Literal["clear", "esp_only", "tls_fp_mismatch", "tls_unverified_cert", "tls_ca_cert", "tls_fp_ok"]
+MsrpState = Literal[
+    "clear", "tls_null", "esp_only", "tls_fp_mismatch", "tls_unverified_cert", "tls_ca_cert", "tls_fp_ok",
+]  # fmt: skip
 BfcpState = Literal[
-    "refused_clear_error9", "refused_clear_error11", "clear_tcp", "clear_udp",
+    "refused_clear_error9", "refused_clear_error11", "clear_tcp", "clear_udp", "tls_null",
     "tls_fp_mismatch", "tls_unverified_cert", "tls_ca_cert", "tls_fp_ok",
     "dtls_fp_mismatch", "dtls_unverified_cert", "dtls_ca_cert", "dtls_fp_ok",
 ]  # fmt: skip

@@ -62,7 +62,7 @@ def unencrypted(suite: str, key: str) -> Callable[[bytes], bytes]:
 
 
 def shake(sock: socket.socket, role: str, peer: tuple[str, int], certificate: str, keylog: str) -> dict[str, str]:
-    """A DTLS-SRTP handshake on a socket: suite, `client` and `server` keys, the peer's fingerprint.
+    """A DTLS-SRTP handshake on a socket: suite, `client` and `server` keys.
 
     Python's `ssl` knows no DTLS; Debian's python3-openssl does it in a process of its own."""
     descriptor = sock.fileno()

@@ -111,15 +111,19 @@ class Run:
             text = _filled(text, self.scenario, int(node[1:]), self.folder)
         if node != "core":
             certificate = self.folder / "certs" / node
-            words = (COMPONENTS / "tls.cfg").read_text()
-            tls.write_text(words.replace("@KEY@", f"{certificate}.key").replace("@CERTIFICATE@", f"{certificate}.pem"))
-        for word, value in {
+            ciphers = self.scenario.proxies.ciphers
+            words = {
+                "KEY": f"{certificate}.key", "CERTIFICATE": f"{certificate}.pem",
+                "METHOD": "TLSv1.2" if ciphers else "TLSv1.2+",
+                "CIPHERS": f"cipher_list = {ciphers}:@SECLEVEL=0" if ciphers else "",
+            }  # fmt: skip
+            tls.write_text(_put((COMPONENTS / "tls.cfg").read_text(), words))
+        text = _put(text, {
             "MODULES": MODULES, "RETARGET": int(self.scenario.proxies.retarget), "MRF": host(self.plan.core("mrf")),
             "RELAY": host(self.plan.core("relay")),
             "SCSCF": host(self.plan.core("core")), "CORE_NET": "fd00::" if self.plan.ipv6 else "10[.]0[.]0[.]",
             "SIGNER_KEY": self.folder / "certs" / "signer.key",
-        }.items():  # fmt: skip
-            text = text.replace(f"@{word}@", str(value))
+        })  # fmt: skip
         path = self.folder / name
         path.write_text(text)
         return path
@@ -223,6 +227,11 @@ def _filled(text: str, scenario: Scenario, number: int, folder: Path) -> str:
         "SECURITY_SERVER": proxies.security_server,
         "FINGERPRINT": media.fingerprint(str(folder / "certs" / f"p{number}-full.pem")),
     }  # fmt: skip
+    return _put(text, words)
+
+
+def _put(text: str, words: "dict[str, Any]") -> str:
+    """A template with its @WORDS@ filled in."""
     for word, value in words.items():
         text = text.replace(f"@{word}@", str(value))
     return text
@@ -233,6 +242,8 @@ def run(scenario: Scenario, out: Path, halt: Event, number: int = 0) -> Path:
     folder = out / "work" / scenario.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    for stale in out.glob(f"{scenario.name}.*"):
+        stale.unlink()
     if scenario.guest:
         _in_guest(scenario, folder, halt)
     else:
@@ -243,7 +254,6 @@ def run(scenario: Scenario, out: Path, halt: Event, number: int = 0) -> Path:
     capture = out / f"{scenario.name}.pcapng"
     keys = b"".join(path.read_bytes() for path in sorted(folder.glob("*.keylog")))
     log = out / f"{scenario.name}.tls-keylog.txt"
-    log.unlink(missing_ok=True)
     if keys:
         log.write_bytes(keys)
     missing = seen.absent(merged, log, scenario.hops or truth.hops(scenario), scenario.plan)

@@ -27,6 +27,7 @@ class Proxies:
     security_server: str = ""
     access: str = "RTP/SAVP DTLS=off SDES-pad"
     sign: bool = False  # the S-CSCF signs the caller's number (STIR)
+    ciphers: str = ""  # what the P-CSCFs take in TLS 1.2, as OpenSSL names it
     websocket: bool = False  # the P-CSCFs take SIP over WebSocket
 
 

@@ -11,8 +11,8 @@ from imslab.plan import Plan
 _FIELDS = ("ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "frame.protocols")
 _HEURISTICS = ("bfcp_tcp", "bfcp_udp", "rtp_udp")  # off by default
 _WORDS = {  # what a hop of this medium must show, by its state; "" stands for any other state
-    "sip": {"tls_enc": {"tls"}, "wss": {"tls"}, "ws_clear": {"websocket", "sip"}, "clear_udp": {"udp", "sip"},
-            "clear_tcp": {"tcp", "sip"}, "esp_null_auth": {"esp"}, "esp_enc": {"esp"}},
+    "sip": {"tls_enc": {"tls"}, "tls_null": {"tls"}, "wss": {"tls"}, "ws_clear": {"websocket", "sip"},
+            "clear_udp": {"udp", "sip"}, "clear_tcp": {"tcp", "sip"}, "esp_null_auth": {"esp"}, "esp_enc": {"esp"}},
     "audio": {"clear": {"rtp"}, "srtp_dtls": {"dtls"}, "": {"rtp", "srtp"}},
     "message": {"clear": {"msrp"}, "": {"tls"}},
     # tshark 4.0 reads version 1 of BFCP alone: a scenario over UDP names the first bytes in its `protocols`

@@ -152,8 +152,8 @@ class WebSocket(Transport):
             self._frames = self._frames[begin + size :]
 
 
-def connect(kind: str, local: tuple[str, int], proxy: str, ca: str, keylog: str) -> Transport:
-    """A UE's way to its P-CSCF: udp, tcp, tls, ws or wss."""
+def connect(kind: str, local: tuple[str, int], proxy: str, ca: str, keylog: str, ciphers: str = "") -> Transport:
+    """A UE's way to its P-CSCF: udp, tcp, tls, ws or wss. `ciphers`: of TLS 1.2, as OpenSSL names them."""
     if kind == "udp":
         sock = socket.socket(family(local[0]), socket.SOCK_DGRAM)
         sock.bind(local)
@@ -164,6 +164,9 @@ def connect(kind: str, local: tuple[str, int], proxy: str, ca: str, keylog: str)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(ca)
     context.keylog_filename = keylog
+    if ciphers:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
     raw = socket.create_connection((proxy, 8443 if kind == "wss" else 5061), 5)
     secure = context.wrap_socket(raw, server_hostname="ims.example")
     return WebSocket(secure, f"{host(proxy)}:8443") if kind == "wss" else Transport(secure, datagrams=False)

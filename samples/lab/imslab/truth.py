@@ -16,7 +16,7 @@ def _told(path: Path) -> dict[str, Any]:
 
 _SIP = {
     "tls": "tls_enc", "tcp": "clear_tcp", "udp": "clear_udp", "ws": "ws_clear", "wss": "wss",
-    "null": "esp_null_auth", "aes": "esp_enc",
+    "null": "esp_null_auth", "aes": "esp_enc", "tls_null": "tls_null",
 }  # fmt: skip
 _MEDIA = {
     ("audio", "sdes"): "srtp_sdes", ("audio", "dtls"): "srtp_dtls", ("audio", "rtp"): "clear",
@@ -51,7 +51,7 @@ def hops(scenario: Scenario) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     for name, phone in scenario.phones.items():
         proxy = f"pcscf-{name[-1]}"
-        carried = scenario.links.esp or phone.get("sip", "tls")
+        carried = scenario.links.esp or ("tls_null" if "sip_ciphers" in phone else phone.get("sip", "tls"))
         found.append(_hop(name, proxy, "sip", _SIP[carried]))
         found.append(_hop(proxy, "scscf", "sip", "clear_udp"))
     for start, end, call in _legs(scenario):
@@ -72,6 +72,8 @@ def _media(
         state = "clear"
     if (scenario.focus or {}).get("wrong_fingerprint") and asked == "tls":
         state = "tls_fp_mismatch"
+    if (scenario.focus or {}).get("ciphers"):  # every scenario with ciphers of its own has those that hide nothing
+        return [_hop(start, end, medium, "tls_null")]
     if call.get("relay"):  # it ends TLS on both sides, and no description has its certificate
         return [
             _hop(start, "relay", medium, "tls_unverified_cert", "hop_by_hop"),

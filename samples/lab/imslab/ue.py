@@ -25,7 +25,8 @@ class Phone:
         self.config = config
         self.user, self.address = config["user"], config["address"]
         place = (self.address, 5070)
-        self.sip: Transport = connect(config["sip"], place, config["proxy"], config["ca"], config["keylog"])
+        files = config["ca"], config["keylog"]
+        self.sip: Transport = connect(config["sip"], place, config["proxy"], *files, config.get("sip_ciphers", ""))
         self.verify: tuple[str, ...] = ()
         self.keys: dict[str, str] = {}  # SDES keys that the scenario uses again, by its names for them
         self.relay: Any = None  # the connection to the MSRP relay
