@@ -39,7 +39,7 @@ def relay(say: Speech, count: int = 60, lost: int = 0, **changed: int) -> list[S
         if number >= lost:
             wire.udp(INNER, FAR, packet(number, say(number), **changed))
     engine = wire.run(finish=False)
-    return engine.streams.take(EDGE, 0, 1 << 62) + engine.streams.take(FAR, 0, 1 << 62)
+    return engine.streams.take(EDGE, 0, 1 << 62).records + engine.streams.take(FAR, 0, 1 << 62).records
 
 
 def compared(records: list[StreamRecord]) -> Match:
