@@ -206,7 +206,7 @@ class Closer:
             )
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
-            self._write_stream(stream.record, stream, placement)
+            self._write_stream(stream.record, stream, placement, call_id)
             stream.record.trail.forget()
         for dialog in call.call_ids or (call.call_id,):
             self._signalling.keys.forget(dialog, _lines(call))
@@ -302,7 +302,7 @@ class Closer:
                 state = {"rtp": "clear", "srtp": "srtp_unknown_keying"}.get(evidence.observed, "unknown")
                 if record.verification is not None and record.verification.authenticated:
                     state = _VERIFIED[self._keyed_by(record, record.verification.origin)]
-                self._write_stream(record, ClaimedStream(record, evidence, state, None), placement)  # type: ignore[arg-type]  # a hop state
+                self._write_stream(record, ClaimedStream(record, evidence, state, None), placement, None)  # type: ignore[arg-type]  # a hop state
 
     def _keyed_by(self, record: StreamRecord, origin: KeyOrigin) -> KeyOrigin:
         """Where a key comes from; one that was supplied, from the handshake on the stream's flow, if there was one."""
@@ -318,7 +318,9 @@ class Closer:
         used.opened += verified.decrypted
         self._opened(verified.key, verified.decrypted)
 
-    def _write_stream(self, record: StreamRecord, claimed: ClaimedStream, placement: Placement) -> None:
+    def _write_stream(
+        self, record: StreamRecord, claimed: ClaimedStream, placement: Placement, call_id: str | None
+    ) -> None:
         if record.ordinal in self._written:
             return
         self._written.add(record.ordinal)
@@ -327,5 +329,5 @@ class Closer:
             self._judge.judge("srtp_stream", entity, lambda: {"stream": f"stream-{record.ordinal}"})
         self._count_key(claimed.record)
         name, name_key = f"stream-{record.ordinal}", self._redactor.key
-        row = stream_row(claimed.record, name, claimed, self._places, name_key, self._prober.why)
+        row = stream_row(claimed.record, name, claimed, self._places, name_key, self._prober.why, call_id)
         self.stream_rows.append(encode_row(row))
