@@ -29,6 +29,7 @@ from analyzer.export.tables import (
     heading,
     hops_table,
     short_path,
+    streams_table,
     text,
 )
 from analyzer.report.model import Finding, Hop, Report
@@ -73,6 +74,7 @@ def _sections(report: Report, options: ExportOptions) -> Iterator[RenderableType
     yield from _summary(report)
     yield from _captures(report, options)
     yield from _calls(report, options)
+    yield from _streams(report, options)
     yield from _esp(report, options)
     yield from _findings(report, options)
     yield from open_verdicts(report)
@@ -148,6 +150,16 @@ def _calls(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
         yield hops_table(others, options.terminal)
     if len(report.calls) > len(shown):
         yield _indented(text(f"{len(report.calls) - len(shown)} more calls are not shown; the JSON report has them."))
+
+
+def _streams(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
+    """Streams whose signalling is not in the capture, or is closed."""
+    alone = [stream for stream in report.streams if stream.call is None]
+    if alone:
+        yield heading("Media streams of no call")
+        yield streams_table(alone[: options.calls], options.terminal)
+    if len(alone) > options.calls:
+        yield _indented(text(f"{len(alone) - options.calls} more are not shown; the JSON report has them."))
 
 
 def _esp(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
