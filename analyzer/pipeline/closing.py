@@ -36,6 +36,7 @@ from analyzer.session.media_keys import KeyOrigin
 from analyzer.session.messaging import Messaging
 from analyzer.session.messaging_entities import bfcp_entity, msrp_entity
 from analyzer.session.model.media import MediaDescription, MediaHop
+from analyzer.session.model.registry import TlsConnection
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
 from analyzer.session.model.signalling import SignallingHop
@@ -90,6 +91,16 @@ def _way(place: dict[str, str], entity: SignallingHop | MediaHop | MediaDescript
     """Where an entity between two elements is."""
     place = place | {"from": entity.from_addr, "to": entity.to_addr}
     return place if isinstance(entity, SignallingHop) else place | {"medium": entity.medium}
+
+
+def registration_place(binding: Binding, placement: Placement) -> dict[str, str]:
+    """Which registration."""
+    return {"registration": f"registration-{binding.ordinal}", "ue": placement.node(binding.ue)}
+
+
+def connection_place(entity: TlsConnection) -> dict[str, str]:
+    """Which connection."""
+    return {"src": entity.from_addr, "dst": entity.to_addr}
 
 
 def _of_message(place: dict[str, str], message: MessageRecord) -> dict[str, str]:
@@ -229,7 +240,7 @@ class Closer:
             for bound in fact.sessions if isinstance(entity, MediaHop) else ():
                 where = partial(_way, base | {"hop": hop_id}, entity)
                 if isinstance(bound, BoundMsrp):
-                    judge("msrp_session", msrp_entity(bound, fact, entity, call, paths), where)  # type: ignore[arg-type]  # as above
+                    judge("msrp_session", msrp_entity(bound, fact, entity, call, paths, placement), where)  # type: ignore[arg-type]  # as above
                 else:
                     judge("bfcp_session", bfcp_entity(bound, entity, self._messaging.floors), where)  # type: ignore[arg-type]  # as above
         callers = caller_identities(message for leg in call.legs.values() for message in leg.messages)
@@ -276,13 +287,13 @@ class Closer:
 
     def registration(self, binding: Binding, placement: Placement) -> None:
         """Judges a registration that is forgotten, or all there is of it at the end."""
-        where = {"registration": f"registration-{binding.ordinal}", "ue": placement.node(binding.ue)}
-        self._judge.judge("registration", registration_entity(binding, placement), lambda: where)
+        where = partial(registration_place, binding, placement)
+        self._judge.judge("registration", registration_entity(binding, placement), where)
 
     def connection(self, connection: Connection, placement: Placement) -> None:
         """Judges a TLS or DTLS connection, at the end."""
         entity = connection_entity(connection, placement)
-        self._judge.judge("tls_connection", entity, partial(dict, src=entity.from_addr, dst=entity.to_addr))
+        self._judge.judge("tls_connection", entity, partial(connection_place, entity))
 
     def orphans(self, records: Sequence[StreamRecord], placement: Placement) -> None:
         """Streams that no call has claimed: reported if they are plausible RTP."""

@@ -53,6 +53,7 @@ def path_hop(
         left_final=_final(placement, last.initiator, first.initiator),
         right_final=_final(placement, last.responder, final.responder),
         keys=_keys(last),
+        offerer=last.offer.ip,
         prints=_prints(last),
         reports=frozenset((report.ssrc, report.ntp) for flow in rtcp for report in flow.reports if report.ntp),
         streams=tuple(item for item in packets if isinstance(item, StreamRecord)),

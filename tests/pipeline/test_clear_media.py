@@ -14,7 +14,12 @@ from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.crypto.srtp.suites import AES_CM_128_HMAC_SHA1_80
+from analyzer.pipeline.clear_dtls import ClearDtls
 from analyzer.pipeline.clear_media import ClearMedia
+from analyzer.session.keyring import Keyring
+from analyzer.session.media_keys import MediaKeys
+from analyzer.session.stream_keys import StreamKeys
+from analyzer.session.supplied_keys import SuppliedKeys
 from tests.crypto.srtp.writer import Sender
 from tests.pipeline.test_datagrams import bind, channel, send
 from tests.pipeline.wire import Wire, at, rtp
@@ -48,7 +53,8 @@ def cleared(capture: Wire, rows: int, held: int) -> tuple[list[Row], ClearMedia]
     sources, limits = SourceTable(), Limits(clear_held_bytes=held)
     reader = CaptureReader(io.BytesIO(capture.pcap()), "test.pcap", 0, sources, limits, "")
     context = SrtpContext(AES_CM_128_HMAC_SHA1_80, Secret(KEY[:16]), Secret(KEY[16:]))
-    media, found = ClearMedia(sources, lambda *_: [context], limits), []
+    dtls = ClearDtls(Keyring(), StreamKeys(MediaKeys(limits), SuppliedKeys(), limits), limits)
+    media, found = ClearMedia(sources, lambda *_: [context], dtls, limits), []
 
     def take(batch: FrameBatch) -> None:
         for start, size, on_wire, ts_ns in zip(
