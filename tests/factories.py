@@ -114,7 +114,7 @@ def hop(**changes: Any) -> Hop:
 def stream(**changes: Any) -> Stream:
     row = Stream(
         "stream-1", "0x5566aabb", "10.1.0.10:4000", "10.1.0.1:5000", (sighting(),), (0,), 40, 0, 0, 1.25,
-        "srtp_sdes", "AES_CM_128_HMAC_SHA1_80", "key-1", 40, 0, 40, None,
+        "srtp_sdes", "AES_CM_128_HMAC_SHA1_80", "key-1", 40, 0, 40, None, call="call-1",
     )  # fmt: skip
     return dataclasses.replace(row, **changes)
 

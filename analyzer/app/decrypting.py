@@ -13,10 +13,12 @@ from analyzer.capture.merge import merge
 from analyzer.capture.sources import CaptureProblem, SourceTable
 from analyzer.capture.writer import CaptureWriter
 from analyzer.core.limits import Limits
+from analyzer.pipeline.clear_dtls import ClearDtls
 from analyzer.pipeline.clear_esp import ClearEsp
 from analyzer.pipeline.clear_media import ClearCounts, ClearMedia
 from analyzer.pipeline.engine import Setup
 from analyzer.session.esp.table import Association
+from analyzer.session.keyring import Keyring
 from analyzer.session.stream_keys import StreamKeys
 
 STDIN = "-"
@@ -32,6 +34,7 @@ class Decrypted:
     tls_connections: int = 0
     media: ClearCounts = field(default_factory=ClearCounts)
     esp: int = 0  # packets replaced by what they carried
+    dtls: int = 0  # records likewise
     forgotten: int = 0  # m-lines and flows whose keys a bound did not admit: their media stays closed
     problems: list[str] = field(default_factory=list)
     failed: str = ""  # the file could not be written
@@ -72,7 +75,7 @@ def decrypt(captures: Sequence[str], keys: Sequence[Path], out: Path, observer: 
         done.captures = len(found.infos)
         secrets, done.tls_connections = ring.matched_log()
         done.forgotten = found.engine.keys.sdp.evicted + found.engine.keys.dtls.evicted
-        opened = _Opened(found.engine.keys, list(found.engine.esp.table.all()), secrets)
+        opened = _Opened(found.engine.keys, list(found.engine.esp.table.all()), ring, secrets)
         del found  # calls, streams and their rows: only keys are wanted now
         _write(inputs, out, opened, done)
     finally:
@@ -86,6 +89,7 @@ class _Opened:
 
     keys: StreamKeys
     associations: list[Association]
+    ring: Keyring
     tls_secrets: bytes
 
 
@@ -102,7 +106,8 @@ def _clear(batches: Iterator[FrameBatch], esp: ClearEsp, media: ClearMedia) -> I
 def _write(inputs: Inputs, out: Path, opened: _Opened, done: Decrypted) -> None:
     sources = SourceTable()
     readers, _ = inputs.open(sources)
-    media = ClearMedia(sources, opened.keys.contexts, inputs.limits)
+    dtls = ClearDtls(opened.ring, opened.keys, inputs.limits)
+    media = ClearMedia(sources, opened.keys.contexts, dtls, inputs.limits)
     done.media = media.counts
     esp = ClearEsp(sources, opened.associations, inputs.limits)
     try:
@@ -113,7 +118,8 @@ def _write(inputs: Inputs, out: Path, opened: _Opened, done: Decrypted) -> None:
     try:
         for batch in _clear(merge(readers), esp, media):
             done.frames += len(writer.write(batch))
-        done.esp, done.media.kept = esp.opened, done.media.kept + esp.kept
+        done.esp, done.dtls = esp.opened, dtls.opened
+        done.media.kept += esp.kept + dtls.kept
         writer.close()
         whole = True
     except OSError as error:

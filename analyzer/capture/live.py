@@ -213,6 +213,8 @@ def _link(name: str) -> tuple[int, bool]:
             hardware = probe.getsockname()[3]
     except PermissionError:
         raise CaptureProblem(name, "no permission to capture (needs CAP_NET_RAW)") from None
+    except UnicodeEncodeError:
+        raise CaptureProblem(name, "its name is not UTF-8") from None
     except OSError as error:
         reason = "no such interface" if error.errno == errno.ENODEV or len(name) > 15 else error.strerror
         raise CaptureProblem(name, reason or "cannot be opened") from None

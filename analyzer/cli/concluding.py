@@ -113,7 +113,7 @@ def conclude(
     from analyzer.app.decision_files import today
     from analyzer.app.select import find_call, only_call
     from analyzer.report.decisions import decided
-    from analyzer.report.exit_codes import ExitOptions, exit_code
+    from analyzer.report.exit_codes import ExitCode, ExitOptions, exit_code
 
     report = outcome.report
     assert report is not None
@@ -127,4 +127,14 @@ def conclude(
     for problem in problems:
         say(f"mediasec: {problem}")
     ended = ExitOptions(fail_on=fail_on, fail_on_open=fail_on_open, strict=strict)  # type: ignore[arg-type]  # one of LEVELS
-    raise SystemExit(int(exit_code(report, replace(outcome.facts, output_failed=bool(problems)), ended)))
+    code = exit_code(report, replace(outcome.facts, output_failed=bool(problems)), ended)
+    if code is ExitCode.NOTHING_EVALUATED:
+        say(f"mediasec: exit {int(code)}: {_undecided(report)}")
+    raise SystemExit(int(code))
+
+
+def _undecided(report: "Report") -> str:
+    """Why a run without findings is no success."""
+    if count := report.summary.verdicts.open:
+        return f"{count} verdicts are open (--fail-on-open)"
+    return "no rule found anything to judge in what was read"

@@ -73,7 +73,7 @@ def decrypt(
     lines = [
         f"{output}: {done.frames} frames",
         f"{media.rtp} SRTP and {media.rtcp} SRTCP packets of {media.streams} streams in clear",
-        f"{done.esp} ESP packets replaced by what they carried",
+        f"{done.esp} ESP packets and {done.dtls} DTLS records replaced by what they carried",
         f"secrets of {done.tls_connections} TLS and DTLS connections inside",
     ]
     if media.closed:

@@ -74,7 +74,7 @@ class Limits:
     messages_per_call: int = 2_000
     streams: int = 100_000
     sequence_ranges: int = 512  # disjoint runs of sequence numbers remembered for a stream
-    srtp_roc_search: int = 1_024  # roll-over counters tried for a stream whose beginning is not in the capture
+    srtp_roc_search: int = 1_024  # roll-over counters tried for a stream that began before, under up to four keys each
     explained_packets: int = 3  # of a stream that stays closed, tried otherwise to find out why
     explained_counters: int = 64  # roll-over counters that they are tried at
     explained_keys: int = 4  # and keys

@@ -25,10 +25,12 @@ from analyzer.export.tables import (
     counted,
     esp_table,
     fit,
+    floors_table,
     grid,
     heading,
     hops_table,
     short_path,
+    streams_table,
     text,
 )
 from analyzer.report.model import Finding, Hop, Report
@@ -65,7 +67,7 @@ def render(items: Iterator[RenderableType], options: ExportOptions) -> str:
 
 
 def write_table(report: Report, out: BinaryIO, options: ExportOptions) -> None:
-    """Summary, calls hop by hop, findings, open verdicts, notes, rules, anomalies, keys, coverage."""
+    """Summary, calls hop by hop, floors, findings, open verdicts, notes, rules, anomalies, keys, coverage."""
     out.write(render(_sections(report, options), options).encode("utf-8"))
 
 
@@ -73,6 +75,8 @@ def _sections(report: Report, options: ExportOptions) -> Iterator[RenderableType
     yield from _summary(report)
     yield from _captures(report, options)
     yield from _calls(report, options)
+    yield from _floors(report, options)
+    yield from _streams(report, options)
     yield from _esp(report, options)
     yield from _findings(report, options)
     yield from open_verdicts(report)
@@ -148,6 +152,27 @@ def _calls(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
         yield hops_table(others, options.terminal)
     if len(report.calls) > len(shown):
         yield _indented(text(f"{len(report.calls) - len(shown)} more calls are not shown; the JSON report has them."))
+
+
+def _floors(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
+    """The floors of conferences, and of calls that go to none."""
+    found = [(row.id, floor) for row in report.conferences for floor in row.floor_control]
+    found += [(call.id, floor) for call in report.calls if call.conference is None for floor in call.floors]
+    if found:
+        yield heading("Floors")
+        yield floors_table(found[: options.calls], options.terminal)
+    if len(found) > options.calls:
+        yield _indented(text(f"{len(found) - options.calls} more are not shown; the JSON report has them."))
+
+
+def _streams(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
+    """Streams whose signalling is not in the capture, or is closed."""
+    alone = [stream for stream in report.streams if stream.call is None]
+    if alone:
+        yield heading("Media streams of no call")
+        yield streams_table(alone[: options.calls], options.terminal)
+    if len(alone) > options.calls:
+        yield _indented(text(f"{len(alone) - options.calls} more are not shown; the JSON report has them."))
 
 
 def _esp(report: Report, options: ExportOptions) -> Iterator[RenderableType]:

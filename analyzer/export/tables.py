@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analyzer.report.border import clean, scrub
+from analyzer.report.messaging import Floor, FloorStep
 from analyzer.report.model import Call, EspSa, Exposure, Hop, Sighting, Stream
 from analyzer.report.words import SeverityLabel
 
@@ -174,6 +175,28 @@ def calls_table(calls: Iterable[Call], terminal: bool = False) -> Table:
             text(call.conference or "-"),
         )
     return table
+
+
+def floors_table(floors: Iterable[tuple[str, Floor]], terminal: bool = False) -> Table:
+    """One row a floor request, with its whole life; a floor that nobody asked for has a row too."""
+    table = grid(("of", "floor", "media", "request", "user", "what became of it (frame)"), terminal)
+    for owner, floor in floors:
+        place = (text(owner), text(f"{floor.conference}/{floor.floor}"), text(", ".join(floor.labels) or "-"))
+        for request in floor.requests:
+            user = "?" if request.user is None else str(request.user)
+            if request.beneficiary is not None and request.beneficiary != request.user:
+                user += f" for {request.beneficiary}"
+            life = _lines(*(text(_step(step)) for step in request.steps))
+            table.add_row(*place, text(f"#{request.id}"), text(user), life)
+        if not floor.requests:
+            table.add_row(*place, text("-"), text("-"), text("nobody asked for it"))
+    return table
+
+
+def _step(step: FloorStep) -> str:
+    queued = f", queue {step.queue_position}" if step.queue_position else ""
+    by = f" by user {step.by}" if step.by is not None and step.status != "Requested" else ""
+    return f"{step.status}{queued}{by}" + (f" ({step.cite.frame})" if step.cite is not None else "")
 
 
 def hops_table(hops: Iterable[Hop], terminal: bool = False, title: str = "") -> Table:

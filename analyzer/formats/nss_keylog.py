@@ -64,7 +64,8 @@ def parse_line(line: bytes, number: int) -> LogSecret | LogProblem | None:
         return None
     label = words[0].decode("ascii", "replace")
     if label not in LABELS:
-        return LogProblem(number, f"unknown label {safe(label, 40)}")
+        named = label.isupper() and label.replace("_", "").isalpha()  # what else it is may be a misplaced secret
+        return LogProblem(number, f"unknown label {safe(label, 40)}" if named else "unknown label")
     if len(words) != 3:
         return LogProblem(number, f"{label}: expected two hexadecimal values, got {len(words) - 1}")
     context, secret = _hex(words[1]), _hex(words[2])

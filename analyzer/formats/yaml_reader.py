@@ -26,6 +26,10 @@ class YamlReader:
         """A problem where a node stands."""
         self.problems.append(FileProblem(self.name, node.line, node.column, message))
 
+    def quoted(self, word: str) -> str:
+        """A mistaken word, as a problem shows it."""
+        return f"'{safe(word, _SHOWN)}'"
+
     def mapping(self, node: Node | None, known: Iterable[str] | None = None) -> dict[str, Node]:
         """The nodes by key; a key that is not among the known ones is a problem where it stands."""
         if node is None or node.value is None:
@@ -37,7 +41,7 @@ class YamlReader:
             names = list(known)
             for key in node.value:
                 if key not in names:
-                    message = f"unknown key '{safe(key, _SHOWN)}'{near(key, names)}"
+                    message = f"unknown key {self.quoted(key)}{near(key, names)}"
                     self.problems.append(FileProblem(self.name, *node.keys[key], message))
         return node.value
 
@@ -59,8 +63,7 @@ class YamlReader:
             return ""
         choices = list(allowed)
         if choices and node.value not in choices:
-            shown = safe(node.value, _SHOWN)
-            self.wrong(node, f"'{shown}' is not one of {', '.join(choices)}{near(node.value, choices)}")
+            self.wrong(node, f"{self.quoted(node.value)} is not one of {', '.join(choices)}{near(node.value, choices)}")
         return node.value
 
     def format(self, keys: dict[str, Node], root: Node) -> None:

@@ -1,17 +1,20 @@
 """Each medium of a call along its path, as a row of the report."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
+from analyzer.core.cites import Cite
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.report.traffic import CallMedia, Exposure
 from analyzer.session.assurance import assurance, caveats
 from analyzer.session.hops import HopFact
 from analyzer.session.legs import CallState, LegState
+from analyzer.session.media_path import whole_path
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.signalling import SignallingHop
 from analyzer.session.model.states import HopState
+from analyzer.session.placement import Placement
 
 WEAKEST_FIRST: tuple[str, ...] = (
     "clear", "osrtp_clear", "clear_tcp", "clear_udp", "unknown", "tls_null", "srtp_unencrypted",
@@ -85,6 +88,37 @@ def _keys(leg: LegState, index: int) -> list[Secret]:
         for key in line.keys
         if key.key is not None
     ]
+
+
+class KeysRead(NamedTuple):
+    """How many legs name SDES keys, on which hops those could be read, and in which messages."""
+
+    legs: int
+    hops: tuple[str, ...] | Unknown
+    cites: tuple[Cite, ...]
+
+
+def keys_read(call: CallState, facts: Sequence[HopFact], placement: Placement) -> KeysRead:
+    """Where the call's SDES keys could be read. That they could nowhere takes the whole path."""
+    keyed = {
+        leg.ordinal: [message for message in leg.messages if message.sdp is not None and message.sdes_keys]
+        for leg in call.legs.values()
+    }
+    keyed = {ordinal: messages for ordinal, messages in keyed.items() if messages}
+    found: dict[str, tuple[Cite, ...]] = {}
+    missing: Unknown | None = None
+    for fact in facts if keyed else ():
+        entity, legs = fact.entity, [ordinal for ordinal in fact.legs if ordinal in keyed]
+        if not isinstance(entity, SignallingHop) or not legs:
+            continue
+        if isinstance(entity.confidentiality, Unknown):
+            missing = entity.confidentiality
+        elif entity.confidentiality == "no":
+            found[f"{entity.from_node} > {entity.to_node}"] = keyed[legs[0]][0].cites
+    if not found and missing is None and keyed and not whole_path(call, placement):
+        missing = Unknown.of("vantage", "every hop of the signalling, from one end of the call to the other")
+    hops = tuple(found) if found or missing is None else missing
+    return KeysRead(len(keyed), hops, tuple(cite for cites in found.values() for cite in cites))
 
 
 def _identities(leg: LegState) -> bool:

@@ -1,4 +1,7 @@
-"""Frames whose SRTP and SRTCP are RTP and RTCP, once a run has found the keys. All other frames stay as they are."""
+"""Frames whose SRTP and SRTCP are RTP and RTCP, and whose DTLS is what it carried, once a run has found the keys.
+
+All other frames stay as they are.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +12,13 @@ import numpy as np
 from analyzer.capture.batch import FrameBatch, Source
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly
+from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.net.decode import Decoder
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.net.rewrite import with_payload
+from analyzer.pipeline.clear_dtls import ClearDtls
 from analyzer.pipeline.clear_stream import ClearStream
 from analyzer.pipeline.clear_window import ClearWindow
 from analyzer.protocols.stun.message import ChannelData, StunMessage
@@ -26,6 +31,7 @@ Contexts = Callable[[Address, Address, int, int], Sequence[SrtpContext]]
 _FIRST, _LAST = 128, 191  # version 2 of RTP (RFC 7983 7)
 _RTCP = range(192, 224)  # second byte (RFC 5761 4)
 _STUN_LAST, _CHANNEL_FIRST, _CHANNEL_LAST = 3, 64, 79  # first bytes (RFC 7983 7)
+_DTLS_FIRST, _DTLS_LAST = 20, 63
 _SHORTEST = 12
 
 Around = StunMessage | ChannelData | None
@@ -56,8 +62,9 @@ class _Pending:
 class ClearMedia:
     """Rewrites batches in the order of the capture. `contexts` gives the keys that may protect a stream."""
 
-    def __init__(self, sources: Sequence[Source], contexts: Contexts, limits: Limits) -> None:
+    def __init__(self, sources: Sequence[Source], contexts: Contexts, dtls: ClearDtls, limits: Limits) -> None:
         self._contexts = contexts
+        self._dtls = dtls
         self._limits = limits
         self._decoder = Decoder(sources, limits)
         self._window = ClearWindow(sources, limits)
@@ -71,6 +78,7 @@ class ClearMedia:
         packets = self._decoder.decode(self._window.admit(batch))
         self._decoder.take_anomalies()
         now_ns = int(batch.ts_ns.max(initial=0))
+        self._clear_dtls(packets)
         for key, (rtp, rtcp) in self._sorted(packets).items():
             stream = self._stream(key)
             stream.last_ns = now_ns
@@ -87,8 +95,28 @@ class ClearMedia:
                 if isinstance(result, bytes):
                     self._put(packets, row, around, result)
         self._frames += len(batch)
+        self._dtls.tick(now_ns)
         self._forget(now_ns)
         yield from self._window.leaving()
+
+    def _clear_dtls(self, packets: PacketBatch) -> None:
+        length = packets.payload_length
+        first = packets.buffer[np.where(length > 0, packets.payload_start, 0)]
+        dtls = (packets.protocol == UDP) & (length > 0) & (first >= _DTLS_FIRST) & (first <= _DTLS_LAST)
+        columns = (
+            packets.vantage, packets.src_hi, packets.src_lo, packets.sport, packets.dst_hi, packets.dst_lo,
+            packets.dport, packets.payload_start, length, packets.source, packets.frame, packets.offset,
+            packets.captured, packets.ts_ns,
+        )  # fmt: skip
+        rows = np.flatnonzero(dtls & (packets.missing == 0))
+        for row, vantage, shi, slo, sport, dhi, dlo, dport, at, size, *cited in zip(
+            rows.tolist(), *(column[rows].tolist() for column in columns), strict=True
+        ):
+            endpoints = Endpoints(Address(shi << 64 | slo, sport), Address(dhi << 64 | dlo, dport), UDP)
+            payload = packets.buffer[at : at + size].tobytes()
+            plain = self._dtls.open(vantage, endpoints, payload, Cite(*cited))
+            if plain is not None and not self._window.change(packets, row, partial(_replaced, size, plain)):
+                self.counts.kept += 1
 
     def rest(self) -> Iterator[FrameBatch]:
         """The capture has ended: the frames that were kept back."""

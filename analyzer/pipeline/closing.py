@@ -9,7 +9,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
-from analyzer.pipeline.call_media import mixed_media, readable
+from analyzer.pipeline.call_media import keys_read, mixed_media, readable
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.places import Places
 from analyzer.pipeline.rows import call_row, hop_row, stream_row
@@ -36,6 +36,7 @@ from analyzer.session.media_keys import KeyOrigin
 from analyzer.session.messaging import Messaging
 from analyzer.session.messaging_entities import bfcp_entity, msrp_entity
 from analyzer.session.model.media import MediaDescription, MediaHop
+from analyzer.session.model.registry import TlsConnection
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
 from analyzer.session.model.signalling import SignallingHop
@@ -90,6 +91,16 @@ def _way(place: dict[str, str], entity: SignallingHop | MediaHop | MediaDescript
     """Where an entity between two elements is."""
     place = place | {"from": entity.from_addr, "to": entity.to_addr}
     return place if isinstance(entity, SignallingHop) else place | {"medium": entity.medium}
+
+
+def registration_place(binding: Binding, placement: Placement) -> dict[str, str]:
+    """Which registration."""
+    return {"registration": f"registration-{binding.ordinal}", "ue": placement.node(binding.ue)}
+
+
+def connection_place(entity: TlsConnection) -> dict[str, str]:
+    """Which connection."""
+    return {"src": entity.from_addr, "dst": entity.to_addr}
 
 
 def _of_message(place: dict[str, str], message: MessageRecord) -> dict[str, str]:
@@ -195,7 +206,7 @@ class Closer:
             )
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
-            self._write_stream(stream.record, stream, placement)
+            self._write_stream(stream.record, stream, placement, call_id)
             stream.record.trail.forget()
         for dialog in call.call_ids or (call.call_id,):
             self._signalling.keys.forget(dialog, _lines(call))
@@ -241,16 +252,17 @@ class Closer:
                     for passport in self._passports.entities(message, placement):
                         judge("passport", passport, where)
             judge("leg", self._leg_entity(call, leg.ordinal, placement), partial(dict, base, leg=name))
-        for passage in passages(call, placement, self._signalling.registrations):
+        for passage in passages(call, placement, self._signalling.registrations, post_decrypt):
             judge("passage", passage, partial(dict, base, at=passage.at, message=passage.method))
         for media in descriptions(call, placement, self._signalling.registrations, self._key_uses):
             judge("media_description", media, partial(_way, base, media))
         if call_id is not None:
             first = next(iter(call.legs.values()))
             carried = [fact for _, fact in hops if isinstance(fact.entity, MediaHop) and fact.entity.packets]
+            keys = keys_read(call, [fact for _, fact in hops], placement)
             whole = CallEntity(
                 call.call_ids or (call.call_id,), len(call.legs), first.outcome, first.invites > 0,
-                len(carried), mixed_media(carried), first.first.cites,
+                len(carried), mixed_media(carried), keys.legs, keys.hops, keys.cites, first.first.cites,
             )  # fmt: skip
             judge("call", whole, partial(dict, base))
 
@@ -273,13 +285,13 @@ class Closer:
 
     def registration(self, binding: Binding, placement: Placement) -> None:
         """Judges a registration that is forgotten, or all there is of it at the end."""
-        where = {"registration": f"registration-{binding.ordinal}", "ue": placement.node(binding.ue)}
-        self._judge.judge("registration", registration_entity(binding, placement), lambda: where)
+        where = partial(registration_place, binding, placement)
+        self._judge.judge("registration", registration_entity(binding, placement), where)
 
     def connection(self, connection: Connection, placement: Placement) -> None:
         """Judges a TLS or DTLS connection, at the end."""
         entity = connection_entity(connection, placement)
-        self._judge.judge("tls_connection", entity, partial(dict, src=entity.from_addr, dst=entity.to_addr))
+        self._judge.judge("tls_connection", entity, partial(connection_place, entity))
 
     def orphans(self, records: Sequence[StreamRecord], placement: Placement) -> None:
         """Streams that no call has claimed: reported if they are plausible RTP."""
@@ -290,7 +302,7 @@ class Closer:
                 state = {"rtp": "clear", "srtp": "srtp_unknown_keying"}.get(evidence.observed, "unknown")
                 if record.verification is not None and record.verification.authenticated:
                     state = _VERIFIED[self._keyed_by(record, record.verification.origin)]
-                self._write_stream(record, ClaimedStream(record, evidence, state, None), placement)  # type: ignore[arg-type]  # a hop state
+                self._write_stream(record, ClaimedStream(record, evidence, state, None), placement, None)  # type: ignore[arg-type]  # a hop state
 
     def _keyed_by(self, record: StreamRecord, origin: KeyOrigin) -> KeyOrigin:
         """Where a key comes from; one that was supplied, from the handshake on the stream's flow, if there was one."""
@@ -306,7 +318,9 @@ class Closer:
         used.opened += verified.decrypted
         self._opened(verified.key, verified.decrypted)
 
-    def _write_stream(self, record: StreamRecord, claimed: ClaimedStream, placement: Placement) -> None:
+    def _write_stream(
+        self, record: StreamRecord, claimed: ClaimedStream, placement: Placement, call_id: str | None
+    ) -> None:
         if record.ordinal in self._written:
             return
         self._written.add(record.ordinal)
@@ -315,5 +329,5 @@ class Closer:
             self._judge.judge("srtp_stream", entity, lambda: {"stream": f"stream-{record.ordinal}"})
         self._count_key(claimed.record)
         name, name_key = f"stream-{record.ordinal}", self._redactor.key
-        row = stream_row(claimed.record, name, claimed, self._places, name_key, self._prober.why)
+        row = stream_row(claimed.record, name, claimed, self._places, name_key, self._prober.why, call_id)
         self.stream_rows.append(encode_row(row))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from analyzer.pipeline.call_media import weakest
-from analyzer.pipeline.judge import Judge
+from analyzer.pipeline.judge import Judge, Where
 from analyzer.pipeline.messaging_rows import floor_rows
 from analyzer.pipeline.places import Places
 from analyzer.report.traffic import Conference, Participant
@@ -23,12 +23,18 @@ CAVEATS = ("NO_PARTICIPANT_TO_PARTICIPANT_ASSURANCE", "NO_ASSURANCE_BEYOND_HOP",
 def judge_conferences(conferences: Conferences, judge: Judge) -> None:
     """Applies the rules of conferences, their participants and referrals."""
     for state in conferences.all():
-        name = f"conference-{state.ordinal}"
-        for participant, call in participant_entities(state):
-            judge.judge("participant", participant, partial(dict, conference=name, call=call, focus=participant.focus))
-        judge.judge("conference", conference_entity(state), partial(dict, conference=name))
-        for referral in referral_entities(state):
-            judge.judge("referral", referral, partial(dict, conference=name))
+        for kind, entity, where in conference_entities(state):
+            judge.judge(kind, entity, where)
+
+
+def conference_entities(state: ConferenceState) -> Iterator[tuple[str, object, Where]]:
+    """What is judged of a conference: kind, entity, which one it is."""
+    name = f"conference-{state.ordinal}"
+    for participant, call in participant_entities(state):
+        yield "participant", participant, partial(dict, conference=name, call=call, focus=participant.focus)
+    yield "conference", conference_entity(state), partial(dict, conference=name)
+    for referral in referral_entities(state):
+        yield "referral", referral, partial(dict, conference=name)
 
 
 def conference_rows(conferences: Conferences, places: Places) -> Iterator[Conference]:

@@ -30,6 +30,7 @@ from analyzer.pipeline.datagrams import RTP_FIRST, RTP_LAST, DatagramHandler
 from analyzer.pipeline.esp import EspHandler
 from analyzer.pipeline.esp_rows import esp_entities
 from analyzer.pipeline.findings import Gathered, Writer
+from analyzer.pipeline.foretelling import Foretelling
 from analyzer.pipeline.judge import Judge
 from analyzer.pipeline.ledger import FAULT, Ledger
 from analyzer.pipeline.media_rows import MediaRows
@@ -122,6 +123,7 @@ class Engine:
             limits, self.ledger, sources, setup.keyring, self.signalling.agreements, self.tcp, self.datagrams
         )
         self._placed = Placement(setup.topology or Topology())
+        self._foretelling = Foretelling(self.judge, limits.linger_ns)
         self._now_ns = 0
         self.decoded = 0
         self._frames = 0
@@ -148,6 +150,9 @@ class Engine:
             elif self.signalling.ready(call, now_ns, node):
                 self._close(call)
         self.closer.orphans(self.streams.tick(now_ns), self._placement())
+        if self.judge.tells:
+            registrations = self.signalling.registrations
+            self._foretelling.look(now_ns, registrations, self.connections, self.closer, self._placement())
 
     def _media_activity(self, call: CallState) -> int:
         """Time of the latest packet towards any address its descriptions name."""

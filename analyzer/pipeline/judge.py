@@ -41,6 +41,7 @@ class Judge:
         self.dropped = 0
         self.tells = False
         self._fresh: list[Gathered] = []
+        self._foretold: dict[str, None] = {}
 
     @property
     def tallies(self) -> dict[str, Tally]:
@@ -110,9 +111,20 @@ class Judge:
         self._open[key] = self._new(Gathered(rule, name, Verdict.OPEN, shown, packed(cites), settles[:NEEDS]))
 
     def _new(self, found: Gathered) -> Gathered:
-        if self.tells:
+        if self.tells and not (found.verdict is Verdict.FAIL and found.id in self._foretold):
             self._fresh.append(found)
         return found
+
+    def foretell(self, kind: str, entity: Any, where: Where) -> None:
+        """Hands out what already fails of an entity that is judged later; nothing is counted, nothing told twice."""
+        for rule in self._rules.by_kind.get(kind, ()):
+            if rule.note or rule.decide(entity).verdict is not Verdict.FAIL:
+                continue
+            name = finding_id(rule.id, rule.same(entity))
+            if name not in self._failed and name not in self._foretold and len(self._foretold) < self._limits.findings:
+                self._foretold[name] = None
+                shown = self._writer.shown(rule.words(entity), where())
+                self._fresh.append(Gathered(rule, name, Verdict.FAIL, shown, packed(rule.cited(entity)), ()))
 
     def take_fresh(self) -> list[Gathered]:
         """Findings decided since the last call, for a live view."""

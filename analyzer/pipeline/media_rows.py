@@ -34,8 +34,8 @@ class MediaRows:
         self._packets, self._rows = packets, rows
 
     def relay(self, datagram: Datagram) -> None:
-        """Takes a payload that the current row carried inside."""
-        self._relayed.append((self.row, datagram))
+        """Takes a payload that the current row carried inside; between batches it stands before the next one's rows."""
+        self._relayed.append((self.row if self._packets is not None else 0, datagram))
 
     def catch_up(self) -> None:
         """Feeds every row before the current one."""
@@ -49,10 +49,10 @@ class MediaRows:
 
     def _feed(self, count: int) -> None:
         packets = self._packets
-        rows, self._rows = self._rows[:count], self._rows[count:]
-        relayed, self._relayed = self._relayed, []
         if packets is None:
             return
+        rows, self._rows = self._rows[:count], self._rows[count:]
+        relayed, self._relayed = self._relayed, []
         if relayed:
             packets, rows = _interleaved(packets, rows, relayed)
         if len(rows):

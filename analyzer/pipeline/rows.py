@@ -141,6 +141,7 @@ def stream_row(
     places: Places,
     name_key: Callable[[Secret], str],
     probe: Callable[[StreamRecord], Explained],
+    call_id: str | None,
 ) -> Stream:
     """A media stream; `claimed` says what its hop found it to be, `name_key` what the report calls a key, `probe` what
     is to be said of one without any."""
@@ -167,6 +168,7 @@ def stream_row(
         decrypted=verified.decrypted if verified else 0,
         failure=why.failure if why else None,
         failure_detail=_sentence(why) if why else None,
+        call=call_id,
     )
 
 

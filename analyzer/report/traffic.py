@@ -250,6 +250,7 @@ class Stream:
     decrypted: int = entry("distinct packets opened", default=0)
     failure: str | None = entry("why it could not be opened, one word: no_key, tag_failed, key_late, ...", default=None)
     failure_detail: str | None = entry("the same as a sentence, with what would help", default=None)
+    call: str | None = entry("call it belongs to; null: none that is in the capture and readable", default=None)
 
 
 @dataclass(frozen=True, slots=True)

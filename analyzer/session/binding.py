@@ -184,12 +184,7 @@ class _Paths:
 def _msrp(
     negotiations: Sequence[Negotiation], call_ids: Sequence[str], by_address: list[Connection], tables: Tables
 ) -> Bound:
-    pairs = tuple(
-        (n.offer.path[-1], n.answer.path[-1] if n.answer and n.answer.path else "")
-        for n in negotiations
-        if n.offer.path
-    )
-    paths, sessions = _Paths(pairs), tables.messaging.msrp_sessions
+    paths, sessions = _paths(negotiations), tables.messaging.msrp_sessions
     bound: list[BoundMsrp] = []
 
     def made(session: MsrpSession, by: MsrpGrounds, ids_match: bool, on: Connection) -> BoundMsrp:

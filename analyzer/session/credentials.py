@@ -51,6 +51,14 @@ def authentication(message: MessageRecord) -> Authentication:
     return Authentication(bool(challenges), tuple(used)[:8], tuple(names)[:_MAX_NAMES], keys)
 
 
+def integrity_flag(message: MessageRecord) -> str:
+    """What the P-CSCF says of how a REGISTER reached it (TS 24.229 7.2A.2): yes, no, tls-yes, ...; empty: nothing."""
+    if message.method != "REGISTER" or not message.request:
+        return ""
+    flags = (_parts(value)[1].get("integrity-protected", "") for value in message.all("authorization"))
+    return next((flag.lower()[:24] for flag in flags if flag), "")
+
+
 def _parts(value: str) -> tuple[str, dict[str, str]]:
     """The scheme, and the parameters by lower-case name; what has no parameter's form has no name."""
     scheme, _, rest = value.strip().partition(" ")

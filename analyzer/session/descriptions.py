@@ -68,6 +68,7 @@ class _Core:
 
     def __init__(self, call: CallState, placement: Placement) -> None:
         self.keys: dict[int, dict[Secret, tuple[Cite, ...]]] = {}
+        self.prints: dict[int, dict[bytes, tuple[Cite, ...]]] = {}
         self.marked: dict[int, tuple[Cite, ...]] = {}
         self.cites: dict[int, tuple[Cite, ...]] = {}
         self.unplaced: Unknown | None = None
@@ -84,6 +85,8 @@ class _Core:
                 self.cites.setdefault(media.index, message.cites)
                 for key in inline_keys(media):
                     self.keys.setdefault(media.index, {}).setdefault(key, message.cites)
+                for each in media.fingerprints:
+                    self.prints.setdefault(media.index, {}).setdefault(each.digest, message.cites)
                 if media.e2ae != "none":
                     self.marked.setdefault(media.index, message.cites)
 
@@ -96,6 +99,16 @@ class _Core:
         for key in inline_keys(media):
             if key in known:
                 return True, known[key]
+        if media.index in self.cites:
+            return False, self.cites[media.index]
+        return self._missing(), ()
+
+    def print_leaked(self, media: Media) -> tuple[Tristate, tuple[Cite, ...]]:
+        """Whether one of its fingerprints also appears beyond the edge, and where."""
+        known = self.prints.get(media.index, {})
+        for each in media.fingerprints:
+            if each.digest in known:
+                return True, known[each.digest]
         if media.index in self.cites:
             return False, self.cites[media.index]
         return self._missing(), ()
@@ -215,6 +228,7 @@ def _description(
     medium = medium_name(media)
     key_leaked, key_cites = core.key_leaked(media)
     marker_leaked, marker_cites = core.marker_leaked(media)
+    print_leaked, print_cites = core.print_leaked(media)
     return MediaDescription(
         medium=medium,
         proto=media.proto,
@@ -241,6 +255,7 @@ def _description(
         access=access,
         from_ue=ends.from_ue,
         key_on_core_leg=key_leaked,
+        print_on_core_leg=print_leaked,
         marker_on_core_leg=marker_leaked,
         crypto_beyond=core.crypto_beyond(media),
         answer=more.answer,
@@ -252,7 +267,7 @@ def _description(
         key_returned=more.hygiene.returned,
         key_moved=more.hygiene.moved,
         weak_key=more.hygiene.weak,
-        core_leg=tuple(dict.fromkeys(key_cites + marker_cites)),
+        core_leg=tuple(dict.fromkeys(key_cites + marker_cites + print_cites)),
         protected=_protected(media),
         protected_before=more.before,
         key_reused=more.reused,

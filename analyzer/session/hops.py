@@ -160,6 +160,7 @@ def message_entity(
         emergency=message.emergency,
         first=message.cites,
         access=ends.access,
+        on_agreed_port=message.on_agreed_port,
         hop_local=_hop_local(message),
         leaving=leaves_trust_domain(message, placement),
         asserted_valid=well_formed(message.asserted),

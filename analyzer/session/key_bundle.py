@@ -63,6 +63,10 @@ class _Loader(YamlReader):
         self.ring = ring
         self.outside = outside
 
+    def quoted(self, word: str) -> str:
+        """A mistaken word, unless it is so long that it may be a misplaced key: the shortest has 24 characters."""
+        return f"'{safe(word)}'" if len(word) < 24 else "this"
+
     def choice(self, node: Node, allowed: Collection[str] = ()) -> str | None:
         """A text, one of `allowed` where there are any; None if it is none."""
         before = len(self.problems)
@@ -121,7 +125,7 @@ class _Loader(YamlReader):
         suite = suite_named(word) if word is not None else None
         if suite is None or not suite.opened:
             if word is not None:
-                message = f"'{safe(word, 40)}' is no suite that is opened here: {', '.join(OPENED_SUITES)}"
+                message = f"{self.quoted(word)} is no suite that is opened here: {', '.join(OPENED_SUITES)}"
                 self.wrong(fields["suite"], message)
             return
         found = self.content(fields, node)
@@ -182,7 +186,7 @@ class _Loader(YamlReader):
                 return None
             value = self.outside.env(name.value)
             if not value:
-                self.wrong(name, f"the environment has no {safe(name.value, 60)}")
+                self.wrong(name, f"the environment has no variable {self.quoted(name.value)}")
             return value or None
         if not isinstance(node.value, str) or not node.value:
             self.wrong(node, "expected text in quotes, or {env: NAME}")

@@ -17,6 +17,7 @@ from analyzer.session.binding import Bound, BoundBfcp, BoundMsrp, Tables, bind, 
 from analyzer.session.connection_roles import listening, tls_by_offerer
 from analyzer.session.connections import Connection
 from analyzer.session.descriptions import keyed_by_dtls, medium_name
+from analyzer.session.forking import with_forks
 from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.ice import candidate_addresses
 from analyzer.session.legs import CallState, LegState
@@ -119,7 +120,7 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
         if isinstance(fact.entity, MediaHop):
             last = candidate.negotiations[-1]
             path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets, fact.rtcp))
-    entities = judged(path, sources.compare, consecutive(call, sources.placement))
+    entities = with_forks(path, judged(path, sources.compare, consecutive(call, sources.placement)))
     hops = [replace(fact, entity=e, index=hop.index) for fact, e, hop in zip(facts, entities, path, strict=True)]
     return MediaHops((*hops, *relayed), tuple(claimed.values()), tuple(anomalies))
 
@@ -404,6 +405,8 @@ def _entity(
         cema=_cema(candidate.negotiations),
         tls_by_offerer=tls_by_offerer([p for p in packets if isinstance(p, Connection)], candidate.negotiations),
         rtcp_first=(),
+        forked=False,  # the other hops of the call decide
+        fork_reuses_key=False,
         rtcp_unencrypted_agreed=any(line is not None and line.unencrypted_srtcp for line in chosen_crypto(last)),
         opportunistic=opportunistic(last),
         unexpected_srtp=_unexpected(facts),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from analyzer.core.addresses import Address
 from analyzer.core.secrets import Secret
@@ -52,6 +53,7 @@ def path_hop(
         left_final=_final(placement, last.initiator, first.initiator),
         right_final=_final(placement, last.responder, final.responder),
         keys=_keys(last),
+        offerer=last.offer.ip,
         prints=_prints(last),
         reports=frozenset((report.ssrc, report.ntp) for flow in rtcp for report in flow.reports if report.ntp),
         streams=tuple(item for item in packets if isinstance(item, StreamRecord)),
@@ -89,6 +91,15 @@ def consecutive(call: CallState, placement: Placement) -> Consecutive:
         return None in nodes or nodes[0] is nodes[1]
 
     return follows
+
+
+def whole_path(call: CallState, placement: Placement) -> bool:
+    """Whether the signalling of a call was seen on every hop, from a UE or a server to the other one."""
+    legs = [leg for leg in call.legs.values() if leg.messages]
+    follows = consecutive(call, placement)
+    ends = (legs[0].initiator, legs[-1].responder) if legs else ()
+    final = [placement.either(placement.is_ue(ip), placement.is_server(ip)) is True for ip in ends]
+    return bool(final) and all(final) and all(follows(a.ordinal, b.ordinal) for a, b in pairwise(legs))
 
 
 def judged(hops: Sequence[PathHop], compare: Compare, follows: Consecutive) -> list[MediaHop]:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.headers import split
 from analyzer.formats.uri import same_user
+from analyzer.session.carrier import integrity
+from analyzer.session.credentials import integrity_flag
 from analyzer.session.legs import CallState
 from analyzer.session.model.people import Passage
 from analyzer.session.placement import Placement
@@ -21,8 +23,13 @@ _TELLING = ("identity", "p-asserted-identity", "p-preferred-identity", "privacy"
 _Key = tuple[str, str, int | None, str, int | None]
 
 
-def passages(call: CallState, placement: Placement, registrations: Registrations) -> Iterator[Passage]:
-    """What each element did to the identities of the call's messages, in capture order."""
+def passages(
+    call: CallState, placement: Placement, registrations: Registrations, post_decrypt: frozenset[int] = frozenset()
+) -> Iterator[Passage]:
+    """What each element did to the identities of the call's messages, in capture order.
+
+    `post_decrypt` are vantage points behind a decrypting element: what they show says nothing of the wire.
+    """
     messages = [m for leg in call.legs.values() for m in leg.messages if not m.retransmission]
     if not any(_telling(message) for message in messages):
         return
@@ -38,11 +45,11 @@ def passages(call: CallState, placement: Placement, registrations: Registrations
     for message in messages:
         for copy in _copies(message, placement.node(message.carrier.endpoints.dst.ip), onward, first):
             if _telling(message) or _telling(copy):
-                yield _passage(message, copy, placement, registrations)
+                yield _passage(message, copy, placement, registrations, post_decrypt)
 
 
 def _telling(message: MessageRecord) -> bool:
-    return any(header.name in _TELLING for header in message.headers)
+    return any(header.name in _TELLING for header in message.headers) or bool(integrity_flag(message))
 
 
 def _key(message: MessageRecord, place: str) -> _Key:
@@ -73,7 +80,13 @@ def _copies(
     return found[:MAX_ONWARD]
 
 
-def _passage(came: MessageRecord, left: MessageRecord, placement: Placement, registrations: Registrations) -> Passage:
+def _passage(
+    came: MessageRecord,
+    left: MessageRecord,
+    placement: Placement,
+    registrations: Registrations,
+    post_decrypt: frozenset[int],
+) -> Passage:
     source, here, target = came.carrier.endpoints.src.ip, came.carrier.endpoints.dst.ip, left.carrier.endpoints.dst.ip
     out: tuple[str, ...] | Unknown = left.asserted
     if not left.complete and not left.asserted:
@@ -99,9 +112,19 @@ def _passage(came: MessageRecord, left: MessageRecord, placement: Placement, reg
         registered=_all_registered(out, known),
         signed_in=len(tokens),
         signed_kept=_kept(tokens, kept, left.complete),
+        integrity_flag=(flag := integrity_flag(left)),
+        flag_from_ue=bool(flag) and from_ue is True and integrity_flag(came) == flag,
+        arrived_protected=_protected(came, post_decrypt),
         verdict_forged=_verstat(came) and (_verstat(left) or _maybe(left)),
         first=tuple(dict.fromkeys((*came.cites, *left.cites))),
     )
+
+
+def _protected(came: MessageRecord, post_decrypt: frozenset[int]) -> Tristate:
+    if came.carrier.vantage in post_decrypt:
+        return Unknown.of("vantage", "the wire before the element that decrypts")
+    found = integrity(came.carrier.state, (came.carrier,))
+    return found if isinstance(found, Unknown) else found == "yes"
 
 
 def _differ(before: tuple[str, ...], behind: tuple[str, ...]) -> bool:

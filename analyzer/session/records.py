@@ -42,6 +42,7 @@ class MessageRecord:
     conference_focus: bool
     sightings: dict[int, tuple[Cite, ...]] = field(default_factory=dict)
     retransmission: bool = False
+    on_agreed_port: bool = False  # one that a security agreement names
     request_uri: str = ""
     headers: tuple[Header, ...] = ()  # those of `kept_headers`
     refer_to: ReferTo | None = None

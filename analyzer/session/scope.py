@@ -33,6 +33,7 @@ class PathHop:
     right_final: Tristate
     keys: frozenset[Secret]  # SDES keys agreed
     prints: frozenset[bytes]  # fingerprints agreed
+    offerer: int | None = None  # the address where the offering end is
     reports: frozenset[tuple[int, int]] = frozenset()  # RTCP sender reports: SSRC, NTP time
     streams: tuple[StreamRecord, ...] = ()
     connections: tuple[Connection, ...] = ()

@@ -93,6 +93,7 @@ class Signalling:
         holder.append(filed)
         self._observe(message, carrier, filed.vias)
         ends = carrier.endpoints
+        filed.on_agreed_port = self.agreements.protects(ends)
         anomalies = [*anomalies, *self.agreements.observe(message, ends.src.ip, ends.dst.ip)]
         if sdp is not None and not filed.retransmission:
             if self._takes_keys:

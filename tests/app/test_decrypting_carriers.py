@@ -94,7 +94,7 @@ def gtpu(packet: bytes) -> bytes:
 
 
 @pytest.mark.tshark
-@pytest.mark.parametrize("shape", ["ipv4", "ipv6", "gtpu"])
+@pytest.mark.parametrize("shape", ["ipv4", "ipv6", "gtpu", "in-gtpu"])
 def test_media_in_fragments(shape: str, tmp_path: Path) -> None:
     """In order, in reverse, with frames of others between; the packet is shorter by the tag of ten bytes, also where
     that leaves nothing for the last fragment."""
@@ -106,6 +106,9 @@ def test_media_in_fragments(shape: str, tmp_path: Path) -> None:
             packet = datagram(at("10.9.0.1", 2152), at("10.9.0.2", 2152), gtpu(packet), 4)
         size = len(packet) - (40 if shape == "ipv6" else 20)
         pieces = fragments(packet, number, [64, (size - 1) // 8 * 8] if number % 2 else [48, 96, 128])
+        if shape == "in-gtpu":  # the fragments are inside
+            ends = at("10.9.0.1", 2152), at("10.9.0.2", 2152)
+            pieces = [datagram(*ends, gtpu(piece), 4) for piece in pieces]
         for piece in pieces if number % 3 else pieces[::-1]:
             wire.now_ns += 1_000_000
             wire.frames.append((wire.now_ns, piece))

@@ -221,6 +221,8 @@ def test_what_cannot_be_captured_from(veth: Namespace) -> None:
             open_live(veth, name)
     with pytest.raises(CaptureProblem, match="no such interface"):
         open_live(veth, "vb", "nosuch0")
+    with pytest.raises(CaptureProblem, match="its name is not UTF-8"):
+        open_live(veth, "v\udcff")
     subprocess.run(
         ["ip", "-n", veth.name, *["link", "add", "down0", "type", "veth", "peer", "name", "down1"]], check=True
     )

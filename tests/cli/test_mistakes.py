@@ -107,7 +107,8 @@ def test_open_verdicts_matter_only_where_asked() -> None:
     """The sample has open verdicts (BFCP-01 depends on a policy its topology does not state) and no failed rule of
     severity high or above."""
     assert told("analyze", *CALL, "--rule", "BFCP-01", "--quiet")[0] in (0, 4)
-    assert told("analyze", *CALL, "--rule", "BFCP-01", "--fail-on-open", "--quiet")[0] == 4
+    said = told("analyze", *CALL, "--rule", "BFCP-01", "--fail-on-open", "--quiet")
+    assert said == (4, "mediasec: exit 4: 2 verdicts are open (--fail-on-open)\n")
 
 
 def test_the_threshold_decides() -> None:

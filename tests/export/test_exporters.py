@@ -63,6 +63,16 @@ def test_a_piped_table_fits_and_says_everything_in_words(width: int) -> None:
         assert word in text
 
 
+def test_streams_of_no_call_are_listed() -> None:
+    """Whatever was seen is somewhere on the page: a stream of a call on its hop, any other in a section of its own."""
+    of_a_call, alone = factories.stream(), [factories.stream(id=f"stream-{n}", call=None) for n in range(2, 5)]
+    for streams, shown in (([of_a_call], []), ([of_a_call, *alone], ["stream-2", "stream-3"])):
+        text = written("table", factories.report(streams=streams), ExportOptions(width=120, calls=2))
+        section = text.partition("Media streams of no call\n")[2].partition("\n\n")[0]
+        assert [line.split()[0] for line in section.splitlines() if line.startswith("stream-")] == shown
+        assert ("1 more are not shown" in section) == bool(shown)
+
+
 def test_ndjson_rows_are_objects_with_a_type() -> None:
     rows = [json.loads(line) for line in written("ndjson", factories.report()).splitlines()]
     assert rows[0]["type"] == "report"

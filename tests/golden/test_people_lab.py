@@ -59,7 +59,13 @@ def test_a_list_without_a_client_list_is_no_agreement() -> None:
 
 
 def test_stir_verifies_with_its_certificate_alone() -> None:
-    """Frames 23 and 172 of stir-e2e carry the PASSporT (tshark); its claims name numbers that no header has."""
+    """Frames 23 and 172 of stir-e2e carry the PASSporT (tshark); its claims name numbers that no header has.
+
+    That ID-11.claims fails is right: the lab's S-CSCF signs the numbers 12025550101 and 12025550199, whoever calls, and
+    From, To, P-Asserted-Identity and Request-URI name ue1, ue2 and conf (FACTS.txt). RFC 8224 8.1 has no telephone
+    number in a user part without digits, so that the canonical form of the caller is the "uri" of 8.5, and 6.2, step 2
+    and 8.3 leave nothing that would make a "tn" of it.
+    """
     name = "stir-e2e"
     opened = _report(name)
     assert _count(opened, "ID-11.signature") == (0, 0, 2)

@@ -98,6 +98,14 @@ def test_1_floor_control_that_nobody_announced() -> None:
     assert counted(null_esp(",sdes-srtp;mediasec,msrp-tls;mediasec"), "REG-05") == {"fail": 1}
 
 
+def test_1_sip_in_clear_on_the_protected_ports() -> None:
+    """TS 33.203 7.1: what was agreed for ESP takes nothing else (SIG-10)."""
+    made = Registered("hmac-sha-1-96", "null").talk()
+    assert counted(made.wire.run(topology=ACCESS, rules=rules()), "SIG-10") == {"pass": 6}
+    made.wire.udp(at(UE, 5060), at(PROXY, PROXY_S[0]), sip_with_body("INVITE", 0, b"", "clear"))
+    assert counted(made.wire.run(topology=ACCESS, rules=rules()), "SIG-10") == {"pass": 6, "fail": 1}
+
+
 # -- 3: floor control under another certificate -----------------------------------------------------------------------
 
 HELLO = bytes.fromhex("200b00000000126700010002")  # RFC 8855 5.3.11: version 1, conference 4711, transaction 1, user 2

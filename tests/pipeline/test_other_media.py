@@ -8,7 +8,7 @@ from pathlib import Path
 
 from analyzer.core.addresses import Address
 from analyzer.core.cites import Cite
-from analyzer.core.limits import Limits
+from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.pipeline.assemble import assemble
 from analyzer.pipeline.data_channels import DataChannels
 from analyzer.pipeline.datagram import Datagram
@@ -237,6 +237,22 @@ def test_rtp_on_tcp_behind_a_gap() -> None:
     assert anomalies(engine) == {"rtp.framing_lost": 1}
     (stream,) = rows(engine.closer.stream_rows)
     assert stream["packets"] == 29
+
+
+def test_rtp_on_tcp_whose_beginning_was_lost() -> None:
+    """What is held behind a hole comes out when the hole is given up, between two frames of the capture."""
+    wire = Wire()
+    active, passive = on_tcp(wire)
+    first = wire.tcp(active, passive, framed(rtp(1)))
+    for number in range(2, 31):
+        wire.tcp(active, passive, framed(rtp(number)))
+    del wire.frames[first - 1]
+    wire.now_ns += 40 * SECOND_NS
+    wire.udp(at("192.0.2.7", 1), at("192.0.2.8", 1), b"later")
+    for rows_at_once in (32_768, 1, 5, len(wire.frames) - 1):
+        engine = wire.run(rows=rows_at_once)
+        (stream,) = rows(engine.closer.stream_rows)
+        assert stream["packets"] == 29
 
 
 def test_bfcp_in_dtls_on_tcp() -> None:

@@ -361,3 +361,34 @@ def test_sender_reports_of_one_source_on_two_hops() -> None:
     for src, dst in ((at(UE, 4_001), at(EDGE, 5_001)), (at(INNER, 6_001), at(FOCUS, 7_001))):
         wire.udp(src, dst, report + described[:16])
     assert scopes(judged(wire)[0])[0] == ("e2ae", "e2ae_dtls_srtp", "matched")
+
+
+def test_keys_are_listed_with_every_hop_that_showed_them() -> None:
+    """SDES-15 names the path; that a key was readable nowhere takes the whole of it."""
+    keys = crypto(KEYS[0]), crypto(KEYS[1])
+    wire = Wire()
+    setup(wire, legs(keys, keys))
+    _, counts, engine = judged(wire)
+    assert counts["SDES-15"] == (0, 1, 0)
+    (found,) = [finding for finding in engine.judge.findings if finding.rule.id == "SDES-15"]
+    assert found.message == "SDES keys were readable on: 10.1.0.2 > edge, edge > focus"
+
+
+@pytest.mark.parametrize(("second", "verdict"), [("none", (2, 0, 0)), ("same", (2, 0, 0)), ("other", (0, 2, 0))])
+def test_a_forked_offer(second: str, verdict: tuple[int, int, int]) -> None:
+    """RFC 4568 7.3: two ends answer one offer; the second gets nothing, the same packets, or others under its key."""
+    leg = Leg(UE, EDGE, "fork", offer=sdp(UE, 4_000, proto="RTP/SAVP", lines=crypto(KEYS[0])))
+    wire = Wire()
+    send(wire, leg, "INVITE")
+    for number, key in ((0, KEYS[1]), (1, KEYS[2])):
+        branch = replace(leg, answer=sdp(EDGE, 5_000 + 2 * number, proto="RTP/SAVP", lines=crypto(key)))
+        answer = say(branch, "INVITE", 200).replace(b"tag=tfork", f"tag=branch{number}".encode())
+        wire.udp(at(EDGE, PORT), at(UE, PORT), answer)
+    first, other = srtp(KEYS[0]), srtp(KEYS[0])
+    for number in range(60):
+        wire.udp(at(UE, 4_000), at(EDGE, 5_000), first(rtp(number)))
+        if second != "none":
+            packet = rtp(number)
+            speech = packet[12:] if second == "same" else packet[:11:-1]
+            wire.udp(at(UE, 4_000), at(EDGE, 5_002), other(packet[:12] + speech))
+    assert judged(wire)[1]["SDES-14"] == verdict

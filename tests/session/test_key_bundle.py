@@ -104,7 +104,7 @@ WRONG = [  # an entry, where the problem stands, the problem
     ("kind: tls-keylog", "{kind", "tls-keylog without id"),
     ("id: a, kind: tls-keylog", "{id", "expected either 'from: {file: NAME}' or 'value'"),
     ("id: a, kind: tls-keylog, from: {file: gone}", "gone", "no file"),
-    ("id: a, kind: tls-keylog, from: {env: GONE}", "GONE", "the environment has no GONE"),
+    ("id: a, kind: tls-keylog, from: {env: GONE}", "GONE", "the environment has no variable 'GONE'"),
     (f"{SRTP}, value: '{VALUE}'", f"'{VALUE}", "AEAD_AES_128_GCM: 30 bytes, not 28"),
     (f"{SRTP}, value: '*'", "'*'", "AEAD_AES_128_GCM: neither hexadecimal nor base64"),
     (f"{SRTP}, value: 0x12", "0x12", "expected text in quotes, or {env: NAME}"),
@@ -129,6 +129,21 @@ def test_mistakes_have_a_place(text: str, at: str, message: str) -> None:
     problems = entry(text)
     assert problems and problems[0].startswith(f"b.yaml:3:{line.rindex(at) + 1}: {message}")
     assert VALUE not in "".join(problems)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"id: a, kind: '{VALUE}'", f"id: a, kind: srtp-master, suite: '{VALUE}', value: x", f"id: a, '{VALUE}'",
+        f"id: a, kind: tls-keylog, from: {{env: '{VALUE}'}}", f"id: a, kind: tls-keylog, from: {{file: '{VALUE}'}}",
+        f"id: '{VALUE}', kind: tls-keylog, value: '{VALUE}', format: '{VALUE}'",
+    ],
+)  # fmt: skip
+def test_a_key_in_a_wrong_place_is_not_shown(text: str) -> None:
+    """A report and its messages show no key (house rules, 7); what is misplaced is named by line and column."""
+    problems = entry(text)
+    assert problems and all(problem.startswith("b.yaml:3:") for problem in problems)
+    assert VALUE[:20] not in "".join(problems)
 
 
 def test_mistakes_of_the_whole() -> None:

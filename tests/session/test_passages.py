@@ -170,3 +170,22 @@ def test_a_loop_through_one_element_is_bounded() -> None:
     for number in range(200):
         wire.udp(SCSCF, SCSCF, _invite(2, _pai(UE1), call_id=f"loop{number % 3}"))
     wire.run(rules=rules(), topology=_topology())
+
+
+@pytest.mark.parametrize(
+    ("flag", "from_ue", "verdict"),
+    [("yes", "", {"fail": 1}), ("tls-yes", "tls-yes", {"fail": 1}), ("no", "", {}), ("", "", {})],
+)
+def test_how_a_register_reached_the_edge(flag: str, from_ue: str, verdict: dict[str, int]) -> None:
+    """TS 24.229 7.2A.2: the P-CSCF's word for a REGISTER that came in clear over UDP."""
+
+    def credentials(word: str) -> str:
+        more = f', integrity-protected="{word}"' if word else ""
+        return f'Authorization: Digest username="ue1@ims.example", response="00"{more}'
+
+    wire = Wire()
+    for src, dst, hops, word in ((UE, EDGE, 1, from_ue), (CORE_EDGE, SCSCF, 2, flag)):
+        head = dialog("r", 1, "REGISTER", via=VIAS[-hops:], caller=FROM, called=UE1)
+        contact = "Contact: <sip:ue1@10.1.0.2>"
+        wire.udp(src, dst, request("REGISTER", "sip:ims.example", [*head, contact, credentials(word)]))
+    assert _said(wire.run(rules=rules(), topology=_topology()), "SIG-16") == verdict

@@ -16,6 +16,7 @@ from analyzer.crypto.srtp.window import DIGEST_BYTES, I64, Window
 
 _SEARCH_UNLOCKED = frozenset((1, 8, 64))  # at which failures in a row the roll-over counter is searched
 _SEARCH_LOCKED = frozenset((4, 16, 64))
+_LEAST = 64  # roll-over counters that are searched under each key, however many there are
 _RUN = 16  # packets in order from which arrays are faster than a loop
 _AGAIN = frozenset((Reason.TAG_FAILED, Reason.ROC_NOT_FOUND, Reason.MKI_UNKNOWN, Reason.NO_KEY))
 
@@ -105,6 +106,12 @@ class Counts:
         self.reasons[reason] -= 1
         if not self.reasons[reason]:
             del self.reasons[reason]
+
+
+def counters_tried(keys: int, limits: Limits) -> int:
+    """How many roll-over counters a packet is tried at under each of so many keys: what four keys are tried at is
+    shared by more of them, so that a stream that no key opens costs no more for many keys."""
+    return min(limits.srtp_roc_search, max(_LEAST, 4 * limits.srtp_roc_search // max(1, keys)))
 
 
 class _Key:
@@ -314,7 +321,8 @@ class SrtpStream:
         key.failures += 1
         if key.failures not in (_SEARCH_LOCKED if key.rollover.locked else _SEARCH_UNLOCKED):
             return None
-        return key.context.find_rtp(parts, key.rollover.candidates(parts.seq, self.limits.srtp_roc_search))
+        bound = counters_tried(len(self._keys), self.limits)
+        return key.context.find_rtp(parts, key.rollover.candidates(parts.seq, bound))
 
     def _accept(self, at: int, parts: RtpParts, roc: int, plain: bytes, by_search: bool) -> bytes | Reason:
         key = self._keys[at]

@@ -12,7 +12,7 @@ from analyzer.core.text import decode, safe
 from analyzer.formats.headers import balanced
 from analyzer.protocols.sip import anomalies as kinds
 from analyzer.protocols.sip.message import ADDRESSES, Header, Message
-from analyzer.protocols.sip.probe import LINE_BYTES, is_start, start_within
+from analyzer.protocols.sip.probe import DATAGRAM_LINE_BYTES, is_start, start_within
 from analyzer.transport.parser import Skipped
 
 Event = Message | Anomaly | Skipped
@@ -226,7 +226,7 @@ def parse_datagram(data: bytes, cites: tuple[Cite, ...], limits: Limits) -> list
 def recognise(data: bytes, cites: tuple[Cite, ...], limits: Limits) -> list[Event] | None:
     """As `parse_datagram`, but None unless the payload begins with a whole start line: what `probe` is sure of."""
     rest = data.lstrip(b"\r\n\0")
-    line = rest[: rest.find(b"\n", 0, LINE_BYTES) + 1]
+    line = rest[: rest.find(b"\n", 0, DATAGRAM_LINE_BYTES) + 1]
     if not line or not is_start(line):
         return None
     message = _whole(rest, cites, limits)

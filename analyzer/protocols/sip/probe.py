@@ -2,11 +2,12 @@
 
 import re
 
-LINE_BYTES = 8192
+LINE_BYTES = 8192  # of a stream: what is held to see the end of a line
+DATAGRAM_LINE_BYTES = 65_535  # a datagram holds its whole line, and elements accept what fits in one
 _TOKEN = rb"[A-Za-z0-9.!%*_+`'~-]{1,64}"
 _START = re.compile(
-    rb"(?:" + _TOKEN + rb"[ \t]{1,8}[^\r\n]{1,8000}[ \t]{1,8}SIP/[0-9]{1,3}\.[0-9]{1,3}[ \t]{0,8}"
-    rb"|SIP/[0-9]{1,3}\.[0-9]{1,3}[ \t]{1,8}[0-9]{3,10}(?:[ \t][^\r\n]{0,8000})?)\r?\n?",
+    rb"(?:" + _TOKEN + rb"[ \t]{1,8}[^\r\n]{1,65535}[ \t]{1,8}SIP/[0-9]{1,3}\.[0-9]{1,3}[ \t]{0,8}"
+    rb"|SIP/[0-9]{1,3}\.[0-9]{1,3}[ \t]{1,8}[0-9]{3,10}(?:[ \t][^\r\n]{0,65535})?)\r?\n?",
     re.IGNORECASE,
 )
 _WITHIN = re.compile(
@@ -19,7 +20,7 @@ def is_start(line: bytes) -> bool:
     words = line.split(b" ", 3)
     if len(words) == 3 and words[2] == b"SIP/2.0\r\n" and words[0].isalpha() and len(line) <= 4096:
         return 0 < len(words[0]) <= 64 and bool(words[1]) and b"\r" not in words[1]
-    return len(line) <= LINE_BYTES and b"SIP/" in line.upper() and _START.fullmatch(line) is not None
+    return len(line) <= DATAGRAM_LINE_BYTES and b"SIP/" in line.upper() and _START.fullmatch(line) is not None
 
 
 def start_within(line: bytes) -> int:

@@ -8,6 +8,7 @@ noted too.
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
@@ -95,6 +96,7 @@ class Agreements:
         self._offers: OrderedDict[tuple[int, int], _Offer] = OrderedDict()
         self._agreed: OrderedDict[tuple[int, int], dict[Agreed, None]] = OrderedDict()
         self._of_dialog: dict[str, list[CapturedAka]] = {}
+        self._ports: OrderedDict[Address, None] = OrderedDict()  # that Security-Client and -Server name
         self.captured: OrderedDict[tuple[Secret, Secret], CapturedAka] = OrderedDict()
         self.version = 0
         self.evicted = 0
@@ -102,6 +104,10 @@ class Agreements:
     def of(self, dst: int, spi: int) -> tuple[Agreed, ...]:
         """The ways in which an association may have been agreed."""
         return tuple(self._agreed.get((dst, spi), ()))
+
+    def protects(self, ends: Endpoints) -> bool:
+        """Whether an association was agreed on for one of the two ports: nothing else belongs there (TS 33.203 7.1)."""
+        return ends.dst in self._ports or ends.src in self._ports
 
     def captured_in(self, call_id: str) -> tuple[CapturedAka, ...]:
         """CK and IK that a 401 of the dialog shows, the latest first."""
@@ -138,6 +144,8 @@ class Agreements:
             (server, offered[server.alg, server.ealg]) for server in answer if (server.alg, server.ealg) in offered
         ]
         for server, client in common or [(server, offer.mechanisms[0]) for server in answer]:
+            self._protect(Address(proxy, server.port_s), Address(proxy, server.port_c))
+            self._protect(Address(ue, client.port_s), Address(ue, client.port_c))
             ways = ((proxy, server.spi_s), (proxy, server.spi_c), (ue, client.spi_c), (ue, client.spi_s))
             for receiver, spi in ways:
                 sender = ue if receiver == proxy else proxy
@@ -146,6 +154,13 @@ class Agreements:
                 )  # fmt: skip
                 anomalies.extend(self._add(agreed, cites))
         return anomalies
+
+    def _protect(self, *ends: Address) -> None:
+        for end in ends:
+            if end.port > 0:
+                self._ports[end] = None
+        while len(self._ports) > 4 * self._limits.esp_agreements:
+            self._ports.popitem(last=False)
 
     def _add(self, agreed: Agreed, cites: tuple[Cite, ...]) -> list[Anomaly]:
         key = agreed.dst, agreed.spi

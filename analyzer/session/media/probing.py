@@ -24,5 +24,5 @@ class Prober:
         if not packets or not self._left or not (reverse or others):
             return Explained(Failure.NO_KEY)
         self._left -= 1
-        found = explain(packets, (), reverse, self._limits) or foreign(packets, others, self._limits)
+        found = explain(packets, (), reverse, self._limits) or foreign(packets[:1], others, self._limits)
         return found or Explained(Failure.NO_KEY)

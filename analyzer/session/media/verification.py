@@ -17,7 +17,7 @@ from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.fast import FastStream, Prepared
 from analyzer.crypto.srtp.reasons import Reason
-from analyzer.crypto.srtp.stream import PacketColumns
+from analyzer.crypto.srtp.stream import PacketColumns, counters_tried
 from analyzer.net.packets import PacketBatch
 from analyzer.session.media.columns import Groups
 from analyzer.session.media.failure import Explained, Failure, explain
@@ -257,8 +257,9 @@ class Verifier:
             self._want(endpoints, stream.ssrc, keys)
         if found is None or found.failure is not Failure.ROC_NOT_FOUND:
             return found
+        tried = counters_tried(max(len(view.keys) for view in stream.views.values()), self._limits)
         failure = Failure.ROC_NOT_FOUND if self._keys.proven(stream.ssrc, keys) else Failure.TAG_FAILED
-        return replace(found, failure=failure, detail=f"at {self._limits.srtp_roc_search} roll-over counters")
+        return replace(found, failure=failure, detail=f"at {tried} roll-over counters")
 
     def _want(self, endpoints: Endpoints, ssrc: int, keys: Sequence[MediaKey]) -> None:
         if len(self.wanted) < self._limits.streams:

@@ -79,6 +79,9 @@ class MediaDescription:
     key_on_core_leg: Tristate = rule_field(
         "for an e2ae m-line: one of its inline keys also appears beyond the access edge"
     )
+    print_on_core_leg: Tristate = rule_field(
+        "for an e2ae m-line: one of its fingerprints also appears beyond the access edge"
+    )
     marker_on_core_leg: Tristate = rule_field("for an e2ae m-line: a=3ge2ae also appears beyond the access edge")
     crypto_beyond: CryptoBeyond | Unknown = rule_field(
         "of the inline keys: beyond the access edge the m-line has the same, others or none"
@@ -136,6 +139,8 @@ class MediaHop:
     tls_by_offerer: Tristate = rule_field("the offerer began TLS on each connection; the answerer is its server")
     rtcp_first: Cites = rule_field("its first RTCP packet; if some is in clear, the first of that")
     rtcp_unencrypted_agreed: bool = rule_field("offer or answer has UNENCRYPTED_SRTCP")
+    forked: bool = rule_field("another end answered the same offer of this medium")
+    fork_reuses_key: Tristate = rule_field("its branches got different packets under the offerer's key")
     opportunistic: Tristate = rule_field("keying was offered on an unprotected profile (OSRTP, RFC 8643)")
     unexpected_srtp: Tristate = rule_field("packets have the shape of SRTP although plain RTP was agreed")
     zrtp: bool = rule_field("ZRTP was seen")

@@ -62,6 +62,13 @@ class Passage:
     registered: Tristate = rule_field("the identity asserted for the UE is one of those it registered")
     signed_in: int = rule_field("PASSporTs as it came")
     signed_kept: Tristate = rule_field("each of them went on unchanged")
+    integrity_flag: str = rule_field(
+        "integrity-protected in the Authorization as it left (TS 24.229 7.2A.2); empty: none"
+    )
+    flag_from_ue: bool = rule_field(
+        "it came from a UE with integrity-protected in its Authorization, and left with the same"
+    )
+    arrived_protected: Tristate = rule_field("it came in under integrity protection on the wire")
     verdict_forged: Tristate = rule_field("a verstat that the UE wrote goes on")
     first: Cites = rule_field("the frames of both copies")
 

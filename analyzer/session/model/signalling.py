@@ -49,6 +49,7 @@ class SipMessage:
     from_node: str = rule_field("stable name of the sender: its node name, else its address without port")
     to_node: str = rule_field("stable name of the receiver")
     access: Tristate = rule_field("one end of the hop is a UE: a Gm hop")
+    on_agreed_port: bool = rule_field("to or from a port that Security-Client or Security-Server names for IPsec")
     hop_local: tuple[str, ...] | Unknown = rule_field(
         "what belongs to the UE and its first proxy alone: Security-Client, -Server, -Verify, the option tags mediasec "
         "and sec-agree"
@@ -142,4 +143,7 @@ class Call:
     start_seen: bool = rule_field("its first INVITE was captured")
     media: int = rule_field("media hops with packets")
     mixed_media: tuple[str, ...] | Unknown = rule_field("media in clear on a leg where another medium is protected")
+    sdes_keys: int = rule_field("legs whose SDP has SDES keys")
+    keys_read_on: tuple[str, ...] | Unknown = rule_field("the hops of its signalling on which SDES keys were readable")
+    keys_read: Cites = rule_field("the messages that showed them")
     first: Cites = rule_field("the first message")

@@ -13,7 +13,7 @@ from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.crypto.srtp.fast import FastStream
 from analyzer.crypto.srtp.reasons import Reason
 from analyzer.crypto.srtp.rollover import Rollover
-from analyzer.crypto.srtp.stream import SrtpStream
+from analyzer.crypto.srtp.stream import SrtpStream, counters_tried
 from analyzer.crypto.srtp.suites import (
     AEAD_AES_128_GCM,
     AES_256_CM_HMAC_SHA1_80,
@@ -64,6 +64,18 @@ def test_a_start_beyond_the_bound_is_named(kind):
     stream = kind([context], replace(LIMITS, srtp_roc_search=5))
     assert stream.unprotect_many(protected) == [Reason.ROC_NOT_FOUND] * 2
     assert stream.counts.reasons == {Reason.ROC_NOT_FOUND: 2}
+
+
+@KINDS
+def test_many_keys_share_the_search(kind):
+    """Sixteen keys are tried at a quarter of the counters each, the right one among them."""
+    sender, context = pair(AES_CM_128_HMAC_SHA1_80, 1)
+    others = [pair(AES_CM_128_HMAC_SHA1_80, number)[1] for number in range(2, 17)]
+    for roc, opened in ((255, True), (256, False)):
+        plain, protected = packets(sender, [roc << 16, (roc << 16) + 1])
+        result = kind([*others, context], LIMITS).unprotect_many(protected)
+        assert result == (plain if opened else [Reason.ROC_NOT_FOUND] * 2)
+    assert [counters_tried(keys, LIMITS) for keys in (0, 1, 4, 5, 16, 32, 10**6)] == [1024] * 3 + [819, 256, 128, 64]
 
 
 @KINDS

@@ -1,6 +1,9 @@
 """Packets in a TCP stream (RFC 4571 2): the six properties, and what is taken for such a stream."""
 
+import subprocess
+from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +15,7 @@ from analyzer.protocols.rtp.framing import Event, Frame, FrameStream, probe
 from analyzer.transport.cited import Chunk, Gap
 from tests.linear import assert_linear
 from tests.pipeline.test_associations import client_hello, handshake, record
-from tests.pipeline.wire import rtp
+from tests.pipeline.wire import rows, rtp, run_capture
 from tests.protocols.bfcp.writer import CITE
 from tests.protocols.events import codes, cuts, merged
 from tests.protocols.msrp.writer import chunk as msrp
@@ -130,3 +133,23 @@ def test_what_is_not(stream: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_the_probe_is_total(data: bytes) -> None:
     probe(data)
+
+
+@pytest.mark.tshark
+def test_rtp_of_a_real_capture_is_what_tshark_reads(shared: Path) -> None:
+    """C073: RTP on TCP port 5000; tshark is told the framing, here it is recognised."""
+    capture = shared / "public" / "C073-rtp.pcapng"
+    command = ["tshark", "-r", str(capture), "-d", "tcp.port==5000,rtp", "-Y", "tcp.port==5000 && rtp"]
+    fields = ("rtp.ssrc", "rtp.seq", "tcp.srcport")
+    command += ["-T", "fields", *(word for name in fields for word in ("-e", name))]
+    out = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60).stdout
+    expected = Counter((int(line.split("\t")[0], 16), line.split("\t")[2]) for line in out.splitlines())
+    assert expected
+    found = Counter(
+        {
+            (int(str(row["ssrc"]), 16), str(row["src"]).rpartition(":")[2]): row["packets"]
+            for row in rows(run_capture(capture).closer.stream_rows)
+            if str(row["dst"]).endswith(":5000")
+        }
+    )
+    assert found == expected

@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.core.limits import Limits
+from analyzer.protocols.sip.message import Message
+from analyzer.protocols.sip.parser import recognise
 from analyzer.protocols.sip.probe import is_start, probe, start_within
 from tests.linear import assert_linear
 
@@ -68,6 +71,15 @@ def test_a_short_cut_is_never_wider_than_the_grammar(words: list[bytes]) -> None
 
 def test_a_start_line_behind_garbage_is_found() -> None:
     assert start_within(b"\x01junkBYE sip:a SIP/2.0\r\n") == 5
+
+
+@pytest.mark.parametrize("size", [100, 8_000, 60_000])
+def test_a_long_request_uri_hides_no_datagram(size: int) -> None:
+    """RFC 3261 sets no length for a URI, and what fits in a datagram is served."""
+    line = b"INVITE sip:bob@example.com;p=" + b"q" * size + b" SIP/2.0\r\n"
+    events = recognise(line + b"Call-ID: a\r\n\r\n", (), Limits())
+    assert events is not None
+    assert [event.method for event in events if isinstance(event, Message)] == ["INVITE"]
 
 
 @pytest.mark.parametrize("unit", [b" ", b"a ", b"A sip:", b"SIP/2.0 200 ", b"INVITE sip:a SIP/", b"\t SIP/"])
