@@ -22,7 +22,12 @@ _ROLE = ("bfcp.role", "bfcp.unreliable_only", "bfcp.transaction_id", "bfcp.respo
 
 
 def msrp_entity(
-    bound: BoundMsrp, fact: HopFact, hop: MediaHop, call: CallState, ids: Mapping[str, IdUse]
+    bound: BoundMsrp,
+    fact: HopFact,
+    hop: MediaHop,
+    call: CallState,
+    ids: Mapping[str, IdUse],
+    placement: Placement,
 ) -> MsrpSession:
     """An MSRP session on a media hop; `ids` are those of the call's descriptions."""
     session = bound.session
@@ -44,7 +49,7 @@ def msrp_entity(
         id_known=any(each.known for each in own),
         id_reused=_any(each.reused for each in own),
         connections=_connections(bound, fact.sessions),
-        path_in_clear=_path_in_clear(session.session_ids, fact, call),
+        path_in_clear=_path_in_clear(session.session_ids, fact, hop, call, placement),
         faults=sum(session.faults.values()),
         first=(session.first,),
         offer=hop.offer,
@@ -121,9 +126,11 @@ def _connections(bound: BoundMsrp, sessions: Sequence[BoundMsrp | BoundBfcp]) ->
     )
 
 
-def _path_in_clear(ids: Sequence[str], fact: HopFact, call: CallState) -> Tristate:
-    """Whether a message of the hop's legs showed the path on the wire."""
+def _path_in_clear(ids: Sequence[str], fact: HopFact, hop: MediaHop, call: CallState, placement: Placement) -> Tristate:
+    """Whether a message of the hop's legs showed the path on the wire. That none did is known where its way was seen
+    from one end of the session to the other."""
     wanted, seen = set(ids), False
+    ways: dict[str, set[str]] = {}
     unknown: Unknown | None = None
     for leg in call.legs.values():
         if leg.ordinal not in fact.legs:
@@ -136,10 +143,25 @@ def _path_in_clear(ids: Sequence[str], fact: HopFact, call: CallState) -> Trista
             if hidden == "no":
                 return True
             seen = seen or hidden == "yes"
+            near, far = placement.node(leg.initiator), placement.node(leg.responder)
+            ways.setdefault(near, set()).add(far)
+            ways.setdefault(far, set()).add(near)
             unknown = hidden if isinstance(hidden, Unknown) else unknown
     if unknown is not None or not seen:
         return unknown or Unknown.of("message", "the descriptions with the path of this session")
+    if hop.to_node not in _reached(hop.from_node, ways):
+        return Unknown.of("vantage", "the signalling of every hop between the ends of this session")
     return False
+
+
+def _reached(start: str, ways: Mapping[str, set[str]]) -> set[str]:
+    """Where the ways lead from a place, over any number of them."""
+    reached, ahead = {start}, [start]
+    while ahead:
+        fresh = ways.get(ahead.pop(), set()) - reached
+        reached |= fresh
+        ahead += fresh
+    return reached
 
 
 def _chairs(bound: BoundBfcp, floors: FloorBook) -> int:
