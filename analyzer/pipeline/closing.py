@@ -238,8 +238,7 @@ class Closer:
             for bound in fact.sessions if isinstance(entity, MediaHop) else ():
                 where = partial(_way, base | {"hop": hop_id}, entity)
                 if isinstance(bound, BoundMsrp):
-                    session = msrp_entity(bound, fact, entity, call, paths, placement)  # type: ignore[arg-type]  # as above
-                    judge("msrp_session", session, where)
+                    judge("msrp_session", msrp_entity(bound, fact, entity, call, paths, placement), where)  # type: ignore[arg-type]  # as above
                 else:
                     judge("bfcp_session", bfcp_entity(bound, entity, self._messaging.floors), where)  # type: ignore[arg-type]  # as above
         callers = caller_identities(message for leg in call.legs.values() for message in leg.messages)

@@ -302,6 +302,8 @@ class Engine:
         self.esp.finish()
         self.tcp.finish()
         self.datagrams.finish()
+        self._media.finish()
+        self.verifier.flush()
         self.ledger.extend(self.messaging.finish())
         for call in self.signalling.calls.all():
             self._close(call)

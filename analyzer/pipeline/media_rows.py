@@ -27,11 +27,14 @@ class MediaRows:
         self._packets: PacketBatch | None = None
         self._rows: I64 = np.empty(0, np.int64)
         self._relayed: list[tuple[int, Datagram]] = []
+        self._blank: PacketBatch | None = None  # a row of nothing, in the columns' types
         self.row = 0
 
     def begin(self, packets: PacketBatch, rows: I64) -> None:
         """Takes the UDP rows of a batch whose first byte may be that of RTP or RTCP, ascending."""
         self._packets, self._rows = packets, rows
+        if self._blank is None:
+            self._blank = _blank(packets)
 
     def relay(self, datagram: Datagram) -> None:
         """Takes a payload that the current row carried inside; between batches it stands before the next one's rows."""
@@ -47,6 +50,11 @@ class MediaRows:
         self._feed(len(self._rows))
         self._packets = None
 
+    def finish(self) -> None:
+        """Feeds what came out behind the last batch."""
+        self._packets = self._blank
+        self.end()
+
     def _feed(self, count: int) -> None:
         packets = self._packets
         if packets is None:
@@ -57,6 +65,16 @@ class MediaRows:
             packets, rows = _interleaved(packets, rows, relayed)
         if len(rows):
             self._streams.feed(packets, rows)
+
+
+def _blank(packets: PacketBatch) -> PacketBatch:
+    """One row of zeros, without a buffer: what a batch of relayed payloads alone takes its types from."""
+    columns: dict[str, Any] = {
+        field.name: np.zeros(int(field.name != "buffer"), getattr(packets, field.name).dtype)
+        for field in fields(packets)
+        if field.name != "extra_cites"
+    }
+    return PacketBatch(**columns)
 
 
 def _interleaved(packets: PacketBatch, rows: I64, relayed: list[tuple[int, Datagram]]) -> tuple[PacketBatch, I64]:

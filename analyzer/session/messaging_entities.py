@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.msrp_uri import session_id
@@ -10,6 +11,7 @@ from analyzer.session.carrier import confidentiality
 from analyzer.session.floors import FloorBook
 from analyzer.session.hops import HopFact
 from analyzer.session.legs import CallState
+from analyzer.session.media_path import consecutive, whole_path
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.messaging import BfcpSession, MsrpRelay, MsrpSession
 from analyzer.session.msrp_sessions import MsrpSession as MsrpTraffic
@@ -49,7 +51,7 @@ def msrp_entity(
         id_known=any(each.known for each in own),
         id_reused=_any(each.reused for each in own),
         connections=_connections(bound, fact.sessions),
-        path_in_clear=_path_in_clear(session.session_ids, fact, hop, call, placement),
+        path_in_clear=_path_in_clear(session.session_ids, fact, call, placement),
         faults=sum(session.faults.values()),
         first=(session.first,),
         offer=hop.offer,
@@ -126,11 +128,9 @@ def _connections(bound: BoundMsrp, sessions: Sequence[BoundMsrp | BoundBfcp]) ->
     )
 
 
-def _path_in_clear(ids: Sequence[str], fact: HopFact, hop: MediaHop, call: CallState, placement: Placement) -> Tristate:
-    """Whether a message of the hop's legs showed the path on the wire. That none did is known where its way was seen
-    from one end of the session to the other."""
+def _path_in_clear(ids: Sequence[str], fact: HopFact, call: CallState, placement: Placement) -> Tristate:
+    """Whether a message of the hop's legs showed the path on the wire. That none did takes all of its legs."""
     wanted, seen = set(ids), False
-    ways: dict[str, set[str]] = {}
     unknown: Unknown | None = None
     for leg in call.legs.values():
         if leg.ordinal not in fact.legs:
@@ -143,25 +143,21 @@ def _path_in_clear(ids: Sequence[str], fact: HopFact, hop: MediaHop, call: CallS
             if hidden == "no":
                 return True
             seen = seen or hidden == "yes"
-            near, far = placement.node(leg.initiator), placement.node(leg.responder)
-            ways.setdefault(near, set()).add(far)
-            ways.setdefault(far, set()).add(near)
             unknown = hidden if isinstance(hidden, Unknown) else unknown
     if unknown is not None or not seen:
         return unknown or Unknown.of("message", "the descriptions with the path of this session")
-    if hop.to_node not in _reached(hop.from_node, ways):
-        return Unknown.of("vantage", "the signalling of every hop between the ends of this session")
+    if not (_between_ends(fact, call, placement) or whole_path(call, placement)):
+        return Unknown.of("vantage", "the signalling of this session on every hop between its ends")
     return False
 
 
-def _reached(start: str, ways: Mapping[str, set[str]]) -> set[str]:
-    """Where the ways lead from a place, over any number of them."""
-    reached, ahead = {start}, [start]
-    while ahead:
-        fresh = ways.get(ahead.pop(), set()) - reached
-        reached |= fresh
-        ahead += fresh
-    return reached
+def _between_ends(fact: HopFact, call: CallState, placement: Placement) -> bool:
+    """Whether the hop's legs lead from one of its ends to the other."""
+    legs = [leg for leg in call.legs.values() if leg.ordinal in fact.legs]
+    ends = {placement.node(leg.initiator) for leg in legs[:1]} | {placement.node(leg.responder) for leg in legs[-1:]}
+    follows = consecutive(call, placement)
+    in_a_row = all(follows(a.ordinal, b.ordinal) for a, b in pairwise(legs))
+    return in_a_row and {fact.entity.from_node, fact.entity.to_node} == ends
 
 
 def _chairs(bound: BoundBfcp, floors: FloorBook) -> int:

@@ -6,6 +6,8 @@ import hashlib
 import struct
 from pathlib import Path
 
+import pytest
+
 from analyzer.core.addresses import Address
 from analyzer.core.cites import Cite
 from analyzer.core.limits import SECOND_NS, Limits
@@ -239,16 +241,18 @@ def test_rtp_on_tcp_behind_a_gap() -> None:
     assert stream["packets"] == 29
 
 
-def test_rtp_on_tcp_whose_beginning_was_lost() -> None:
-    """What is held behind a hole comes out when the hole is given up, between two frames of the capture."""
+@pytest.mark.parametrize("later", [True, False])
+def test_rtp_on_tcp_whose_beginning_was_lost(later: bool) -> None:
+    """What is held behind a hole comes out when the hole is given up: between two frames, or at the capture's end."""
     wire = Wire()
     active, passive = on_tcp(wire)
     first = wire.tcp(active, passive, framed(rtp(1)))
     for number in range(2, 31):
         wire.tcp(active, passive, framed(rtp(number)))
     del wire.frames[first - 1]
-    wire.now_ns += 40 * SECOND_NS
-    wire.udp(at("192.0.2.7", 1), at("192.0.2.8", 1), b"later")
+    if later:
+        wire.now_ns += 40 * SECOND_NS
+        wire.udp(at("192.0.2.7", 1), at("192.0.2.8", 1), b"later")
     for rows_at_once in (32_768, 1, 5, len(wire.frames) - 1):
         engine = wire.run(rows=rows_at_once)
         (stream,) = rows(engine.closer.stream_rows)
