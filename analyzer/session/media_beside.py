@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from analyzer.core.addresses import Address
+from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.unknown import Unknown
 from analyzer.crypto.srtp.suites import suite_of_profile
+from analyzer.net.packets import UDP
 from analyzer.session.connections import Connection
 from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.model.states import YesNo
@@ -36,21 +37,18 @@ def rtcp_of(
 
 
 def handshakes(
-    last: Negotiation, records: Sequence[StreamRecord], connections: Callable[[Address, int], list[Connection]]
+    last: Negotiation, records: Sequence[StreamRecord], between: Callable[[Endpoints], Connection | None]
 ) -> list[Connection]:
-    """The DTLS handshakes that key a medium: between the negotiated addresses, or where its streams really ran."""
-    ends = {frozenset((record.endpoints.src, record.endpoints.dst)) for record in records}
+    """The DTLS handshakes that key a medium: between the negotiated addresses, or where its streams really ran.
+
+    Each pair is looked up: an address that many calls share has as many handshakes.
+    """
+    pairs = {Endpoints(record.endpoints.src, record.endpoints.dst, UDP): None for record in records}
     ours, theirs = rtp_address(last.offer), rtp_address(last.answer) if last.answer else None
     if ours is not None and theirs is not None:
-        ends.add(frozenset((ours, theirs)))
-    found = {
-        connection.ordinal: connection
-        for pair in ends
-        for end in pair
-        for connection in connections(end, 17)
-        if connection.protocol == "dtls" and frozenset((connection.src, connection.dst)) in ends
-    }
-    return list(found.values())
+        pairs[Endpoints(ours, theirs, UDP)] = None
+    met = [connection for pair in pairs if (connection := between(pair)) is not None and connection.protocol == "dtls"]
+    return list({connection.ordinal: connection for connection in met}.values())
 
 
 def encrypts(connection: Connection) -> bool:

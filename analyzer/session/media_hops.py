@@ -188,7 +188,7 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     observed: Observed = min(seen, key=_WEAK_TO_STRONG.index, default="none")
     lines = [line for line in chosen_crypto(last) if line is not None]
     how = key_exchange(records, keying(last))
-    shaken = handshakes(last, records, sources.tables.listening) if how == "dtls" else []
+    shaken = handshakes(last, records, sources.tables.between) if how == "dtls" else []
     facts = Facts(
         agreed=agreed,
         keying=how,

@@ -3,14 +3,19 @@
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
+from analyzer.protocols.sdp.parser import parse
+from analyzer.session.connections import ConnectionTable
 from analyzer.session.media.closed import ClosedStreams
+from analyzer.session.media_beside import handshakes
 from tests.linear import assert_linear
-from tests.pipeline.sdp import invite_ok
-from tests.pipeline.wire import Wire, at, rows, rtp
+from tests.pipeline.sdp import audio, invite_ok
+from tests.pipeline.wire import Wire, at, flow, rows, rtp
 
 A, B = at("192.0.2.1", 5060), at("192.0.2.2", 5060)
 MEDIA_A, MEDIA_B = at("192.0.2.1", 4000), at("192.0.2.2", 5000)
@@ -67,3 +72,22 @@ def _taken_by_each(count: int) -> Callable[[], object]:
 def test_calls_that_share_an_address_take_linear_time() -> None:
     """Each was judged by the streams of all."""
     assert_linear(_taken_by_each, 800)
+
+
+def _handshakes_at_one_address(count: int) -> Callable[[], object]:
+    """A call with as many streams as there are handshakes at its address."""
+    table, cite = ConnectionTable(Limits()), Cite(0, 1, 0, 0, 0)
+    wire = Wire()
+    wire.udp(MEDIA_A, MEDIA_B, rtp(1))
+    (record,) = wire.run(finish=False).streams.take(MEDIA_B, 0, 1 << 62).records
+    records = [replace(record, endpoints=flow(at("192.0.2.1", 1_000 + number), MEDIA_B)) for number in range(count)]
+    for each in records:
+        table.touch(each.endpoints, 0, cite, 100).protocol = "dtls"
+    last = SimpleNamespace(offer=parse(audio(MEDIA_B), (), Limits()).media[0], answer=None)
+    assert len(handshakes(last, records, table.find)) == count
+    return lambda: handshakes(last, records, table.find)
+
+
+def test_handshakes_at_a_shared_address_take_linear_time() -> None:
+    """Every pair of addresses was looked for among all handshakes of either address."""
+    assert_linear(_handshakes_at_one_address, 400)
