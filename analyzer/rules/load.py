@@ -13,7 +13,7 @@ from analyzer.formats.yaml_reader import near
 from analyzer.rules.compile import Compiled, compile_expression
 from analyzer.rules.evaluate import CaptureTest, InlineTest, Rule, RuleSet
 from analyzer.rules.functions import FUNCTIONS
-from analyzer.rules.prepared import prepared
+from analyzer.rules.prepared import forget, prepared
 from analyzer.rules.types import BOOL, CITES, DOUBLE, INT, STRING, Type, fields_of
 from analyzer.session.model.registry import ENTITIES, VARIABLES
 
@@ -228,4 +228,5 @@ def load_rules(paths: Iterable[Path]) -> tuple[RuleSet, list[FileProblem]]:
                     where = f"{other.file}:{other.line}"
                     problems.append(FileProblem(str(file), rule.line, 1, f"rule '{rule.id}' is also in {where}"))
             rules.extend(rule for rule in found if rule.id not in known)
+    forget()
     return RuleSet.of(tuple(rules)), problems

@@ -24,6 +24,11 @@ def prepared(text: bytes) -> Node | None:
     return None if tree is None else _node(tree)
 
 
+def forget() -> None:
+    """Lets the trees go once the packs are read: megabytes that a run would carry."""
+    _trees.cache_clear()
+
+
 def prepare(texts: Iterable[bytes]) -> str:
     """The content of `packs.json` for sound packs, one line a pack."""
     lines = []

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from imslab import rewrite
 
 from tests.lab.compare import differences, identity_differences, pending, report_of, truth_of
 
@@ -50,3 +51,14 @@ def test_streams_whose_capture_begins_behind_a_wrap_authenticate() -> None:
     streams = [one for one in report_of(SAMPLES / "mid-call-wrapped.pcapng").streams if one.suite]
     assert {"10.1.0.1", "10.1.0.2"} == {one.src.partition(":")[0] for one in streams}
     assert all(one.authenticated == one.packets for one in streams)
+
+
+def test_one_vantage_point_does_not_show_that_a_path_was_hidden(tmp_path: Path) -> None:
+    """e2e-null-cipher: SIP is in TLS on the access and in clear in the core, which the access alone does not show."""
+    capture = SAMPLES / "e2e-null-cipher.pcapng"
+    alone = tmp_path / capture.name
+    alone.write_bytes(rewrite.apply(capture.read_bytes(), {"interfaces": [0]}))
+    alone.with_suffix(".tls-keylog.txt").write_bytes(capture.with_suffix(".tls-keylog.txt").read_bytes())
+    whole, part = report_of(capture), report_of(alone)
+    assert "MSRP-13.server" in {note.rule for note in whole.notes}
+    assert [(row.passed, row.open) for row in part.rules if row.id == "MSRP-13.server"] == [(0, 1)]

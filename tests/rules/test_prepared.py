@@ -30,10 +30,10 @@ def test_what_is_prepared_is_every_pack_and_needs_no_parser(tmp_path: Path, monk
     expected, _ = load_rules([bundled_rules_dir()])
     (tmp_path / prepared.PREPARED).write_text(packs())
     monkeypatch.setattr(prepared, "bundled_rules_dir", lambda: tmp_path)
-    prepared._trees.cache_clear()
+    prepared.forget()
     monkeypatch.setattr(yaml_tree, "parse", lambda text, name, problems: pytest.fail(f"{name} is parsed"))
     rules, problems = load_rules([bundled_rules_dir()])
-    prepared._trees.cache_clear()
+    prepared.forget()
     assert [rule.id for rule in rules.rules] == [rule.id for rule in expected.rules]
     assert not problems
 
@@ -43,8 +43,8 @@ def test_without_prepared_trees_packs_are_parsed(content: str, tmp_path: Path, m
     expected, _ = load_rules([bundled_rules_dir()])
     (tmp_path / prepared.PREPARED).write_text(content)
     monkeypatch.setattr(prepared, "bundled_rules_dir", lambda: tmp_path)
-    prepared._trees.cache_clear()
+    prepared.forget()
     rules, problems = load_rules([bundled_rules_dir()])
-    prepared._trees.cache_clear()
+    prepared.forget()
     assert [rule.id for rule in rules.rules] == [rule.id for rule in expected.rules]
     assert not problems

@@ -45,7 +45,7 @@ class _Run:
 class Window:
     """The last indices in the order in which they were noted: `bound` to twice as many.
 
-    Packets in order come in bulk and are kept as runs, others one by one. What is known does not depend on how.
+    Packets whose indices rise are kept as runs, those that come late one by one. What is known does not depend on how.
     """
 
     __slots__ = ("_bound", "_forgotten", "_held", "_parts", "highest")
@@ -72,14 +72,20 @@ class Window:
             counts.undecided += 1
             return True
         counts.distinct += 1
-        last = self._parts[-1] if self._parts else None
+        if index > self.highest:
+            self.highest = index
+            self._run(index, digest.to_bytes(_SIZE, "little"))
+        else:
+            self._late(index, digest)
+        self._admit(1)
+        return True
+
+    def _late(self, index: int, digest: int) -> None:
+        last = self._parts[-1]
         if not isinstance(last, dict):
             last = {}
             self._parts.append(last)
         last[index] = digest
-        self.highest = max(self.highest, index)
-        self._admit(1)
-        return True
 
     def extend(self, indices: I64, digests: U64) -> None:
         """Notes authenticated packets whose indices rise, all above `highest`: they are new."""

@@ -23,6 +23,7 @@ from analyzer.net.packets import PacketBatch
 I64 = npt.NDArray[np.int64]
 DRAWN = 24
 LOW = (1 << 32) // 128  # lots below it are looked at: one packet in 128
+_FALLEN = 4  # bytes of a lot that is kept
 _ENOUGH = 6  # packets that must agree
 _DISTINCT = 4  # payloads that must differ among them: silence is equal to silence
 _ODD = 0x9E3779B97F4A7C15 - (1 << 64)  # multiplies modulo 2**64
@@ -50,7 +51,7 @@ class Trail:
 
     def __init__(self) -> None:
         self._first: list[bytes] = []
-        self._drawn: list[tuple[int, bytes]] = []  # a heap of lots, negative: the highest on top
+        self._drawn: list[bytes] = []  # a heap: four bytes that fall as the lot rises, and the packet behind them
 
     def begin(self, packets: Iterable[bytes]) -> None:
         """Takes the first packets of the stream."""
@@ -67,19 +68,19 @@ class Trail:
 
     def draw(self, lot: int, packets: PacketBatch, row: int) -> None:
         """Takes a packet that drew a low lot, if it is among the lowest and the capture has all of it."""
-        full = len(self._drawn) >= DRAWN
-        if packets.missing[row] or (full and -lot < self._drawn[0][0]):
+        full, fallen = len(self._drawn) >= DRAWN, (0xFFFFFFFF - lot).to_bytes(_FALLEN, "big")
+        if packets.missing[row] or (full and fallen < self._drawn[0][:_FALLEN]):
             return
         start = int(packets.payload_start[row])
-        packet = packets.buffer[start : start + int(packets.payload_length[row])].tobytes()
+        drawn = fallen + packets.buffer[start : start + int(packets.payload_length[row])].tobytes()
         if full:
-            heappushpop(self._drawn, (-lot, packet))
+            heappushpop(self._drawn, drawn)
         else:
-            heappush(self._drawn, (-lot, packet))
+            heappush(self._drawn, drawn)
 
     def _kept(self) -> list[bytes]:
         """The packets, each once, in an order that lets a key follow them."""
-        kept = dict.fromkeys([*self._first, *(packet for _, packet in self._drawn)])
+        kept = dict.fromkeys([*self._first, *(drawn[_FALLEN:] for drawn in self._drawn)])
         first = next(iter(kept), b"")[2:4]
         begin = int.from_bytes(first, "big")
         return sorted(kept, key=lambda packet: (int.from_bytes(packet[2:4], "big") - begin + 0x8000) & 0xFFFF)
@@ -87,7 +88,7 @@ class Trail:
     def marks(self, count: int) -> dict[int, int]:
         """Digests of packets behind their fixed headers, by sequence number: the first, and those of lowest lot."""
         lowest = sorted(self._drawn, reverse=True)[:count]
-        chosen = (*self._first[:count], *(packet for _, packet in lowest))
+        chosen = (*self._first[:count], *(drawn[_FALLEN:] for drawn in lowest))
         return {int.from_bytes(packet[2:4], "big"): hash(packet[12:]) for packet in chosen}
 
     def wire(self) -> list[Packet]:

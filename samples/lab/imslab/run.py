@@ -256,8 +256,9 @@ def run(scenario: Scenario, out: Path, halt: Event, number: int = 0) -> Path:
     log = out / f"{scenario.name}.tls-keylog.txt"
     if keys:
         log.write_bytes(keys)
-    missing = seen.absent(merged, log, scenario.hops or truth.hops(scenario), scenario.plan)
-    missing += [f"no {name}" for name in seen.lacking(merged, log, scenario.protocols)]
+    found = seen.protocols(merged, log)
+    missing = seen.absent(found, scenario.hops or truth.hops(scenario), scenario.plan)
+    missing += [f"no {name}" for name in seen.lacking(merged, log, found, scenario.protocols)]
     if missing:
         raise LabError(f"not in the capture: {', '.join(missing)}")
     data = merged.read_bytes()

@@ -26,12 +26,15 @@ def options(log: Path) -> list[str]:
     return [*keys, *(word for name in _HEURISTICS for word in ("--enable-heuristic", name))]
 
 
-def protocols(capture: Path, log: Path) -> dict[frozenset[str], set[str]]:
+Stacks = dict[frozenset[str], set[str]]  # by the two addresses
+
+
+def protocols(capture: Path, log: Path) -> Stacks:
     """The stacks of protocols seen between each pair of addresses, the innermost ones of tunnels."""
     fields = [word for name in _FIELDS for word in ("-e", name)]
     argv = ["tshark", "-r", str(capture), *options(log), "-T", "fields", "-E", "occurrence=l", *fields]
     done = subprocess.run(argv, capture_output=True, text=True, check=True)
-    found: dict[frozenset[str], set[str]] = defaultdict(set)
+    found: Stacks = defaultdict(set)
     for line in done.stdout.splitlines():
         four, to_four, six, to_six, stack = line.split("\t")
         found[frozenset((six or four, to_six or to_four))].add(stack)
@@ -52,9 +55,8 @@ def _shown(stacks: set[str], wanted: set[str]) -> bool:
     return any(wanted <= set(stack.split(":")) for stack in stacks)
 
 
-def absent(capture: Path, log: Path, hops: "list[dict[str, Any]]", plan: Plan) -> list[str]:
+def absent(seen: Stacks, hops: "list[dict[str, Any]]", plan: Plan) -> list[str]:
     """The hops that lack the packets their medium and state call for, each as a sentence."""
-    seen = protocols(capture, log)
     missing = []
     for hop in hops:
         states = _WORDS[hop["medium"]]
@@ -67,9 +69,9 @@ def absent(capture: Path, log: Path, hops: "list[dict[str, Any]]", plan: Plan) -
     return missing
 
 
-def lacking(capture: Path, log: Path, wanted: "list[str]") -> list[str]:
+def lacking(capture: Path, log: Path, seen: Stacks, wanted: "list[str]") -> list[str]:
     """Which of these are nowhere in the capture: names of protocols, or display filters."""
-    stacks = {word for found in protocols(capture, log).values() for stack in found for word in stack.split(":")}
+    stacks = {word for found in seen.values() for stack in found for word in stack.split(":")}
     missing = [name for name in wanted if re.fullmatch(r"\w+", name) and name not in stacks]
     for text in (name for name in wanted if not re.fullmatch(r"\w+", name)):
         argv = ["tshark", "-r", str(capture), *options(log), "-Y", text, "-T", "fields", "-e", "frame.number"]
