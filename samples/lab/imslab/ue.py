@@ -15,8 +15,6 @@ from imslab import bfcp, media, msrp, sdp, stir
 from imslab.plan import family, host
 from imslab.sip import Dialog, Message, Transport, authorization, connect, respond, routes, target, uri_transport
 
-MECHANISMS = ("sdes-srtp", "msrp-tls", "bfcp-tls")
-
 
 class Phone:
     """One UE and its record of what happened."""
