@@ -166,6 +166,7 @@ class Closer:
                 self._streams.zrtp.between,
                 self._streams.rtcp.between,
                 Comparer(self._keys.contexts, self._messaging.trails.same, self._limits),
+                self._limits,
             )
             media = media_hops(call, sources)
             facts += media.hops
@@ -208,8 +209,9 @@ class Closer:
         for stream in streams:
             self._write_stream(stream.record, stream, placement, call_id)
             stream.record.trail.forget()
+        lines = _lines(call)
         for dialog in call.call_ids or (call.call_id,):
-            self._signalling.keys.forget(dialog, _lines(call))
+            self._signalling.keys.forget(dialog, lines)
         if self.watch is not None:
             self.watch(ClosedCall(call_id, call, named, placement))
 

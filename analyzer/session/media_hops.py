@@ -11,6 +11,7 @@ from itertools import pairwise
 from analyzer.core.addresses import Address
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
+from analyzer.core.limits import Limits
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Codec, Media
 from analyzer.session.binding import Bound, BoundBfcp, BoundMsrp, Tables, bind, files, ip_protocol
@@ -21,6 +22,7 @@ from analyzer.session.forking import with_forks
 from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.ice import candidate_addresses
 from analyzer.session.legs import CallState, LegState
+from analyzer.session.media.closed import Taken
 from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
 from analyzer.session.media.record import RtcpRecord, StreamRecord
@@ -44,7 +46,7 @@ from analyzer.session.registrations import Registrations
 from analyzer.session.scope import Compare, PathHop
 from analyzer.session.stream_protection import connection_protection
 
-TakeStreams = Callable[[Address, int, int], list[StreamRecord]]
+TakeStreams = Callable[[Address, int, int], Taken]
 Between = Callable[[Address, Address], bool]
 _EARLY_NS = 1_000_000_000  # media may reach the tap this long before the message that announced it
 _OPEN_END = 1 << 63  # a call whose end was not seen has all the media that still comes
@@ -93,6 +95,7 @@ class MediaSources:
     zrtp: Between
     rtcp: Callable[[Address, Address], list[RtcpRecord]]
     compare: Compare
+    limits: Limits
 
 
 def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
@@ -178,9 +181,11 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
     for negotiation in candidate.negotiations:
         rtpmap |= negotiation.offer.rtpmap | (negotiation.answer.rtpmap if negotiation.answer else {})
     agreed = _agreed(last)
-    records = [keyed(record, agreed) for record in _records(call, candidate, sources.take)]
+    found, whole = _records(call, candidate, sources.take, sources.limits)
+    records = [keyed(record, agreed) for record in found]
     evidences = [_with_zrtp(record, evidence_of(record, rtpmap), agreed, sources.zrtp) for record in records]
-    observed: Observed = min((e.observed for e in evidences), key=_WEAK_TO_STRONG.index, default="none")
+    seen: list[Observed] = [evidence.observed for evidence in evidences] + ["unknown"] * (not whole)
+    observed: Observed = min(seen, key=_WEAK_TO_STRONG.index, default="none")
     lines = [line for line in chosen_crypto(last) if line is not None]
     how = key_exchange(records, keying(last))
     shaken = handshakes(last, records, sources.tables.listening) if how == "dtls" else []
@@ -188,7 +193,7 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
         agreed=agreed,
         keying=how,
         observed=observed,
-        verified=verified_of(records),
+        verified=verified_of(records) if whole else None,
         unencrypted=any(line.unencrypted_srtp for line in lines)
         or any(record.verification.unencrypted for record in records if record.verification is not None)
         or not all(map(encrypts, shaken)),
@@ -200,6 +205,8 @@ def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> t
         for record, evidence in zip(records, evidences, strict=True)
     ]
     grounds = tuple(dict.fromkeys(ground for evidence in evidences for ground in evidence.grounds))
+    if not whole:
+        grounds += ("more streams run to these addresses than are looked at",)
     control = rtcp_of(candidate.negotiations, records, sources.rtcp)
     entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
     weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
@@ -236,25 +243,33 @@ def _clock(record: StreamRecord, rtpmap: dict[int, Codec]) -> int | None:
     return codec.clock if codec else None
 
 
-def _records(call: CallState, candidate: _Candidate, take: TakeStreams) -> list[StreamRecord]:
+def _records(call: CallState, candidate: _Candidate, take: TakeStreams, limits: Limits) -> Taken:
     """Streams towards either end, from the other where there are any (else NAT moved their source)."""
     first_ns, last_ns = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
     found: list[StreamRecord] = []
-    ends = (candidate.offer_address, candidate.answer_address)
+    whole, ends = True, (candidate.offer_address, candidate.answer_address)
     places = _places(candidate)
     for targets, sources in (places, places[::-1]):
         hosts = {source.ip for source in sources}
-        towards = [record for target in targets for record in take(target, first_ns, last_ns)]
+        lots = [take(target, first_ns, last_ns) for target in targets]
+        whole = whole and all(lot.whole for lot in lots)
+        towards = [record for lot in lots for record in lot.records]
         exact = [record for record in towards if record.endpoints.src.ip in hosts]
         found += exact or towards
     seen = {record.ordinal for record in found}
+    looked = 0
     for sent in tuple(found):  # symmetric RTP: the answer goes where packets came from (RFC 4961)
         if sent.endpoints.src not in ends:
+            if looked >= limits.streams_per_address:
+                whole = False
+                break
             back = take(sent.endpoints.src, first_ns, last_ns)
-            fresh = [r for r in back if r.endpoints.src == sent.endpoints.dst and r.ordinal not in seen]
+            looked += len(back.records)
+            whole = whole and back.whole
+            fresh = [r for r in back.records if r.endpoints.src == sent.endpoints.dst and r.ordinal not in seen]
             seen.update(record.ordinal for record in fresh)
             found += fresh
-    return sorted(found, key=lambda record: record.ordinal)
+    return Taken(sorted(found, key=lambda record: record.ordinal), whole)
 
 
 def _places(candidate: _Candidate) -> tuple[list[Address], list[Address]]:

@@ -1,10 +1,19 @@
 """Streams that have ended, kept for a while so that the calls they belong to can find them."""
 
+from bisect import bisect_left, insort
 from collections import OrderedDict
+from typing import NamedTuple
 
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
 from analyzer.session.media.record import StreamRecord
+
+
+class Taken(NamedTuple):
+    """Streams towards an address; `whole` if there were no more than `Limits.streams_per_address`."""
+
+    records: list[StreamRecord]
+    whole: bool
 
 
 class ClosedStreams:
@@ -12,37 +21,52 @@ class ClosedStreams:
 
     def __init__(self, limits: Limits) -> None:
         self._capacity = limits.streams
+        self._most = limits.streams_per_address
         self._records: OrderedDict[int, StreamRecord] = OrderedDict()
-        self._to: dict[Address, list[int]] = {}
+        self._to: dict[Address, list[tuple[int, int]]] = {}  # by time of the first packet, with the ordinal
+        self._latest: dict[Address, int] = {}
         self._taken: set[int] = set()
         self._overflow: list[StreamRecord] = []
 
     def add(self, record: StreamRecord) -> None:
         """Keeps a record."""
         self._records[record.ordinal] = record
-        self._to.setdefault(record.endpoints.dst, []).append(record.ordinal)
+        address = record.endpoints.dst
+        insort(self._to.setdefault(address, []), (record.first_ns, record.ordinal))
+        self._latest[address] = max(record.last_ns, self._latest.get(address, 0))
         if len(self._records) > self._capacity:
             oldest = next(iter(self._records))
             if (dropped := self._drop(oldest)) is not None:
                 self._overflow.append(dropped)
 
-    def take(self, address: Address, first_ns: int, last_ns: int) -> list[StreamRecord]:
-        """Records towards an address that overlap a span of time, oldest first."""
-        found = [self._records[ordinal] for ordinal in self._to.get(address, ())]
-        found = [record for record in found if record.last_ns >= first_ns and record.first_ns <= last_ns]
+    def take(self, address: Address, first_ns: int, last_ns: int) -> Taken:
+        """Records towards an address that overlap a span of time; first those that began in it.
+
+        Work is bounded, however many calls share the address: so many records that began in the span and so many of
+        those before it are looked at.
+        """
+        held = self._to.get(address, [])
+        began = bisect_left(held, (first_ns, 0))
+        ended = bisect_left(held, (last_ns + 1, 0))
+        earlier = held[max(0, began - self._most) : began]
+        found = [self._records[ordinal] for _, ordinal in held[began : min(ended, began + self._most)]]
+        found += [record for _, ordinal in earlier if (record := self._records[ordinal]).last_ns >= first_ns]
+        whole = len(found) <= self._most and ended - began <= self._most and began <= self._most
+        found = found[: self._most]
         self._taken.update(record.ordinal for record in found)
-        return found
+        return Taken(found, whole)
 
     def last_activity(self, address: Address) -> int:
         """Time of the latest packet towards an address, 0 if none."""
-        return max((self._records[ordinal].last_ns for ordinal in self._to.get(address, ())), default=0)
+        return self._latest.get(address, 0)
 
     def _drop(self, ordinal: int) -> StreamRecord | None:
         record = self._records.pop(ordinal)
-        ordinals = self._to[record.endpoints.dst]
-        ordinals.remove(ordinal)
-        if not ordinals:
-            del self._to[record.endpoints.dst]
+        address = record.endpoints.dst
+        held = self._to[address]
+        del held[bisect_left(held, (record.first_ns, ordinal))]
+        if not held:
+            del self._to[address], self._latest[address]
         if ordinal in self._taken:
             self._taken.discard(ordinal)
             return None

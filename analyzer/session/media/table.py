@@ -16,7 +16,7 @@ from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.net.packets import UDP, PacketBatch
-from analyzer.session.media.closed import ClosedStreams
+from analyzer.session.media.closed import ClosedStreams, Taken
 from analyzer.session.media.columns import CLOCKS, Groups, Sampled, group_rtp, recognise
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media.record import RtcpRecord, StreamRecord, View
@@ -77,6 +77,7 @@ class StreamTable:
         self._verifier = verifier
         self._streams: OrderedDict[Key, _Stream] = OrderedDict()
         self._to: dict[Address, dict[Key, None]] = {}
+        self._recent: dict[Address, int] = {}  # latest packets of open streams, until the next one
         self._closed = ClosedStreams(limits)
         self.rtcp = RtcpFlows(limits, verifier.keys if verifier is not None else None)
         self._ordinal = 0
@@ -98,6 +99,7 @@ class StreamTable:
     def _feed_rtp(self, packets: PacketBatch, rows: I64) -> None:
         if not len(rows):
             return
+        self._recent.clear()
         groups = group_rtp(packets, rows)
         keys = groups.keys
         fresh = {key for key in keys if key not in self._streams}
@@ -258,6 +260,7 @@ class StreamTable:
 
     def tick(self, now_ns: int) -> list[StreamRecord]:
         """Closes streams that have been idle; gives those that were let go and that no call has taken."""
+        self._recent.clear()
         horizon = now_ns - self._limits.stream_idle_ns
         for key in [key for key, stream in self._streams.items() if stream.last_ns <= horizon]:
             self._close(key)
@@ -269,11 +272,13 @@ class StreamTable:
             self._close(key)
         return self._closed.purge(None)
 
-    def take(self, address: Address, first_ns: int, last_ns: int) -> list[StreamRecord]:
+    def take(self, address: Address, first_ns: int, last_ns: int) -> Taken:
         """Closes and gives the streams towards an address that overlap a span of time. They can be taken again."""
         for key in list(self._to.get(address, ())):
             self._close(key)
-        return [self._overtaken(record) for record in self._closed.take(address, first_ns, last_ns)]
+        taken = self._closed.take(address, first_ns, last_ns)
+        self.evicted += not taken.whole
+        return Taken([self._overtaken(record) for record in taken.records], taken.whole)
 
     def _overtaken(self, record: StreamRecord) -> StreamRecord:
         """A record that was closed before any key for it was known, under what is known now."""
@@ -284,8 +289,12 @@ class StreamTable:
 
     def last_activity(self, address: Address) -> int:
         """Time of the latest packet towards an address in streams that are open or were let go lately, 0 if none."""
-        open_ns = max((self._streams[key].last_ns for key in self._to.get(address, ())), default=0)
-        return max(open_ns, self._closed.last_activity(address))
+        closed_ns, keys = self._closed.last_activity(address), self._to.get(address)
+        if not keys:
+            return closed_ns
+        if address not in self._recent:  # many calls may ask for the same one
+            self._recent[address] = max(self._streams[key].last_ns for key in keys)
+        return max(closed_ns, self._recent[address])
 
 
 def endpoints_of(packets: PacketBatch, row: int) -> Endpoints:
