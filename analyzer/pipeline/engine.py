@@ -28,7 +28,7 @@ from analyzer.pipeline.conference_rows import judge_conferences
 from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.datagrams import RTP_FIRST, RTP_LAST, DatagramHandler
 from analyzer.pipeline.esp import EspHandler
-from analyzer.pipeline.esp_rows import esp_entities
+from analyzer.pipeline.esp_rows import esp_entities, esp_place
 from analyzer.pipeline.findings import Gathered, Writer
 from analyzer.pipeline.foretelling import Foretelling
 from analyzer.pipeline.judge import Judge
@@ -152,7 +152,7 @@ class Engine:
         self.closer.orphans(self.streams.tick(now_ns), self._placement())
         if self.judge.tells:
             registrations = self.signalling.registrations
-            self._foretelling.look(now_ns, registrations, self.connections, self.closer, self._placement())
+            self._foretelling.look(now_ns, registrations, self.connections, self.closer, self.esp, self._placement())
 
     def _media_activity(self, call: CallState) -> int:
         """Time of the latest packet towards any address its descriptions name."""
@@ -319,7 +319,7 @@ class Engine:
         judge_conferences(self.closer.conferences, self.judge)
         self.closer.orphans(self.streams.finish(), self._placement())
         for sa_id, sa in esp_entities(self.esp, self._placement()):
-            self.judge.judge("esp_sa", sa, partial(dict, {"esp": sa_id, "from": sa.from_node, "to": sa.to_node}))
+            self.judge.judge("esp_sa", sa, partial(esp_place, sa_id, sa))
 
     def wanted(self) -> KnownKeys | None:
         """Keys that came after the packets of their streams, for the `Setup.known` of another pass over the same

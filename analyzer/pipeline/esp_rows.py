@@ -32,6 +32,11 @@ def esp_notes(handler: EspHandler) -> Iterator[str]:
         yield f"{_packets(handler.unread.total())} out of ESP not read further: {kinds}."
 
 
+def esp_place(sa_id: str, sa: EspEntity) -> dict[str, str]:
+    """Which association."""
+    return {"esp": sa_id, "from": sa.from_node, "to": sa.to_node}
+
+
 def esp_entities(handler: EspHandler, placement: Placement) -> Iterator[tuple[str, EspEntity]]:
     """What rules judge of each association, by the id of its row."""
     for number, association in enumerate(handler.table.all(), 1):

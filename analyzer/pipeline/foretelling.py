@@ -8,6 +8,8 @@ from functools import partial
 
 from analyzer.pipeline.closing import Closer, connection_place, registration_place
 from analyzer.pipeline.conference_rows import conference_entities
+from analyzer.pipeline.esp import EspHandler
+from analyzer.pipeline.esp_rows import esp_entities, esp_place
 from analyzer.pipeline.judge import Judge
 from analyzer.session.connection_entities import connection_entity
 from analyzer.session.connections import ConnectionTable
@@ -32,9 +34,11 @@ class Foretelling:
         registrations: Registrations,
         connections: ConnectionTable,
         closer: Closer,
+        esp: EspHandler,
         placement: Placement,
     ) -> None:
-        """Tells what fails by now of registrations that are quiet, of handshakes, of conferences as calls close."""
+        """Tells what fails by now of registrations that are quiet, of handshakes and associations, of conferences as
+        their calls close."""
         seen: dict[tuple[str, int], _Version] = {}
         for binding in registrations.all():
             quiet = max((cite.ts_ns for cite in binding.cites), default=now_ns) + self._linger_ns <= now_ns
@@ -47,6 +51,10 @@ class Foretelling:
             if self._changed(seen, ("connection", connection.ordinal), version):
                 tls = connection_entity(connection, placement)
                 self._judge.foretell("tls_connection", tls, partial(connection_place, tls))
+        for number, (sa_id, sa) in enumerate(esp_entities(esp, placement)):
+            version = (sa.cipher, sa.auth, sa.agreed, sa.replayed > 0, sa.reused > 0, sa.restarted > 0)
+            if self._changed(seen, ("esp", number), version):
+                self._judge.foretell("esp_sa", sa, partial(esp_place, sa_id, sa))
         for state in closer.conferences.all():
             if self._changed(seen, ("conference", state.ordinal), (len(state.joined), len(state.refers), state.cites)):
                 for kind, entity, where in conference_entities(state):

@@ -4,7 +4,10 @@ from analyzer.core.limits import SECOND_NS
 from analyzer.pipeline.assemble import assemble
 from analyzer.pipeline.engine import Engine
 from analyzer.report.codec import to_json
+from analyzer.session.topology import Topology
+from tests.pipeline.registration import Registered
 from tests.pipeline.sip_text import dialog, exchange, request, response
+from tests.pipeline.test_catalogue_patterns import ACCESS
 from tests.pipeline.test_paths import rules
 from tests.pipeline.wire import Wire, at
 from tests.session.test_conferences import MRF, SCSCF, _dial_in, _topology
@@ -26,9 +29,9 @@ def bid_down(wire: Wire) -> None:
     )  # fmt: skip
 
 
-def live(wire: Wire) -> tuple[Engine, list[str], list[str]]:
+def live(wire: Wire, topology: Topology | None = None) -> tuple[Engine, list[str], list[str]]:
     """The engine with what it told while the capture ran, and what it told at its end."""
-    engine = wire.run(finish=False, rules=rules(), topology=_topology())
+    engine = wire.run(finish=False, rules=rules(), topology=topology or _topology())
     engine.judge.tells = True
     for seconds in (10, 20, 400):
         engine.tick(wire.now_ns + seconds * SECOND_NS)
@@ -56,3 +59,10 @@ def test_a_conference_is_told_as_its_calls_close() -> None:
     _, meanwhile, at_end = live(wire)
     assert meanwhile.count("CONF-03") == 1
     assert "CONF-03" not in at_end
+
+
+def test_associations_without_encryption_are_told_while_they_are_used() -> None:
+    """Four associations of TS 33.203 7.1, two in each direction: two findings of SIG-06, by who sends to whom."""
+    _, meanwhile, at_end = live(Registered("hmac-sha-1-96", "null").talk().wire, ACCESS)
+    assert meanwhile.count("SIG-06") == 2
+    assert "SIG-06" not in at_end

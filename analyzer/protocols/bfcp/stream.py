@@ -1,6 +1,5 @@
 """BFCP over a stream: the header's Payload Length frames the messages (RFC 8855 6.1)."""
 
-from collections.abc import Sequence
 from typing import TypeAlias
 
 from analyzer.core.anomalies import Anomaly, AnomalyKind
@@ -9,45 +8,29 @@ from analyzer.protocols.bfcp import anomalies as kinds
 from analyzer.protocols.bfcp.message import BfcpMessage
 from analyzer.protocols.bfcp.parser import HEADER, TCP_VERSION, UDP_VERSION, WORD, read
 from analyzer.protocols.bfcp.probe import HUNT, strict
-from analyzer.transport.cited import Chunk, CitedBuffer, Gap
+from analyzer.transport.cited import Gap
+from analyzer.transport.framer import Framer
 from analyzer.transport.parser import Skipped
 
 Event: TypeAlias = BfcpMessage | Anomaly | Skipped
 
 
-class BfcpStream:
+class BfcpStream(Framer[BfcpMessage]):
     """One direction of a TCP or TLS connection. Holds at most one message of `message_bytes`; a longer one is skipped.
 
     In step, any header of version 1 or 2 with a primitive is believed. Otherwise bytes are passed over, up to a header
     that the strict rules of `probe` accept together with its payload. A gap of known size inside a message keeps step.
     """
 
-    __slots__ = ("_buffer", "_hunting", "_limits", "_mark", "_owed", "_pos")
+    __slots__ = ("_hunting", "_limits", "_owed")
 
     def __init__(self, limits: Limits) -> None:
+        super().__init__()
         self._limits = limits
-        self._buffer = CitedBuffer()
-        self._pos = self._mark = 0  # where the current message begins; what stands between mark and pos is skipped
         self._owed = 0  # bytes of a message that is not read, still to come
         self._hunting = False
 
-    @property
-    def held(self) -> int:
-        """Bytes held for a message that is not whole yet."""
-        return len(self._buffer)
-
-    def receive(self, chunk: Chunk) -> Sequence[Event]:
-        """Takes the next bytes; gives the messages they complete."""
-        self._buffer.append(chunk.data, chunk.cite)
-        events: list[Event] = []
-        while self._step(events):
-            pass
-        self._flush(events)
-        self._buffer.consume(self._pos)
-        self._pos = self._mark = 0
-        return events
-
-    def gap(self, gap: Gap) -> Sequence[Event]:
+    def gap(self, gap: Gap) -> list[Event]:
         """Gives the message that the gap cuts as far as it came, and keeps step where the gap's size allows it."""
         size, left = len(self._buffer), self._owed
         lost = self._hunting or gap.size is None or 0 < size < HEADER
@@ -59,7 +42,7 @@ class BfcpStream:
         self._owed = 0 if self._hunting else left - (gap.size or 0)
         return events
 
-    def close(self) -> Sequence[Event]:
+    def close(self) -> list[Event]:
         """The stream has ended: a message that was begun is given as far as it came."""
         events = self._end(kinds.INCOMPLETE)
         self._hunting, self._owed = False, 0
@@ -115,11 +98,6 @@ class BfcpStream:
             at += 1
         self._pos = max(self._pos, have - 2)
         return False
-
-    def _flush(self, events: list[Event]) -> None:
-        if self._pos > self._mark:
-            events.append(Skipped(self._pos - self._mark, self._buffer.cites(self._mark, self._pos)))
-        self._mark = self._pos
 
     def _end(self, note: AnomalyKind) -> list[Event]:
         """What is held, as an incomplete message or skipped."""

@@ -1,6 +1,5 @@
 """MSRP over a stream: there is no length, an end-line with the start line's own identifier ends a message."""
 
-from collections.abc import Sequence
 from typing import TypeAlias
 
 from analyzer.core.anomalies import Anomaly, AnomalyKind
@@ -8,14 +7,15 @@ from analyzer.core.limits import Limits
 from analyzer.protocols.msrp import anomalies as kinds
 from analyzer.protocols.msrp.message import MsrpMessage, Start, read
 from analyzer.protocols.msrp.probe import HUNT, HUNT_BYTES, LINE_BYTES, START
-from analyzer.transport.cited import Chunk, CitedBuffer, Gap
+from analyzer.transport.cited import Gap
+from analyzer.transport.framer import Framer
 from analyzer.transport.parser import Skipped
 
 Event: TypeAlias = MsrpMessage | Anomaly | Skipped
 _PREFIX = b"MSRP "
 
 
-class MsrpStream:
+class MsrpStream(Framer[MsrpMessage]):
     """One direction of a TCP or TLS connection. Holds at most one chunk of `message_bytes`.
 
     Of a longer chunk the first part is given as an incomplete message and the rest passed over up to its end-line.
@@ -23,41 +23,24 @@ class MsrpStream:
     Line ends between messages are passed over in silence.
     """
 
-    __slots__ = ("_alike", "_buffer", "_draining", "_hunting", "_limits", "_mark", "_most", "_pos", "_scan", "_start")
+    __slots__ = ("_alike", "_draining", "_hunting", "_limits", "_most", "_scan", "_start")
 
     def __init__(self, limits: Limits) -> None:
+        super().__init__()
         self._limits = limits
         self._most = max(limits.message_bytes, 2 * LINE_BYTES)
-        self._buffer = CitedBuffer()
-        self._pos = self._mark = 0  # where the current message begins; what stands between mark and pos is skipped
         self._scan = 0  # behind _pos, how far the search has come
         self._start: Start | None = None
         self._draining = self._hunting = self._alike = False
 
-    @property
-    def held(self) -> int:
-        """Bytes held for a message that is not whole yet."""
-        return len(self._buffer)
-
-    def receive(self, chunk: Chunk) -> Sequence[Event]:
-        """Takes the next bytes; gives the messages they complete."""
-        self._buffer.append(chunk.data, chunk.cite)
-        events: list[Event] = []
-        while self._step(events):
-            pass
-        self._flush(events)
-        self._buffer.consume(self._pos)
-        self._pos = self._mark = 0
-        return events
-
-    def gap(self, gap: Gap) -> Sequence[Event]:
+    def gap(self, gap: Gap) -> list[Event]:
         """Gives the message that the gap cuts as far as it came, and hunts behind it."""
         events = self._end(kinds.GAP)
         events.append(Anomaly(kinds.GAP, (gap.cite,)))
         self._hunting = True
         return events
 
-    def close(self) -> Sequence[Event]:
+    def close(self) -> list[Event]:
         """The stream has ended: a message that was begun is given as far as it came."""
         return self._end(kinds.INCOMPLETE)
 
@@ -134,11 +117,6 @@ class MsrpStream:
         events.append(read(start, raw, marker_at, cites, self._limits, note=note, alike=self._alike))
         self._pos = self._mark = end
         self._start, self._scan, self._alike = None, 0, False
-
-    def _flush(self, events: list[Event]) -> None:
-        if self._pos > self._mark:
-            events.append(Skipped(self._pos - self._mark, self._buffer.cites(self._mark, self._pos)))
-        self._mark = self._pos
 
     def _end(self, note: AnomalyKind) -> list[Event]:
         events: list[Event] = []

@@ -5,16 +5,17 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.text import safe
 from analyzer.protocols.sip import anomalies as kinds
+from analyzer.protocols.sip.message import Message
 from analyzer.protocols.sip.parser import Event, Head, header_end
 from analyzer.protocols.sip.probe import LINE_BYTES, is_start, probe, start_within
-from analyzer.transport.cited import Chunk, CitedBuffer, Gap
-from analyzer.transport.parser import Skipped
+from analyzer.transport.cited import Gap
+from analyzer.transport.framer import Framer
 
 _UNTIL_NEXT = -1  # the body goes on to the next start line
 _SAMPLE = 64
 
 
-class SipStream:
+class SipStream(Framer[Message]):
     """One direction of a TCP, TLS or SCTP stream.
 
     Content-Length frames a message. Where it is missing or unreadable there is no body, unless Content-Type says that
@@ -24,16 +25,15 @@ class SipStream:
     """
 
     __slots__ = (
-        "_body", "_buffer", "_cut", "_dropped", "_head", "_inside", "_limits", "_line", "_mark", "_owed", "_pos",
-        "_quiet", "_scan", "_total", "_window",
+        "_body", "_cut", "_dropped", "_head", "_inside", "_limits", "_line", "_owed", "_quiet", "_scan", "_total",
+        "_window",
     )  # fmt: skip
 
     def __init__(self, limits: Limits) -> None:
+        super().__init__()
         self._limits = limits
-        self._buffer = CitedBuffer()
         self._line = min(LINE_BYTES, limits.header_bytes)
         self._window = self._line // 2
-        self._pos = self._mark = 0  # where the current message or line begins; what stands before is done or skipped
         self._scan = 0  # behind _pos, how far the search has come
         self._owed = 0  # bytes of a body that follow behind a gap
         self._dropped = self._quiet = False  # the line's beginning is gone; its garbage is named already
@@ -43,22 +43,6 @@ class SipStream:
         self._inside = self._cut = False
         self._head: Head | None = None
         self._scan = self._body = self._total = 0
-
-    @property
-    def held(self) -> int:
-        """Bytes held for a message that is not whole yet."""
-        return len(self._buffer)
-
-    def receive(self, chunk: Chunk) -> list[Event]:
-        """Takes the next bytes of the stream."""
-        self._buffer.append(chunk.data, chunk.cite)
-        events: list[Event] = []
-        while self._step(events):
-            pass
-        self._flush(events)
-        self._buffer.consume(self._pos)
-        self._pos = self._mark = 0
-        return events
 
     def gap(self, gap: Gap) -> list[Event]:
         """Notes that bytes are missing here; the message they belong to is given as far as it came."""
@@ -123,11 +107,6 @@ class SipStream:
             sample = bytes(self._buffer.data[first:last])
             events.append(Anomaly(kinds.GARBAGE, self._buffer.cites(first, last), safe(sample)))
             self._quiet = True
-
-    def _flush(self, events: list[Event]) -> None:
-        if self._pos > self._mark:
-            events.append(Skipped(self._pos - self._mark, self._buffer.cites(self._mark, self._pos)))
-        self._mark = self._pos
 
     def _read_head(self) -> bool:
         data, pos, most = self._buffer.data, self._pos, self._limits.header_bytes

@@ -86,6 +86,7 @@ class Focus:
         self.truth: dict[str, Any] = {"invites": [], "streams": [], "messages": 0}
         wrong = config.get("wrong_fingerprint")
         self.proof = media.wrong_fingerprint() if wrong else media.fingerprint(config["certificate"])
+        self._room = threading.Lock()  # each member is served by a thread of its own
         self._rooms: dict[str, msrp.Chat] = {}
         self._dialogs: dict[str, str] = {}
         self._sounds: dict[str, media.Sound] = {}
@@ -119,12 +120,12 @@ class Focus:
         room = msrp.Chat(sock, "", "")
 
         def heard(chat: msrp.Chat, frame: bytes) -> None:
-            self._rooms[chat.own] = chat
             body = re.search(rb"\r\n\r\n(.*)\r\n-------", frame, re.DOTALL)
             kind = re.search(rb"Content-Type: ([^\r]*)", frame)
-            if body and kind:
-                for own, other in self._rooms.items():
-                    if own != chat.own:
+            with self._room:
+                self._rooms[chat.own] = chat
+                if body and kind:
+                    for other in (each for own, each in self._rooms.items() if own != chat.own):
                         other.say(body[1].decode(), kind[1].decode())
                         self.truth["messages"] += 1
 

@@ -5,6 +5,7 @@ import re
 import secrets
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ class Chat:
 
     def __init__(self, sock: socket.socket, own: str, peer: str) -> None:
         self.sock, self.own, self.peer = sock, own, peer
+        self._writing = threading.Lock()  # who speaks and who answers are two
         self.sent = self.received = 0
         self._buffer = b""
 
@@ -25,8 +27,9 @@ class Chat:
             f"Message-ID: {secrets.token_hex(6)}\r\nByte-Range: 1-{len(body)}/{len(body)}\r\n"
             f"Content-Type: {content}\r\n\r\n"
         )
-        self.sock.sendall(head.encode() + body + f"\r\n-------{transaction}$\r\n".encode())
-        self.sent += 1
+        with self._writing:
+            self.sock.sendall(head.encode() + body + f"\r\n-------{transaction}$\r\n".encode())
+            self.sent += 1
 
     def ask(self, method: str, headers: str = "") -> str:
         """Sends a request without content; gives the response."""
@@ -82,7 +85,8 @@ class Chat:
         self.own, self.peer = own[1].decode(), sender[1].decode()
         first = self.peer.split()[0]
         answer = f"MSRP {transaction.decode()} 200 OK\r\nTo-Path: {first}\r\nFrom-Path: {self.own}\r\n"
-        self.sock.sendall(answer.encode() + b"-------" + transaction + b"$\r\n")
+        with self._writing:
+            self.sock.sendall(answer.encode() + b"-------" + transaction + b"$\r\n")
         if heard:
             heard(self, frame)
 

@@ -9,7 +9,6 @@ from ruamel.yaml import YAML
 from imslab.plan import Plan
 
 FOLDER = Path(__file__).parents[1] / "scenarios"
-ALL_MECHANISMS = "sdes-srtp;mediasec, msrp-tls;mediasec, bfcp-tls;mediasec"
 
 
 @dataclass(frozen=True, slots=True)

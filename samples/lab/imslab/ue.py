@@ -15,8 +15,6 @@ from imslab import bfcp, media, msrp, sdp, stir
 from imslab.plan import family, host
 from imslab.sip import Dialog, Message, Transport, authorization, connect, respond, routes, target, uri_transport
 
-MECHANISMS = ("sdes-srtp", "msrp-tls", "bfcp-tls")
-
 
 class Phone:
     """One UE and its record of what happened."""
@@ -186,8 +184,9 @@ class Phone:
                 body = f"hello {number} from {self.user}"
                 chat.say(f"{head}Content-Type: text/plain\r\n\r\n{body}", "message/cpim")
 
-        media.background(say)
+        speaking = media.background(say)
         chat.listen(time.monotonic() + call["seconds"])
+        speaking.join(3)
         self.truth["messages"] += chat.sent
 
     def stream(self, peer: sdp.Medium) -> socket.socket:
