@@ -8,11 +8,14 @@ import typer
 
 from analyzer.cli import options as opt
 from analyzer.cli.run_one import give_up, run, settings_of, width
+from analyzer.core.text import safe
 
 rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Rule packs: list, lint, test, explain.")
 topology_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The topology file.")
 
 Paths = Annotated[list[str], typer.Argument(help="Rule files, folders or bundled packs; none: the bundled packs.")]
+
+_LONGEST = 10_000  # characters of a text of a rule that are shown
 
 
 def _paths(names: list[str]) -> list[Path]:
@@ -38,7 +41,7 @@ def list_rules(paths: Paths = [], profile: opt.Profile = None) -> None:  # noqa:
     """Every rule: id, severity, pack, title."""
     for rule in _load(paths).select(profile).rules:
         kind = "note" if rule.note else rule.severity.label
-        print(f"{rule.id:<22} {kind:<9} {rule.pack:<14} {rule.title}")
+        print(safe(f"{rule.id:<22} {kind:<9} {rule.pack:<14} {rule.title}", _LONGEST))
 
 
 @rules_app.command()
@@ -103,7 +106,7 @@ def _explained(values: dict[str, Any], columns: int) -> list[str]:
             value = ", ".join(map(str, value))
         if value:
             first, rest = f"{key:>10}: ", " " * 12
-            lines += textwrap.wrap(str(value), max(columns, 40), initial_indent=first, subsequent_indent=rest,
+            lines += textwrap.wrap(safe(" ".join(str(value).split()), _LONGEST), max(columns, 40), initial_indent=first, subsequent_indent=rest,
                                    break_long_words=False, break_on_hyphens=False)  # fmt: skip
     return lines
 

@@ -145,3 +145,12 @@ def test_standard_output_is_full(command: list[str]) -> None:
 def test_what_a_test_over_a_capture_expects_is_said_in_words() -> None:
     shown = CliRunner().invoke(app, ["rules", "explain", "SIG-18"]).stdout
     assert "4 pass, 0 fail, 0 open" in " ".join(shown.split())
+
+
+@pytest.mark.parametrize("command", [("rules", "list"), ("rules", "explain", "MINE-01", "--rules")])
+def test_a_rule_does_not_act_on_the_terminal(tmp_path: Path, command: tuple[str, ...]) -> None:
+    pack = tmp_path / "mine.yaml"
+    pack.write_text(PACK.replace("from_zne", "from_zone").replace("title: t", 'title: "\\e[31mred\\u202e"'))
+    shown = CliRunner().invoke(app, [*command, str(pack)]).stdout
+    assert "\\u001b[31mred\\u202e" in shown
+    assert shown.replace("\n", "").isprintable()
