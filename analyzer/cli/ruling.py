@@ -106,7 +106,8 @@ def _explained(values: dict[str, Any], columns: int) -> list[str]:
             value = ", ".join(map(str, value))
         if value:
             first, rest = f"{key:>10}: ", " " * 12
-            lines += textwrap.wrap(safe(" ".join(str(value).split()), _LONGEST), max(columns, 40), initial_indent=first, subsequent_indent=rest,
+            lines += textwrap.wrap(safe(" ".join(str(value).split()), _LONGEST),
+                                   max(columns, 40), initial_indent=first, subsequent_indent=rest,
                                    break_long_words=False, break_on_hyphens=False)  # fmt: skip
     return lines
 
