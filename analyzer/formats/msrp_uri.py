@@ -1,6 +1,7 @@
 """MSRP URIs: where a session's end is, and which session (RFC 4975 6)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from analyzer.core.addresses import Address, parse_ip
 from analyzer.core.numbers import decimal
@@ -8,6 +9,7 @@ from analyzer.formats.uri import unescape
 
 PORT = 2855
 """Where a URI names none (RFC 4975 6.2)."""
+_USUAL = 256  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,14 @@ class MsrpUri:
 
 
 def parse_uri(raw: str) -> MsrpUri | None:
-    """Reads `msrp[s]://[user@]host[:port][/session-id];transport[;...]`; None for any other scheme."""
+    """Reads `msrp[s]://[user@]host[:port][/session-id];transport[;...]`; None for any other scheme.
+
+    Those of usual length are remembered: sessions at one address are compared with every m-line that names it.
+    """
+    return _remembered(raw) if len(raw) <= _USUAL else _parse(raw)
+
+
+def _parse(raw: str) -> MsrpUri | None:
     scheme, colon, rest = raw.strip().partition("://")
     scheme = scheme.lower()
     if not colon or scheme not in ("msrp", "msrps"):
@@ -49,6 +58,9 @@ def parse_uri(raw: str) -> MsrpUri | None:
         host, _, port_text = authority.partition(":")
     port = decimal(port_text, 5) or 0 if port_text else None
     return MsrpUri(scheme, unescape(host).lower(), port, session, params.partition(";")[0].strip().lower())
+
+
+_remembered = lru_cache(maxsize=16_384)(_parse)
 
 
 def session_id(raw: str) -> str:

@@ -42,6 +42,7 @@ BFCP_ROLE = define(
 TCP, UDP = 6, 17
 _VERSIONS = ("1", "2")  # of BFCP (RFC 8855 5.1)
 _FILES = 32  # of one m-line
+_STRANGERS = 16  # sessions at the addresses of one m-line without its ids that are judged; the others are counted
 MsrpGrounds = Literal["path", "session_id", "address"]
 BfcpGrounds = Literal["identifiers", "address"]
 FindConnections = Callable[[Address, int], list[Connection]]
@@ -206,6 +207,7 @@ def _msrp(
         for each in bound
         if not each.ids_match
     ]
+    strangers: list[MsrpSession] = []
     for connection, carried in others:
         ids = [identifier for session in carried for identifier in session.session_ids]
         if kept and not ids:
@@ -213,10 +215,15 @@ def _msrp(
         if tables.claims.foreign(ids, call_ids):
             continue
         kept[connection.ordinal] = connection
-        bound += [made(session, "address", False, connection) for session in carried]
-        wrong += [
-            Anomaly(MSRP_IDS, (session.first,), "neither end is one negotiated") for session in carried if paths.pairs
-        ]
+        judged_here = carried[: max(0, _STRANGERS - len(strangers))]
+        bound += [made(session, "address", False, connection) for session in judged_here]
+        strangers += carried
+    if paths.pairs:
+        some, more = strangers[:_STRANGERS], strangers[_STRANGERS:]
+        wrong += [Anomaly(MSRP_IDS, (session.first,), "neither end is one negotiated") for session in some]
+        wrong += (
+            [Anomaly(MSRP_IDS, (more[0].first,), f"nor of {len(more)} sessions that are not judged")] if more else []
+        )
     return Bound([kept[ordinal] for ordinal in sorted(kept)], tuple(bound), (), tuple(wrong))
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from analyzer.core.addresses import Address
 from analyzer.pipeline.engine import Engine
+from analyzer.session.binding import _STRANGERS
 from tests.golden.runs import rules
 from tests.pipeline.wire import Wire, anomalies, at, message, rows
 
@@ -246,3 +247,16 @@ def test_who_is_the_floor_control_server(offered: str, answered: str, wrong: int
     engine = wire.run(rules=rules())
     assert ours(engine) == ({"bfcp.sdp_role": 1} if wrong else {})
     assert said(engine, "BFCP-10") == {"fail" if wrong else "pass": 1}
+
+
+def test_strangers_at_one_address_are_counted_past_a_bound() -> None:
+    """As many as are judged are named one by one, however many connections an m-line's address has."""
+    wire = Wire()
+    one, two = "msrp://192.0.2.1:7654/aaaa;tcp", "msrp://192.0.2.2:2855/bbbb;tcp"
+    call(wire, sdp("192.0.2.1", *msrp_line(one, 7654)), sdp("192.0.2.2", *msrp_line(two)))
+    for number in range(_STRANGERS + 5):
+        ids = one.replace("aaaa", f"evil{number}"), two.replace("bbbb", f"other{number}")
+        send(wire, at("192.0.2.1", 50_000 + number), at("192.0.2.2", 2855), *ids, f"t{number:04}")
+    engine = wire.run()
+    assert len(bound(engine)) == _STRANGERS
+    assert ours(engine) == {"msrp.sdp_mismatch": _STRANGERS + 1}
