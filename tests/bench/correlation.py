@@ -9,6 +9,7 @@ seconds of correlation alone (bound: 60 s, and 600 MB for all) and of the sessio
 SDP read, offer and answer matched.
 """
 
+import gc
 import resource
 import subprocess
 import sys
@@ -168,4 +169,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(200_000, 20, 100)  # as the program does
     run(int(sys.argv[1])) if len(sys.argv) > 1 else main()
