@@ -173,7 +173,9 @@ class Participant:
 
     identity: str = entry("address shown to the focus", handling=Handling.IDENTITY)
     asserted: bool | None = entry("a P-Asserted-Identity from the trust domain; null: not seen", default=None)
-    anonymous: bool | None = entry("the focus is told nobody (privacy towards others alone is not that); null: not seen", default=None)
+    anonymous: bool | None = entry(
+        "no identity is given to the focus (Privacy alone is not that); null: not seen", default=None
+    )
     outcome: Outcome = entry("how joining ended", default="unknown")
 
 
