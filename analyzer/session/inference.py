@@ -13,6 +13,7 @@ from analyzer.session.topology import Net, NodeEntry, Topology, Zone
 
 MAX_HOSTS = 20_000
 _REMARKED = 20
+_PEERS = 64
 _ORDER = ("conference-server", "ue", "p-cscf", "s-cscf")
 _WORDS = {"ue": "ue", "p-cscf": "pcscf", "conference-server": "focus", "s-cscf": "scscf"}
 
@@ -34,7 +35,12 @@ class Facts:
 @dataclass(slots=True)
 class _Host:
     grounds: dict[str, str] = field(default_factory=dict)  # role -> why
-    peers: set[int] = field(default_factory=set)
+    peers: tuple[int, ...] = ()  # the first that it spoke with
+
+    def meet(self, peer: int) -> None:
+        """Notes whom it speaks with."""
+        if peer not in self.peers and len(self.peers) < _PEERS:
+            self.peers += (peer,)
 
 
 class Observations:
@@ -62,9 +68,9 @@ class Observations:
     def observe(self, src: int, dst: int, facts: Facts) -> None:
         """Takes the facts of one message from `src` to `dst`."""
         sender, receiver = self._host(src), self._host(dst)
-        if sender is not None and receiver is not None and len(sender.peers) < 64:
-            sender.peers.add(dst)
-            receiver.peers.add(src) if len(receiver.peers) < 64 else None
+        if sender is not None and receiver is not None:
+            sender.meet(dst)
+            receiver.meet(src)
         first_hop = facts.request and facts.vias == 1 and facts.contact_is_sender
         if facts.method == "REGISTER" and first_hop:
             self._ground(src, "ue", "sends REGISTER with its own address as Contact")

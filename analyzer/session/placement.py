@@ -1,14 +1,22 @@
 """Where an address stands: its node, zone and role, from the topology file or inferred."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from analyzer.core.addresses import ip_text
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.session.topology import Topology
 
+K = TypeVar("K")
+V = TypeVar("V")
 UE = "ue"
-_REMEMBERED = 65_536
+_REMEMBERED = 4_096  # answers kept: those of the calls of the last minutes
 SERVERS = frozenset({"conference-server", "mrf", "mrfc", "mrfp", "focus", "as"})
+
+
+def _remember(answers: dict[K, V], key: K, answer: V) -> None:
+    if len(answers) >= _REMEMBERED:
+        answers.clear()
+    answers[key] = answer
 
 
 def _unplaced(ip: int) -> Unknown:
@@ -43,9 +51,7 @@ class Placement:
         """Everything that two addresses are to each other, worked out once."""
         known = self._ends.get((src, dst))
         if known is None:
-            if len(self._ends) >= _REMEMBERED:
-                self._ends.clear()
-            known = self._ends[src, dst] = Ends(
+            known = Ends(
                 self.node(src),
                 self.node(dst),
                 self.zone(src),
@@ -56,6 +62,7 @@ class Placement:
                 self.trusted(src, dst),
                 self.inter_domain(src, dst),
             )
+            _remember(self._ends, (src, dst), known)
         return known
 
     def node(self, ip: int) -> str:
@@ -68,7 +75,8 @@ class Placement:
         known = self._zones.get(ip)
         if known is None:
             zone = self.topology.zone_of(ip)
-            known = self._zones[ip] = zone if zone is not None else _unplaced(ip)
+            known = zone if zone is not None else _unplaced(ip)
+            _remember(self._zones, ip, known)
         return known
 
     def zones(self, a: int, b: int) -> tuple[str, ...] | Unknown:
@@ -88,7 +96,8 @@ class Placement:
         """Whether a UE stands there. An address in a zone outside that is no known element is one."""
         known = self._ues.get(ip)
         if known is None:
-            known = self._ues[ip] = self._is_ue(ip)
+            known = self._is_ue(ip)
+            _remember(self._ues, ip, known)
         return known
 
     def _is_ue(self, ip: int) -> Tristate:
