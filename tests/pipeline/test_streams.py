@@ -115,3 +115,17 @@ def test_a_stream_that_nobody_claims_holds_no_bytes(content: bytes) -> None:
     (direction,) = engine.tcp._outer._directions.values()
     assert direction.parser is None
     assert (direction.held, direction.held_bytes, direction.given_up) == ([], 0, True)
+
+
+@pytest.mark.parametrize("size", [3_000, 6_000, 8_000])
+def test_a_long_request_line_hides_no_message_on_a_stream(size: int) -> None:
+    """Longer than what is held of a stream until somebody knows what it is (`dispatch.HOLD_BYTES`)."""
+    raw = message("OPTIONS", "tcp")
+    long = raw.replace(b" SIP/2.0", b";x=" + b"y" * size + b" SIP/2.0", 1)
+    wire, client = Wire(), at("192.0.2.1", 20_000)
+    wire.connect(client, at("192.0.2.2", 5060))
+    for start in range(0, len(long), 1_400):
+        wire.tcp(client, at("192.0.2.2", 5060), long[start : start + 1_400])
+    wire.tcp(client, at("192.0.2.2", 5060), raw)
+    engine = wire.run()
+    assert engine.signalling.counts.messages == 2

@@ -29,6 +29,10 @@ def start_within(line: bytes) -> int:
     return found.start() if found else -1
 
 
+_LONG = 2_048  # bytes of a request line without an end, from which it is believed
+_REQUEST = re.compile(_TOKEN + rb" (?i:sips?|tel):")
+
+
 def probe(data: bytes) -> int:
     """Negative: not SIP. 0: more bytes may tell. Positive: SIP, the higher the surer."""
     data = data[: 2 * LINE_BYTES].lstrip(b"\r\n\0")
@@ -37,6 +41,8 @@ def probe(data: bytes) -> int:
         return 90 if is_start(line) else -1
     if len(data) > LINE_BYTES:
         return -1
+    if len(data) >= _LONG and _REQUEST.match(data):
+        return 40  # its end may lie behind what is held of a stream: the parser takes it, or names it
     head = data[:65].split(b" ", 1)[0].upper()
     if head and not (re.fullmatch(_TOKEN, head) or b"SIP/2.0".startswith(head) or head.startswith(b"SIP/")):
         return -1
