@@ -5,6 +5,10 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from analyzer.core.cites import Cite
+from analyzer.transport.cited import Chunk
+from analyzer.transport.parser import StreamParser
+
 Clock = Callable[[], float]
 T = TypeVar("T")
 
@@ -41,6 +45,19 @@ def assert_linear(prepare: Callable[[int], Callable[[], object]], size: int, clo
         if large < GROWTH * small + TICK_S:
             return
     raise AssertionError(f"{large:.4f} s for {2 * size} is more than {GROWTH} times {small:.4f} s for {size // 4}")
+
+
+def reading(stream: StreamParser, data: bytes, step: int) -> Callable[[], None]:
+    """Gives a stream the data in segments, once more as a whole, and its end."""
+    cite = Cite(0, 1, 0, len(data), 1)
+    segments = [Chunk(data[start : start + step], cite) for start in range(0, len(data), step)]
+
+    def work() -> None:
+        for segment in (*segments, Chunk(data, cite)):
+            stream.receive(segment)
+        stream.close()
+
+    return work
 
 
 def within(seconds: float, work: Callable[[], T], clock: Clock = time.process_time) -> T:

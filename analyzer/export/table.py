@@ -192,7 +192,7 @@ def _findings(report: Report, options: ExportOptions) -> Iterator[RenderableType
     severity = None
     totals = Counter(finding.severity for finding in found)
     for (_, rule, title, fix, references, caveats), group in groupby(found[: options.findings], _kind):
-        same = list(group)
+        same = sorted(group, key=_first_frame)
         if same[0].severity != severity:
             severity = same[0].severity
             yield text(f"{severity.upper()} ({totals[severity]})", SEVERITY_STYLE[severity])
@@ -233,6 +233,10 @@ def _finding(finding: Finding) -> Iterator[RenderableType]:
     ):
         if shown:
             yield Padding(text(f"{label}: {shown}", DIM), (0, 0, 0, 6))
+
+
+def _first_frame(finding: Finding) -> tuple[str, int]:
+    return min(((cite.capture, cite.frame) for cite in finding.evidence), default=("", 0))
 
 
 def _cited(finding: Finding) -> str:

@@ -5,7 +5,7 @@ addresses share one hop: what stands between them only relays.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from analyzer.core.addresses import Address
@@ -13,21 +13,21 @@ from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.unknown import Tristate, Unknown
-from analyzer.protocols.sdp.session import Codec, Media
+from analyzer.protocols.sdp.session import Codec
 from analyzer.session.binding import Bound, BoundBfcp, BoundMsrp, Tables, bind, files, ip_protocol
 from analyzer.session.connection_roles import listening, tls_by_offerer
 from analyzer.session.connections import Connection
 from analyzer.session.descriptions import keyed_by_dtls, medium_name
 from analyzer.session.forking import with_forks
 from analyzer.session.hops import HopFact, Seen, named
-from analyzer.session.ice import candidate_addresses
-from analyzer.session.legs import CallState, LegState
+from analyzer.session.legs import CallState
 from analyzer.session.media.closed import Taken
 from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
 from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.media.rtcp_flows import rtcp_state
 from analyzer.session.media_beside import encrypts, handshakes, peers_proven, rtcp_of
+from analyzer.session.media_candidates import Candidate, candidates, places
 from analyzer.session.media_path import consecutive, from_elements, judged, path_hop
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
 from analyzer.session.model.media import MediaHop
@@ -37,9 +37,7 @@ from analyzer.session.offer_answer import (
     Negotiation,
     chosen_crypto,
     keying,
-    negotiations,
     opportunistic,
-    rtp_address,
 )
 from analyzer.session.placement import Placement
 from analyzer.session.registrations import Registrations
@@ -51,18 +49,6 @@ Between = Callable[[Address, Address], bool]
 _EARLY_NS = 1_000_000_000  # media may reach the tap this long before the message that announced it
 _OPEN_END = 1 << 63  # a call whose end was not seen has all the media that still comes
 _WEAK_TO_STRONG: tuple[Observed, ...] = ("rtp", "unknown", "srtp", "zrtp", "none")
-
-
-@dataclass(slots=True)
-class _Candidate:
-    """One medium between one pair of addresses, with every negotiation that named it."""
-
-    index: int
-    first: Media
-    offer_address: Address | None
-    answer_address: Address | None
-    negotiations: list[Negotiation] = field(default_factory=list)
-    legs: list[LegState] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +91,7 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
     relayed: list[HopFact] = []
     anomalies: list[Anomaly] = []
     claimed: dict[int, ClaimedStream] = {}
-    for candidate in _candidates(call):
+    for candidate in candidates(call):
         packets: list[StreamRecord] | list[Connection]
         if candidate.first.is_rtp:
             fact, streams = _rtp_hop(call, candidate, sources)
@@ -128,40 +114,6 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
     return MediaHops((*hops, *relayed), tuple(claimed.values()), tuple(anomalies))
 
 
-def _candidates(call: CallState) -> list[_Candidate]:
-    found: dict[object, _Candidate] = {}
-    for leg in call.legs.values():
-        if leg.outcome in ("rejected", "failed", "cancelled"):
-            continue
-        for negotiation in _negotiations(leg):
-            offered = rtp_address(negotiation.offer)
-            answered = rtp_address(negotiation.answer) if negotiation.answer else None
-            if negotiation.offer.rejected or (negotiation.answer is not None and negotiation.answer.rejected):
-                continue
-            pair = frozenset(address for address in (offered, answered) if address is not None)
-            key: object = (negotiation.index, pair) if len(pair) == 2 else (negotiation.index, pair, leg.ordinal)
-            candidate = found.get(key)
-            if candidate is None:
-                candidate = found[key] = _Candidate(negotiation.index, negotiation.offer, offered, answered)
-            candidate.negotiations.append(negotiation)
-            if leg not in candidate.legs:
-                candidate.legs.append(leg)
-    return list(found.values())
-
-
-def _negotiations(leg: LegState) -> list[Negotiation]:
-    """Every negotiation of a leg: of each settled exchange, of those under way where none is settled.
-
-    An offer that one dialog of the leg refused or left without answer is no negotiation if another one answered.
-    """
-    dialogs = [dialog for tag, dialog in leg.offer_answer.items() if tag or len(leg.offer_answer) == 1]
-    exchanges = [
-        exchange for d in dialogs for exchange in (d.exchanges or ([d.exchange] if d.exchange is not None else []))
-    ]
-    answered = [exchange for exchange in exchanges if exchange.answer is not None]
-    return [negotiation for exchange in answered or exchanges for negotiation in negotiations(exchange)]
-
-
 # -- RTP -----------------------------------------------------------------------------------------------------------
 
 
@@ -175,7 +127,7 @@ def _agreed(last: Negotiation) -> Agreed:
     return "opportunistic" if opportunistic(last) else "clear"
 
 
-def _rtp_hop(call: CallState, candidate: _Candidate, sources: MediaSources) -> tuple[HopFact, list[ClaimedStream]]:
+def _rtp_hop(call: CallState, candidate: Candidate, sources: MediaSources) -> tuple[HopFact, list[ClaimedStream]]:
     last = candidate.negotiations[-1]
     rtpmap: dict[int, Codec] = {}
     for negotiation in candidate.negotiations:
@@ -230,7 +182,7 @@ def _with_zrtp(record: StreamRecord, evidence: MediaEvidence, agreed: Agreed, zr
     return replace(evidence, observed="zrtp", grounds=(*evidence.grounds, "ZRTP was spoken between the addresses"))
 
 
-def _zrtp_spoken(candidate: _Candidate, packets: list[StreamRecord] | list[Connection], zrtp: Between) -> bool:
+def _zrtp_spoken(candidate: Candidate, packets: list[StreamRecord] | list[Connection], zrtp: Between) -> bool:
     """Whether ZRTP passed between the negotiated addresses, or where the streams really ran."""
     pairs = [(item.endpoints.src, item.endpoints.dst) for item in packets if isinstance(item, StreamRecord)]
     if candidate.offer_address is not None and candidate.answer_address is not None:
@@ -243,13 +195,13 @@ def _clock(record: StreamRecord, rtpmap: dict[int, Codec]) -> int | None:
     return codec.clock if codec else None
 
 
-def _records(call: CallState, candidate: _Candidate, take: TakeStreams, limits: Limits) -> Taken:
+def _records(call: CallState, candidate: Candidate, take: TakeStreams, limits: Limits) -> Taken:
     """Streams towards either end, from the other where there are any (else NAT moved their source)."""
     first_ns, last_ns = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
     found: list[StreamRecord] = []
     whole, ends = True, (candidate.offer_address, candidate.answer_address)
-    places = _places(candidate)
-    for targets, sources in (places, places[::-1]):
+    ends_of = places(candidate)
+    for targets, sources in (ends_of, ends_of[::-1]):
         hosts = {source.ip for source in sources}
         lots = [take(target, first_ns, last_ns) for target in targets]
         whole = whole and all(lot.whole for lot in lots)
@@ -270,16 +222,6 @@ def _records(call: CallState, candidate: _Candidate, take: TakeStreams, limits: 
             seen.update(record.ordinal for record in fresh)
             found += fresh
     return Taken(sorted(found, key=lambda record: record.ordinal), whole)
-
-
-def _places(candidate: _Candidate) -> tuple[list[Address], list[Address]]:
-    """Where the offerer may receive, and where the answerer may: the negotiated address, and candidates of ICE."""
-    ours = [candidate.offer_address, *(a for n in candidate.negotiations for a in candidate_addresses(n.offer))]
-    theirs = [
-        candidate.answer_address,
-        *(a for n in candidate.negotiations if n.answer is not None for a in candidate_addresses(n.answer)),
-    ]
-    return [a for a in dict.fromkeys(ours) if a is not None], [a for a in dict.fromkeys(theirs) if a is not None]
 
 
 def _seen(records: list[StreamRecord]) -> tuple[Seen, ...]:
@@ -307,7 +249,7 @@ def _negotiated_text(last: Negotiation, facts: Facts) -> str:
 # -- connections: MSRP, BFCP and others -------------------------------------------------------------------------------
 
 
-def _relayed_hops(call: CallState, candidate: _Candidate, sources: MediaSources) -> list[tuple[HopFact, Bound]]:
+def _relayed_hops(call: CallState, candidate: Candidate, sources: MediaSources) -> list[tuple[HopFact, Bound]]:
     """A hop on each side of each relay that a=path names; none where nothing was seen to run that way."""
     found = []
     for near, far in pairwise(chain(candidate.negotiations[-1])):
@@ -321,7 +263,7 @@ def _relayed_hops(call: CallState, candidate: _Candidate, sources: MediaSources)
 
 def _connection_hop(
     call: CallState,
-    candidate: _Candidate,
+    candidate: Candidate,
     sources: MediaSources,
     between: tuple[Address, Address] | None = None,
 ) -> tuple[HopFact, Bound]:
@@ -365,7 +307,7 @@ def _connection_hop(
 
 
 def _entity(
-    candidate: _Candidate,
+    candidate: Candidate,
     sources: MediaSources,
     protection: Protection,
     facts: Facts,

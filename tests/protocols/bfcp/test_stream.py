@@ -1,6 +1,6 @@
 """The six properties of the BFCP stream parser, round trips, and what RFC 8855 says of framing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +12,7 @@ from analyzer.core.limits import Limits
 from analyzer.protocols.bfcp.message import Attribute, BfcpMessage
 from analyzer.protocols.bfcp.stream import BfcpStream, Event
 from analyzer.transport.cited import Chunk, Gap
-from tests.linear import assert_linear
+from tests.linear import assert_linear, reading
 from tests.protocols.bfcp.writer import CITE, message, messages, write
 from tests.protocols.events import codes, cuts, merged
 
@@ -79,18 +79,7 @@ def test_gaps_anywhere_lose_nothing_and_every_event_has_a_frame(inputs: list[byt
 )
 @pytest.mark.parametrize("prefix", [b"", b"\xff", b"\xff\x20\x05\0\xff" + b"\0" * 8, b"\x20\x05\x7f\xff" + b"\0" * 8])
 def test_time_is_linear(unit: bytes, prefix: bytes) -> None:
-    def prepare(size: int) -> Callable[[], None]:
-        data, stream = prefix + unit * (size // len(unit)), BfcpStream(Limits())
-
-        def work() -> None:
-            for start in range(0, len(data), 700):
-                stream.receive(Chunk(data[start : start + 700], CITE))
-            stream.receive(Chunk(data, CITE))
-            stream.close()
-
-        return work
-
-    assert_linear(prepare, 30_000)
+    assert_linear(lambda size: reading(BfcpStream(Limits()), prefix + unit * (size // len(unit)), 700), 30_000)
 
 
 @given(st.lists(messages(), min_size=1, max_size=5))

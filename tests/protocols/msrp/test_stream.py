@@ -1,6 +1,6 @@
 """The six properties of the MSRP stream parser, round trips, and what RFC 4975 says of framing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +12,7 @@ from analyzer.core.limits import Limits
 from analyzer.protocols.msrp.message import MsrpMessage
 from analyzer.protocols.msrp.stream import Event, MsrpStream
 from analyzer.transport.cited import Chunk, Gap
-from tests.linear import assert_linear
+from tests.linear import assert_linear, reading
 from tests.protocols.events import codes, cuts, merged
 from tests.protocols.msrp.writer import chunk, response, write
 
@@ -95,18 +95,7 @@ def test_gaps_anywhere_lose_nothing_and_every_event_has_a_frame(inputs: list[byt
 )  # fmt: skip
 @pytest.mark.parametrize("prefix", [SEND[:-20], b"!"])
 def test_time_is_linear(unit: bytes, prefix: bytes) -> None:
-    def prepare(size: int) -> Callable[[], None]:
-        data, stream = prefix + unit * (size // len(unit)), MsrpStream(Limits())
-
-        def work() -> None:
-            for start in range(0, len(data), 700):
-                stream.receive(Chunk(data[start : start + 700], CITE))
-            stream.receive(Chunk(data, CITE))
-            stream.close()
-
-        return work
-
-    assert_linear(prepare, 60_000)
+    assert_linear(lambda size: reading(MsrpStream(Limits()), prefix + unit * (size // len(unit)), 700), 60_000)
 
 
 ALPHANUM = "abcXYZ019"

@@ -1,6 +1,6 @@
 """The six properties of the SIP stream parser, and what RFC 3261 18.3 and RFC 5626 4.4.1 say of framing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ from analyzer.protocols.sip.parser import Event
 from analyzer.protocols.sip.stream import SipStream
 from analyzer.transport.cited import Chunk, Gap
 from analyzer.transport.parser import Skipped
-from tests.linear import assert_linear
+from tests.linear import assert_linear, reading
 from tests.protocols.events import codes, cuts, merged
 
 CITE = Cite(0, 1, 0, 100, 7)
@@ -98,18 +98,7 @@ def test_gaps_anywhere_lose_nothing_and_every_event_has_a_frame(inputs: list[byt
     ],
 )
 def test_time_is_linear(unit: bytes) -> None:
-    def prepare(size: int) -> Callable[[], None]:
-        data, stream = unit * (size // len(unit)), SipStream(Limits())
-
-        def work() -> None:
-            for start in range(0, len(data), 1400):
-                stream.receive(Chunk(data[start : start + 1400], CITE))
-            stream.receive(Chunk(data, CITE))
-            stream.close()
-
-        return work
-
-    assert_linear(prepare, 60_000)
+    assert_linear(lambda size: reading(SipStream(Limits()), unit * (size // len(unit)), 1_400), 60_000)
 
 
 def test_messages_are_framed_by_content_length_and_cited() -> None:
