@@ -64,7 +64,7 @@ def test_a_claim_replaced_is_shown_and_was_not_believed() -> None:
     assert _said(engine, "ID-02") == {"pass": 1}
     assert _said(engine, "ID-17") == {"pass": 1}
     note = next(note for note in engine.judge.notes if note.rule.id == "ID-02.changed")
-    assert "pcscf-1 made sip:chair@ims.example into sip:ue1@ims.example" in note.message
+    assert "pcscf-1 made [sip:chair@ims.example] into [sip:ue1@ims.example]" in note.message
     assert [cite.frame for cite in note.evidence] == [3, 4]
 
 
