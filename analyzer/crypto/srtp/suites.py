@@ -1,5 +1,5 @@
-"""SRTP crypto suites, in the one table of them: the names of SDES (RFC 4568 6.2, 5669, 6188, 7714, 8269) and the profile
-numbers of DTLS-SRTP (RFC 5764).
+"""SRTP crypto suites, in the one table of them: the names of SDES (RFC 4568 6.2, 5669, 6188, 7714, 8269) and the
+profile numbers of DTLS-SRTP (RFC 5764).
 
 The NULL profiles of RFC 5764 4.1.2 have no cipher key of their own; the master key and salt that the exporter gives are
 what the AES-CM PRF of RFC 3711 4.3 needs for the authentication key: 128 and 112 bits.
