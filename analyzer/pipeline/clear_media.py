@@ -16,6 +16,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.net.decode import Decoder
+from analyzer.net.layers import AH
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.net.rewrite import with_payload
 from analyzer.pipeline.clear_dtls import ClearDtls
@@ -46,6 +47,7 @@ class ClearCounts:
     rtcp: int = 0
     closed: int = 0  # no key verifies them: sent in clear, or under another key
     kept: int = 0  # opened, but the frames around them cannot be rewritten
+    unsealed: int = 0  # AH or MESSAGE-INTEGRITY around them is gone: it is of what was there before
     streams: int = 0  # at each vantage point, that packets of were opened
 
 
@@ -197,6 +199,8 @@ class ClearMedia:
         size = int(packets.payload_length[row])
         if payload is None or not self._window.change(packets, row, partial(_replaced, size, payload)):
             self.counts.kept += 1
+        elif packets.layers[row] & AH or (isinstance(around, StunMessage) and around.protected):
+            self.counts.unsealed += 1
 
 
 def _replaced(size: int, payload: bytes, frame: bytes, link: int, at: int) -> bytes | None:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from analyzer.core.cites import Cite
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate, Unknown
+from analyzer.crypto.srtp.suites import suite_named
 from analyzer.protocols.sdp.session import Crypto, InlineKey, Media
-from analyzer.protocols.sdp.suites import suite_info
 from analyzer.session.carrier import confidentiality, integrity
 from analyzer.session.described import mikey_messages, path_elsewhere, path_scheme
 from analyzer.session.key_hygiene import CallKeys, Hygiene, kdr_ok, lifetime_ok, mki_ok, tags_unique
@@ -22,10 +22,10 @@ from analyzer.session.registrations import Registrations
 
 
 def _length_ok(suite: str, keys: tuple[InlineKey, ...]) -> Tristate:
-    info = suite_info(suite)
+    info = suite_named(suite)
     if info is None:
         return Unknown.of("message", f"the key length of the suite {suite}")
-    return all(key.key is not None and len(key.key) == info.inline_bytes for key in keys)
+    return all(key.key is not None and len(key.key) == info.inline for key in keys)
 
 
 def crypto_line(line: Crypto) -> CryptoLine:
@@ -33,7 +33,7 @@ def crypto_line(line: Crypto) -> CryptoLine:
     return CryptoLine(
         tag=line.tag,
         suite=line.suite,
-        known=suite_info(line.suite) is not None,
+        known=suite_named(line.suite) is not None,
         base64=all(key.base64_ok for key in line.keys),
         padded=all(key.padded_ok or not key.base64_ok for key in line.keys),
         length_ok=_length_ok(line.suite, line.keys),

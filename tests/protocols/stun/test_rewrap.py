@@ -3,11 +3,20 @@
 import struct
 from zlib import crc32
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.core.anomalies import Anomaly
-from analyzer.protocols.stun.message import COOKIE, DATA, FINGERPRINT, MESSAGE_INTEGRITY, ChannelData, StunMessage
+from analyzer.protocols.stun.message import (
+    COOKIE,
+    DATA,
+    FINGERPRINT,
+    MESSAGE_INTEGRITY,
+    MESSAGE_INTEGRITY_SHA256,
+    ChannelData,
+    StunMessage,
+)
 from analyzer.protocols.stun.parser import parse
 from analyzer.protocols.stun.rewrap import with_data
 
@@ -47,11 +56,22 @@ def test_channel_data(old: bytes, new: bytes, padded: bool) -> None:
 
 def test_what_cannot_be_made_again() -> None:
     data, integrity = (DATA, b"data"), (MESSAGE_INTEGRITY, bytes(20))
-    for raw in (indication(), indication(data, integrity), indication(data, (DATA, bytes(65_500)))[:40]):
+    for raw in (indication(), indication(integrity, data), indication(data, (DATA, bytes(65_500)))[:40]):
         message = parse(raw, ())
         assert isinstance(message, Anomaly) or with_data(message, b"new") is None
     message = parse(indication(data), ())
     assert isinstance(message, StunMessage) and with_data(message, bytes(0xFFFF)) is None
+
+
+@pytest.mark.parametrize("kind", [MESSAGE_INTEGRITY, MESSAGE_INTEGRITY_SHA256])
+@pytest.mark.parametrize("fingerprint", [True, False])
+def test_integrity_goes_with_the_data_it_was_of(kind: int, fingerprint: bool) -> None:
+    """RFC 8489 14.5: it covers what stands before it; what stands behind it, but for FINGERPRINT, no receiver reads."""
+    before, data, behind = (0x8022, b"software"), (DATA, b"data"), (0x0006, b"user")
+    raw = indication(before, data, (kind, bytes(20)), behind, fingerprint=fingerprint)
+    message = parse(raw, ())
+    assert isinstance(message, StunMessage) and message.protected
+    assert with_data(message, b"new") == indication(before, (DATA, b"new"), fingerprint=fingerprint)
 
 
 def test_bytes_behind_the_message_stay() -> None:
