@@ -149,10 +149,10 @@ class ClauseRow:
         "the worst of its rules; not_observable: no capture can show it, and no rule judges it"
     )
     rules: Sequence[str] = entry("ids of its rules", default=())
-    requirement: str = entry("id of the statement in its framework: G-07, ...", default="", optional=True)
-    says: str = entry("the statement in short", default="", optional=True)
-    unseen: str = entry("what no capture can show of it, or why no rule judges it", default="", optional=True)
-    caveats: Sequence[str] = entry("what holds of every verdict on it", default=(), optional=True)
+    requirement: str = entry("id of the statement in its framework: G-07, ...", default="")
+    says: str = entry("the statement in short", default="")
+    unseen: str = entry("what no capture can show of it, or why no rule judges it", default="")
+    caveats: Sequence[str] = entry("what holds of every verdict on it", default=())
 
 
 @dataclass(frozen=True, slots=True)
