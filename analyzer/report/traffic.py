@@ -9,6 +9,7 @@ from analyzer.report.keys import Handling, entry
 from analyzer.report.messaging import BfcpSession, Floor, MsrpSession
 from analyzer.report.words import Exposed, LinkKind, Outcome, YesNoUnknown
 from analyzer.session.model.states import (
+    Continuity,
     Evidence,
     HopState,
     KeyExchange,
@@ -195,6 +196,15 @@ class Conference:
 
 
 @dataclass(frozen=True, slots=True)
+class Continuation:
+    """Another hop that carries the same media."""
+
+    hop: str = entry("id of the hop")
+    by: Continuity = entry("what shows it, from strong to weak")
+    score: int = entry("how well, per cent: 100 but for offsets (packets that agree) and shape (correlation)")
+
+
+@dataclass(frozen=True, slots=True)
 class Hop:
     """Between two elements that terminate its transport: what was agreed against what was seen."""
 
@@ -220,6 +230,7 @@ class Hop:
     scope: Scope = entry("how far the protection reaches", default="unknown")
     scope_detail: ScopeDetail = entry("which case of the decision table", default="none")
     termination: Termination = entry("how the end of the protection is known", default="unknown")
+    continued: Sequence[Continuation] = entry("the hops that were found to carry its media on", default=())
     sightings: Sequence[Sighting] = entry("where it was seen", default=())
     packets: int = entry("distinct packets (media) or messages (signalling)", default=0)
     rtcp: RtcpState | None = entry("protection of its RTCP, the weakest any packet had; null: none seen", default=None)
