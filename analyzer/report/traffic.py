@@ -230,13 +230,13 @@ class Hop:
     scope: Scope = entry("how far the protection reaches", default="unknown")
     scope_detail: ScopeDetail = entry("which case of the decision table", default="none")
     termination: Termination = entry("how the end of the protection is known", default="unknown")
-    continued: Sequence[Continuation] = entry("the hops that were found to carry its media on", default=())
     sightings: Sequence[Sighting] = entry("where it was seen", default=())
     packets: int = entry("distinct packets (media) or messages (signalling)", default=0)
     rtcp: RtcpState | None = entry("protection of its RTCP, the weakest any packet had; null: none seen", default=None)
     rtcp_packets: int = entry("RTCP packets seen, every sighting counted", default=0)
     rtcp_authenticated: int | None = entry("distinct RTCP packets whose tag verified; null: no key", default=None)
     rtcp_failed: int | None = entry("distinct RTCP packets whose tag failed; null: no key", default=None)
+    continued: Sequence[Continuation] = entry("the hops that were found to carry its media on", default=())
 
 
 @dataclass(frozen=True, slots=True)
