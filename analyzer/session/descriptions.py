@@ -63,6 +63,9 @@ def inline_keys(media: Media) -> set[Secret]:
     return {key.key for line in media.crypto for key in line.keys if key.key is not None}
 
 
+_NOT_ACCEPTABLE = (488, 606)  # the answer to an offer that refuses its media as a whole (RFC 3261 21.4.26, 21.6.4)
+
+
 class _Core:
     """The descriptions of a call's legs beyond the access edge, by m-line position."""
 
@@ -158,6 +161,7 @@ class _More(NamedTuple):
     reused: Tristate
     elsewhere: tuple[Cite, ...]
     answer: AnswerKind | Unknown
+    answered: Tristate
     hygiene: Hygiene
 
 
@@ -179,17 +183,23 @@ def _before(leg: LegState, message: MessageRecord, media: Media) -> Tristate:
     return Unknown.of("message", "the beginning of this dialog")
 
 
-def _answer(leg: LegState, message: MessageRecord, media: Media) -> AnswerKind | Unknown:
-    """How the answer to this offer takes the m-line."""
+def _answer(leg: LegState, message: MessageRecord, media: Media) -> tuple[AnswerKind | Unknown, Tristate]:
+    """How the answer to this offer takes the m-line, and whether it has key management for it."""
     for dialog in leg.offer_answer.values():
         for exchange in (*dialog.exchanges, dialog.exchange):
             if exchange is None or exchange.answer is None or exchange.offer.cites != message.cites:
                 continue
             answers = exchange.answer.session.media[media.index : media.index + 1]
             if not answers or answers[0].rejected:
-                return "refused"
-            return "secure" if _protected(answers[0]) else "clear"
-    return Unknown.of("message", "the answer to this offer")
+                return "refused", False
+            return "secure" if _protected(answers[0]) else "clear", bool(answers[0].key_mgmt)
+    unseen = Unknown.of("message", "the answer to this offer")
+    refused = any(m.status in _NOT_ACCEPTABLE and _answers(m, message) for m in leg.messages)
+    return "refused" if refused else unseen, unseen
+
+
+def _answers(response: MessageRecord, request: MessageRecord) -> bool:
+    return request.request and (response.method, response.cseq) == (request.method, request.cseq)
 
 
 def descriptions(
@@ -208,7 +218,7 @@ def descriptions(
                 reused = uses.place(call, leg, message, media)
                 before = _before(leg, message, media)
                 answer = _answer(leg, message, media)
-                more = _More(before, *reused, answer, keys.hygiene(leg, message, media, exchange))
+                more = _More(before, *reused, *answer, keys.hygiene(leg, message, media, exchange))
                 yield _description(media, message, role, access, core, placement, registrations, more)
 
 
@@ -259,6 +269,9 @@ def _description(
         marker_on_core_leg=marker_leaked,
         crypto_beyond=core.crypto_beyond(media),
         answer=more.answer,
+        answer_key_mgmt=more.answered,
+        with_server=placement.either(placement.is_server(src), placement.is_server(dst)),
+        e2e_policy=placement.topology.policy.get("server_e2e", ""),
         mediasec=registrations.mediasec(ue, medium, keyed_by_dtls(media)),
         confidentiality=confidentiality(message.carrier.state),
         integrity=integrity(message.carrier.state),

@@ -34,5 +34,6 @@ ScopeDetail = Literal[
 Termination = Literal["proven_by_payload", "proven_by_keys", "matched", "indicated", "assumed", "unknown"]
 KeyExchange = Literal["none", "sdes", "dtls", "mikey", "zrtp", "tls", "ipsec", "unknown"]
 CryptoBeyond = Literal["same", "other", "none"]
+CoreSide = Literal["clear", "protected", "unsecured"]
 AnswerKind = Literal["secure", "clear", "refused"]
 E2ae = Literal["none", "requested", "applied", "other"]
