@@ -28,7 +28,7 @@ from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.media.rtcp_flows import rtcp_state
 from analyzer.session.media_beside import encrypts, handshakes, peers_proven, rtcp_of
 from analyzer.session.media_candidates import Candidate, candidates, places
-from analyzer.session.media_path import consecutive, from_elements, judged, path_hop
+from analyzer.session.media_path import consecutive, core_side, from_elements, judged, path_hop, with_core_sides
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.states import E2ae, HopState, KeyExchange, RtcpState, YesNo
@@ -110,7 +110,7 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
             last = candidate.negotiations[-1]
             path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets, fact.rtcp))
     reach = Path(path, sources.compare, consecutive(call, sources.placement))
-    entities = with_forks(path, judged(reach, path))
+    entities = with_forks(path, with_core_sides(path, judged(reach, path)))
     hops = [
         replace(fact, entity=entity, index=hop.index, continued=reach.continued(at))
         for at, (fact, entity, hop) in enumerate(zip(facts, entities, path, strict=True))
@@ -326,7 +326,7 @@ def _entity(
     a = candidate.offer_address.ip if candidate.offer_address else last.offer.ip or offerer
     b = candidate.answer_address.ip if candidate.answer_address else answerer
     marks: list[E2ae] = [m.e2ae for n in candidate.negotiations for m in (n.offer, n.answer) if m and m.e2ae != "none"]
-    mark = marks[0] if marks else "none"
+    mark = "applied" if "applied" in marks else marks[0] if marks else "none"
     access = placement.access(a, b)
     ue = next((ip for ip in (a, b) if placement.is_ue(ip) is True), None)
     medium = medium_name(candidate.first)
@@ -346,6 +346,8 @@ def _entity(
         inferred=placement.inferred,
         access=access,
         server=placement.either(placement.is_server(a), placement.is_server(b)),
+        gateway="gateway" in (placement.role(a), placement.role(b)),
+        core_side=core_side(()),  # the other hops of the call decide
         proto=last.answer.proto if last.answer else unseen,
         secure_negotiated=unseen if facts.agreed == "unknown" else facts.agreed == "secure",
         clear_negotiated=unseen if facts.agreed == "unknown" else facts.agreed in ("clear", "opportunistic"),

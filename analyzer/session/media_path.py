@@ -13,6 +13,7 @@ from analyzer.session.joining import vias
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.model.media import MediaHop
+from analyzer.session.model.states import CoreSide
 from analyzer.session.offer_answer import Negotiation, chosen_crypto, rtp_address
 from analyzer.session.placement import Placement
 from analyzer.session.scope import Consecutive, Path, PathHop
@@ -130,3 +131,25 @@ def judged(path: Path, hops: Sequence[PathHop]) -> list[MediaHop]:
             )
         )
     return entities
+
+
+def with_core_sides(hops: Sequence[PathHop], entities: Sequence[MediaHop]) -> list[MediaHop]:
+    """The entities of a call's hops, those of an access with what became of their medium beyond the edge."""
+    beyond: dict[int, list[MediaHop]] = {}
+    for hop, entity in zip(hops, entities, strict=True):
+        if entity.access is False and entity.packets:
+            beyond.setdefault(hop.index, []).append(entity)
+    return [
+        replace(entity, core_side=core_side(beyond.get(hop.index, ()))) if entity.access is True else entity
+        for hop, entity in zip(hops, entities, strict=True)
+    ]
+
+
+def core_side(beyond: Sequence[MediaHop]) -> CoreSide | Unknown:
+    """What the hops of a medium beyond the access edge show of it."""
+    if any(hop.secure_negotiated is True and hop.confidentiality == "no" for hop in beyond):
+        return "unsecured"
+    known = [hop.confidentiality for hop in beyond if not isinstance(hop.confidentiality, Unknown)]
+    if not beyond or len(known) < len(beyond):
+        return Unknown.of("vantage", "the media of this call beyond the access edge, opened or in clear")
+    return "clear" if "no" in known else "protected"

@@ -43,7 +43,7 @@ CONTRACT = {
     "Key": "id kind source opened unused problem",
     "AnomalyRow": "code severity count cites",
     "RuleRow": "id pack title severity pass fail open n/a",
-    "ClauseRow": "document clause status rules",
+    "ClauseRow": "document clause status rules +requirement +says +unseen +caveats",
     "Cite": "capture interface frame offset length note",
     "Finding": "id rule severity verdict title message where evidence wireshark caveats references fix "
     "+needs +occurrences accepted baseline",

@@ -7,6 +7,7 @@ from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.signalling import Mediasec
 from analyzer.session.model.states import (
     AnswerKind,
+    CoreSide,
     CryptoBeyond,
     E2ae,
     Evidence,
@@ -87,6 +88,11 @@ class MediaDescription:
         "of the inline keys: beyond the access edge the m-line has the same, others or none"
     )
     answer: AnswerKind | Unknown = rule_field("of an offer: how its answer on this leg takes the m-line")
+    answer_key_mgmt: Tristate = rule_field("of an offer: its answer has a=key-mgmt for this m-line")
+    with_server: Tristate = rule_field("one end of the hop is a conference server")
+    e2e_policy: str = rule_field(
+        "the operator's policy for e2e SDES at the conference server: accept or refuse; empty: none is given"
+    )
     mediasec: Mediasec = rule_field("what the registration announced for this medium")
     confidentiality: YesNo | Unknown = rule_field("its message was encrypted on the wire")
     integrity: YesNo | Unknown = rule_field("its message was integrity-protected on the wire")
@@ -118,6 +124,11 @@ class MediaHop:
     inferred: bool = rule_field("zones and roles were inferred")
     access: Tristate = rule_field("one end is a UE")
     server: Tristate = rule_field("one end is a conference server")
+    gateway: bool = rule_field("one end is a gateway to the telephone network, by its role in the topology")
+    core_side: CoreSide | Unknown = rule_field(
+        "of an access hop: beyond the edge the medium is described in clear, is protected, or is described as "
+        "protected and sent in clear (unsecured)"
+    )
     proto: str | Unknown = rule_field("negotiated transport protocol")
     secure_negotiated: Tristate = rule_field("offer and answer agreed on a protected transport with keying")
     clear_negotiated: Tristate = rule_field("offer and answer agreed on an unprotected transport without keying")

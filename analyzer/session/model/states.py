@@ -36,5 +36,6 @@ Termination = Literal["proven_by_payload", "proven_by_keys", "matched", "indicat
 Continuity = Literal["payload", "ciphertext", "messages", "headers", "reports", "offsets", "shape"]
 KeyExchange = Literal["none", "sdes", "dtls", "mikey", "zrtp", "tls", "ipsec", "unknown"]
 CryptoBeyond = Literal["same", "other", "none"]
+CoreSide = Literal["clear", "protected", "unsecured"]
 AnswerKind = Literal["secure", "clear", "refused"]
 E2ae = Literal["none", "requested", "applied", "other"]
