@@ -48,7 +48,7 @@ from analyzer.session.offer_answer import (
 )
 from analyzer.session.placement import Placement
 from analyzer.session.registrations import Registrations
-from analyzer.session.scope import Compare, PathHop
+from analyzer.session.scope import Compare, Path, PathHop
 from analyzer.session.stream_protection import connection_protection
 
 TakeStreams = Callable[[Address, int, int], Taken]
@@ -116,9 +116,12 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
         if isinstance(fact.entity, MediaHop):
             last = candidate.negotiations[-1]
             path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets, fact.rtcp))
-    entities = with_core_sides(path, judged(path, sources.compare, consecutive(call, sources.placement)))
-    entities = with_forks(path, entities)
-    hops = [replace(fact, entity=e, index=hop.index) for fact, e, hop in zip(facts, entities, path, strict=True)]
+    reach = Path(path, sources.compare, consecutive(call, sources.placement))
+    entities = with_forks(path, with_core_sides(path, judged(reach, path)))
+    hops = [
+        replace(fact, entity=entity, index=hop.index, continued=reach.continued(at))
+        for at, (fact, entity, hop) in enumerate(zip(facts, entities, path, strict=True))
+    ]
     return MediaHops((*hops, *relayed), tuple(claimed.values()), tuple(anomalies))
 
 
