@@ -18,9 +18,9 @@ def only_call(report: Report, call_id: str) -> Report:
     """The call, its hops, their streams and its findings. Counts stay those of the whole run."""
     return replace(
         report,
-        calls=list(those(report.calls, "id", call_id.__eq__)),
-        hops=list(those(report.hops, "call", call_id.__eq__)),
-        streams=list(those(report.streams, "call", call_id.__eq__)),
+        calls=list(those(report.calls, "id", lambda value: value == call_id)),
+        hops=list(those(report.hops, "call", lambda value: value == call_id)),
+        streams=list(those(report.streams, "call", lambda value: value == call_id)),
         findings=[finding for finding in report.findings if finding.where.get("call") == call_id],
         notes=[note for note in report.notes if note.where.get("call") == call_id],
     )

@@ -63,5 +63,5 @@ def test_packed_rows_are_small_and_end_where_they_end() -> None:
 def test_those_make_only_the_rows_that_are_wanted() -> None:
     hops = [factories.hop(id=f"hop-{n}", call=f"call-{n % 3}" if n % 4 else None) for n in range(24)]
     for rows in (hops, Rows.of(Hop, hops)):
-        assert list(those(rows, "call", "call-1".__eq__)) == [hop for hop in hops if hop.call == "call-1"]
+        assert list(those(rows, "call", lambda call: call == "call-1")) == [hop for hop in hops if hop.call == "call-1"]
         assert list(those(rows, "call", lambda call: call is None)) == [hop for hop in hops if hop.call is None]
