@@ -320,5 +320,6 @@ def _describe(connection: Connection, tls: _Tls) -> None:
         connection.alpn = next(iter(state.server_hello.alpn), "")
     connection.server_certificates = state.certificates
     connection.client_certificates = state.client_certificates
+    connection.client_certified = state.client_certified
     connection.decrypted = connection.decrypted or state.opened_records > 0
     connection.failure = state.failure
