@@ -174,7 +174,7 @@ def test_rotated_files_are_one_vantage_point_and_parallel_ones_are_not(tmp_path:
 
 
 def test_interfaces_of_one_name_are_told_apart_where_their_captures_run_in_parallel(tmp_path: Path) -> None:
-    """The second file of a ring buffer goes on with the first one's; another machine's eth0 is another vantage point."""
+    """The second file of a ring buffer goes on with the first; another machine's eth0 is another vantage point."""
     spans = {"a/ring.pcapng": (0, 10), "a/next.pcapng": (20, 30), "b/ring.pcapng": (5, 25), "c/own.pcapng": (5, 25)}
     for name, (first, last) in spans.items():
         path = tmp_path / name
