@@ -33,11 +33,15 @@ class _Held:
 
 
 class ClearWindow:
-    """The last `Limits.clear_held_bytes` of the frames, and the batch that they came with."""
+    """The last `Limits.clear_held_bytes` of the frames, and the batch that they came with.
+
+    `admitted` and `left` count batches.
+    """
 
     def __init__(self, sources: Sequence[Source], limits: Limits) -> None:
         self._sources = sources
         self._bound = limits.clear_held_bytes
+        self.admitted = self.left = 0
         self._held: deque[_Held] = deque()
         self._bytes = 0
         self._shares: list[tuple[int, dict[bytes, Share]]] = []  # of packets changed lately, with their times
@@ -50,6 +54,7 @@ class ClearWindow:
             batch.ts_ns, batch.source, batch.frame, batch.offset,
         )  # fmt: skip
         self._held.append(_Held(own))
+        self.admitted += 1
         self._bytes += len(own.buffer)
         return own
 
@@ -86,6 +91,23 @@ class ClearWindow:
     def _link(self, held: _Held, at: int) -> int:
         return self._sources[int(held.batch.source[at])].link_type
 
+    def behind(self, packets: PacketBatch, row: int) -> int:
+        """How many bytes before the end of its frame the payload of a packet stands that was admitted last, in one
+        frame."""
+        batch, at = self._held[-1].batch, int(packets.row[row])
+        return int(batch.captured[at]) - (int(packets.payload_start[row]) - int(batch.start[at]))
+
+    def frame(self, source: int, number: int) -> tuple[bytes, int] | None:
+        """A frame that is held, as it is by now, and its link type."""
+        found = self._find(source, number)
+        return None if found is None else (found[0].frame(found[1]), self._link(*found))
+
+    def replace(self, source: int, number: int, frame: bytes) -> None:
+        """Puts another frame in the place of one that is held."""
+        found = self._find(source, number)
+        if found is not None:
+            found[0].changed[found[1]] = frame
+
     def _find(self, source: int, number: int) -> tuple[_Held, int] | None:
         for held in reversed(self._held):
             rows = np.flatnonzero((held.batch.frame == number) & (held.batch.source == source))
@@ -105,6 +127,7 @@ class ClearWindow:
 
     def _leave(self) -> FrameBatch:
         held = self._held.popleft()
+        self.left += 1
         self._bytes -= len(held.batch.buffer)
         self._change_copies(held)
         return _with_frames(held.batch, held.changed)
