@@ -7,9 +7,7 @@ inside DTLS.
 from collections.abc import Callable
 from dataclasses import replace
 
-from analyzer.core.addresses import Endpoints
 from analyzer.core.anomalies import Anomaly, define
-from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
 from analyzer.net.packets import TCP
