@@ -216,8 +216,8 @@ class Closer:
             self._write_stream(stream.record, stream, placement, call_id)
             stream.record.trail.forget()
         lines = _lines(call)
-        for dialog in call.call_ids or (call.call_id,):
-            self._signalling.keys.forget(dialog, lines)
+        for name in call.names or (call.name,):
+            self._signalling.keys.forget(name, lines)
         if self.watch is not None:
             self.watch(ClosedCall(call_id, call, named, placement))
 

@@ -144,7 +144,7 @@ class Engine:
         self.connections.tick(now_ns)
         calls, node = self.signalling.calls, self._placement().node
         for call in calls.due(now_ns):
-            if calls.get(call.call_id) is not call:
+            if not calls.holds(call):
                 continue  # judged with another leg of its call
             active = self._media_activity(call)
             if call.ended_ns is None and active > call.last_ns and active + self.setup.limits.linger_ns > now_ns:
@@ -182,7 +182,7 @@ class Engine:
 
     def _close(self, call: CallState) -> None:
         """Judges an open call with every leg that belongs to it; nothing if it was judged with another one."""
-        if self.signalling.calls.get(call.call_id) is not call:
+        if not self.signalling.calls.holds(call):
             return
         self._media.catch_up()
         placement = self._placement()

@@ -13,7 +13,7 @@ from analyzer.protocols.sip.message import Message
 from analyzer.session.bodies import bodies_of
 from analyzer.session.carrier import Carrier
 from analyzer.session.claims import Claims
-from analyzer.session.correlation import Correlator, NodeOf
+from analyzer.session.correlation import AMBIGUOUS, Correlator, NodeOf, first_cites
 from analyzer.session.esp.agreements import Agreements
 from analyzer.session.inference import Facts, Observations
 from analyzer.session.joining import joined
@@ -95,11 +95,11 @@ class Signalling:
         ends = carrier.endpoints
         filed.on_agreed_port = self.agreements.protects(ends)
         anomalies = [*anomalies, *self.agreements.observe(message, ends.src.ip, ends.dst.ip)]
+        call, _, evicted = self.calls.add(filed)
         if sdp is not None and not filed.retransmission:
             if self._takes_keys:
-                self.keys.describe(filed.call_id, sdp, filed.cites)
-            self.claims.describe(filed.call_id, sdp)
-        call, _, evicted = self.calls.add(filed)
+                self.keys.describe(call.name, sdp, filed.cites)
+            self.claims.describe(call.name, sdp)
         if filed.bodies.roster is not None and not filed.retransmission:
             anomalies += call.notify(filed)
         late = self._correlator.observe(call, filed, message)
@@ -113,10 +113,11 @@ class Signalling:
     def take(self, call: CallState, node: NodeOf) -> tuple[CallState, Sequence[Anomaly]]:
         """An open call with every leg that belongs to it, taken out to be judged; what is doubtful about that."""
         group = self._correlator.group(call, node)
+        doubts = [*group.doubts, *_divided(group.calls)]
         for member in group.calls:
             self.calls.remove(member)
             self._correlator.forget(member)
-        return joined(group), group.doubts
+        return joined(group), doubts
 
     def _count(self, message: Message) -> None:
         counts = self.counts
@@ -134,6 +135,7 @@ class Signalling:
         src, dst = carrier.endpoints.src.ip, carrier.endpoints.dst.ip
         contact = message.first("contact") or ""
         own = bool(contact) and _host(contact) == src
+        registers = message.method == "REGISTER" and bool(message.call_id)
         self.observations.observe(
             src,
             dst,
@@ -145,11 +147,21 @@ class Signalling:
                 core_headers=any(message.first(name) is not None for name in _CORE_HEADERS),
                 asserted=message.first("p-asserted-identity") is not None,
                 focus="isfocus" in contact.lower(),
-                request_id=f"{message.call_id} {message.first('cseq')}" if message.method == "REGISTER" else "",
+                request_id=f"{message.call_id} {message.first('cseq')}" if registers else "",
             ),
         )
         if message.method == "REGISTER":
             self.registrations.observe(message, carrier, vias == 1)
+
+
+def _divided(calls: Sequence[CallState]) -> list[Anomaly]:
+    """Calls whose Call-ID another one had, without a tag in common, and that nothing joined to it."""
+    times = Counter(call.call_id for call in calls)
+    return [
+        Anomaly(AMBIGUOUS, first_cites(call), "a Call-ID of which no tag is the other's")
+        for call in calls
+        if call.divided and times[call.call_id] == 1
+    ]
 
 
 def _host(contact: str) -> int | None:
