@@ -113,7 +113,7 @@ class Engine:
             self.messaging, self.keys, setup.keyring.opened_media, Passports(setup.trust),
         )  # fmt: skip
         self.signalling.registrations.forgotten = self._registration
-        sip = SipEvents(limits, self.signalling, self.ledger, self._close)
+        sip = SipEvents(limits, self.signalling, self.ledger, self._close, self._begin_anew)
         self.tcp = StreamHandler(limits, self.ledger, sip, self.messaging, self.connections, setup.keyring)
         self._media = MediaRows(self.streams)
         self.datagrams = DatagramHandler(
@@ -194,6 +194,10 @@ class Engine:
             self.closer.close(call, placement, self._post_decrypt())
         except Exception as fault:  # noqa: BLE001  # the one seam where a fault of ours is contained
             self._contain(fault, ())
+
+    def _begin_anew(self, call_id: str, address: Address) -> None:
+        self._media.catch_up()
+        self.streams.begin_anew(call_id, address)
 
     def _registration(self, binding: Binding) -> None:
         self.closer.registration(binding, self._placement())

@@ -24,7 +24,7 @@ from analyzer.session.legs import CallState
 from analyzer.session.media.closed import Taken
 from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
-from analyzer.session.media.record import RtcpRecord, StreamRecord
+from analyzer.session.media.record import RtcpRecord, Span, StreamRecord
 from analyzer.session.media.rtcp_flows import rtcp_state
 from analyzer.session.media_beside import encrypts, handshakes, peers_proven, rtcp_of
 from analyzer.session.media_candidates import Candidate, candidates, places
@@ -79,7 +79,7 @@ class MediaSources:
     registrations: Registrations
     placement: Placement
     zrtp: Between
-    rtcp: Callable[[Address, Address], list[RtcpRecord]]
+    rtcp: Callable[[Address, Address, Span], list[RtcpRecord]]
     compare: Compare
     limits: Limits
 
@@ -160,7 +160,7 @@ def _rtp_hop(call: CallState, candidate: Candidate, sources: MediaSources) -> tu
     grounds = tuple(dict.fromkeys(ground for evidence in evidences for ground in evidence.grounds))
     if not whole:
         grounds += ("more streams run to these addresses than are looked at",)
-    control = rtcp_of(candidate.negotiations, records, sources.rtcp)
+    control = rtcp_of(candidate.negotiations, records, lambda a, b: sources.rtcp(a, b, _span(call)))
     entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
     weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
     entity = replace(entity, rtcp_first=tuple(weakest[:1]))
@@ -196,9 +196,15 @@ def _clock(record: StreamRecord, rtpmap: dict[int, Codec]) -> int | None:
     return codec.clock if codec else None
 
 
+def _span(call: CallState) -> Span:
+    last_ns = _OPEN_END if call.ended_ns is None else call.ended_ns
+    return Span(call.first_ns - _EARLY_NS, last_ns, call.call_ids or (call.call_id,))
+
+
 def _records(call: CallState, candidate: Candidate, take: TakeStreams, limits: Limits) -> Taken:
     """Streams towards either end, from the other where there are any (else NAT moved their source)."""
-    first_ns, last_ns = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
+    span = _span(call)
+    first_ns, last_ns = span.first_ns, span.last_ns
     found: list[StreamRecord] = []
     whole, ends = True, (candidate.offer_address, candidate.answer_address)
     ends_of = places(candidate)
@@ -206,7 +212,7 @@ def _records(call: CallState, candidate: Candidate, take: TakeStreams, limits: L
         hosts = {source.ip for source in sources}
         lots = [take(target, first_ns, last_ns) for target in targets]
         whole = whole and all(lot.whole for lot in lots)
-        towards = [record for lot in lots for record in lot.records]
+        towards = [record for lot in lots for record in lot.records if record.parted_by not in span.call_ids]
         exact = [record for record in towards if record.endpoints.src.ip in hosts]
         found += exact or towards
     seen = {record.ordinal for record in found}
@@ -219,7 +225,13 @@ def _records(call: CallState, candidate: Candidate, take: TakeStreams, limits: L
             back = take(sent.endpoints.src, first_ns, last_ns)
             looked += len(back.records)
             whole = whole and back.whole
-            fresh = [r for r in back.records if r.endpoints.src == sent.endpoints.dst and r.ordinal not in seen]
+            fresh = [
+                record
+                for record in back.records
+                if record.endpoints.src == sent.endpoints.dst
+                and record.ordinal not in seen
+                and record.parted_by not in span.call_ids
+            ]
             seen.update(record.ordinal for record in fresh)
             found += fresh
     return Taken(sorted(found, key=lambda record: record.ordinal), whole)
@@ -269,7 +281,7 @@ def _connection_hop(
     between: tuple[Address, Address] | None = None,
 ) -> tuple[HopFact, Bound]:
     last = candidate.negotiations[-1]
-    lived = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
+    lived = _span(call)[:2]
     peers: dict[int, Address] = {}
 
     def elsewhere() -> list[Connection]:
