@@ -122,9 +122,13 @@ class Signalling:
         """An open call with every leg that belongs to it, taken out to be judged; what is doubtful about that."""
         group = self._correlator.group(call, node)
         for member in group.calls:
-            self.calls.remove(member)
-            self._correlator.forget(member)
+            self.drop(member)
         return joined(group), group.doubts
+
+    def drop(self, call: CallState) -> None:
+        """Takes an open call out without what belongs to it."""
+        self.calls.remove(call)
+        self._correlator.forget(call)
 
     def _count(self, message: Message) -> None:
         counts = self.counts

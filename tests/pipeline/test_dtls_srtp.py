@@ -311,7 +311,7 @@ def test_the_null_profiles(number: int, name: str, tag: int) -> None:
     assert {(row["suite"], row["authenticated"], row["auth_failed"]) for row in streams(engine).values()} == {
         (name, 30, 0)
     }
-    (flow_,) = engine.streams.rtcp_between(CLIENT, SERVER)
+    (flow_,) = engine.streams.rtcp.between(CLIENT, SERVER)
     assert (flow_.authenticated, flow_.failed) == (1, 0)
 
 
