@@ -253,6 +253,8 @@ def _renegotiates(association: _Association, record: DtlsRecord) -> bool:
 def _describe(connection: Connection, session: DtlsSession) -> None:
     """Puts on the connection what the handshake says so far."""
     if session.server_hello is not None:
+        if session.client_hello is not None:
+            connection.handshake = hash((session.client_hello.random, session.server_hello.random))
         connection.tls_version = hs.VERSIONS.get(session.version, f"0x{session.version:04x}")
         connection.tls_cipher = suite_name(session.server_hello.suites[0])
         connection.alpn = next(iter(session.server_hello.alpn), "")

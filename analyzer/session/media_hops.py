@@ -101,7 +101,7 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
     for candidate in candidates(call):
         packets: list[StreamRecord] | list[Connection]
         if candidate.first.is_rtp:
-            fact, streams = _rtp_hop(call, candidate, sources)
+            fact, streams, shaken = _rtp_hop(call, candidate, sources)
             claimed |= {stream.record.ordinal: stream for stream in streams}
             packets = [stream.record for stream in streams]
         elif over := _relayed_hops(call, candidate, sources):
@@ -110,12 +110,12 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
             continue
         else:
             fact, bound = _connection_hop(call, candidate, sources)
-            packets = bound.connections
+            packets, shaken = bound.connections, []
             anomalies += bound.anomalies
         facts.append(fact)
         if isinstance(fact.entity, MediaHop):
             last = candidate.negotiations[-1]
-            path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets, fact.rtcp))
+            path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets, fact.rtcp, shaken))
     reach = Path(path, sources.compare, consecutive(call, sources.placement))
     entities = with_forks(path, with_core_sides(path, judged(reach, path)))
     hops = [
@@ -138,7 +138,10 @@ def _agreed(last: Negotiation) -> Agreed:
     return "opportunistic" if opportunistic(last) else "clear"
 
 
-def _rtp_hop(call: CallState, candidate: Candidate, sources: MediaSources) -> tuple[HopFact, list[ClaimedStream]]:
+def _rtp_hop(
+    call: CallState, candidate: Candidate, sources: MediaSources
+) -> tuple[HopFact, list[ClaimedStream], list[Connection]]:
+    """The hop, its streams, the handshakes that key them."""
     last = candidate.negotiations[-1]
     rtpmap: dict[int, Codec] = {}
     for negotiation in candidate.negotiations:
@@ -185,7 +188,7 @@ def _rtp_hop(call: CallState, candidate: Candidate, sources: MediaSources) -> tu
         entity = replace(entity, peer_auth=peers_proven(last, shaken))
     negotiated = _negotiated_text(last, facts)
     legs = tuple(leg.ordinal for leg in candidate.legs)
-    return HopFact(entity, legs, _seen(records), negotiated, observed, grounds, rtcp=control), streams
+    return HopFact(entity, legs, _seen(records), negotiated, observed, grounds, rtcp=control), streams, shaken
 
 
 def _stream_state(facts: Facts, record: StreamRecord, evidence: MediaEvidence) -> HopState | Unknown:

@@ -41,6 +41,7 @@ FATAL_ALERT = define("tls.fatal_alert", Severity.INFO, "A fatal TLS alert", "RFC
 
 _HANDSHAKE_LIMIT = 262_144
 _WAITING_LIMIT = 65_536  # bytes of records of one direction kept until their secret is known
+_SEALED = 4  # encrypted records by which a connection is known again on another hop
 _RECORD_COST = 256  # bytes that a record takes beside its content
 
 
@@ -84,6 +85,7 @@ class TlsConnection:
     retried: bool = False
     early_data: bool = False
     encrypted_records: int = 0
+    sealed: set[int] = field(default_factory=set)  # digests of the first encrypted records, keyed anew in every process
     opened_records: int = 0
     _directions: dict[Side, _Direction] = field(
         default_factory=lambda: {"client": _Direction(), "server": _Direction()}
@@ -98,6 +100,13 @@ class TlsConnection:
         """Takes one record of one side."""
         late = self.late() if self.store.growing else ()
         return (*late, *self._record(side, record)) if late else self._record(side, record)
+
+    @property
+    def randoms(self) -> int:
+        """A digest of both sides' randoms, equal wherever the handshake passes; 0: not seen."""
+        if self.client_hello is None or self.server_hello is None:
+            return 0
+        return hash((self.client_hello.random, self.server_hello.random))
 
     @property
     def client_certified(self) -> bool | None:
@@ -125,6 +134,8 @@ class TlsConnection:
         content_type, data = record.content_type, record.fragment
         if direction.encrypted:
             self.encrypted_records += 1
+            if len(self.sealed) < _SEALED and content_type == APPLICATION_DATA:
+                self.sealed.add(hash(data))
             opened = self._open(side, direction, record)
             if not isinstance(opened, Opened):
                 return opened
