@@ -320,7 +320,7 @@ class Engine:
                 self.judge.judge("msrp_relay", relay, partial(dict, {"from": relay.from_node, "to": relay.to_node}))
         judge_conferences(self.closer.conferences, self.judge)
         self.closer.orphans(self.streams.finish(), self._placement())
-        for sa_id, sa in esp_entities(self.esp, self._placement()):
+        for sa_id, sa in esp_entities(self.esp, self._placement(), self.signalling.registrations):
             self.judge.judge("esp_sa", sa, partial(esp_place, sa_id, sa))
 
     def wanted(self) -> KnownKeys | None:

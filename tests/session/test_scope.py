@@ -120,10 +120,13 @@ def test_two_handshakes_under_one_fingerprint_are_two_protections(how: str) -> N
 def test_what_was_compared_is_named_with_its_strongest_ground() -> None:
     """hops.md section 4: exact, strong, medium."""
     grounds = [
-        (Equality(content=True, headers=True), ("payload", 100)), (Equality(wire=True, headers=True), ("ciphertext", 100)),
-        (Equality(headers=True, reports=True), ("headers", 100)), (Equality(reports=True), ("reports", 100)),
-        (Equality(alike=Likeness("offsets", 97)), ("offsets", 97)), (Equality(alike=Likeness("shape", 95)), ("shape", 95)),
-    ]  # fmt: skip
+        (Equality(content=True, headers=True), ("payload", 100)),
+        (Equality(wire=True, headers=True), ("ciphertext", 100)),
+        (Equality(headers=True, reports=True), ("headers", 100)),
+        (Equality(reports=True), ("reports", 100)),
+        (Equality(alike=Likeness("offsets", 97)), ("offsets", 97)),
+        (Equality(alike=Likeness("shape", 95)), ("shape", 95)),
+    ]
     for equality, (by, score) in grounds:
         path = Path(
             [hop(1, left=True), clear(2, right=True)], lambda one, other, e=equality: e, lambda leg, other: True
