@@ -22,7 +22,7 @@ from analyzer.session.connection_entities import connection_entity
 from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.equality import Comparer
-from analyzer.session.hops import HopFact, message_entity, signalling_hops
+from analyzer.session.hops import HopFact, answered, message_entity, signalling_hops
 from analyzer.session.key_streams import KeyStreams
 from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState
@@ -40,6 +40,7 @@ from analyzer.session.model.registry import TlsConnection
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
 from analyzer.session.model.signalling import SignallingHop
+from analyzer.session.model.states import RtpState
 from analyzer.session.passages import passages
 from analyzer.session.passports import Passports
 from analyzer.session.path_uses import PathUses
@@ -72,7 +73,9 @@ class UsedKey:
     opened: int = 0
 
 
-_VERIFIED: dict[KeyOrigin, str] = {
+_UNCLAIMED: dict[str, RtpState] = {"rtp": "clear", "srtp": "srtp_unknown_keying"}
+_KEY_WANTED = Unknown.of("key", "the SRTP master key of this stream, if it is SRTP")
+_VERIFIED: dict[KeyOrigin, RtpState] = {
     "sdes": "srtp_sdes", "dtls-srtp": "srtp_dtls", "srtp-master": "srtp_unknown_keying",
 }  # fmt: skip
 
@@ -154,6 +157,7 @@ class Closer:
         """Judges a call and writes its rows."""
         facts = signalling_hops(call, placement, post_decrypt)
         call_id: str | None = None
+        between = len(facts)  # behind the signalling hops come the media hops
         streams: Sequence[ClaimedStream] = ()
         if call.is_call:
             self._calls += 1
@@ -189,8 +193,9 @@ class Closer:
         floors = call_floors(named, self._messaging.floors)
         together = self._signalling.registrations.together
         conference = self.conferences.take(call, call_id, states, placement, floors, sessions, together)
+        others = [hop_id for hop_id, _ in named[between:]]
         for hop_id, fact in named:
-            self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places)))
+            self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places, others)))
         if call_id is not None:
             chats = [each.session for each in sessions if isinstance(each, BoundMsrp)]
             self._judge.note(self._messaging.end_files(chats))
@@ -248,12 +253,14 @@ class Closer:
                     judge("msrp_session", msrp_entity(bound, fact, entity, call, paths, placement), where)  # type: ignore[arg-type]  # as above
                 else:
                     judge("bfcp_session", bfcp_entity(bound, entity, self._messaging.floors), where)  # type: ignore[arg-type]  # as above
+        registrations = self._signalling.registrations
         callers = caller_identities(message for leg in call.legs.values() for message in leg.messages)
         for leg in call.legs.values():
             name = legs[leg.ordinal]
+            answers = answered(leg)
             for message in leg.messages:
                 if not message.retransmission:
-                    seen = message_entity(message, placement, post_decrypt, callers)
+                    seen = message_entity(message, placement, post_decrypt, registrations, answers, callers)
                     where = partial(_of_message, base | {"leg": name}, message)
                     judge("sip_message", seen, where)
                     for passport in self._passports.entities(message, placement):
@@ -306,10 +313,10 @@ class Closer:
             record = keyed(seen, "unknown")
             if plausible(record):
                 evidence = classify(record, {})
-                state = {"rtp": "clear", "srtp": "srtp_unknown_keying"}.get(evidence.observed, "unknown")
+                state: RtpState | Unknown = _UNCLAIMED.get(evidence.observed, _KEY_WANTED)
                 if record.verification is not None and record.verification.authenticated:
                     state = _VERIFIED[self._keyed_by(record, record.verification.origin)]
-                self._write_stream(record, ClaimedStream(record, evidence, state, None), placement, None)  # type: ignore[arg-type]  # a hop state
+                self._write_stream(record, ClaimedStream(record, evidence, state, None), placement, None)
 
     def _keyed_by(self, record: StreamRecord, origin: KeyOrigin) -> KeyOrigin:
         """Where a key comes from; one that was supplied, from the handshake on the stream's flow, if there was one."""

@@ -10,7 +10,7 @@ from analyzer.crypto.srtp.suites import suite_named
 from analyzer.protocols.sdp.session import Crypto, InlineKey, Media
 from analyzer.session.carrier import confidentiality, integrity
 from analyzer.session.described import mikey_messages, path_elsewhere, path_scheme
-from analyzer.session.key_hygiene import CallKeys, Hygiene, kdr_ok, lifetime_ok, mki_ok, tags_unique
+from analyzer.session.key_hygiene import CallKeys, Hygiene, kdr_ok, lifetime_ok, mki_ok, tags_unique, tls_id_valid
 from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.model.media import CryptoLine, MediaDescription
@@ -253,6 +253,10 @@ def _description(
         rtp=media.is_rtp,
         crypto=tuple(crypto_line(line) for line in media.crypto),
         fingerprints=len(media.fingerprints),
+        fingerprint_hashes=tuple(dict.fromkeys(each.algorithm for each in media.fingerprints)),
+        fingerprints_canonical=all(each.canonical for each in media.fingerprints),
+        tls_id_valid=tls_id_valid(media),
+        tls_id_stale=more.hygiene.tls_id_stale,
         key_mgmt=bool(media.key_mgmt),
         e2ae=media.e2ae,
         from_addr=ends.from_node,

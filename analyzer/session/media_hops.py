@@ -15,7 +15,14 @@ from analyzer.core.limits import Limits
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Codec
 from analyzer.session.binding import Bound, BoundBfcp, BoundMsrp, Tables, bind, files, ip_protocol
-from analyzer.session.connection_roles import listening, tls_by_offerer
+from analyzer.session.connection_roles import (
+    clients_certified,
+    listening,
+    setup_agrees,
+    setup_of,
+    tls_by_active,
+    tls_by_offerer,
+)
 from analyzer.session.connections import Connection
 from analyzer.session.descriptions import keyed_by_dtls, medium_name
 from analyzer.session.forking import with_forks
@@ -26,7 +33,15 @@ from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
 from analyzer.session.media.record import RtcpRecord, Span, StreamRecord
 from analyzer.session.media.rtcp_flows import rtcp_state
-from analyzer.session.media_beside import encrypts, handshakes, peers_proven, rtcp_of
+from analyzer.session.media_beside import (
+    captured_from_start,
+    encrypts,
+    handshake_seen,
+    handshakes,
+    levels_in_clear,
+    peers_proven,
+    rtcp_of,
+)
 from analyzer.session.media_candidates import Candidate, candidates, places
 from analyzer.session.media_path import consecutive, core_side, from_elements, judged, path_hop, with_core_sides
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
@@ -41,7 +56,7 @@ from analyzer.session.offer_answer import (
 )
 from analyzer.session.placement import Placement
 from analyzer.session.registrations import Registrations
-from analyzer.session.scope import Compare, PathHop
+from analyzer.session.scope import Compare, Path, PathHop
 from analyzer.session.stream_protection import connection_protection
 
 TakeStreams = Callable[[Address, int, int], Taken]
@@ -59,6 +74,7 @@ class ClaimedStream:
     evidence: MediaEvidence
     state: HopState | Unknown
     clock: int | None
+    begun: bool = False  # the capture has it from the beginning of its call
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +110,7 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
     for candidate in candidates(call):
         packets: list[StreamRecord] | list[Connection]
         if candidate.first.is_rtp:
-            fact, streams = _rtp_hop(call, candidate, sources)
+            fact, streams, shaken = _rtp_hop(call, candidate, sources)
             claimed |= {stream.record.ordinal: stream for stream in streams}
             packets = [stream.record for stream in streams]
         elif over := _relayed_hops(call, candidate, sources):
@@ -103,15 +119,18 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
             continue
         else:
             fact, bound = _connection_hop(call, candidate, sources)
-            packets = bound.connections
+            packets, shaken = bound.connections, []
             anomalies += bound.anomalies
         facts.append(fact)
         if isinstance(fact.entity, MediaHop):
             last = candidate.negotiations[-1]
-            path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets, fact.rtcp))
-    entities = with_core_sides(path, judged(path, sources.compare, consecutive(call, sources.placement)))
-    entities = with_forks(path, entities)
-    hops = [replace(fact, entity=e, index=hop.index) for fact, e, hop in zip(facts, entities, path, strict=True)]
+            path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets, fact.rtcp, shaken))
+    reach = Path(path, sources.compare, consecutive(call, sources.placement))
+    entities = with_forks(path, with_core_sides(path, judged(reach, path)))
+    hops = [
+        replace(fact, entity=entity, index=hop.index, continued=reach.continued(at))
+        for at, (fact, entity, hop) in enumerate(zip(facts, entities, path, strict=True))
+    ]
     return MediaHops((*hops, *relayed), tuple(claimed.values()), tuple(anomalies))
 
 
@@ -128,7 +147,10 @@ def _agreed(last: Negotiation) -> Agreed:
     return "opportunistic" if opportunistic(last) else "clear"
 
 
-def _rtp_hop(call: CallState, candidate: Candidate, sources: MediaSources) -> tuple[HopFact, list[ClaimedStream]]:
+def _rtp_hop(
+    call: CallState, candidate: Candidate, sources: MediaSources
+) -> tuple[HopFact, list[ClaimedStream], list[Connection]]:
+    """The hop, its streams, the handshakes that key them."""
     last = candidate.negotiations[-1]
     rtpmap: dict[int, Codec] = {}
     for negotiation in candidate.negotiations:
@@ -154,7 +176,13 @@ def _rtp_hop(call: CallState, candidate: Candidate, sources: MediaSources) -> tu
     )
     protection = decide(facts)
     streams = [
-        ClaimedStream(record, evidence, _stream_state(facts, record, evidence), _clock(record, rtpmap))
+        ClaimedStream(
+            record,
+            evidence,
+            _stream_state(facts, record, evidence),
+            _clock(record, rtpmap),
+            captured_from_start(call, [record]),
+        )
         for record, evidence in zip(records, evidences, strict=True)
     ]
     grounds = tuple(dict.fromkeys(ground for evidence in evidences for ground in evidence.grounds))
@@ -163,12 +191,25 @@ def _rtp_hop(call: CallState, candidate: Candidate, sources: MediaSources) -> tu
     control = rtcp_of(candidate.negotiations, records, lambda a, b: sources.rtcp(a, b, _span(call)))
     entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
     weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
-    entity = replace(entity, rtcp_first=tuple(weakest[:1]))
+    events = [kind for kind, codec in rtpmap.items() if codec.name.lower() == "telephone-event"]
+    entity = replace(
+        entity,
+        rtcp_first=tuple(weakest[:1]),
+        levels_in_clear=levels_in_clear(last),
+        dtmf_packets=sum(record.payload_types.get(kind, 0) for record in records for kind in events),
+    )
+    if how == "dtls":
+        entity = replace(
+            entity,
+            tls_by_active=tls_by_active(shaken, candidate.negotiations),
+            client_certified=clients_certified(shaken),
+            handshake_seen=handshake_seen(call, last, shaken, records),
+        )
     if facts.keying == "dtls" and protection.state in ("srtp_dtls", "srtp_unencrypted"):
         entity = replace(entity, peer_auth=peers_proven(last, shaken))
     negotiated = _negotiated_text(last, facts)
     legs = tuple(leg.ordinal for leg in candidate.legs)
-    return HopFact(entity, legs, _seen(records), negotiated, observed, grounds, rtcp=control), streams
+    return HopFact(entity, legs, _seen(records), negotiated, observed, grounds, rtcp=control), streams, shaken
 
 
 def _stream_state(facts: Facts, record: StreamRecord, evidence: MediaEvidence) -> HopState | Unknown:
@@ -340,6 +381,7 @@ def _entity(
     ue = next((ip for ip in (a, b) if placement.is_ue(ip) is True), None)
     medium = medium_name(candidate.first)
     exchange = last.exchange
+    connections = [item for item in packets if isinstance(item, Connection)]
     counted = sum(item.packets for item in packets)
     firsts = [cite for item in packets for cite in _first_cites(item)]
     unseen = Unknown.of("message", "the answer to this offer")
@@ -375,11 +417,19 @@ def _entity(
         packets=counted,
         rtcp=rtcp if rtcp != "unknown" else Unknown.of("key", "the SRTP master key of this RTCP"),
         cema=_cema(candidate.negotiations),
-        tls_by_offerer=tls_by_offerer([p for p in packets if isinstance(p, Connection)], candidate.negotiations),
+        setup=setup_of(last),
+        setup_agrees=setup_agrees(last),
+        tls_by_active=tls_by_active(connections, candidate.negotiations),
+        fingerprinted=bool(last.offer.fingerprints and last.answer and last.answer.fingerprints),
+        client_certified=clients_certified(connections),
+        handshake_seen=True,
+        tls_by_offerer=tls_by_offerer(connections, candidate.negotiations),
         rtcp_first=(),
         forked=False,  # the other hops of the call decide
         fork_reuses_key=False,
         rtcp_unencrypted_agreed=any(line is not None and line.unencrypted_srtcp for line in chosen_crypto(last)),
+        levels_in_clear=False,
+        dtmf_packets=0,
         opportunistic=opportunistic(last),
         unexpected_srtp=_unexpected(facts),
         zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),

@@ -16,7 +16,7 @@ from analyzer.session.model.media import MediaHop
 from analyzer.session.model.states import CoreSide
 from analyzer.session.offer_answer import Negotiation, chosen_crypto, rtp_address
 from analyzer.session.placement import Placement
-from analyzer.session.scope import Compare, Consecutive, Path, PathHop
+from analyzer.session.scope import Consecutive, Path, PathHop
 
 FindConnections = Callable[[Address, int], list[Connection]]
 
@@ -41,8 +41,10 @@ def path_hop(
     placement: Placement,
     packets: Sequence[StreamRecord] | Sequence[Connection],
     rtcp: Sequence[RtcpRecord] = (),
+    shaken: Sequence[Connection] = (),
 ) -> PathHop:
-    """A hop where it lies: `legs` are those whose descriptions name it, `last` what was agreed last."""
+    """A hop where it lies: `legs` are those whose descriptions name it, `last` what was agreed last, `shaken` the
+    handshakes that key its streams."""
     ordinals = [leg.ordinal for leg in legs]
     first = min(legs, key=lambda leg: leg.ordinal)
     final = max(legs, key=lambda leg: leg.ordinal)
@@ -56,10 +58,24 @@ def path_hop(
         keys=_keys(last),
         offerer=last.offer.ip,
         prints=_prints(last),
-        reports=frozenset((report.ssrc, report.ntp) for flow in rtcp for report in flow.reports if report.ntp),
+        reports=frozenset(_reports(rtcp)),
         streams=tuple(item for item in packets if isinstance(item, StreamRecord)),
         connections=tuple(item for item in packets if isinstance(item, Connection)),
+        handshakes=frozenset(
+            item.handshake for item in (*packets, *shaken) if isinstance(item, Connection) and item.handshake
+        ),
     )
+
+
+def _reports(rtcp: Sequence[RtcpRecord]) -> Iterator[tuple[int | str, int]]:
+    """What names a sender report wherever it passes; a relay that gives a stream a new SSRC keeps its CNAME and times
+    (RFC 3550 6.4.1, 7.1)."""
+    for flow in rtcp:
+        for report in flow.reports:
+            if report.ntp:
+                yield report.ssrc, report.ntp
+                if flow.cname:
+                    yield flow.cname, report.ntp
 
 
 def _final(placement: Placement, media: Media | None, sip_end: int) -> Tristate:
@@ -103,9 +119,8 @@ def whole_path(call: CallState, placement: Placement) -> bool:
     return bool(final) and all(final) and all(follows(a.ordinal, b.ordinal) for a, b in pairwise(legs))
 
 
-def judged(hops: Sequence[PathHop], compare: Compare, follows: Consecutive) -> list[MediaHop]:
+def judged(path: Path, hops: Sequence[PathHop]) -> list[MediaHop]:
     """The hops' entities with how far their protection reaches."""
-    path = Path(hops, compare, follows)
     entities = []
     for at, hop in enumerate(hops):
         verdict = path.verdict(at)

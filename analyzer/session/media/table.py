@@ -17,7 +17,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.session.media.closed import ClosedStreams, Taken
-from analyzer.session.media.columns import CLOCKS, Groups, Sampled, group_rtp, recognise
+from analyzer.session.media.columns import CLOCKS, Groups, group_rtp, recognise
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media.record import StreamRecord, View
 from analyzer.session.media.rtcp_flows import RtcpFlows
@@ -61,7 +61,8 @@ class _Stream:
     payload_types: Counter[int] = field(default_factory=Counter)
     sizes: Counter[int] = field(default_factory=Counter)
     markers: int = 0
-    sample: list[Sampled] = field(default_factory=list)
+    sample: list[bytes] = field(default_factory=list)
+    cut: int = 0  # bit n: the capture does not have all of packet n of the sample
     trail: Trail = field(default_factory=Trail)
     last_ns: int = 0
     begun_by: str = ""  # the call that had taken over an address when it began
@@ -168,8 +169,11 @@ class StreamTable:
         view.last = groups.last[index]
         stream.last_ns = max(stream.last_ns, view.last_ns)
         self._content(groups, index, stream)
-        if vantage == next(iter(stream.views)) and len(stream.sample) < SAMPLE:  # one view: batches do not show
-            groups.sample(packets, index, stream.sample)
+        if vantage == next(iter(stream.views)):  # one view: batches do not show
+            if len(stream.sample) < SAMPLE:
+                stream.cut |= groups.sample(packets, index, stream.sample)
+            if room := stream.trail.pace.room:
+                stream.trail.pace.add(groups.pace(index, room))
         if self._verifier is not None:
             self._verifier.note(stream.ordinal, stream.endpoints, packets, groups, index, base)
 
@@ -345,7 +349,7 @@ def _record(stream: _Stream, verified: Verification | None) -> StreamRecord:
             for low, high in view.ranges:
                 union.add(low, high)
     lost, restarts = union.gaps(DROPOUT)
-    stream.trail.begin(packet for _, packet, _, whole in stream.sample if whole)
+    stream.trail.begin(packet for at, packet in enumerate(stream.sample) if not stream.cut >> at & 1)
     main = stream.payload_types.most_common(1)[0][0] if stream.payload_types else -1
     return StreamRecord(
         ordinal=stream.ordinal,
@@ -362,7 +366,7 @@ def _record(stream: _Stream, verified: Verification | None) -> StreamRecord:
         payload_types=dict(sorted(stream.payload_types.items())),
         sizes=dict(sorted(stream.sizes.items())),
         markers=stream.markers,
-        statistics=summarise([(kind, packet[head:]) for kind, packet, head, _ in stream.sample], main),
+        statistics=summarise(stream.sample, main),
         trail=stream.trail,
         verification=verified,
     )

@@ -62,6 +62,12 @@ class MediaDescription:
     rtp: bool = rule_field("any RTP profile")
     crypto: tuple[CryptoLine, ...] = rule_field("its a=crypto lines")
     fingerprints: int = rule_field("a=fingerprint lines that apply, media or session level")
+    fingerprint_hashes: tuple[str, ...] = rule_field("the hash functions of its a=fingerprint lines, lower case")
+    fingerprints_canonical: bool = rule_field(
+        "each of them has the length of its hash, and upper-case digits (RFC 8122 5)"
+    )
+    tls_id_valid: bool = rule_field("a=tls-id, if there is one, has 20 to 255 characters of its alphabet (RFC 8842 4)")
+    tls_id_stale: bool = rule_field("the same end had this a=tls-id before in the dialog, with other fingerprints")
     key_mgmt: bool = rule_field("a=key-mgmt applies, media or session level")
     mikey: tuple[MikeyMessage, ...] = rule_field("its MIKEY messages (a=key-mgmt:mikey), not opened")
     path_scheme: str = rule_field("scheme of a=path: msrp, msrps, mixed, or none")
@@ -147,11 +153,23 @@ class MediaHop:
     packets: int = rule_field("distinct packets seen")
     rtcp: RtcpState | Unknown = rule_field("protection of its RTCP: the weakest any packet had")
     cema: bool = rule_field("a=msrp-cema in the offer or in the answer, and no relay in either")
+    setup: str = rule_field("a=setup of the answer, lower case; empty: none")
+    setup_agrees: bool = rule_field(
+        "a=setup of offer and answer leaves one end active and one passive (RFC 4145 4.1, RFC 8842 5.3)"
+    )
+    tls_by_active: Tristate = rule_field("the end that a=setup makes active sent the ClientHello of each handshake")
+    fingerprinted: bool = rule_field("offer and answer both have a=fingerprint")
+    client_certified: Tristate = rule_field("the client of each TLS or DTLS handshake showed a certificate")
+    handshake_seen: Tristate = rule_field("of RTP that DTLS keys: a handshake passed between its addresses")
     tls_by_offerer: Tristate = rule_field("the offerer began TLS on each connection; the answerer is its server")
     rtcp_first: Cites = rule_field("its first RTCP packet; if some is in clear, the first of that")
     rtcp_unencrypted_agreed: bool = rule_field("offer or answer has UNENCRYPTED_SRTCP")
     forked: bool = rule_field("another end answered the same offer of this medium")
     fork_reuses_key: Tristate = rule_field("its branches got different packets under the offerer's key")
+    levels_in_clear: bool = rule_field(
+        "offer and answer agree on audio levels in RTP header extensions (RFC 6464, RFC 6465), not encrypted (RFC 6904)"
+    )
+    dtmf_packets: int = rule_field("packets of a payload type that is telephone-event (RFC 4733)")
     opportunistic: Tristate = rule_field("keying was offered on an unprotected profile (OSRTP, RFC 8643)")
     unexpected_srtp: Tristate = rule_field("packets have the shape of SRTP although plain RTP was agreed")
     zrtp: bool = rule_field("ZRTP was seen")
@@ -171,6 +189,7 @@ class SrtpStream:
     to_addr: str = rule_field("destination", name="to")
     suite: str | Unknown = rule_field("crypto-suite")
     packets: int = rule_field("distinct packets")
+    first_number: int | Unknown = rule_field("its first sequence number; unknown: the capture may have begun later")
     reused: Tristate = rule_field("a packet index was used twice under its master key, with other bytes")
     reused_with: Cites = rule_field("the other stream that used it; none: the stream itself")
     authenticated: int | Unknown = rule_field("distinct packets whose tag verified")
