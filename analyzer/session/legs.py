@@ -157,9 +157,13 @@ class CallTable:
         ordinals = self._by_call_id.get(call_id)
         return self._calls[next(iter(ordinals))] if ordinals else None
 
+    def at(self, ordinal: int) -> CallState | None:
+        """The open call with this ordinal."""
+        return self._calls.get(ordinal)
+
     def holds(self, call: CallState) -> bool:
         """Whether it is open: not judged yet."""
-        return self._calls.get(call.ordinal) is call
+        return self.at(call.ordinal) is call
 
     def add(self, message: MessageRecord) -> tuple[CallState, LegState, list[CallState]]:
         """Files a new message. Also gives calls that had to be closed to make room."""
