@@ -139,6 +139,8 @@ def test_loss_is_that_of_the_catalogue(shared: Path, name: str) -> None:
     theirs |= {key: max(n) - min(n) + 1 - len(n) for key, n in _on_tcp(name).items()}
     for s in _report(name)["streams"]:
         key = s["src"], s["dst"], s["ssrc"]
+        if key not in theirs and name in KNOWN and key in KNOWN[name].rtp:
+            continue  # what tshark does not see at all
         assert s["packets"] + s["lost"] - _rtp(_report(name))[key] == theirs[key]
 
 
@@ -154,7 +156,8 @@ def _hellos(truth: dict[str, Any]) -> set[tuple[str, str]]:
 @pytest.mark.parametrize("name", sorted(_entries()))
 def test_tls_versions_and_suites_are_those_of_the_catalogue(shared: Path, name: str) -> None:
     rows = {(row["version"], row["cipher"]) for row in _report(name)["tls"] if row["version"] is not None}
-    assert rows == _hellos(_entries()[name])
+    known = KNOWN.get(name)
+    assert rows == _hellos(_entries()[name]) | (known.tls if known else frozenset())
 
 
 def test_differences_are_few(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
