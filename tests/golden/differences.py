@@ -1,7 +1,6 @@
 """Where the report and tshark 4.0 do not count the same in a public capture, and what decides for the report.
 
-`sip` and `rtp` hold what the report says beyond (positive) or below (negative) the catalogue, `tls` the versions and
-suites beyond it.
+`sip` and `rtp` hold what the report says beyond (positive) or below (negative) the catalogue.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ class Difference:
     decided_by: str
     sip: dict[str, int] = field(default_factory=dict)
     rtp: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    tls: frozenset[tuple[str, str]] = frozenset()
 
 
 DIFFERENCES = (
@@ -39,15 +37,6 @@ DIFFERENCES = (
             ("192.168.1.2:30000", "37.115.0.36:40392", "0x3796cb71"): -1,
             ("192.168.1.3:30000", "212.242.33.36:40392", "0x3796cb71"): -1,
         },
-    ),
-    Difference(
-        "C074-stun_dtls_rtp.pcapng",
-        "DTLS 59-80, its ServerHello 63; RTP 82, 85, 89, 92, 96-100",
-        "RFC 8656 11.4: the DATA attribute of a Data indication is what the peer sent. tshark 4.0 names the indications "
-        "on TCP and dissects nothing in them. Frame 63 has at 0x96 the suite 0xc02b of a ServerHello, "
-        "82 and eight more at 0x62 the SSRC of an RTP header.",
-        rtp={("10.13.0.50:1259", "192.168.12.182:50221", "0x321d28bb"): 9},
-        tls=frozenset({("DTLS 1.2", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256")}),
     ),
     Difference(
         "C168-nonipsec_reg.pcapng",
