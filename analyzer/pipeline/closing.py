@@ -219,11 +219,15 @@ class Closer:
             stream.record.trail.forget()
         for idle in idle_keys(call):
             self.used.setdefault(self._redactor.key(idle.key), UsedKey("sdes", idle.cites, problem=idle.why))
+        self.forget(call)
+        if self.watch is not None:
+            self.watch(ClosedCall(call_id, call, named, placement))
+
+    def forget(self, call: CallState) -> None:
+        """Says that the keys of a call's descriptions are those of one that is over."""
         lines = _lines(call)
         for dialog in call.call_ids or (call.call_id,):
             self._signalling.keys.forget(dialog, lines)
-        if self.watch is not None:
-            self.watch(ClosedCall(call_id, call, named, placement))
 
     def _hop_id(self) -> str:
         self._hops += 1

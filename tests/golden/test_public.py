@@ -4,10 +4,9 @@ import json
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Sequence
 from functools import lru_cache
+from ipaddress import IPv4Address
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ import pytest
 from tests.conftest import SHARED
 from tests.golden.differences import DIFFERENCES
 from tests.golden.runs import run, tree
-from tests.pipeline.wire import Wire, at
 
 FEW = 5  # `plausible` wants so many packets of a stream that no SDP announced; tshark's heuristic wants one
 CATALOGUE = SHARED / "captures" / "public" / "catalogue.json"
@@ -33,9 +31,10 @@ SUITES = {  # the IANA registry "TLS Cipher Suites"
     "0xc030": "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
     "0xc0ff": "0xc0ff",  # not assigned
 }
-RTP_ON_TCP = {"C073-rtp.pcapng": 5000}
-HELLO = ("dtls.handshake.version", "dtls.handshake.ciphersuite")
-TURN_ON_TCP = {"C074-stun_dtls_rtp.pcapng"}
+ON_TCP = {  # what tshark is to be told of
+    "C073-rtp.pcapng": ["-d", "tcp.port==5000,rtp"],
+    "C074-stun_dtls_rtp.pcapng": ["--enable-heuristic", "rtp_stun", "--enable-heuristic", "dtls_stun"],  # in TURN
+}
 KNOWN = {difference.capture: difference for difference in DIFFERENCES}
 
 
@@ -85,46 +84,31 @@ def _rtp(report: dict[str, Any]) -> Counter[tuple[str, str, str]]:
     return streams
 
 
-def _tshark(capture: Path, shown: str, fields: Sequence[str], *options: str) -> list[list[str]]:
+def _tshark(name: str, shown: str, *fields: str) -> list[list[str]]:
+    """Fields of frames on TCP, for captures whose media tshark does not look for there by itself. The catalogue, which
+    holds what it says by itself, has none of them."""
+    if name not in ON_TCP:
+        return []
     if shutil.which("tshark") is None:
         pytest.skip("tshark is not installed")
-    command = ["tshark", "-r", str(capture), "-Y", shown, *options, "-T", "fields"]
-    command += [part for field in fields for part in ("-e", field)]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [line.split("\t") for line in lines]
-
-
-@lru_cache(maxsize=4)
-def _turned(name: str) -> Path:
-    """What the DATA attributes of indications on TCP hold (RFC 8656 11), by tshark, as datagrams: it goes no deeper."""
-    fields = ("ip.src", "tcp.srcport", "ip.dst", "tcp.dstport", "stun.type.method")
-    fields = (*fields, "stun.att.ipv4", "stun.att.port", "data.data")
-    wire = Wire()
-    for line in _tshark(CATALOGUE.parent / name, "tcp && stun.att.type == 0x13", fields):
-        peer = at(line[5], int(line[6]))
-        sends = line[4] == "0x0006"
-        client = at(line[0], int(line[1])) if sends else at(line[2], int(line[3]))
-        wire.udp(*((client, peer) if sends else (peer, client)), bytes.fromhex(line[7].replace(":", "")))
-    path = Path(mkdtemp()) / "turned.pcap"
-    path.write_bytes(wire.pcap())
-    return path
+    command = ["tshark", "-r", str(CATALOGUE.parent / name), *ON_TCP[name], "-Y", f"tcp && {shown}"]
+    command += ["-T", "fields", *(part for field in fields for part in ("-e", field))]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [line.split("\t") for line in text.splitlines()]
 
 
 @lru_cache(maxsize=4)
 def _on_tcp(name: str) -> dict[tuple[str, str, str], list[int]]:
-    """Sequence numbers of RTP on TCP (RFC 4571) and in TURN on TCP by stream, where tshark is told where they are: by
-    itself it does not look there, and the catalogue, which holds what tshark says by itself, has none."""
-    if name in RTP_ON_TCP:
-        fields = ("ip.src", "tcp.srcport", "ip.dst", "tcp.dstport", "rtp.ssrc", "rtp.seq")
-        lines = _tshark(CATALOGUE.parent / name, "rtp", fields, "-d", f"tcp.port=={RTP_ON_TCP[name]},rtp")
-    elif name in TURN_ON_TCP:
-        fields = ("ip.src", "udp.srcport", "ip.dst", "udp.dstport", "rtp.ssrc", "rtp.seq")
-        lines = _tshark(_turned(name), "rtp", fields, "--enable-heuristic", "rtp_udp")
-    else:
-        return {}
+    """Sequence numbers of RTP on TCP by stream: behind its length (RFC 4571), or relayed from a peer (RFC 8656 11)."""
+    ends = ("ip.src", "tcp.srcport", "ip.dst", "tcp.dstport", "rtp.ssrc", "rtp.seq")
     found: dict[tuple[str, str, str], list[int]] = {}
-    for src, sport, dst, dport, ssrc, number in lines:
-        found.setdefault((_address(src, int(sport)), _address(dst, int(dport)), ssrc), []).append(int(number))
+    for src, sport, dst, dport, ssrc, number, ip, port in _tshark(
+        name, "rtp", *ends, "stun.att.ipv4-xord", "stun.att.port-xord"
+    ):
+        near = _address(src, int(sport))
+        if ip:  # under the magic cookie (RFC 8489 14.2)
+            near = _address(str(IPv4Address(int(ip, 16) ^ 0x2112A442)), int(port, 16) ^ 0x2112)
+        found.setdefault((near, _address(dst, int(dport)), ssrc), []).append(int(number))
     return found
 
 
@@ -175,9 +159,9 @@ def test_loss_is_that_of_the_catalogue(shared: Path, name: str) -> None:
 def _hellos(truth: dict[str, Any], name: str) -> set[tuple[str, str]]:
     """(version, suite) of every ServerHello; RFC 8446 4.2.1: supported_versions overrides the legacy version."""
     found = set()
-    inside = _tshark(_turned(name), "dtls.handshake.type == 2", HELLO) if name in TURN_ON_TCP else []
-    hellos = ["\t".join(filter(None, line)) for line in inside]
-    for hello in [*truth.get("tls_server_hello", ()), *truth.get("dtls_server_hello", ()), *hellos]:
+    shown = _tshark(name, "dtls.handshake.type == 2", "dtls.handshake.version", "dtls.handshake.ciphersuite")
+    on_tcp = ["\t".join(hello) for hello in shown]
+    for hello in [*truth.get("tls_server_hello", ()), *truth.get("dtls_server_hello", ()), *on_tcp]:
         versions, suite = hello.split("\t")[:-1], hello.split("\t")[-1]
         found.add((VERSIONS[next(v for v in reversed(versions) if v in VERSIONS)], SUITES[suite]))
     return found
