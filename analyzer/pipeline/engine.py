@@ -79,7 +79,7 @@ class Setup:
     contain: bool = True  # faults of ours are counted, not raised; off in tests and fuzzing
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def _endpoints(src_hi: int, src_lo: int, dst_hi: int, dst_lo: int, sport: int, dport: int, protocol: int) -> Endpoints:
     """The ends of a row. The rows of a flow share theirs."""
     return Endpoints(Address(src_hi << 64 | src_lo, sport), Address(dst_hi << 64 | dst_lo, dport), protocol)
