@@ -21,6 +21,7 @@ from analyzer.report.keys import json_name
 from analyzer.report.model import Report
 from analyzer.report.words import SCHEMA_ID
 from analyzer.rules.bundled import bundled_rules_dir
+from analyzer.rules.frameworks import FOLDER
 from analyzer.rules.load import load_rules
 from analyzer.rules.prepared import PREPARED, prepare
 from analyzer.rules.tooling import docs, model_docs, schema
@@ -48,7 +49,8 @@ def pages() -> dict[str, str]:
 
 def packs() -> str:
     """The bundled packs as they are loaded; a stale file costs time and nothing else, so no test holds it current."""
-    return prepare(path.read_bytes() for path in sorted(bundled_rules_dir().glob("*.yaml")))
+    folder = bundled_rules_dir()
+    return prepare(path.read_bytes() for path in sorted([*folder.glob("*.yaml"), *folder.glob(f"{FOLDER}/*.yaml")]))
 
 
 _DEMO = re.compile(r"(?<=<!-- demo -->\n```\n).*?(?=```\n<!-- /demo -->)", re.DOTALL)

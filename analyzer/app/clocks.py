@@ -1,12 +1,14 @@
-"""A pass over several captures before they are analysed: how far their clocks are apart."""
+"""A pass over several captures, or interfaces, before they are analysed: how far their clocks are apart."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer.capture.inputs import is_pipe
-from analyzer.capture.reader import open_capture
-from analyzer.capture.sources import CaptureProblem, SourceTable
+from analyzer.capture.reader import CaptureReader, open_capture
+from analyzer.capture.sources import CaptureInfo, CaptureProblem, SourceTable
 from analyzer.core.limits import Limits
 from analyzer.net.decode import Decoder
 from analyzer.net.packets import UDP, PacketBatch
@@ -16,57 +18,94 @@ from analyzer.session.clock import Offset, Passed, offsets
 from analyzer.session.media.columns import recognise
 from analyzer.session.media.trail import LOW, lots
 
+I64 = npt.NDArray[np.int64]
 _MESSAGES = 20_000  # read of one capture
+_FRAMES = 200_000  # read of a capture that stands alone, to see whether its interfaces have one clock
 _UPPER = (ord("A"), ord("Z"))
 
 
-def clocks_of(names: Mapping[str, str], limits: Limits) -> dict[str, Offset]:
-    """The offset of each capture's clock, by path; `names` gives the vantage point of each, which has one clock.
+@dataclass(slots=True)
+class Clocks:
+    """`interfaces`: the vantage points of each capture, by path; `known`: how far the clock of each is off, where that
+    is known. Empty where there is one clock only; a capture that cannot be read twice keeps its times."""
 
-    Empty where there is one clock only. A capture that cannot be read twice keeps its times.
-    """
-    if len(set(names.values())) < 2:
-        return {}
+    interfaces: dict[str, list[str]] = field(default_factory=dict)
+    known: dict[str, Offset] = field(default_factory=dict)
+
+    def of(self, path: str) -> dict[int, list[str]]:
+        """The clocks of a capture: what to add to the times of which of its interfaces, in their order."""
+        found: dict[int, list[str]] = {}
+        for name in self.interfaces.get(path, ()):
+            found.setdefault(self.known[name].add_ns if name in self.known else 0, []).append(name)
+        return found
+
+
+def clocks_of(captures: Iterable[CaptureInfo], limits: Limits) -> Clocks:
+    """The clocks of captures: those of one vantage point have one, and each interface of another one has its own."""
+    infos = [info for info in captures if not is_pipe(info.path)]
+    alone = len(infos) == 1
+    if alone and infos[0].vantage:
+        return Clocks()
     points: dict[str, Passed] = {}
-    for path, name in names.items():
-        if not is_pipe(path):
-            _scan(path, points.setdefault(name, Passed()), limits)
-    known = offsets(points)
-    return {path: known[name] for path, name in names.items() if name in known}
+    machines: dict[str, str] = {}
+    clocks = Clocks()
+    for info in infos:
+        names = clocks.interfaces[info.path] = _scan(info, points, limits, alone)
+        machines |= {name: machines.get(names[0], info.path) for name in names}
+    if len(points) > 1:
+        clocks.known = offsets(points, machines)
+    return clocks
 
 
-def _scan(path: str, passed: Passed, limits: Limits) -> None:
+def _scan(info: CaptureInfo, points: dict[str, Passed], limits: Limits, alone: bool) -> list[str]:
+    """Reads a capture; gives the vantage points that its frames are from."""
     sources = SourceTable()
     try:
-        reader = open_capture(path, 0, sources, limits)
+        reader = open_capture(info.path, 0, sources, limits, vantage=info.vantage, prefix=info.prefix)
     except CaptureProblem:
-        return
+        return []
+    found: dict[int, str] = {}
+    own: dict[str, Passed] = {}
     decoder, messages = Decoder(sources, limits), 0
     while (batch := reader.read_batch()) is not None:
+        if alone and _enough(reader, len(sources)):
+            break
         packets = decoder.decode(batch)
-        if len(packets):
-            messages += _sip(packets, passed, limits, _MESSAGES - messages)
-            _rtp(packets, passed)
+        for number in np.unique(packets.source).tolist():
+            name = found[number] = sources[number].vantage
+            here = np.flatnonzero(packets.source == number)
+            passed = own.setdefault(name, points.get(name) or Passed())
+            messages += _sip(packets, here, passed, limits, _MESSAGES - messages)
+            _rtp(packets, here, passed)
     reader.close()
+    names = list(dict.fromkeys(found[number] for number in sorted(found)))
+    for name in names:
+        points.setdefault(name, own[name])
+    return names
 
 
-def _sip(packets: PacketBatch, passed: Passed, limits: Limits, room: int) -> int:
+def _enough(reader: CaptureReader, interfaces: int) -> bool:
+    return interfaces < 2 or reader.info.frames > _FRAMES
+
+
+def _sip(packets: PacketBatch, here: I64, passed: Passed, limits: Limits, room: int) -> int:
     """SIP in datagrams: Call-ID, CSeq, which way."""
-    size = packets.payload_length
-    first = packets.buffer[np.where(size > 0, packets.payload_start, 0)]
-    rows = np.flatnonzero((packets.protocol == UDP) & (size > 60) & (first >= _UPPER[0]) & (first <= _UPPER[1]))
+    size = packets.payload_length[here]
+    first = packets.buffer[np.where(size > 0, packets.payload_start[here], 0)]
+    rows = here[(packets.protocol[here] == UDP) & (size > 60) & (first >= _UPPER[0]) & (first <= _UPPER[1])]
     rows = rows[: max(room, 0)]
     for row in rows.tolist():
         start, ts_ns = int(packets.payload_start[row]), int(packets.ts_ns[row])
-        for event in parse_datagram(packets.buffer[start : start + int(size[row])].tobytes(), (), limits):
+        datagram = packets.buffer[start : start + int(packets.payload_length[row])].tobytes()
+        for event in parse_datagram(datagram, (), limits):
             if isinstance(event, Message) and event.call_id and (event.is_request or (event.status or 0) >= 200):
                 passed.sip(event.is_request, (event.call_id, event.first("cseq") or ""), ts_ns)
     return len(rows)
 
 
-def _rtp(packets: PacketBatch, passed: Passed) -> None:
+def _rtp(packets: PacketBatch, here: I64, passed: Passed) -> None:
     """A few packets of each stream, the same at every vantage point."""
-    rows = np.flatnonzero((packets.protocol == UDP) & (packets.payload_length >= 12)).astype(np.int64)
+    rows = here[(packets.protocol[here] == UDP) & (packets.payload_length[here] >= 12)]
     rows = recognise(packets, rows).rtp
     if not len(rows):
         return
@@ -76,5 +115,7 @@ def _rtp(packets: PacketBatch, passed: Passed) -> None:
     numbers = header[at, 2:4].copy().view(">u2").ravel().tolist()
     sources = header[at, 8:12].copy().view(">u4").ravel().tolist()
     times = packets.ts_ns[rows[at]].tolist()
-    for ssrc, number, stamp, ts_ns in zip(sources, numbers, stamps[at].tolist(), times, strict=True):
-        passed.rtp((ssrc, number, stamp), ts_ns)
+    columns = (packets.src_hi, packets.src_lo, packets.sport, packets.dst_hi, packets.dst_lo, packets.dport)
+    ways = zip(*(column[rows[at]].tolist() for column in columns), strict=True)
+    for ssrc, number, stamp, ts_ns, way in zip(sources, numbers, stamps[at].tolist(), times, ways, strict=True):
+        passed.rtp((ssrc, number, stamp), ts_ns, way)

@@ -120,6 +120,7 @@ def _write(inputs: Inputs, out: Path, opened: _Opened, done: Decrypted) -> None:
             done.frames += len(writer.write(batch))
         done.esp, done.dtls = esp.opened, dtls.opened
         done.media.kept += esp.kept + dtls.kept
+        done.media.unsealed += esp.unsealed
         writer.close()
         whole = True
     except OSError as error:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from analyzer.app.clocks import clocks_of
+from analyzer.app.clocks import Clocks, clocks_of
 from analyzer.app.file_folder import file_folder
 from analyzer.app.prepare import prepare
 from analyzer.app.settings import Observer, Settings, WrongUse
@@ -18,7 +18,7 @@ from analyzer.capture.batch import FrameBatch
 from analyzer.capture.bytes_in import open_file, spool
 from analyzer.capture.inputs import STDIN, expand, is_pipe
 from analyzer.capture.merge import merge
-from analyzer.capture.reader import CaptureReader, open_capture
+from analyzer.capture.reader import CaptureReader, Lane, open_capture
 from analyzer.capture.sources import CaptureInfo, CaptureProblem, SourceTable
 from analyzer.capture.vantage import group, unmatched
 from analyzer.core.limits import Limits
@@ -66,6 +66,7 @@ class Inputs:
     settings: Settings
     limits: Limits
     _pipes: dict[str, BinaryIO] = field(default_factory=dict)
+    _clocks: Clocks | None = None
 
     def open(self, sources: SourceTable) -> tuple[list[CaptureReader], list[str]]:
         """Readers of the captures, and the problems of those that have none."""
@@ -77,6 +78,12 @@ class Inputs:
         stream = os.fdopen(os.dup(self._pipes[path].fileno()), "rb")
         stream.seek(0)
         return stream
+
+    def clocks(self, readers: Sequence[CaptureReader]) -> Clocks:
+        """The clocks of the captures, found at the first call."""
+        if self._clocks is None:
+            self._clocks = clocks_of([reader.info for reader in readers], self.limits)
+        return self._clocks
 
     def close(self) -> None:
         """Lets go of what was spooled."""
@@ -94,11 +101,12 @@ def open_all(
     """Opens captures; gives those that can be read, and what is wrong with the others."""
     readers: list[CaptureReader] = []
     problems: list[str] = []
-    vantages = group(paths, settings.vantages, limits)
+    points = group(paths, settings.vantages, limits)
     for path in paths:
+        vantage, prefix = points.names.get(path, ""), points.prefixes.get(path, "")
         try:
             stream = pipe(path) if is_pipe(path) else None
-            reader = open_capture(path, len(readers), sources, limits, stream=stream, vantage=vantages.get(path, ""))
+            reader = open_capture(path, len(readers), sources, limits, stream=stream, vantage=vantage, prefix=prefix)
         except CaptureProblem as problem:
             problems.append(str(problem))
         else:
@@ -106,16 +114,41 @@ def open_all(
     return readers, problems
 
 
-def _set_clocks(readers: Sequence[CaptureReader], limits: Limits) -> list[Clock]:
-    """Puts all captures on the clock of the first one, as far as what passed several of them tells."""
-    rows: dict[str, Clock] = {}
-    known = clocks_of({reader.info.path: reader.info.vantage or reader.info.path for reader in readers}, limits)
+def _set_clocks(
+    readers: Sequence[CaptureReader], clocks: Clocks, sources: SourceTable, limits: Limits
+) -> list[CaptureReader]:
+    """Puts all captures on the clock of the first one, as far as what passed several of them tells.
+
+    A capture whose interfaces have several clocks is not in the order of time: it is read once for each, all at once.
+    Gives the readers that are opened for that, beside the first one.
+    """
+    beside: list[CaptureReader] = []
     for reader in readers:
-        path = reader.info.path
-        if path in known:
-            reader.shift_ns = known[path].add_ns
-            name = reader.info.vantage or Path(path).name
-            rows[name] = Clock(name, known[path].add_ns, known[path].matched)
+        info, own = reader.info, list(clocks.of(reader.info.path).items())
+        if own:
+            reader.shift_ns = own[0][0]
+        if len(own) > 1:
+            reader.lane = Lane(frozenset(name for _, names in own[1:] for name in names), named=False)
+        for add_ns, names in own[1:]:
+            other = open_capture(info.path, info.index, sources, limits, vantage=info.vantage, prefix=info.prefix)
+            other.lane, other.shift_ns = Lane(frozenset(names), named=True), add_ns
+            beside.append(other)
+    return beside
+
+
+def _clock_rows(infos: Sequence[CaptureInfo], clocks: Clocks) -> list[Clock]:
+    """What was done to the clocks: of each capture, or of its interfaces where they have several."""
+    rows: dict[str, Clock] = {}
+    files = [Path(info.path).name for info in infos]
+    names = {info.path: name if files.count(name) == 1 else info.path for info, name in zip(infos, files, strict=True)}
+    for info in infos:
+        own = clocks.of(info.path)
+        if len(infos) == 1 and len(own) < 2:
+            continue  # there is one clock
+        known = [name for name in clocks.interfaces[info.path] if name in clocks.known] if own else []
+        for name in known if len(own) > 1 else known[:1]:
+            shown = name if len(own) > 1 else info.vantage or names[info.path]
+            rows[shown] = Clock(shown, clocks.known[name].add_ns, clocks.known[name].matched)
     return list(rows.values())
 
 
@@ -128,15 +161,13 @@ def within(batch: FrameBatch, settings: Settings) -> FrameBatch:
         keep &= batch.ts_ns < settings.to_ns
     if keep.all():
         return batch
-    at = np.flatnonzero(keep)
-    return FrameBatch(
-        batch.buffer, batch.start[at], batch.captured[at], batch.wire[at],
-        batch.ts_ns[at], batch.source[at], batch.frame[at], batch.offset[at],
-    )  # fmt: skip
+    return batch.take(np.flatnonzero(keep))
 
 
-def _batches(readers: Sequence[CaptureReader], observer: Observer) -> Iterator[FrameBatch]:
-    for batch in merge(readers):
+def _batches(
+    readers: Sequence[CaptureReader], beside: Sequence[CaptureReader], observer: Observer
+) -> Iterator[FrameBatch]:
+    for batch in merge([*readers, *beside]):
         observer.advanced(sum(reader.stored_bytes for reader in readers))
         yield batch
 
@@ -168,16 +199,18 @@ def _read(
     readers, problems = inputs.open(sources)
     if not readers:
         return problems
-    clocks = _set_clocks(readers, inputs.limits)
+    clocks = inputs.clocks(readers)
+    beside = _set_clocks(readers, clocks, sources, inputs.limits)
     observer.started(sum(Path(path).stat().st_size for path in inputs.paths if Path(path).is_file()))
     engine = Engine(sources, setup)
     engine.closer.watch = watch
     if watch is not None:
         engine.messaging.trace()
-    done = Reading(engine, [reader.info for reader in readers], problems, clocks)
+    infos = [reader.info for reader in readers]
+    done = Reading(engine, infos, problems, _clock_rows(infos, clocks))
     taken = [0] * len(readers)
     try:
-        for batch in _batches(readers, observer):
+        for batch in _batches(readers, beside, observer):
             if secrets:
                 _take_secrets(readers, taken, setup.keyring)
             engine.feed(within(batch, inputs.settings))
@@ -191,6 +224,9 @@ def _read(
     for reader in readers:
         engine.ledger.extend(reader.take_anomalies())
         reader.close()
+    for other in beside:  # what is wrong with the capture, the first reader says
+        infos[other.info.index].widen(other.info)
+        other.close()
     return done
 
 

@@ -14,6 +14,7 @@ from analyzer.formats.user_file import read_bounded
 from analyzer.pipeline.engine import Setup
 from analyzer.rules.bundled import bundled_rules_dir
 from analyzer.rules.evaluate import RuleSet
+from analyzer.rules.frameworks import load_frameworks
 from analyzer.rules.load import load_rules
 from analyzer.session.topology import Topology, load
 from analyzer.session.trust import Trust, read_certificates
@@ -99,6 +100,8 @@ def prepare(
 ) -> Setup:
     """The engine's setup. WrongUse with every problem if there is any. With `tails`, key logs may grow."""
     problems: list[str] = []
+    frameworks, wrong = load_frameworks(bundled_rules_dir())
+    problems += [str(problem) for problem in wrong]
     rules = load_rule_set(settings, problems)
     topology = load_topology(settings.topology, problems)
     keyring = load_keys(settings.keys, problems, observer, tails)
@@ -112,6 +115,7 @@ def prepare(
     return Setup(
         limits=limits or Limits(),
         rules=rules,
+        frameworks=frameworks,
         topology=topology,
         keyring=keyring,
         trust=trust,

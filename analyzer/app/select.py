@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from analyzer.report.model import Report
+from analyzer.report.rows import those
 
 
 def find_call(report: Report, wanted: str) -> str | None:
@@ -17,9 +18,9 @@ def only_call(report: Report, call_id: str) -> Report:
     """The call, its hops, their streams and its findings. Counts stay those of the whole run."""
     return replace(
         report,
-        calls=[call for call in report.calls if call.id == call_id],
-        hops=[hop for hop in report.hops if hop.call == call_id],
-        streams=[stream for stream in report.streams if stream.call == call_id],
+        calls=list(those(report.calls, "id", lambda value: value == call_id)),
+        hops=list(those(report.hops, "call", lambda value: value == call_id)),
+        streams=list(those(report.streams, "call", lambda value: value == call_id)),
         findings=[finding for finding in report.findings if finding.where.get("call") == call_id],
         notes=[note for note in report.notes if note.where.get("call") == call_id],
     )

@@ -50,6 +50,13 @@ class FrameBatch:
     def __len__(self) -> int:
         return len(self.start)
 
+    def take(self, at: I64) -> "FrameBatch":
+        """The frames at some places, over the same buffer."""
+        return FrameBatch(
+            self.buffer, self.start[at], self.captured[at], self.wire[at],
+            self.ts_ns[at], self.source[at], self.frame[at], self.offset[at],
+        )  # fmt: skip
+
     def rows(self, first: int, last: int) -> "FrameBatch":
         """The frames first <= i < last, over the same buffer."""
         s = slice(first, last)

@@ -260,7 +260,8 @@ class PcapngFormat:
         name = safe(decode(options.get(2, b"")).rstrip("\x00"), 60)
         info = self._info
         number = len(info.interfaces)
-        vantage = info.vantage or name or f"{info.path}#{number}"
+        own = f"{info.prefix}:{name}" if name and info.prefix else name
+        vantage = info.vantage or own or f"{info.path}#{number}"
         source = self._sources.add(Source(info.index, number, name, link_type, snap, vantage))
         interface = _Interface(source, snap)
         resolution = options.get(9, b"\x06")[:1] or b"\x06"

@@ -4,8 +4,12 @@ The header chain is walked record by record, in one tight loop a format; everyth
 never raises for what is in the file: a record that lies is an anomaly, and what came before it is delivered.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from analyzer.capture.batch import FrameBatch
 from analyzer.capture.bytes_in import ByteSource, open_file
@@ -42,6 +46,18 @@ class Format(Protocol):
     secrets: list[tuple[int, bytes]]
 
 
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Some interfaces of a capture, those that one clock has: the vantage points named, or all but those."""
+
+    names: frozenset[str]
+    named: bool
+
+    def has(self, sources: SourceTable) -> npt.NDArray[np.bool_]:
+        """For each interface of a run, whether its frames are read."""
+        return np.array([(source.vantage in self.names) == self.named for source in sources], np.bool_)
+
+
 class CaptureReader:
     """One open capture."""
 
@@ -54,8 +70,10 @@ class CaptureReader:
         limits: Limits,
         vantage: str,
         prompt: bool = False,
+        prefix: str = "",
     ) -> None:
-        self.info = CaptureInfo(index, path, vantage=vantage)
+        self.info = CaptureInfo(index, path, vantage=vantage, prefix=prefix)
+        self._sources = sources
         self._bytes = ByteSource(raw, limits, prompt)
         self._limits = limits
         self._anomalies: list[Anomaly] = []
@@ -65,6 +83,7 @@ class CaptureReader:
         self._at = 0
         self._closed = False
         self.shift_ns = 0  # added to every time that is read: what the clock is behind the first vantage point's
+        self.lane: Lane | None = None  # the frames that are read; None: all of them
         self._format = self._recognise(path, sources)
         compression = f".{self._bytes.compression}" if self._bytes.compression else ""
         self.info.format = self._format.name + compression
@@ -96,24 +115,24 @@ class CaptureReader:
         while not self._closed:
             batch, self._at = self._format.walk(self._data, self._at, rows)
             if len(batch):
+                self.info.frames += len(batch)
+                if self.lane is not None:
+                    batch = batch.take(np.flatnonzero(self.lane.has(self._sources)[batch.source]))
                 if self.shift_ns:
                     batch.ts_ns = batch.ts_ns + self.shift_ns
                 self._note(batch)
-                return batch
-            if self._format.broken:
+                if len(batch):
+                    return batch
+            elif self._format.broken:
                 self._end(self._format.broken)
             elif not self._fill():
                 self._end("")
         return None
 
     def _note(self, batch: FrameBatch) -> None:
-        info = self.info
         times = batch.ts_ns[batch.captured > 0]  # a record without a packet need not have a time
         if len(times):
-            low, high = int(times.min()), int(times.max())
-            info.first_ns = low if info.first_ns is None else min(info.first_ns, low)
-            info.last_ns = high if info.last_ns is None else max(info.last_ns, high)
-        info.frames += len(batch)
+            self.info.span(int(times.min()), int(times.max()))
 
     def _fill(self) -> bool:
         """Adds bytes behind what is left. A new object each time: batches are views of the old one."""
@@ -153,10 +172,12 @@ def open_capture(
     stream: BinaryIO | None = None,
     vantage: str = "",
     prompt: bool = False,
+    prefix: str = "",
 ) -> CaptureReader:
     """Opens a capture, or one that comes as `stream`. CaptureProblem if there is nothing to read.
 
-    `prompt`: the stream is being written while it is read, and frames are wanted as they come.
+    `prompt`: the stream is being written while it is read, and frames are wanted as they come. `vantage` is one for all
+    its interfaces, `prefix` what stands before their names in those of their own.
     """
     raw = stream if stream is not None else open_file(str(path))
-    return CaptureReader(raw, str(path), index, sources, limits, vantage, prompt)
+    return CaptureReader(raw, str(path), index, sources, limits, vantage, prompt, prefix)

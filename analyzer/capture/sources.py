@@ -53,3 +53,14 @@ class CaptureInfo:
     truncated: bool = False
     dropped: int | None = None
     vantage: str = ""  # for all its interfaces; "" : each interface is one of its own
+    prefix: str = ""  # tells its interfaces from those of the same name that another capture has
+
+    def span(self, first_ns: int, last_ns: int) -> None:
+        """Takes the times of frames."""
+        self.first_ns = first_ns if self.first_ns is None else min(self.first_ns, first_ns)
+        self.last_ns = last_ns if self.last_ns is None else max(self.last_ns, last_ns)
+
+    def widen(self, other: "CaptureInfo") -> None:
+        """Takes the times of the frames that another reader of the capture has read."""
+        if other.first_ns is not None and other.last_ns is not None:
+            self.span(other.first_ns, other.last_ns)

@@ -78,6 +78,8 @@ def decrypt(
     ]
     if media.closed:
         lines.append(f"{media.closed} packets of media with keys stay as they are: no key verifies them")
+    if media.unsealed:
+        lines.append(f"{media.unsealed} packets without their AH or MESSAGE-INTEGRITY, which is of what was encrypted")
     if media.kept:
         lines.append(f"{media.kept} packets stay closed: their frames cannot be rewritten (docs/decrypt.md says which)")
     if done.forgotten:

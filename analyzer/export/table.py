@@ -34,6 +34,7 @@ from analyzer.export.tables import (
     text,
 )
 from analyzer.report.model import Finding, Hop, Report
+from analyzer.report.rows import those
 from analyzer.report.words import SEVERITIES, SeverityLabel
 
 CITES_SHOWN = 5
@@ -134,10 +135,10 @@ def _calls(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
     wanted = {call.id for call in shown}
     hops: dict[str, list[Hop]] = defaultdict(list)
     others: list[Hop] = []
-    for hop in report.hops:
+    for hop in those(report.hops, "call", lambda call: call is None or call in wanted):
         if hop.call in wanted:
             hops[hop.call or ""].append(hop)
-        elif hop.call is None and len(others) < options.calls:
+        elif len(others) < options.calls:
             others.append(hop)
     if shown:
         yield heading("Calls")
@@ -157,7 +158,8 @@ def _calls(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
 def _floors(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
     """The floors of conferences, and of calls that go to none."""
     found = [(row.id, floor) for row in report.conferences for floor in row.floor_control]
-    found += [(call.id, floor) for call in report.calls if call.conference is None for floor in call.floors]
+    calls = (call for call in those(report.calls, "floors", bool) if call.conference is None)
+    found += [(call.id, floor) for call in calls for floor in call.floors]
     if found:
         yield heading("Floors")
         yield floors_table(found[: options.calls], options.terminal)
@@ -167,7 +169,7 @@ def _floors(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
 
 def _streams(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
     """Streams whose signalling is not in the capture, or is closed."""
-    alone = [stream for stream in report.streams if stream.call is None]
+    alone = list(those(report.streams, "call", lambda call: call is None))
     if alone:
         yield heading("Media streams of no call")
         yield streams_table(alone[: options.calls], options.terminal)

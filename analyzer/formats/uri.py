@@ -93,11 +93,19 @@ def parse_name_addr(value: str) -> NameAddr:
 
 def same_user(first: str, second: str) -> bool:
     """Whether two URIs name one user: equal user and host, or one telephone number in either form."""
-    one, two = parse_uri(first), parse_uri(second)
-    number_one, number_two = _number(one), _number(two)
-    if number_one and number_one == number_two:
-        return True
-    return bool(one.host) and (one.user, one.host) == (two.user, two.host)
+    return not user_names(first).isdisjoint(user_names(second))
+
+
+def user_names(uri: str) -> frozenset[str]:
+    """By what two URIs are known to name one user: user and host, and the telephone number in either form."""
+    parsed = parse_uri(uri)
+    found = {_number(parsed)} - {""}
+    return frozenset(found | {f"{parsed.user}@{parsed.host}"} if parsed.host else found)
+
+
+def telephone(uri: str) -> str:
+    """The number of a tel URI, or of a SIP URI that says it is one, without its marks; empty if it is none."""
+    return _number(parse_uri(uri))
 
 
 def _number(uri: Uri) -> str:

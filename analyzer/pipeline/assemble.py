@@ -36,7 +36,7 @@ from analyzer.report.traffic import (
     Stream,
     TlsConnection,
 )
-from analyzer.report.words import SEVERITIES
+from analyzer.report.words import SEVERITIES, ClauseStatus
 from analyzer.rules.panel import Tally
 from analyzer.session.connections import Connection
 from analyzer.session.keyring import KeySource
@@ -295,9 +295,27 @@ def _clauses(engine: Engine, tallies: Tallies) -> tuple[ClauseRow, ...]:
         for document, clause in rule.refs:
             if clause:
                 named.setdefault((document, clause), []).append(rule.id)
+    rows = [
+        ClauseRow(document, clause, _worst(ids, tallies), tuple(ids))
+        for (document, clause), ids in sorted(named.items())
+    ]
+    return (*rows, *_statements(engine, tallies))
+
+
+def _worst(ids: Sequence[str], tallies: Tallies) -> ClauseStatus:
+    reached = {verdict for rule in ids for verdict, count in tallies[rule].counts.items() if count}
+    return next((v for v in (Verdict.FAIL, Verdict.OPEN, Verdict.PASS) if v in reached), Verdict.NOT_APPLICABLE).value
+
+
+def _statements(engine: Engine, tallies: Tallies) -> list[ClauseRow]:
+    """A row for every statement of the frameworks, but for those whose rules were all left out of this run."""
     rows = []
-    for (document, clause), ids in sorted(named.items()):
-        reached = {verdict for rule in ids for verdict, count in tallies[rule].counts.items() if count}
-        worst = next((v for v in (Verdict.FAIL, Verdict.OPEN, Verdict.PASS) if v in reached), Verdict.NOT_APPLICABLE)
-        rows.append(ClauseRow(document, clause, worst.value, tuple(ids)))
-    return tuple(rows)
+    for framework in engine.setup.frameworks:
+        for each in framework.requirements:
+            ids = tuple(rule for rule in each.rules if rule in tallies)
+            if each.rules and not ids:
+                continue
+            status = _worst(ids, tallies) if ids or each.reference else "not_observable"
+            unseen = each.not_observable or each.reference
+            rows.append(ClauseRow(each.document, each.clause, status, ids, each.id, each.says, unseen, each.caveats))
+    return rows

@@ -199,6 +199,7 @@ class DtlsAssociations:
         self._ledger.extend(session.message(association.side(endpoints), message))
         if association.client is not None:
             connection.src, connection.dst = association.client.src, association.client.dst
+            connection.tls_client = connection.src
         _describe(connection, session)
         if message.kind in _KEYS_KNOWN and association.client is not None:
             keys = session.srtp_keys()
@@ -259,6 +260,8 @@ def _describe(connection: Connection, session: DtlsSession) -> None:
         connection.server_certificates = session.certificates
     if session.client_certificates:
         connection.client_certificates = session.client_certificates
+    if not connection.client_certified and session.client_certified is not None:  # another vantage point may know
+        connection.client_certified = session.client_certified
     if len(session.profiles) == 1 and session.server_hello is not None:
         connection.srtp_profile = session.profiles[0]
     if session.profiles and session.server_hello is not None:

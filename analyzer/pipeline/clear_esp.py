@@ -9,6 +9,7 @@ from analyzer.capture.batch import FrameBatch, Source
 from analyzer.core.limits import Limits
 from analyzer.crypto.esp import HEADER, Opened
 from analyzer.net.decode import Decoder
+from analyzer.net.layers import AH
 from analyzer.net.packets import ESP
 from analyzer.net.rewrite import with_protocol
 from analyzer.pipeline.clear_window import ClearWindow
@@ -28,6 +29,7 @@ class ClearEsp:
             (one.src, one.dst, one.spi): one for one in associations if one.chosen is not None or one.layout is not None
         }
         self.opened = 0
+        self.unsealed = 0  # of those: without the AH header, which is of what was there before
         self.kept = 0  # opened, but the frame around it cannot be rewritten
 
     def clear(self, batch: FrameBatch) -> Iterator[FrameBatch]:
@@ -50,6 +52,7 @@ class ClearEsp:
                 continue
             if self._window.change(packets, row, partial(_replaced, size, opened)):
                 self.opened += 1
+                self.unsealed += bool(packets.layers[row] & AH)
             else:
                 self.kept += 1
         yield from self._window.leaving()

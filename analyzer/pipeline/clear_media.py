@@ -1,6 +1,6 @@
 """Frames whose SRTP and SRTCP are RTP and RTCP, and whose DTLS is what it carried, once a run has found the keys.
 
-All other frames stay as they are.
+In UDP and TCP, relayed by TURN or not. All other frames stay as they are.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,14 +16,17 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.net.decode import Decoder
+from analyzer.net.layers import AH
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.net.rewrite import with_payload
 from analyzer.pipeline.clear_dtls import ClearDtls
 from analyzer.pipeline.clear_stream import ClearStream
+from analyzer.pipeline.clear_tcp import ClearTcp, InStream
 from analyzer.pipeline.clear_window import ClearWindow
+from analyzer.protocols.rtp.framing import with_null_packets
 from analyzer.protocols.stun.message import ChannelData, StunMessage
 from analyzer.protocols.stun.parser import parse as parse_stun
-from analyzer.protocols.stun.rewrap import with_data
+from analyzer.protocols.stun.rewrap import with_data, with_data_in_stream
 from analyzer.protocols.stun.turn import TurnTable
 
 Contexts = Callable[[Address, Address, int, int], Sequence[SrtpContext]]
@@ -35,6 +38,7 @@ _DTLS_FIRST, _DTLS_LAST = 20, 63
 _SHORTEST = 12
 
 Around = StunMessage | ChannelData | None
+Place = int | InStream  # the row of a datagram, or a packet in a stream
 StreamKey = tuple[int, Endpoints, int]  # vantage point, addresses, SSRC
 
 
@@ -46,6 +50,7 @@ class ClearCounts:
     rtcp: int = 0
     closed: int = 0  # no key verifies them: sent in clear, or under another key
     kept: int = 0  # opened, but the frames around them cannot be rewritten
+    unsealed: int = 0  # AH or MESSAGE-INTEGRITY around them is gone: it is of what was there before
     streams: int = 0  # at each vantage point, that packets of were opened
 
 
@@ -53,7 +58,7 @@ class ClearCounts:
 class _Pending:
     """Packets of one stream at one vantage point, in one batch; `around` is the TURN message of one that came in it."""
 
-    rows: list[int] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)  # frames before them
     packets: list[bytes] = field(default_factory=list)
     around: list[Around] = field(default_factory=list)
@@ -68,6 +73,8 @@ class ClearMedia:
         self._limits = limits
         self._decoder = Decoder(sources, limits)
         self._window = ClearWindow(sources, limits)
+        self._tcp = ClearTcp(self._window, limits)
+        self._in_streams: list[tuple[InStream, Around, bytes]] = []  # opened in this batch
         self._turn = TurnTable(limits)
         self._streams: dict[StreamKey, ClearStream] = {}  # the one that was idle longest first
         self._frames = 0
@@ -78,7 +85,6 @@ class ClearMedia:
         packets = self._decoder.decode(self._window.admit(batch))
         self._decoder.take_anomalies()
         now_ns = int(batch.ts_ns.max(initial=0))
-        self._clear_dtls(packets)
         for key, (rtp, rtcp) in self._sorted(packets).items():
             stream = self._stream(key)
             stream.last_ns = now_ns
@@ -86,83 +92,85 @@ class ClearMedia:
                 continue
             plain = stream.rtp(rtp.packets, rtp.positions) + stream.rtcp(rtcp.packets, rtcp.positions)
             opened = [isinstance(result, bytes) for result in plain]
-            self.counts.rtp += sum(opened[: len(rtp.rows)])
-            self.counts.rtcp += sum(opened[len(rtp.rows) :])
+            self.counts.rtp += sum(opened[: len(rtp.places)])
+            self.counts.rtcp += sum(opened[len(rtp.places) :])
             self.counts.closed += len(plain) - sum(opened)
             self.counts.streams += any(opened) and not stream.opened
             stream.opened = stream.opened or any(opened)
-            for row, around, result in zip(rtp.rows + rtcp.rows, rtp.around + rtcp.around, plain, strict=True):
+            for place, around, result in zip(rtp.places + rtcp.places, rtp.around + rtcp.around, plain, strict=True):
                 if isinstance(result, bytes):
-                    self._put(packets, row, around, result)
+                    self._put(packets, place, around, result)
+        self._put_in_streams(packets)
         self._frames += len(batch)
         self._dtls.tick(now_ns)
         self._forget(now_ns)
         yield from self._window.leaving()
-
-    def _clear_dtls(self, packets: PacketBatch) -> None:
-        length = packets.payload_length
-        first = packets.buffer[np.where(length > 0, packets.payload_start, 0)]
-        dtls = (packets.protocol == UDP) & (length > 0) & (first >= _DTLS_FIRST) & (first <= _DTLS_LAST)
-        columns = (
-            packets.vantage, packets.src_hi, packets.src_lo, packets.sport, packets.dst_hi, packets.dst_lo,
-            packets.dport, packets.payload_start, length, packets.source, packets.frame, packets.offset,
-            packets.captured, packets.ts_ns,
-        )  # fmt: skip
-        rows = np.flatnonzero(dtls & (packets.missing == 0))
-        for row, vantage, shi, slo, sport, dhi, dlo, dport, at, size, *cited in zip(
-            rows.tolist(), *(column[rows].tolist() for column in columns), strict=True
-        ):
-            endpoints = Endpoints(Address(shi << 64 | slo, sport), Address(dhi << 64 | dlo, dport), UDP)
-            payload = packets.buffer[at : at + size].tobytes()
-            plain = self._dtls.open(vantage, endpoints, payload, Cite(*cited))
-            if plain is not None and not self._window.change(packets, row, partial(_replaced, size, plain)):
-                self.counts.kept += 1
 
     def rest(self) -> Iterator[FrameBatch]:
         """The capture has ended: the frames that were kept back."""
         return self._window.rest()
 
     def _sorted(self, packets: PacketBatch) -> dict[StreamKey, tuple[_Pending, _Pending]]:
-        """RTP and RTCP of every stream, relayed or not, in the order of the frames."""
+        """RTP and RTCP of every stream in the order of the frames. DTLS is opened on the way."""
         length = packets.payload_length
         first = packets.buffer[np.where(length > 0, packets.payload_start, 0)]
-        media = (first >= _FIRST) & (first <= _LAST)
-        turn = (first <= _STUN_LAST) | ((first >= _CHANNEL_FIRST) & (first <= _CHANNEL_LAST))
-        rows = np.flatnonzero(
-            (packets.protocol == UDP) & (length >= _SHORTEST) & (media | turn) & (packets.missing == 0)
-        )
+        known = (first <= _STUN_LAST) | ((first >= _CHANNEL_FIRST) & (first <= _CHANNEL_LAST))
+        known |= ((first >= _FIRST) & (first <= _LAST)) | ((first >= _DTLS_FIRST) & (first <= _DTLS_LAST))
+        rows = np.flatnonzero((packets.protocol == UDP) & (length >= _SHORTEST) & known & (packets.missing == 0))
         columns = (
-            packets.row, packets.vantage, packets.src_hi, packets.src_lo, packets.sport, packets.dst_hi, packets.dst_lo,
-            packets.dport, packets.payload_start, length, turn,
+            packets.vantage, packets.src_hi, packets.src_lo, packets.sport, packets.dst_hi, packets.dst_lo,
+            packets.dport, packets.payload_start, length,
         )  # fmt: skip
         found: dict[StreamKey, tuple[_Pending, _Pending]] = {}
-        for row, at_row, vantage, shi, slo, sport, dhi, dlo, dport, at, size, relayed in zip(
+        for row, vantage, shi, slo, sport, dhi, dlo, dport, at, size in zip(
             rows.tolist(), *(column[rows].tolist() for column in columns), strict=True
         ):
             endpoints = Endpoints(Address(shi << 64 | slo, sport), Address(dhi << 64 | dlo, dport), UDP)
-            packet = packets.buffer[at : at + size].tobytes()
-            around: Around = None
-            if relayed:
-                inner = self._relayed(endpoints, packet)
-                if inner is None:
-                    continue
-                endpoints, packet, around = inner
-            rtcp = packet[1] in _RTCP
-            ssrc = int.from_bytes(packet[4:8] if rtcp else packet[8:12], "big")
-            pending = found.setdefault((vantage, endpoints, ssrc), (_Pending(), _Pending()))[rtcp]
-            pending.rows.append(row)
-            pending.positions.append(self._frames + at_row)
-            pending.packets.append(packet)
-            pending.around.append(around)
+            self._take(found, packets, row, vantage, endpoints, packets.buffer[at : at + size].tobytes())
+        for packet in self._tcp.packets(packets):
+            if len(packet.frame.payload) >= _SHORTEST:
+                self._take(found, packets, packet, *packet.key, packet.frame.payload)
         return found
 
+    def _take(
+        self,
+        found: dict[StreamKey, tuple[_Pending, _Pending]],
+        packets: PacketBatch,
+        place: Place,
+        vantage: int,
+        endpoints: Endpoints,
+        packet: bytes,
+    ) -> None:
+        around: Around = None
+        if not _FIRST <= packet[0] <= _LAST and not _DTLS_FIRST <= packet[0] <= _DTLS_LAST:
+            inner = self._relayed(endpoints, packet)
+            if inner is None:
+                return
+            endpoints, packet, around = inner
+        row = place if isinstance(place, int) else place.row
+        if not _FIRST <= packet[0] <= _LAST:
+            plain = self._dtls.open(vantage, endpoints, packet, _cite(packets, row))
+            if plain is not None:
+                self._put(packets, place, around, plain)
+            return
+        rtcp = packet[1] in _RTCP
+        ssrc = int.from_bytes(packet[4:8] if rtcp else packet[8:12], "big")
+        pending = found.setdefault((vantage, endpoints, ssrc), (_Pending(), _Pending()))[rtcp]
+        pending.places.append(place)
+        pending.positions.append(self._frames + int(packets.row[row]))
+        pending.packets.append(packet)
+        pending.around.append(around)
+
     def _relayed(self, endpoints: Endpoints, payload: bytes) -> tuple[Endpoints, bytes, Around] | None:
-        """The media packet that a TURN message relays, with the addresses of client and peer (RFC 8656 11, 12)."""
+        """The media or DTLS that a TURN message relays, with the addresses of client and peer (RFC 8656 11, 12)."""
         message = parse_stun(payload, ())
         if isinstance(message, Anomaly):
             return None
         relayed = self._turn.unwrap(endpoints, message)
-        if relayed is None or len(relayed[1]) < _SHORTEST or not _FIRST <= relayed[1][0] <= _LAST:
+        if relayed is None or len(relayed[1]) < _SHORTEST:
+            return None
+        first = relayed[1][0]
+        if not _FIRST <= first <= _LAST and not _DTLS_FIRST <= first <= _DTLS_LAST:
             return None
         return *relayed, message
 
@@ -192,11 +200,37 @@ class ClearMedia:
             return own
         return self._contexts(Address(src.ip, src.port - 1), Address(dst.ip, dst.port - 1), ssrc, position)
 
-    def _put(self, packets: PacketBatch, row: int, around: Around, plain: bytes) -> None:
+    def _put(self, packets: PacketBatch, place: Place, around: Around, plain: bytes) -> None:
+        """Those in streams wait: they are put in their order."""
+        if isinstance(place, InStream):
+            self._in_streams.append((place, around, plain))
+            return
         payload = plain if around is None else with_data(around, plain)
-        size = int(packets.payload_length[row])
-        if payload is None or not self._window.change(packets, row, partial(_replaced, size, payload)):
+        size = int(packets.payload_length[place])
+        placed = payload is not None and self._window.change(packets, place, partial(_replaced, size, payload))
+        self._count(packets, place, around, placed)
+
+    def _put_in_streams(self, packets: PacketBatch) -> None:
+        for place, around, plain in sorted(self._in_streams, key=lambda item: item[0].frame.position):
+            if place.framed:
+                payload, old = plain if around is None else with_data(around, plain), place.frame.payload
+                rtp = _FIRST <= old[0] <= _LAST and old[1] not in _RTCP
+                content = None if payload is None else with_null_packets(payload, place.frame.size, media=rtp)
+            else:
+                content = None if around is None else with_data_in_stream(around, plain)
+            self._count(packets, place.row, around, content is not None and self._tcp.put(place, content))
+        self._in_streams.clear()
+
+    def _count(self, packets: PacketBatch, row: int, around: Around, placed: bool) -> None:
+        if not placed:
             self.counts.kept += 1
+        elif packets.layers[row] & AH or (isinstance(around, StunMessage) and around.protected):
+            self.counts.unsealed += 1
+
+
+def _cite(packets: PacketBatch, row: int) -> Cite:
+    columns = packets.source, packets.frame, packets.offset, packets.captured, packets.ts_ns
+    return Cite(*(int(column[row]) for column in columns))
 
 
 def _replaced(size: int, payload: bytes, frame: bytes, link: int, at: int) -> bytes | None:

@@ -1,4 +1,6 @@
-"""Frames kept back for a while before they are written: a packet that came in fragments is changed in all of them."""
+"""Frames kept back for a while before they are written: a packet that came in fragments is changed in all of them, and
+in the copies that a mirror port made of them.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -12,10 +14,13 @@ from analyzer.capture.merge import own_bytes
 from analyzer.core.limits import Limits
 from analyzer.net.link import RAW
 from analyzer.net.packets import PacketBatch
-from analyzer.net.rewrite import with_pieces
+from analyzer.net.rewrite import Share, new_shares, with_share
 
 Change = Callable[[bytes, int, int], bytes | None]
 """The frame, its link type and where the payload lies in it; gives the new frame, None where it cannot be made."""
+
+
+_MIRROR_NS = 1_000_000  # copies of a mirror port lie this close
 
 
 @dataclass(slots=True)
@@ -28,13 +33,18 @@ class _Held:
 
 
 class ClearWindow:
-    """The last `Limits.clear_held_bytes` of the frames, and the batch that they came with."""
+    """The last `Limits.clear_held_bytes` of the frames, and the batch that they came with.
+
+    `admitted` and `left` count batches.
+    """
 
     def __init__(self, sources: Sequence[Source], limits: Limits) -> None:
         self._sources = sources
         self._bound = limits.clear_held_bytes
+        self.admitted = self.left = 0
         self._held: deque[_Held] = deque()
         self._bytes = 0
+        self._shares: list[tuple[int, dict[bytes, Share]]] = []  # of packets changed lately, with their times
 
     def admit(self, batch: FrameBatch) -> FrameBatch:
         """Takes the next frames; gives them over a buffer of their own."""
@@ -44,6 +54,7 @@ class ClearWindow:
             batch.ts_ns, batch.source, batch.frame, batch.offset,
         )  # fmt: skip
         self._held.append(_Held(own))
+        self.admitted += 1
         self._bytes += len(own.buffer)
         return own
 
@@ -54,8 +65,7 @@ class ClearWindow:
         if row in packets.extra_cites:
             payload = packets.buffer[start : start + int(packets.payload_length[row])].tobytes()
             return self._change_pieces(packets, row, payload, change)
-        link = self._sources[int(last.batch.source[at])].link_type
-        made = change(last.frame(at), link, start - int(last.batch.start[at]))
+        made = change(last.frame(at), self._link(last, at), start - int(last.batch.start[at]))
         if made is not None:
             last.changed[at] = made
         return made is not None
@@ -68,11 +78,35 @@ class ClearWindow:
             if place is None:
                 return False
             found.append(place)
-        frames = [(held.frame(at), self._sources[int(held.batch.source[at])].link_type) for held, at in found]
-        made = with_pieces(frames, partial(_in_whole, payload, change))
-        for (held, at), frame in zip(found, made or (), strict=False):
+        frames = [(held.frame(at), self._link(held, at)) for held, at in found]
+        shares = new_shares(frames, partial(_in_whole, payload, change))
+        made = [frame for frame in (with_share(*each, shares or {}) for each in frames) if frame is not None]
+        if len(made) < len(found):
+            return False
+        for (held, at), frame in zip(found, made, strict=True):
             held.changed[at] = frame
-        return made is not None
+        self._shares.append((int(packets.ts_ns[row]), shares or {}))
+        return True
+
+    def _link(self, held: _Held, at: int) -> int:
+        return self._sources[int(held.batch.source[at])].link_type
+
+    def behind(self, packets: PacketBatch, row: int) -> int:
+        """How many bytes before the end of its frame the payload of a packet stands that was admitted last, in one
+        frame."""
+        batch, at = self._held[-1].batch, int(packets.row[row])
+        return int(batch.captured[at]) - (int(packets.payload_start[row]) - int(batch.start[at]))
+
+    def frame(self, source: int, number: int) -> tuple[bytes, int] | None:
+        """A frame that is held, as it is by now, and its link type."""
+        found = self._find(source, number)
+        return None if found is None else (found[0].frame(found[1]), self._link(*found))
+
+    def replace(self, source: int, number: int, frame: bytes) -> None:
+        """Puts another frame in the place of one that is held."""
+        found = self._find(source, number)
+        if found is not None:
+            found[0].changed[found[1]] = frame
 
     def _find(self, source: int, number: int) -> tuple[_Held, int] | None:
         for held in reversed(self._held):
@@ -93,8 +127,21 @@ class ClearWindow:
 
     def _leave(self) -> FrameBatch:
         held = self._held.popleft()
+        self.left += 1
         self._bytes -= len(held.batch.buffer)
+        self._change_copies(held)
         return _with_frames(held.batch, held.changed)
+
+    def _change_copies(self, held: _Held) -> None:
+        """Changes the copies of fragments that were changed within a millisecond, and forgets what is long past."""
+        times = held.batch.ts_ns
+        for ts_ns, shares in self._shares:
+            for at in np.flatnonzero(np.abs(times - ts_ns) < _MIRROR_NS).tolist():
+                made = None if at in held.changed else with_share(held.frame(at), self._link(held, at), shares)
+                if made is not None:
+                    held.changed[at] = made
+        first_ns = int(self._held[0].batch.ts_ns.min(initial=0)) if self._held else 0
+        self._shares = [item for item in self._shares if item[0] > first_ns - _MIRROR_NS]
 
 
 def _in_whole(payload: bytes, change: Change, whole: bytes) -> bytes | None:

@@ -154,6 +154,7 @@ class Closer:
         """Judges a call and writes its rows."""
         facts = signalling_hops(call, placement, post_decrypt)
         call_id: str | None = None
+        between = len(facts)  # behind the signalling hops come the media hops
         streams: Sequence[ClaimedStream] = ()
         if call.is_call:
             self._calls += 1
@@ -187,9 +188,11 @@ class Closer:
         ]
         sessions = [bound for fact in facts for bound in fact.sessions]
         floors = call_floors(named, self._messaging.floors)
-        conference = self.conferences.take(call, call_id, states, placement, floors, sessions)
+        together = self._signalling.registrations.together
+        conference = self.conferences.take(call, call_id, states, placement, floors, sessions, together)
+        others = [hop_id for hop_id, _ in named[between:]]
         for hop_id, fact in named:
-            self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places)))
+            self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places, others)))
         if call_id is not None:
             chats = [each.session for each in sessions if isinstance(each, BoundMsrp)]
             self._judge.note(self._messaging.end_files(chats))

@@ -39,6 +39,7 @@ from analyzer.pipeline.sip_events import SipEvents
 from analyzer.pipeline.streams import StreamHandler
 from analyzer.report.redact import Redactor
 from analyzer.rules.evaluate import RuleSet
+from analyzer.rules.frameworks import Framework
 from analyzer.session.connections import ConnectionTable
 from analyzer.session.esp.table import EspPacket
 from analyzer.session.file_transfers import FileStore, FileTransfers
@@ -67,6 +68,7 @@ class Setup:
 
     limits: Limits = field(default_factory=Limits)
     rules: RuleSet = field(default_factory=RuleSet)
+    frameworks: tuple[Framework, ...] = ()  # whose statements the report holds against the rules
     topology: Topology | None = None
     keyring: Keyring = field(default_factory=Keyring)
     trust: Trust = field(default_factory=Trust)  # certificates for signed identities

@@ -8,7 +8,7 @@ from analyzer.pipeline.call_media import media_rows
 from analyzer.pipeline.messaging_rows import bfcp_rows, floor_rows, msrp_rows
 from analyzer.pipeline.places import Places
 from analyzer.report.evidence import Sighting
-from analyzer.report.traffic import Call, Hop, Leg, Link, Stream
+from analyzer.report.traffic import Call, Continuation, Hop, Leg, Link, Stream
 from analyzer.session.call_floors import CallFloor
 from analyzer.session.file_transfers import FileTransfers
 from analyzer.session.hops import HopFact, Seen, named
@@ -33,8 +33,10 @@ def _seen(seen: Sequence[Seen], places: Places) -> tuple[Sighting, ...]:
     return tuple(places.sighting(item.first, item.last, item.packets) for item in seen)
 
 
-def hop_row(fact: HopFact, hop_id: str, call_id: str | None, legs: dict[int, str], places: Places) -> Hop:
-    """A hop of either plane."""
+def hop_row(
+    fact: HopFact, hop_id: str, call_id: str | None, legs: dict[int, str], places: Places, media: Sequence[str] = ()
+) -> Hop:
+    """A hop of either plane; `media` are the ids of the media hops of its call."""
     entity = fact.entity
     shared = {
         "id": hop_id,
@@ -64,6 +66,7 @@ def hop_row(fact: HopFact, hop_id: str, call_id: str | None, legs: dict[int, str
             scope=entity.scope,
             scope_detail=entity.scope_detail,
             termination=entity.termination,
+            continued=tuple(Continuation(media[other.at], other.by, other.score) for other in fact.continued),
             rtcp=_tri(entity.rtcp) if fact.rtcp else None,  # type: ignore[arg-type]  # one of the words of RtcpState
             rtcp_packets=sum(flow.packets for flow in fact.rtcp),
             rtcp_authenticated=sum(flow.authenticated for flow in fact.rtcp) if _tried(fact.rtcp) else None,

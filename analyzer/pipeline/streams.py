@@ -21,11 +21,13 @@ from analyzer.protocols.bfcp.stream import BfcpStream
 from analyzer.protocols.msrp.message import MsrpMessage
 from analyzer.protocols.msrp.probe import probe as probe_msrp
 from analyzer.protocols.msrp.stream import MsrpStream
-from analyzer.protocols.rtp.framing import Frame, FrameStream
+from analyzer.protocols.rtp.framing import FrameStream
 from analyzer.protocols.rtp.framing import probe as probe_framed
 from analyzer.protocols.sip.parser import parse_datagram
 from analyzer.protocols.sip.probe import probe as probe_sip
 from analyzer.protocols.sip.stream import SipStream
+from analyzer.protocols.stun.stream import StunStream
+from analyzer.protocols.stun.stream import probe as probe_stun
 from analyzer.protocols.tls.records import HANDSHAKE, Record, RecordStream
 from analyzer.protocols.tls.records import probe as probe_tls
 from analyzer.protocols.websocket.frames import read_header, unmask
@@ -40,6 +42,7 @@ from analyzer.session.keyring import Keyring
 from analyzer.session.messaging import Messaging
 from analyzer.session.tls import Plaintext, Side, TlsConnection
 from analyzer.transport.cited import Chunk, Closed, Gap
+from analyzer.transport.framed import Frame
 from analyzer.transport.tcp import TcpEvent, TcpReassembler
 
 
@@ -60,7 +63,7 @@ def _websocket(data: bytes) -> int:
     return inside if inside or len(payload) < header.length else -1
 
 
-_FRAMED = "rtp"  # what a connection of framed packets is called, unless they are DTLS
+_PACKETS = {"framed": "rtp", "turn": "stun"}  # what a connection of packets is called, unless they are DTLS
 
 
 def _nowhere(_: Datagram) -> None:
@@ -103,8 +106,9 @@ class StreamHandler:
         msrp_protocol = StreamProtocol("msrp", probe_msrp, lambda: MsrpStream(chunks))
         bfcp_protocol = StreamProtocol("bfcp", partial(probe_bfcp, datagram=False), lambda: BfcpStream(limits))
         framed_protocol = StreamProtocol("framed", probe_framed, FrameStream)
+        turn_protocol = StreamProtocol("turn", probe_stun, StunStream)
         plain = (sip_protocol, websocket_protocol, msrp_protocol, bfcp_protocol)
-        self._outer = StreamDispatcher((tls_protocol, *plain, framed_protocol), limits)
+        self._outer = StreamDispatcher((tls_protocol, *plain, framed_protocol, turn_protocol), limits)
         self.framed: Callable[[Datagram], None] = _nowhere
         self._inner = StreamDispatcher(plain, limits)
         self._tls: dict[tuple[int, Endpoints], _Tls] = {}
@@ -174,10 +178,10 @@ class StreamHandler:
     def _parsed(self, vantage: int, endpoints: Endpoints, parsed: Iterable[Parsed]) -> None:
         for item in parsed:
             connection = self._connections.find(endpoints)
-            if item.protocol == "framed":
+            if item.protocol in _PACKETS:
                 self._frames(vantage, endpoints, item.events)
             if connection is not None and not connection.protocol:
-                connection.protocol = _FRAMED if item.protocol == "framed" else item.protocol
+                connection.protocol = _PACKETS.get(item.protocol, item.protocol)
             if item.protocol == "sip":
                 self._sip.take(item.events, self._carrier(vantage, endpoints, "tcp"))
             elif item.protocol == "websocket":
@@ -316,5 +320,6 @@ def _describe(connection: Connection, tls: _Tls) -> None:
         connection.alpn = next(iter(state.server_hello.alpn), "")
     connection.server_certificates = state.certificates
     connection.client_certificates = state.client_certificates
+    connection.client_certified = state.client_certified
     connection.decrypted = connection.decrypted or state.opened_records > 0
     connection.failure = state.failure

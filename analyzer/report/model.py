@@ -141,12 +141,18 @@ class RuleRow:
 
 @dataclass(frozen=True, slots=True)
 class ClauseRow:
-    """A clause of a document, judged by its rules."""
+    """A clause of a document, or one statement of it (`requirement`), judged by its rules."""
 
     document: str = entry("TS 33.328, ...")
     clause: str = entry("G.2.1, ...")
-    status: ClauseStatus = entry("the worst of its rules")
+    status: ClauseStatus = entry(
+        "the worst of its rules; not_observable: no capture can show it, and no rule judges it"
+    )
     rules: Sequence[str] = entry("ids of its rules", default=())
+    requirement: str = entry("id of the statement in its framework: G-07, ...", default="")
+    says: str = entry("the statement in short", default="")
+    unseen: str = entry("what no capture can show of it, or why no rule judges it", default="")
+    caveats: Sequence[str] = entry("what holds of every verdict on it", default=())
 
 
 @dataclass(frozen=True, slots=True)

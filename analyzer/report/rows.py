@@ -162,8 +162,11 @@ class Rows(Sequence[T], Generic[T]):
         return cls(kind, [encode_row(row) for row in rows])
 
     def _decode(self, fragment: bytes) -> T:
+        return self._read(json.loads(fragment))
+
+    def _read(self, tree: Any) -> T:
         reader = Reader()
-        row = reader.row(self._cls, json.loads(fragment), "")
+        row = reader.row(self._cls, tree, "")
         if row is None:
             raise ValueError(f"not a {self._cls.__name__} row: {'; '.join(reader.problems)}")
         return row
@@ -180,6 +183,14 @@ class Rows(Sequence[T], Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return map(self._decode, self.fragments)
 
+    def those(self, attribute: str, wanted: Callable[[Any], bool]) -> Iterator[T]:
+        """See the function of this name."""
+        name = next(field.name for field in plan(self._cls) if field.attribute == attribute)
+        for fragment in self.fragments:
+            tree = json.loads(fragment)
+            if wanted(tree.get(name)):
+                yield self._read(tree)
+
     def __len__(self) -> int:
         return len(self.fragments)
 
@@ -189,3 +200,11 @@ class Rows(Sequence[T], Generic[T]):
         return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
 
     __hash__ = None  # type: ignore[assignment]  # equal to a tuple of the same rows, whose hash it does not have
+
+
+def those(rows: Sequence[T], attribute: str, wanted: Callable[[Any], bool]) -> Iterator[T]:
+    """The rows of whose attribute `wanted` is true; of encoded rows it is told its JSON, and makes no other objects."""
+    if not isinstance(rows, Rows):
+        yield from (row for row in rows if wanted(getattr(row, attribute)))
+        return
+    yield from rows.those(attribute, wanted)

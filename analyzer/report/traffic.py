@@ -9,6 +9,7 @@ from analyzer.report.keys import Handling, entry
 from analyzer.report.messaging import BfcpSession, Floor, MsrpSession
 from analyzer.report.words import Exposed, LinkKind, Outcome, YesNoUnknown
 from analyzer.session.model.states import (
+    Continuity,
     Evidence,
     HopState,
     KeyExchange,
@@ -195,6 +196,15 @@ class Conference:
 
 
 @dataclass(frozen=True, slots=True)
+class Continuation:
+    """Another hop that carries the same media."""
+
+    hop: str = entry("id of the hop")
+    by: Continuity = entry("what shows it, from strong to weak")
+    score: int = entry("how well, per cent: 100 but for offsets (packets that agree) and shape (correlation)")
+
+
+@dataclass(frozen=True, slots=True)
 class Hop:
     """Between two elements that terminate its transport: what was agreed against what was seen."""
 
@@ -226,6 +236,7 @@ class Hop:
     rtcp_packets: int = entry("RTCP packets seen, every sighting counted", default=0)
     rtcp_authenticated: int | None = entry("distinct RTCP packets whose tag verified; null: no key", default=None)
     rtcp_failed: int | None = entry("distinct RTCP packets whose tag failed; null: no key", default=None)
+    continued: Sequence[Continuation] = entry("the hops that were found to carry its media on", default=())
 
 
 @dataclass(frozen=True, slots=True)

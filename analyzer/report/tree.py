@@ -4,7 +4,8 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from analyzer.report.border import clean
@@ -80,6 +81,17 @@ def _kind(tree: Any) -> str:
     return names.get(type(tree), "null")
 
 
+Path = str | tuple["Path", str | int]  # where a value stands: a text, or what it is in, and its key or its place there
+
+
+def _shown(path: Path) -> str:
+    steps = []
+    while not isinstance(path, str):
+        path, step = path
+        steps.append(f"[{step}]" if isinstance(step, int) else f".{step[:80]}")
+    return clean((path + "".join(reversed(steps))).lstrip(".")) or "report"
+
+
 class Reader:
     """Reads trees into report objects, collecting every problem as `path: what is wrong` (at most `limit`)."""
 
@@ -87,74 +99,118 @@ class Reader:
         self.problems: list[str] = []
         self._limit = limit
 
-    def problem(self, path: str, what: str) -> None:
+    def problem(self, path: Path, what: str) -> None:
         """Records one problem."""
         if len(self.problems) < self._limit:
-            self.problems.append(f"{clean(path) or 'report'}: {clean(what)}")
+            self.problems.append(f"{_shown(path)}: {clean(what)}")
 
-    def read(self, hint: Any, tree: Any, path: str) -> Any:
+    def read(self, hint: Any, tree: Any, path: Path) -> Any:
         """The value the tree stands for. After a problem the result is None or partial, and must not be used."""
-        origin = get_origin(hint)
-        if origin is Literal:
-            if not isinstance(tree, str) or tree not in get_args(hint):
-                self.problem(path, f"expected one of {', '.join(get_args(hint))}")
-            return tree
-        if origin in (types.UnionType, typing.Union):
-            return self._union(hint, tree, path)
-        if origin is Sequence:
-            return self._list(get_args(hint)[0], tree, path)
-        if origin is Mapping:
-            return self._map(get_args(hint), tree, path)
-        if dataclasses.is_dataclass(hint):
-            return self.row(typing.cast("type[Any]", hint), tree, path)
-        return self._scalar(hint, tree, path)
+        return _reading(hint)(self, tree, path)
 
-    def row(self, cls: type[T], tree: Any, path: str) -> T | None:
+    def row(self, cls: type[T], tree: Any, path: Path) -> T | None:
         """One object; None after a problem with its keys."""
-        if not isinstance(tree, dict):
-            self.problem(path, f"expected an object, not {_kind(tree)}")
-            return None
-        fields = plan(cls)
-        for extra in tree.keys() - {field.name for field in fields}:
-            self.problem(path, f"unknown key {extra[:80]}")
-        values = {}
-        for field in fields:
-            if field.name in tree:
-                values[field.attribute] = self.read(field.hint, tree[field.name], f"{path}.{field.name}".lstrip("."))
-            elif field.omit_at is NEVER:
-                self.problem(f"{path}.{field.name}".lstrip("."), MISSING_KEY)
-        return None if self.problems else cls(**values)
+        return typing.cast("T | None", self.read(cls, tree, path))
 
-    def _union(self, hint: Any, tree: Any, path: str) -> Any:
-        if tree is None:
-            return None
-        members = [member for member in get_args(hint) if member is not types.NoneType]
-        if len(members) == 1:
-            return self.read(members[0], tree, path)
-        words = tuple(word for member in members for word in vocabulary(member))  # a union of word lists is one list
-        return self.read(Literal[words], tree, path)  # mypy cannot see a run-time Literal
 
-    def _list(self, hint: Any, tree: Any, path: str) -> Any:
-        if not isinstance(tree, list):
-            self.problem(path, f"expected a list, not {_kind(tree)}")
-            return ()
-        return tuple(self.read(hint, item, f"{path}[{index}]") for index, item in enumerate(tree))
+Read = Callable[[Reader, Any, Path], Any]
 
-    def _map(self, hints: tuple[Any, ...], tree: Any, path: str) -> Any:
-        key_hint, hint = hints
-        if not isinstance(tree, dict):
-            self.problem(path, f"expected an object, not {_kind(tree)}")
-            return {}
-        return {self.read(key_hint, k, path): self.read(hint, v, f"{path}.{k[:80]}") for k, v in tree.items()}
 
-    def _scalar(self, hint: Any, tree: Any, path: str) -> Any:
-        if hint is str and isinstance(tree, str):
-            return clean(tree)
-        if hint is float and isinstance(tree, (int, float)) and not isinstance(tree, bool):
-            return tree
-        if type(tree) is not hint:
-            self.problem(path, f"expected {_kind(hint())}, not {_kind(tree)}")
+@lru_cache(maxsize=1_024)
+def _reading(hint: Any) -> Read:
+    """What reads the values of a declared type: made once for each, since a report has as many rows as it has calls."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return _reads_word(parts)
+    if origin in (types.UnionType, typing.Union):
+        return _reads_union(hint)
+    if origin is Sequence:
+        return _reads_list(_reading(parts[0]))
+    if origin is Mapping:
+        return _reads_map(*map(_reading, parts))
+    if dataclasses.is_dataclass(hint):
+        return _reads_row(typing.cast("type[Any]", hint))
+    return {str: _text, float: _number}.get(hint) or _reads_scalar(hint)
+
+
+def _reads_word(words: tuple[str, ...]) -> Read:
+    def word(reader: Reader, tree: Any, path: Path) -> Any:
+        if not isinstance(tree, str) or tree not in words:
+            reader.problem(path, f"expected one of {', '.join(words)}")
         return tree
+
+    return word
+
+
+def _reads_union(hint: Any) -> Read:
+    members = [member for member in get_args(hint) if member is not types.NoneType]
+    words = tuple(word for member in members for word in vocabulary(member))  # a union of word lists is one list
+    read = _reading(members[0]) if len(members) == 1 else _reads_word(words)
+    return lambda reader, tree, path: None if tree is None else read(reader, tree, path)
+
+
+def _reads_list(read: Read) -> Read:
+    def items(reader: Reader, tree: Any, path: Path) -> Any:
+        if not isinstance(tree, list):
+            reader.problem(path, f"expected a list, not {_kind(tree)}")
+            return ()
+        return tuple([read(reader, item, (path, index)) for index, item in enumerate(tree)])
+
+    return items
+
+
+def _reads_map(read_key: Read, read: Read) -> Read:
+    def members(reader: Reader, tree: Any, path: Path) -> Any:
+        if not isinstance(tree, dict):
+            reader.problem(path, f"expected an object, not {_kind(tree)}")
+            return {}
+        return {read_key(reader, key, path): read(reader, item, (path, key)) for key, item in tree.items()}
+
+    return members
+
+
+def _reads_row(cls: type[Any]) -> Read:
+    fields = plan(cls)
+    known = frozenset(field.name for field in fields)
+    reads = [(field.name, field.attribute, _reading(field.hint), field.omit_at is NEVER) for field in fields]
+
+    def row(reader: Reader, tree: Any, path: Path) -> Any:
+        if not isinstance(tree, dict):
+            reader.problem(path, f"expected an object, not {_kind(tree)}")
+            return None
+        for extra in tree.keys() - known:
+            reader.problem(path, f"unknown key {extra[:80]}")
+        values = {}
+        for name, attribute, read, needed in reads:
+            if name in tree:
+                values[attribute] = read(reader, tree[name], (path, name))
+            elif needed:
+                reader.problem((path, name), MISSING_KEY)
+        return None if reader.problems else cls(**values)
+
+    return row
+
+
+def _text(reader: Reader, tree: Any, path: Path) -> Any:
+    if not isinstance(tree, str):
+        reader.problem(path, f"expected a string, not {_kind(tree)}")
+        return tree
+    return clean(tree)
+
+
+def _number(reader: Reader, tree: Any, path: Path) -> Any:
+    if not isinstance(tree, (int, float)) or isinstance(tree, bool):
+        reader.problem(path, f"expected a number, not {_kind(tree)}")
+    return tree
+
+
+def _reads_scalar(kind: type[Any]) -> Read:
+    def scalar(reader: Reader, tree: Any, path: Path) -> Any:
+        if type(tree) is not kind:
+            reader.problem(path, f"expected {_kind(kind())}, not {_kind(tree)}")
+        return tree
+
+    return scalar
 
 
 def vocabulary(hint: Any) -> tuple[str, ...]:

@@ -27,16 +27,20 @@ _PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_.]{0,100})\}|([{}])", re.ASCII)
 
 
 @dataclass(slots=True)
-class _Reader:
+class Reader:
+    """A pack being read: what is wrong in it so far, and its constants."""
+
     name: str
     constants: dict[str, tuple[Type, Any]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     problems: list[FileProblem] = field(default_factory=list)
 
     def wrong(self, node: Node, message: str) -> None:
+        """Notes a problem at a node."""
         self.problems.append(FileProblem(self.name, node.line, node.column, message))
 
     def mapping(self, node: Node, known: Iterable[str], required: Iterable[str]) -> dict[str, Node]:
+        """The members of a mapping; unknown and missing keys are problems."""
         if not isinstance(node.value, dict):
             self.wrong(node, "expected a mapping")
             return {}
@@ -49,6 +53,7 @@ class _Reader:
         return node.value
 
     def text(self, node: Node | None) -> str:
+        """A text; empty for none."""
         if node is None:
             return ""
         if not isinstance(node.value, str):
@@ -57,6 +62,7 @@ class _Reader:
         return node.value
 
     def items(self, node: Node | None) -> tuple[Node, ...]:
+        """The members of a list; none for no list."""
         if node is None:
             return ()
         if not isinstance(node.value, tuple):
@@ -65,6 +71,7 @@ class _Reader:
         return node.value
 
     def expression(self, node: Node | None, kind: str, want: Type | None = None) -> Compiled | None:
+        """A condition compiled; None for none, and where it does not compile."""
         if node is None or kind not in ENTITIES:
             return None
         if isinstance(node.value, bool):
@@ -87,7 +94,7 @@ def load_pack(text: bytes, name: str) -> tuple[tuple[Rule, ...], list[FileProble
         root, problems = read(text, name)
     if root is None:
         return (), problems
-    reader = _Reader(name, problems=problems)
+    reader = Reader(name, problems=problems)
     keys = reader.mapping(root, PACK_KEYS, ("format", "pack", "title", "rules"))
     if "format" in keys and keys["format"].value != 1:
         reader.wrong(keys["format"], "this program reads format 1")
@@ -108,7 +115,7 @@ def load_pack(text: bytes, name: str) -> tuple[tuple[Rule, ...], list[FileProble
     return tuple(rules), sorted(reader.problems)
 
 
-def _constants(reader: _Reader, node: Node | None) -> None:
+def _constants(reader: Reader, node: Node | None) -> None:
     taken = {*FUNCTIONS, *VARIABLES.values(), *(name for cls in ENTITIES.values() for name in fields_of(cls))}
     for name, value in (reader.mapping(node, node.value, ()) if node and isinstance(node.value, dict) else {}).items():
         if name in taken:
@@ -124,7 +131,7 @@ def _constants(reader: _Reader, node: Node | None) -> None:
             reader.constants[name] = (Type("list", base), tuple(plain)) if is_list else (base, plain)
 
 
-def _rule(reader: _Reader, node: Node, pack: str) -> Rule | None:
+def _rule(reader: Reader, node: Node, pack: str) -> Rule | None:
     before = len(reader.problems)
     keys = reader.mapping(node, RULE_KEYS, REQUIRED)
     words = {key: reader.text(keys.get(key)) for key in RULE_TEXT if key != "assert"}
@@ -161,7 +168,7 @@ def _rule(reader: _Reader, node: Node, pack: str) -> Rule | None:
     )  # fmt: skip
 
 
-def _stable(reader: _Reader, node: Node, kind: str) -> Compiled | None:
+def _stable(reader: Reader, node: Node, kind: str) -> Compiled | None:
     last = reader.text(node).rpartition(".")[2]
     if last in UNSTABLE:
         reader.wrong(node, f"same_as may not name '{last}': no time, frame, port, Call-ID or identity")
@@ -169,7 +176,7 @@ def _stable(reader: _Reader, node: Node, kind: str) -> Compiled | None:
     return reader.expression(node, kind)
 
 
-def _message(reader: _Reader, node: Node | None, kind: str) -> tuple[str | Compiled, ...]:
+def _message(reader: Reader, node: Node | None, kind: str) -> tuple[str | Compiled, ...]:
     text, at, parts = reader.text(node), 0, list[str | Compiled]()
     for match in _PLACEHOLDER.finditer(text):
         parts.append(text[at : match.start()])
@@ -183,7 +190,7 @@ def _message(reader: _Reader, node: Node | None, kind: str) -> tuple[str | Compi
     return (*parts, text[at:])
 
 
-def _test(reader: _Reader, node: Node) -> InlineTest | CaptureTest | None:
+def _test(reader: Reader, node: Node) -> InlineTest | CaptureTest | None:
     keys = reader.mapping(node, ("name", "given", "expect"), ("name", "given", "expect"))
     if len(keys) < 3 or not isinstance(keys["given"].value, dict):
         return None

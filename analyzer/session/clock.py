@@ -4,6 +4,10 @@ A SIP request and its response pass two points in opposite directions, so what t
 is subtracted from the other: half their sum is the clocks' (the way of RFC 5905). So it is with RTP in both directions;
 its SSRC, sequence number and timestamp are readable even where the rest is encrypted, and outlive a relay. Of many such
 estimates the median counts.
+
+The interfaces of one capture are of one machine, and have one clock unless the times cannot be of one: what went out is
+seen later at the other point, and what came back is seen later there as well. Then somebody has put the packets of
+several machines into one file, and the clocks are as far apart as those of several captures would be.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +19,8 @@ Rtp = tuple[int, int, int]  # SSRC, sequence number, timestamp
 KEPT = 50_000  # of each kind, at one vantage point
 _TRANSACTIONS = 3
 _PACKETS = 8  # of one stream
+_ONE_NS = 1_000_000  # clocks of one machine's interfaces that are no further apart are one
+Way = tuple[int, ...]  # where a stream runs: source and destination, addresses and ports
 
 
 @dataclass(slots=True)
@@ -24,6 +30,7 @@ class Passed:
     requests: dict[Transaction, int] = field(default_factory=dict)
     responses: dict[Transaction, int] = field(default_factory=dict)
     media: dict[Rtp, int] = field(default_factory=dict)
+    ways: dict[int, Way] = field(default_factory=dict)  # of each SSRC, the first that was seen
 
     def sip(self, request: bool, transaction: Transaction, ts_ns: int) -> None:
         """Takes a message."""
@@ -31,10 +38,11 @@ class Passed:
         if len(known) < KEPT:
             known.setdefault(transaction, ts_ns)
 
-    def rtp(self, packet: Rtp, ts_ns: int) -> None:
+    def rtp(self, packet: Rtp, ts_ns: int, way: Way = ()) -> None:
         """Takes an RTP packet."""
         if len(self.media) < KEPT:
             self.media.setdefault(packet, ts_ns)
+            self.ways.setdefault(packet[0], way)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,49 +53,95 @@ class Offset:
     matched: int
 
 
-def offsets(points: Mapping[str, Passed]) -> dict[str, Offset]:
-    """Every clock against the first one, over others where two have nothing in common; missing: not known."""
-    names = list(points)
-    if not names:
-        return {}
-    known = {names[0]: Offset(0, 0)}
-    waiting = [names[0]]
+def offsets(points: Mapping[str, Passed], machines: Mapping[str, str] | None = None) -> dict[str, Offset]:
+    """Every clock against the first one, over others where two have nothing in common; missing: not known.
+
+    `machines` names the capture that a point is an interface of; points of one have one clock unless it shows that not.
+    """
+    machine = {name: (machines or {}).get(name, name) for name in points}
+    known = dict.fromkeys(list(points)[:1], Offset(0, 0))
+    waiting = list(known)
     while waiting:
-        reference = waiting.pop(0)
-        for name in names:
-            if name not in known and (found := _between(points[reference], points[name])) is not None:
-                known[name] = Offset(known[reference].add_ns - found.add_ns, found.matched)
+        while waiting:
+            waiting += _reached(waiting.pop(0), points, machine, known)
+        for name in points:  # an interface that has nothing in common with others
+            first = next((other for other in known if machine[other] == machine[name]), None)
+            if name not in known and first is not None:
+                known[name] = Offset(known[first].add_ns, 0)
                 waiting.append(name)
     return known
 
 
+def _reached(
+    reference: str, points: Mapping[str, Passed], machine: Mapping[str, str], known: dict[str, Offset]
+) -> list[str]:
+    """The points whose clocks are known from what they have in common with one; a machine is entered at one of them."""
+    fresh = []
+    for name in points:
+        together = machine[name] == machine[reference]
+        if name in known or (not together and any(machine[other] == machine[name] for other in known)):
+            continue
+        between = _of_one_machine if together else _between
+        if (found := between(points[reference], points[name])) is not None:
+            known[name] = Offset(known[reference].add_ns - found.add_ns, found.matched)
+            fresh.append(name)
+    return fresh
+
+
 def _between(one: Passed, other: Passed) -> Offset | None:
     """How much later the other's clock shows the same moment."""
-    by_sip = _exchanged(one, other)
+    by_sip = [(there + back) / 2 for there, back in _exchanged(one, other)]
     if len(by_sip) >= _TRANSACTIONS:
         return Offset(int(median(by_sip)), len(by_sip))
     streams = _streams(one.media, other.media)
     if streams:
-        middles = [median(apart) for apart in streams]
-        return Offset(int((max(middles) + min(middles)) / 2), sum(map(len, streams)))
+        middles = [median(apart) for apart in streams.values()]
+        return Offset(int((max(middles) + min(middles)) / 2), sum(map(len, streams.values())))
     return None
 
 
-def _exchanged(one: Passed, other: Passed) -> list[float]:
+def _of_one_machine(one: Passed, other: Passed) -> Offset | None:
+    """As `_between`, of two interfaces that should have one clock: 0 unless most of what passed both ways denies it."""
+    pairs = _exchanged(one, other)
+    matched = len(pairs)
+    if matched < _TRANSACTIONS:
+        streams = _streams(one.media, other.media)
+        pairs = _opposite(streams, one.ways) or _opposite(streams, other.ways)
+        matched = sum(map(len, streams.values()))
+    if not pairs:
+        return None
+    apart = [(there + back) / 2 for there, back in pairs if there * back > 0]
+    if 2 * len(apart) <= len(pairs) or abs(median(apart)) <= _ONE_NS:
+        return Offset(0, matched)
+    return Offset(int(median(apart)), matched)
+
+
+def _exchanged(one: Passed, other: Passed) -> list[tuple[float, float]]:
+    """How much later each request was at the other point, and how much later its response was there."""
     found = []
     for transaction, sent in one.requests.items():
         there, back, answered = (
             other.requests.get(transaction), one.responses.get(transaction), other.responses.get(transaction)
         )  # fmt: skip
         if there is not None and back is not None and answered is not None:
-            found.append(((there - sent) + (answered - back)) / 2)
+            found.append((float(there - sent), float(answered - back)))
     return found
 
 
-def _streams(one: Mapping[Rtp, int], other: Mapping[Rtp, int]) -> list[Sequence[int]]:
-    """The differences of each stream that passed both."""
+def _streams(one: Mapping[Rtp, int], other: Mapping[Rtp, int]) -> dict[int, Sequence[int]]:
+    """The differences of each stream that passed both, by SSRC."""
     found: dict[int, list[int]] = {}
     for packet, ts_ns in one.items():
         if packet in other:
             found.setdefault(packet[0], []).append(other[packet] - ts_ns)
-    return [apart for apart in found.values() if len(apart) >= _PACKETS]
+    return {ssrc: apart for ssrc, apart in found.items() if len(apart) >= _PACKETS}
+
+
+def _opposite(streams: Mapping[int, Sequence[int]], ways: Mapping[int, Way]) -> list[tuple[float, float]]:
+    """How much later two streams were at the other point that ran between the same ends, one each way."""
+    by_way = {ways[ssrc]: median(apart) for ssrc, apart in streams.items() if ways.get(ssrc)}
+    return [
+        (there, by_way[back])
+        for way, there in by_way.items()
+        if way < (back := (*way[len(way) // 2 :], *way[: len(way) // 2])) and back in by_way
+    ]

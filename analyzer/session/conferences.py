@@ -18,7 +18,7 @@ from analyzer.session.focus import ROLES, FocusLeg, conference_uri, focus_leg, f
 from analyzer.session.legs import CallState
 from analyzer.session.model.people import Conference, Participant, Referral
 from analyzer.session.participant_talk import FloorUser, Talk, floor_uris, talk_of, with_talk
-from analyzer.session.participants import Joined, joined
+from analyzer.session.participants import Joined, Together, joined
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.shown_identities import anonymous
@@ -65,6 +65,7 @@ class ConferenceState:
     states: set[str] = field(default_factory=set)
     access_seen: bool = False
     protected: Tristate = True  # every leg of who joined, as far as captured
+    inside: Tristate = False  # the focus belongs to the trust domain
     roster: ConferenceInfo | None = None
     listed: dict[str, bool] = field(default_factory=dict)  # recipient: whether it should stay unnamed
     refers: list[_Refer] = field(default_factory=list)
@@ -106,8 +107,12 @@ class Conferences:
         placement: Placement,
         floors: Sequence[CallFloor] = (),
         sessions: Sequence[BoundMsrp | BoundBfcp] = (),
+        together: Together = lambda _: (),
     ) -> str | None:
-        """Takes a call, or a dialog without INVITE; gives the id of the conference that it joins."""
+        """Takes a call, or a dialog without INVITE; gives the id of the conference that it joins.
+
+        `together` gives the identities registered together with one.
+        """
         if call_id is None:
             self._dialog(call, placement)
             return None
@@ -119,7 +124,9 @@ class Conferences:
             self.evicted += state is not None
             return None
         state.calls.append(call_id)
-        one = joined(focal, call.call_ids or (call.call_id,), placement)
+        if state.inside is not True:
+            state.inside = _inside(focal, placement)
+        one = joined(focal, call.call_ids or (call.call_id,), placement, together)
         state.joined.append(one)
         state.talk[call_id] = talk_of(focal, sessions)
         for user, uri in floor_uris(sessions):
@@ -231,6 +238,16 @@ class Conferences:
         return [state for state in self._found.values() if state.joined]
 
 
+def _inside(focal: FocusLeg, placement: Placement) -> Tristate:
+    """Whether the focus belongs to the core: an address shows it to nobody, the operator's file does."""
+    if placement.inferred or not placement.topology.trust_domain:
+        return Unknown.of("topology", f"whether {focal.name} belongs to the trust domain")
+    if not focal.at_focus:
+        return Unknown.of("vantage", f"the hop at the focus of {focal.uri}")
+    zone = placement.zone(focal.focus)
+    return zone if isinstance(zone, Unknown) else zone in placement.topology.trust_domain
+
+
 def _accepted(refer: MessageRecord, messages: Sequence[MessageRecord]) -> Tristate:
     answers = [m.status for m in messages if not m.request and m.method == "REFER" and m.cseq == refer.cseq]
     if not answers:
@@ -322,6 +339,7 @@ def conference_entity(state: ConferenceState) -> Conference:
         list_seen=bool(state.listed),
         list_reached=reached,
         all_protected=_all_protected(state),
+        focus_inside=state.inside,
         list_leaked=leaked or (False if state.invites else Unknown.of("vantage", "the INVITEs of the focus")),
         first=state.cites,
     )

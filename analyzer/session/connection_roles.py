@@ -36,6 +36,39 @@ def tls_by_offerer(connections: Sequence[Connection], negotiations: Sequence[Neg
     return False if False in verdicts else missing if not verdicts or None in verdicts else True
 
 
+def setup_of(negotiation: Negotiation) -> str:
+    """a=setup of the answer."""
+    return negotiation.answer.setup.strip().lower() if negotiation.answer is not None else ""
+
+
+def setup_agrees(negotiation: Negotiation) -> bool:
+    """Whether a=setup of offer and answer leaves one end active, the other passive; what is not said is as it fits."""
+    offered, answered = negotiation.offer.setup.strip().lower(), setup_of(negotiation)
+    if answered and answered not in ("active", "passive"):
+        return False  # actpass is no answer; under holdconn nothing is opened
+    return not offered or not answered or offered == "actpass" or {offered, answered} == {"active", "passive"}
+
+
+def tls_by_active(connections: Sequence[Connection], negotiations: Sequence[Negotiation]) -> Tristate:
+    """Whether the end that is active by a=setup sent the ClientHello on every connection (RFC 5763 5, RFC 8842 5)."""
+    verdicts: list[bool | None] = []
+    for each in connections:
+        last = in_force(negotiations, each.first_ns)
+        by_offerer = _by_offerer(each.tls_client, each, last)
+        setup = setup_of(last) if last is not None else ""
+        known = by_offerer is not None and setup in ("active", "passive")
+        verdicts.append(by_offerer == (setup == "passive") if known else None)
+    missing = Unknown.of("message", "the ClientHello, and the offer and answer with a=setup that it follows")
+    return False if False in verdicts else missing if not verdicts or None in verdicts else True
+
+
+def clients_certified(connections: Sequence[Connection]) -> Tristate:
+    """Whether the client of every handshake showed a certificate."""
+    said = {each.client_certified for each in connections}
+    missing = Unknown.of("key", "the client's part of the handshake, whole, in clear or opened")
+    return False if False in said else missing if not said or None in said else True
+
+
 def active_opened(connection: Connection, negotiations: Sequence[Negotiation]) -> Tristate:
     """Whether the end that is active by SDP opened the connection: a=setup of the answer, without it the offerer."""
     last = in_force(negotiations, connection.first_ns)

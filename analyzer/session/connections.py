@@ -33,6 +33,7 @@ class Connection:
     alpn: str = ""
     server_certificates: list[bytes] = field(default_factory=list)  # DER, leaf first
     client_certificates: list[bytes] = field(default_factory=list)
+    client_certified: bool | None = None  # its client showed a certificate; None: that part was not read
     channels: dict[int, tuple[str, str]] = field(default_factory=dict)  # data channels: stream -> label, protocol
     decrypted: bool = False
     failure: str = ""  # why it stays closed

@@ -6,11 +6,11 @@ from typing import NamedTuple
 from analyzer.core.cites import Cite
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate, Unknown
+from analyzer.crypto.srtp.suites import suite_named
 from analyzer.protocols.sdp.session import Crypto, InlineKey, Media
-from analyzer.protocols.sdp.suites import suite_info
 from analyzer.session.carrier import confidentiality, integrity
 from analyzer.session.described import mikey_messages, path_elsewhere, path_scheme
-from analyzer.session.key_hygiene import CallKeys, Hygiene, kdr_ok, lifetime_ok, mki_ok, tags_unique
+from analyzer.session.key_hygiene import CallKeys, Hygiene, kdr_ok, lifetime_ok, mki_ok, tags_unique, tls_id_valid
 from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.model.media import CryptoLine, MediaDescription
@@ -22,10 +22,10 @@ from analyzer.session.registrations import Registrations
 
 
 def _length_ok(suite: str, keys: tuple[InlineKey, ...]) -> Tristate:
-    info = suite_info(suite)
+    info = suite_named(suite)
     if info is None:
         return Unknown.of("message", f"the key length of the suite {suite}")
-    return all(key.key is not None and len(key.key) == info.inline_bytes for key in keys)
+    return all(key.key is not None and len(key.key) == info.inline for key in keys)
 
 
 def crypto_line(line: Crypto) -> CryptoLine:
@@ -33,7 +33,7 @@ def crypto_line(line: Crypto) -> CryptoLine:
     return CryptoLine(
         tag=line.tag,
         suite=line.suite,
-        known=suite_info(line.suite) is not None,
+        known=suite_named(line.suite) is not None,
         base64=all(key.base64_ok for key in line.keys),
         padded=all(key.padded_ok or not key.base64_ok for key in line.keys),
         length_ok=_length_ok(line.suite, line.keys),
@@ -61,6 +61,9 @@ def keyed_by_dtls(media: Media) -> bool:
 def inline_keys(media: Media) -> set[Secret]:
     """The keys of an m-line."""
     return {key.key for line in media.crypto for key in line.keys if key.key is not None}
+
+
+_NOT_ACCEPTABLE = (488, 606)  # the answer to an offer that refuses its media as a whole (RFC 3261 21.4.26, 21.6.4)
 
 
 class _Core:
@@ -158,6 +161,7 @@ class _More(NamedTuple):
     reused: Tristate
     elsewhere: tuple[Cite, ...]
     answer: AnswerKind | Unknown
+    answered: Tristate
     hygiene: Hygiene
 
 
@@ -179,17 +183,23 @@ def _before(leg: LegState, message: MessageRecord, media: Media) -> Tristate:
     return Unknown.of("message", "the beginning of this dialog")
 
 
-def _answer(leg: LegState, message: MessageRecord, media: Media) -> AnswerKind | Unknown:
-    """How the answer to this offer takes the m-line."""
+def _answer(leg: LegState, message: MessageRecord, media: Media) -> tuple[AnswerKind | Unknown, Tristate]:
+    """How the answer to this offer takes the m-line, and whether it has key management for it."""
     for dialog in leg.offer_answer.values():
         for exchange in (*dialog.exchanges, dialog.exchange):
             if exchange is None or exchange.answer is None or exchange.offer.cites != message.cites:
                 continue
             answers = exchange.answer.session.media[media.index : media.index + 1]
             if not answers or answers[0].rejected:
-                return "refused"
-            return "secure" if _protected(answers[0]) else "clear"
-    return Unknown.of("message", "the answer to this offer")
+                return "refused", False
+            return "secure" if _protected(answers[0]) else "clear", bool(answers[0].key_mgmt)
+    unseen = Unknown.of("message", "the answer to this offer")
+    refused = any(m.status in _NOT_ACCEPTABLE and _answers(m, message) for m in leg.messages)
+    return "refused" if refused else unseen, unseen
+
+
+def _answers(response: MessageRecord, request: MessageRecord) -> bool:
+    return request.request and (response.method, response.cseq) == (request.method, request.cseq)
 
 
 def descriptions(
@@ -208,7 +218,7 @@ def descriptions(
                 reused = uses.place(call, leg, message, media)
                 before = _before(leg, message, media)
                 answer = _answer(leg, message, media)
-                more = _More(before, *reused, answer, keys.hygiene(leg, message, media, exchange))
+                more = _More(before, *reused, *answer, keys.hygiene(leg, message, media, exchange))
                 yield _description(media, message, role, access, core, placement, registrations, more)
 
 
@@ -243,6 +253,10 @@ def _description(
         rtp=media.is_rtp,
         crypto=tuple(crypto_line(line) for line in media.crypto),
         fingerprints=len(media.fingerprints),
+        fingerprint_hashes=tuple(dict.fromkeys(each.algorithm for each in media.fingerprints)),
+        fingerprints_canonical=all(each.canonical for each in media.fingerprints),
+        tls_id_valid=tls_id_valid(media),
+        tls_id_stale=more.hygiene.tls_id_stale,
         key_mgmt=bool(media.key_mgmt),
         e2ae=media.e2ae,
         from_addr=ends.from_node,
@@ -259,6 +273,9 @@ def _description(
         marker_on_core_leg=marker_leaked,
         crypto_beyond=core.crypto_beyond(media),
         answer=more.answer,
+        answer_key_mgmt=more.answered,
+        with_server=placement.either(placement.is_server(src), placement.is_server(dst)),
+        e2e_policy=placement.topology.policy.get("server_e2e", ""),
         mediasec=registrations.mediasec(ue, medium, keyed_by_dtls(media)),
         confidentiality=confidentiality(message.carrier.state),
         integrity=integrity(message.carrier.state),

@@ -78,6 +78,17 @@ class DtlsSession:
     _cites: tuple[Cite, ...] = ()
 
     @property
+    def client_certified(self) -> bool | None:
+        """Whether the client showed a certificate; None where its part of a full handshake was not read whole."""
+        if self.client_certificates:
+            return True
+        last = hs.FINISHED if self.is_13 else hs.CLIENT_KEY_EXCHANGE
+        said = {number: message.kind for (side, number), message in self._said.items() if side == "client"}
+        resumed = self.server_hello is None or hs.EXT_PSK in self.server_hello.extensions
+        whole = set(said) == set(range(len(said))) and last in said.values() and not resumed
+        return False if whole else None
+
+    @property
     def is_13(self) -> bool:
         """Whether DTLS 1.3 was agreed."""
         return self.version == DTLS_1_3

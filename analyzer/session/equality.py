@@ -1,4 +1,4 @@
-"""What the packets of two media hops have in common: opened payloads, ciphertext, headers, messages.
+"""What the packets of two media hops have in common: opened payloads, ciphertext, headers, messages, their pace.
 
 Work is done only for calls with two hops of one medium of which one is protected, on the few packets that trails keep.
 """
@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.engine import SrtpContext
+from analyzer.session.media.likeness import likeness
+from analyzer.session.media.pace import Paced
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.trail import Match, Packet, match
 from analyzer.session.scope import Equality, PathHop
@@ -15,6 +17,7 @@ from analyzer.session.scope import Equality, PathHop
 FindContexts = Callable[[Address, Address, int], Sequence[SrtpContext]]
 SameMessages = Callable[[tuple[Address, Address], tuple[Address, Address]], int]
 _STREAMS = 8  # of one hop that are compared, those with most packets
+_PACED = 4  # of them, packet by packet
 
 
 class Comparer:
@@ -26,17 +29,31 @@ class Comparer:
         self._limits = limits
         self._opened: dict[int, list[Packet]] = {}
         self._wire: dict[int, list[Packet]] = {}
+        self._paces: dict[int, Paced] = {}
 
     def __call__(self, one: PathHop, other: PathHop) -> Equality:
         """What two hops have in common."""
         if one.connections or other.connections:
             return Equality(content=self._messages(one, other))
         content = wire = headers = False
+        reports = bool(one.reports & other.reports)
         for ours in _foremost(one.streams):
             for theirs in _foremost(other.streams):
                 found = self._streams(ours, theirs)
                 content, wire, headers = content or found.content, wire or found.wire, headers or found.headers
-        return Equality(content, wire, headers or bool(one.reports & other.reports))
+        alike = None
+        if not (content or wire or headers or reports):
+            alike = likeness(self._paced(one.streams), self._paced(other.streams))
+        return Equality(content, wire, headers, reports, alike)
+
+    def _paced(self, streams: Sequence[StreamRecord]) -> list[Paced]:
+        return [self._pace(record) for record in _foremost(streams)[:_PACED]]
+
+    def _pace(self, record: StreamRecord) -> Paced:
+        known = self._paces.get(record.ordinal)
+        if known is None:
+            known = self._paces[record.ordinal] = record.trail.pace.packets()
+        return known
 
     def _messages(self, one: PathHop, other: PathHop) -> bool:
         return any(

@@ -16,6 +16,7 @@ from analyzer.session.model.signalling import SignallingHop, SipMessage
 from analyzer.session.model.states import Evidence, SipState
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
+from analyzer.session.scope import Continued
 from analyzer.session.security_lists import HOP_LOCAL, OPTION_TAGS
 from analyzer.session.shown_identities import (
     anonymity_asked,
@@ -51,6 +52,7 @@ class HopFact:
     files: tuple[tuple[str, str], ...] = ()  # a=file-selector values, and the end that sends: offerer, answerer
     index: int = -1  # of the m-line of a media hop
     rtcp: tuple[RtcpRecord, ...] = ()
+    continued: tuple[Continued, ...] = ()  # the media hops of the call that carry its media on, by their places
 
 
 def named(placement: Placement, ip: int, port: int | None = None) -> str:

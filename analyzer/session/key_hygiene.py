@@ -3,6 +3,7 @@
 One key in several calls or m-lines is the matter of `key_uses`.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -31,9 +32,11 @@ class Hygiene:
     returned: bool = False
     moved: Tristate = False
     weak: bool = False
+    tls_id_stale: bool = False
 
 
 CLEAN = Hygiene()
+_TLS_ID = re.compile(r"[A-Za-z0-9+/\-_]{20,255}", re.ASCII)
 
 
 def keys_of(media: Media) -> list[Secret]:
@@ -93,6 +96,7 @@ class CallKeys:
     def __init__(self, call: CallState) -> None:
         self._by_key: dict[Secret, set[_Use]] = {}
         self._last: dict[tuple[int, int, int], tuple[Media, frozenset[Secret]]] = {}  # leg, sender, m-line
+        self._prints: dict[tuple[int, int, int, str], frozenset[bytes]] = {}  # leg, sender, m-line, tls-id
         for leg in call.legs.values():
             for message in leg.messages:
                 for media in message.sdp.media if message.sdp and not message.retransmission else ():
@@ -103,7 +107,7 @@ class CallKeys:
     def hygiene(self, leg: LegState, message: MessageRecord, media: Media, exchange: Exchange | None) -> Hygiene:
         """What a description shows. Descriptions of a call are to be asked for in order."""
         if not media.crypto:
-            return CLEAN
+            return CLEAN if not media.tls_id else Hygiene(tls_id_stale=self._stale(leg, message, media))
         keys = keys_of(media)
         back = (media.index, not _forward(leg, message), leg.call_id)
         return Hygiene(
@@ -121,6 +125,18 @@ class CallKeys:
         if before is None or not media.port or not before[0].port or len(keys) != 1 or len(before[1]) != 1:
             return False
         return (media.ip, media.port) != (before[0].ip, before[0].port) and bool(keys & before[1])
+
+    def _stale(self, leg: LegState, message: MessageRecord, media: Media) -> bool:
+        """Whether a later description of the same end keeps its tls-id although its fingerprints are others: they call
+        for an association of their own (RFC 8842 5.1)."""
+        prints = frozenset(each.digest for each in media.fingerprints)
+        place = (leg.ordinal, message.carrier.endpoints.src.ip, media.index, media.tls_id)
+        return self._prints.setdefault(place, prints) != prints
+
+
+def tls_id_valid(media: Media) -> bool:
+    """a=tls-id, where there is one, is of RFC 8842 4: 20 to 255 of its characters."""
+    return not media.tls_id or _TLS_ID.fullmatch(media.tls_id) is not None
 
 
 def _forward(leg: LegState, message: MessageRecord) -> bool:

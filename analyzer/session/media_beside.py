@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from analyzer.core.addresses import Address, Endpoints
-from analyzer.core.unknown import Unknown
+from analyzer.core.unknown import Tristate, Unknown
 from analyzer.crypto.srtp.suites import suite_of_profile
 from analyzer.net.packets import UDP
 from analyzer.session.connections import Connection
+from analyzer.session.legs import CallState
 from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.model.states import YesNo
 from analyzer.session.offer_answer import Negotiation, rtcp_address, rtp_address
@@ -49,6 +50,21 @@ def handshakes(
         pairs[Endpoints(ours, theirs, UDP)] = None
     met = [connection for pair in pairs if (connection := between(pair)) is not None and connection.protocol == "dtls"]
     return list({connection.ordinal: connection for connection in met}.values())
+
+
+def handshake_seen(
+    call: CallState, last: Negotiation, found: Sequence[Connection], records: Sequence[StreamRecord]
+) -> Tristate:
+    """Whether DTLS was spoken between the addresses of a medium that it keys (RFC 5763 5).
+
+    That it was not is known only where the medium was captured from the call's beginning, and ICE moved it nowhere.
+    """
+    if found:
+        return True
+    begun = {at for leg in call.legs.values() if leg.first.initial for at in leg.first.sightings}
+    seen = {view.vantage for record in records for view in record.views}
+    moved = bool(last.offer.candidates or (last.answer is not None and last.answer.candidates))
+    return Unknown.of("vantage", "the DTLS handshake of this medium") if moved or not begun & seen else False
 
 
 def encrypts(connection: Connection) -> bool:

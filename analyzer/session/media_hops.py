@@ -15,7 +15,14 @@ from analyzer.core.limits import Limits
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Codec
 from analyzer.session.binding import Bound, BoundBfcp, BoundMsrp, Tables, bind, files, ip_protocol
-from analyzer.session.connection_roles import listening, tls_by_offerer
+from analyzer.session.connection_roles import (
+    clients_certified,
+    listening,
+    setup_agrees,
+    setup_of,
+    tls_by_active,
+    tls_by_offerer,
+)
 from analyzer.session.connections import Connection
 from analyzer.session.descriptions import keyed_by_dtls, medium_name
 from analyzer.session.forking import with_forks
@@ -26,9 +33,9 @@ from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
 from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.media.rtcp_flows import rtcp_state
-from analyzer.session.media_beside import encrypts, handshakes, peers_proven, rtcp_of
+from analyzer.session.media_beside import encrypts, handshake_seen, handshakes, peers_proven, rtcp_of
 from analyzer.session.media_candidates import Candidate, candidates, places
-from analyzer.session.media_path import consecutive, from_elements, judged, path_hop
+from analyzer.session.media_path import consecutive, core_side, from_elements, judged, path_hop, with_core_sides
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.states import E2ae, HopState, KeyExchange, RtcpState, YesNo
@@ -41,7 +48,7 @@ from analyzer.session.offer_answer import (
 )
 from analyzer.session.placement import Placement
 from analyzer.session.registrations import Registrations
-from analyzer.session.scope import Compare, PathHop
+from analyzer.session.scope import Compare, Path, PathHop
 from analyzer.session.stream_protection import connection_protection
 
 TakeStreams = Callable[[Address, int, int], Taken]
@@ -109,8 +116,12 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
         if isinstance(fact.entity, MediaHop):
             last = candidate.negotiations[-1]
             path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets, fact.rtcp))
-    entities = with_forks(path, judged(path, sources.compare, consecutive(call, sources.placement)))
-    hops = [replace(fact, entity=e, index=hop.index) for fact, e, hop in zip(facts, entities, path, strict=True)]
+    reach = Path(path, sources.compare, consecutive(call, sources.placement))
+    entities = with_forks(path, with_core_sides(path, judged(reach, path)))
+    hops = [
+        replace(fact, entity=entity, index=hop.index, continued=reach.continued(at))
+        for at, (fact, entity, hop) in enumerate(zip(facts, entities, path, strict=True))
+    ]
     return MediaHops((*hops, *relayed), tuple(claimed.values()), tuple(anomalies))
 
 
@@ -163,6 +174,13 @@ def _rtp_hop(call: CallState, candidate: Candidate, sources: MediaSources) -> tu
     entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
     weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
     entity = replace(entity, rtcp_first=tuple(weakest[:1]))
+    if how == "dtls":
+        entity = replace(
+            entity,
+            tls_by_active=tls_by_active(shaken, candidate.negotiations),
+            client_certified=clients_certified(shaken),
+            handshake_seen=handshake_seen(call, last, shaken, records),
+        )
     if facts.keying == "dtls" and protection.state in ("srtp_dtls", "srtp_unencrypted"):
         entity = replace(entity, peer_auth=peers_proven(last, shaken))
     negotiated = _negotiated_text(last, facts)
@@ -322,11 +340,12 @@ def _entity(
     a = candidate.offer_address.ip if candidate.offer_address else last.offer.ip or offerer
     b = candidate.answer_address.ip if candidate.answer_address else answerer
     marks: list[E2ae] = [m.e2ae for n in candidate.negotiations for m in (n.offer, n.answer) if m and m.e2ae != "none"]
-    mark = marks[0] if marks else "none"
+    mark = "applied" if "applied" in marks else marks[0] if marks else "none"
     access = placement.access(a, b)
     ue = next((ip for ip in (a, b) if placement.is_ue(ip) is True), None)
     medium = medium_name(candidate.first)
     exchange = last.exchange
+    connections = [item for item in packets if isinstance(item, Connection)]
     counted = sum(item.packets for item in packets)
     firsts = [cite for item in packets for cite in _first_cites(item)]
     unseen = Unknown.of("message", "the answer to this offer")
@@ -342,6 +361,8 @@ def _entity(
         inferred=placement.inferred,
         access=access,
         server=placement.either(placement.is_server(a), placement.is_server(b)),
+        gateway="gateway" in (placement.role(a), placement.role(b)),
+        core_side=core_side(()),  # the other hops of the call decide
         proto=last.answer.proto if last.answer else unseen,
         secure_negotiated=unseen if facts.agreed == "unknown" else facts.agreed == "secure",
         clear_negotiated=unseen if facts.agreed == "unknown" else facts.agreed in ("clear", "opportunistic"),
@@ -360,7 +381,13 @@ def _entity(
         packets=counted,
         rtcp=rtcp if rtcp != "unknown" else Unknown.of("key", "the SRTP master key of this RTCP"),
         cema=_cema(candidate.negotiations),
-        tls_by_offerer=tls_by_offerer([p for p in packets if isinstance(p, Connection)], candidate.negotiations),
+        setup=setup_of(last),
+        setup_agrees=setup_agrees(last),
+        tls_by_active=tls_by_active(connections, candidate.negotiations),
+        fingerprinted=bool(last.offer.fingerprints and last.answer and last.answer.fingerprints),
+        client_certified=clients_certified(connections),
+        handshake_seen=True,
+        tls_by_offerer=tls_by_offerer(connections, candidate.negotiations),
         rtcp_first=(),
         forked=False,  # the other hops of the call decide
         fork_reuses_key=False,

@@ -13,9 +13,10 @@ from analyzer.session.joining import vias
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.model.media import MediaHop
+from analyzer.session.model.states import CoreSide
 from analyzer.session.offer_answer import Negotiation, chosen_crypto, rtp_address
 from analyzer.session.placement import Placement
-from analyzer.session.scope import Compare, Consecutive, Path, PathHop
+from analyzer.session.scope import Consecutive, Path, PathHop
 
 FindConnections = Callable[[Address, int], list[Connection]]
 
@@ -55,10 +56,21 @@ def path_hop(
         keys=_keys(last),
         offerer=last.offer.ip,
         prints=_prints(last),
-        reports=frozenset((report.ssrc, report.ntp) for flow in rtcp for report in flow.reports if report.ntp),
+        reports=frozenset(_reports(rtcp)),
         streams=tuple(item for item in packets if isinstance(item, StreamRecord)),
         connections=tuple(item for item in packets if isinstance(item, Connection)),
     )
+
+
+def _reports(rtcp: Sequence[RtcpRecord]) -> Iterator[tuple[int | str, int]]:
+    """What names a sender report wherever it passes; a relay that gives a stream a new SSRC keeps its CNAME and times
+    (RFC 3550 6.4.1, 7.1)."""
+    for flow in rtcp:
+        for report in flow.reports:
+            if report.ntp:
+                yield report.ssrc, report.ntp
+                if flow.cname:
+                    yield flow.cname, report.ntp
 
 
 def _final(placement: Placement, media: Media | None, sip_end: int) -> Tristate:
@@ -102,9 +114,8 @@ def whole_path(call: CallState, placement: Placement) -> bool:
     return bool(final) and all(final) and all(follows(a.ordinal, b.ordinal) for a, b in pairwise(legs))
 
 
-def judged(hops: Sequence[PathHop], compare: Compare, follows: Consecutive) -> list[MediaHop]:
+def judged(path: Path, hops: Sequence[PathHop]) -> list[MediaHop]:
     """The hops' entities with how far their protection reaches."""
-    path = Path(hops, compare, follows)
     entities = []
     for at, hop in enumerate(hops):
         verdict = path.verdict(at)
@@ -120,3 +131,25 @@ def judged(hops: Sequence[PathHop], compare: Compare, follows: Consecutive) -> l
             )
         )
     return entities
+
+
+def with_core_sides(hops: Sequence[PathHop], entities: Sequence[MediaHop]) -> list[MediaHop]:
+    """The entities of a call's hops, those of an access with what became of their medium beyond the edge."""
+    beyond: dict[int, list[MediaHop]] = {}
+    for hop, entity in zip(hops, entities, strict=True):
+        if entity.access is False and entity.packets:
+            beyond.setdefault(hop.index, []).append(entity)
+    return [
+        replace(entity, core_side=core_side(beyond.get(hop.index, ()))) if entity.access is True else entity
+        for hop, entity in zip(hops, entities, strict=True)
+    ]
+
+
+def core_side(beyond: Sequence[MediaHop]) -> CoreSide | Unknown:
+    """What the hops of a medium beyond the access edge show of it."""
+    if any(hop.secure_negotiated is True and hop.confidentiality == "no" for hop in beyond):
+        return "unsecured"
+    known = [hop.confidentiality for hop in beyond if not isinstance(hop.confidentiality, Unknown)]
+    if not beyond or len(known) < len(beyond):
+        return Unknown.of("vantage", "the media of this call beyond the access edge, opened or in clear")
+    return "clear" if "no" in known else "protected"

@@ -1,24 +1,28 @@
 """Who takes part in a conference: what its focus was told of each, and what it did (TS 33.328 G.2; RFC 4579)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from analyzer.core.cites import Cite
-from analyzer.core.limits import SECOND_NS
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.headers import split
 from analyzer.formats.passport import parse_passport
-from analyzer.formats.uri import parse_name_addr, same_user
+from analyzer.formats.uri import parse_name_addr, same_user, telephone
+from analyzer.session.endings import ended_by_focus
 from analyzer.session.focus import FocusLeg
 from analyzer.session.model.people import Participant
+from analyzer.session.passports import canonical, claimed
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.shown_identities import anonymous, from_uri
 
 _PRIVATE = frozenset({"id", "user", "header"})
-_REFUSALS = frozenset({403, 433, 488, 603})
-REMOVAL_NS = 32 * SECOND_NS
-"""How soon after the answer a BYE of the focus counts as its decision about the participant."""
+_FROM_CHANGE = "from-change"  # option tag of RFC 4916
+_TOKENS = 16  # PASSporTs of a call that are looked into for a diversion
 _REDIRECTION = ("history-info", "diversion")
+
+
+Together = Callable[[str], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +36,24 @@ class Joined:
     call_ids: tuple[str, ...]
 
 
-def joined(focal: FocusLeg, call_ids: tuple[str, ...], placement: Placement) -> Joined:
-    """The participant of a call with a focus."""
+def joined(focal: FocusLeg, call_ids: tuple[str, ...], placement: Placement, together: Together) -> Joined:
+    """The participant of a call with a focus; `together` gives what is registered together with an identity."""
     leg = focal.leg
     messages = [m for m in leg.messages if not m.retransmission]
     invite = next((m for m in messages if m.method == "INVITE" and m.request and not m.to_tag), None)
     answers = [m for m in messages if m.method == "INVITE" and m.status is not None and 180 <= m.status < 300]
     said = [invite] if invite and focal.direction == "dial_in" else answers if focal.direction == "dial_out" else []
     asserted = tuple(dict.fromkeys(uri for m in reversed(said) for uri in m.asserted))
+    if focal.direction == "dial_out" and all(map(anonymous, asserted)):
+        connected = _connected(messages, focal)
+        said, asserted = [*said, *(m for m, _ in connected)], (*asserted, *(uri for _, uri in connected))
     names = any(not anonymous(uri) for uri in asserted)
     identified = _identified(focal, said, names)
     invited = _invited(invite) if focal.direction == "dial_out" else ""
     shown = next((u for u in asserted if not anonymous(u)), "") or invited
     caller = from_uri(invite) if invite is not None else ""
     nobody: Tristate = not identified if isinstance(identified, bool) else identified
-    ender = _ended_by_focus(messages, focal)
+    removed, ender = ended_by_focus(messages, focal.focus, focal.direction == "dial_in")
     policies = placement.topology.policy
     entity = Participant(
         direction=focal.direction,
@@ -63,9 +70,9 @@ def joined(focal: FocusLeg, call_ids: tuple[str, ...], placement: Placement) -> 
         invited=invited,
         answered_by=asserted if focal.direction == "dial_out" else (),
         revealed=identified if focal.direction == "dial_out" else True,
-        retargeted=_retargeted(invited, asserted, names, identified) if focal.direction == "dial_out" else False,
-        explained=_explained(messages),
-        removed=ender is not None,
+        retargeted=_retargeted(invited, asserted, identified, together) if focal.direction == "dial_out" else False,
+        explained=_explained(messages, invited),
+        removed=removed,
         anonymous_policy=policies.get("anonymous_dial_in") or _policy("anonymous_dial_in"),
         unrevealed_policy=policies.get("unrevealed_dial_out") or _policy("unrevealed_dial_out"),
         exposed=False,
@@ -110,36 +117,47 @@ def _invited(invite: MessageRecord | None) -> str:
     return called or invite.request_uri
 
 
-def _retargeted(invited: str, asserted: tuple[str, ...], names: bool, identified: Tristate) -> Tristate:
-    if not names or not invited:
+def _connected(messages: list[MessageRecord], focal: FocusLeg) -> list[tuple[MessageRecord, str]]:
+    """Who a request of the called inside the dialog says it is: P-Asserted-Identity, else a From that it may change
+    (RFC 4916 4.3). The From is nobody's word but its own.
+    """
+    found = []
+    for message in messages:
+        if message.request and message.to_tag and message.method in ("UPDATE", "INVITE"):
+            if message.carrier.endpoints.src.ip == focal.focus:
+                continue
+            tags = {tag.lower() for value in message.all("supported") for tag in split(value)}
+            shown = message.asserted or ((from_uri(message),) if _FROM_CHANGE in tags else ())
+            found += [(message, uri) for uri in shown if uri and not anonymous(uri)]
+    return found
+
+
+def _retargeted(invited: str, asserted: tuple[str, ...], identified: Tristate, together: Together) -> Tristate:
+    """Whether who answered is another user than was called: one user may have a name and a telephone number, which
+    only the registration tells to be one (P-Associated-URI)."""
+    named = [uri for uri in asserted if not anonymous(uri)]
+    if not named or not invited:
         unseen = Unknown.of("message", "an identity asserted of who answered the INVITE of the focus")
         return identified if isinstance(identified, Unknown) else unseen
-    return not any(same_user(invited, uri) for uri in asserted)
+    own = together(invited)
+    if any(same_user(uri, known) for uri in named for known in (invited, *own)):
+        return False
+    if not own and all(bool(telephone(uri)) != bool(telephone(invited)) for uri in named):
+        return Unknown.of("message", f"the registration of {invited}, for its other identities")
+    return True
 
 
-def _explained(messages: list[MessageRecord]) -> Tristate:
+def _explained(messages: list[MessageRecord], invited: str) -> Tristate:
+    """Whether the way to the new target is told: by the headers, or by a div PASSporT that names whom the focus called
+    (RFC 8946 3)."""
     if any(m.all(name) for m in messages for name in _REDIRECTION):
         return True
     tokens = [part for m in messages for value in m.all("identity") for part in split(value)]
-    if any(parse_passport(token).ppt in ("div", "div-o") for token in tokens[:16]):
+    diverted = [one.div for one in map(parse_passport, tokens[:_TOKENS]) if one.ppt in ("div", "div-o")]
+    if any(not each or canonical(invited) in claimed(each.numbers, each.uris) for each in diverted):
         return True
     whole = all(message.complete for message in messages)
     return False if whole else Unknown.of("frames", "whole messages of the call: some were captured in part")
-
-
-def _ended_by_focus(messages: list[MessageRecord], focal: FocusLeg) -> MessageRecord | None:
-    """What the focus sent to refuse, cancel or end the call."""
-    for message in messages:
-        if message.carrier.endpoints.src.ip != focal.focus:
-            continue
-        if message.request and message.method == "CANCEL":
-            return message
-        if message.request and message.method == "BYE":
-            answered = [m.ts_ns for m in messages if m.method == "INVITE" and 200 <= (m.status or 0) < 300]
-            return message if answered and message.ts_ns - answered[0] <= REMOVAL_NS else None
-        if message.method == "INVITE" and message.status in _REFUSALS and focal.direction == "dial_in":
-            return message
-    return None
 
 
 def _cites(invite: MessageRecord | None, answers: list[MessageRecord], ender: MessageRecord | None) -> tuple[Cite, ...]:

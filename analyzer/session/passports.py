@@ -60,7 +60,8 @@ def canonical(uri: str) -> tuple[str, str]:
     return "uri", uri.strip()
 
 
-def _claimed(numbers: Iterable[str], uris: Iterable[str]) -> set[tuple[str, str]]:
+def claimed(numbers: Iterable[str], uris: Iterable[str]) -> set[tuple[str, str]]:
+    """The identities of a claim in canonical form."""
     return {("tn", number.lstrip("+")) for number in numbers} | {canonical(uri) for uri in uris}
 
 
@@ -180,7 +181,7 @@ def _matches(
     """Whether a claim names one of those in the message; a compact token that verifies was made from them."""
     if passport.compact:
         return valid if valid is True else Unknown.of("key", "the signature of a compact PASSporT")
-    return bool(_claimed(numbers, uris) & said)
+    return bool(claimed(numbers, uris) & said)
 
 
 def _bound(passport: Passport, prints: set[tuple[str, str]], valid: Tristate) -> Tristate:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from analyzer.core.addresses import ip_text
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Tristate, Unknown
+from analyzer.formats.uri import user_names
 from analyzer.protocols.sip.message import Message
 from analyzer.session.carrier import Carrier, integrity
 from analyzer.session.model.signalling import Mediasec
@@ -18,12 +19,14 @@ from analyzer.session.model.states import YesNo
 from analyzer.session.security_lists import CLIENT, SERVER, VERIFY, SecurityList, media_names, security_list
 
 MAX_BINDINGS = 50_000
+MAX_NAMES = 4 * MAX_BINDINGS  # of registered identities
 _CITES = 8
 _LISTED = 64  # identities of a P-Associated-URI that are remembered
 _PER_UE = 64  # addresses of record told apart at one address
 MECHANISMS = {
     "audio": "sdes-srtp",
     "video": "sdes-srtp",
+    "text": "sdes-srtp",
     "message": "msrp-tls",
     "bfcp": "bfcp-tls",
     "image": "udptl-dtls",
@@ -140,6 +143,7 @@ class Registrations:
     def __init__(self) -> None:
         self._bindings: OrderedDict[tuple[int, str], Binding] = OrderedDict()
         self._by_ue: dict[int, dict[str, Binding]] = {}
+        self._by_user: OrderedDict[str, Binding] = OrderedDict()  # by each name of each identity registered
         self._ordinal = 0
         self.evicted = 0
         self.forgotten: Callable[[Binding], None] | None = None
@@ -158,6 +162,8 @@ class Registrations:
             if binding is None or binding.registrar != src:
                 return
             binding.response(message)
+            if binding.accepted:
+                self._file(binding)
         if binding is not None and len(binding.cites) < _CITES:
             binding.cites = (*binding.cites, *message.cites)[:_CITES]
 
@@ -178,6 +184,21 @@ class Registrations:
                 self.forgotten(oldest)
         return binding
 
+    def _file(self, binding: Binding) -> None:
+        """Makes a binding known by what was registered together, past `MAX_NAMES` instead of the oldest."""
+        for uri in (binding.aor, *(binding.associated or ())):
+            for name in user_names(uri):
+                self._by_user[name] = binding
+                self._by_user.move_to_end(name)
+        while len(self._by_user) > MAX_NAMES:
+            self._by_user.popitem(last=False)
+            self.evicted += 1
+
+    def together(self, uri: str) -> tuple[str, ...]:
+        """The identities that were registered together with one (P-Associated-URI); none: that was not seen."""
+        found = next((self._by_user[name] for name in user_names(uri) if name in self._by_user), None)
+        return (found.aor, *(found.associated or ())) if found is not None else ()
+
     def of(self, ue: int) -> tuple[Binding, ...]:
         """What is registered from an address, in order of first sight."""
         return tuple(self._by_ue.get(ue, {}).values())
@@ -187,7 +208,7 @@ class Registrations:
         mechanism = MECHANISMS.get(medium)
         if mechanism is None:
             return Mediasec(False, False, False)
-        if dtls and medium in ("audio", "video"):
+        if dtls and mechanism == "sdes-srtp":
             mechanism = DTLS_SRTP
         where = ip_text(ue) if ue is not None else "the UE"
         missing = Unknown.of("message", f"the registration of {where}")

@@ -3,7 +3,7 @@
 The decision table of hops.md section 5, for each m-line over the path of its call. A hop whose neighbour carries the
 same protection (the same keys, the same bytes) is one stretch with it; where the stretch ends, what the next hop
 carries tells what happens there. The grounds, from strong to weak: payloads that are equal on both sides, keys that
-open the packets, headers and sizes of one stream, the 3ge2ae indication, the descriptions alone.
+open the packets, headers, sizes and times of one stream, the 3ge2ae indication, the descriptions alone.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,9 +14,10 @@ from typing import Literal
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate
 from analyzer.session.connections import Connection
+from analyzer.session.media.likeness import Likeness
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.model.media import MediaHop
-from analyzer.session.model.states import Scope, ScopeDetail, Termination
+from analyzer.session.model.states import Continuity, Scope, ScopeDetail, Termination
 
 Side = Literal["left", "right"]
 
@@ -34,7 +35,7 @@ class PathHop:
     keys: frozenset[Secret]  # SDES keys agreed
     prints: frozenset[bytes]  # fingerprints agreed
     offerer: int | None = None  # the address where the offering end is
-    reports: frozenset[tuple[int, int]] = frozenset()  # RTCP sender reports: SSRC, NTP time
+    reports: frozenset[tuple[int | str, int]] = frozenset()  # RTCP sender reports: SSRC, or CNAME, and NTP time
     streams: tuple[StreamRecord, ...] = ()
     connections: tuple[Connection, ...] = ()
 
@@ -47,12 +48,29 @@ class PathHop:
 class Equality:
     """What the packets of two hops have in common: `content` when opened where it had to be, `wire` as it was sent.
 
-    `headers`: SSRC, numbers, timestamps and a constant difference of sizes, or sender reports, are those of one stream.
+    `headers`: SSRC, numbers, timestamps and a constant difference of sizes are those of one stream; `reports`: so are
+    sender reports; `alike`: the streams are alike as no others are, though every header is new.
     """
 
     content: bool = False
     wire: bool = False
     headers: bool = False
+    reports: bool = False
+    alike: Likeness | None = None
+
+    @property
+    def matched(self) -> bool:
+        """Without a key: that one stream is the other, passed on, and not that it is opened between."""
+        return self.headers or self.reports or self.alike is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """The media of a hop is that of another one: `at` which of the path, how that shows, how well, per cent."""
+
+    at: int
+    by: Continuity
+    score: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +127,14 @@ class Path:
         if _marked(hops):
             return Verdict("e2ae", "e2ae", "indicated") if len(hops) == 1 else self._inconsistent(span)
         return Verdict("unknown", _AMBIGUOUS, "unknown")
+
+    def continued(self, at: int) -> tuple[Continued, ...]:
+        """The hops that carry the media of this one on, of those that verdicts compared it with."""
+        found = []
+        for pair, equality in sorted(self._known.items()):
+            if at in pair and (ground := _ground(self._hops[at], equality)) is not None:
+                found.append(Continued(pair[0] if pair[1] == at else pair[1], *ground))
+        return tuple(found)
 
     # -- the stretch of one protection ---------------------------------------------------------------------------
 
@@ -213,6 +239,17 @@ def _other_keys(one: PathHop, other: PathHop) -> bool:
     return bool((one.keys or one.prints) and (other.keys or other.prints))
 
 
+def _ground(hop: PathHop, equality: Equality) -> tuple[Continuity, int] | None:
+    """The strongest ground on which two hops carry one medium, and how sure that is, per cent."""
+    if equality.content:
+        return "messages" if hop.connections else "payload", 100
+    if equality.wire:
+        return "ciphertext", 100
+    if equality.headers or equality.reports:
+        return "headers" if equality.headers else "reports", 100
+    return (equality.alike.by, equality.alike.score) if equality.alike is not None else None
+
+
 def _proven(hop: PathHop) -> bool:
     """Whether keys show that the two ends of a hop hold its protection."""
     if _connected(hop):
@@ -225,6 +262,6 @@ def _termination(here: PathHop, there: PathHop, equality: Equality, opened: bool
         return "proven_by_payload"
     if here.entity.evidence == "keyed_verified" and (opened or there.entity.evidence == "keyed_verified"):
         return "proven_by_keys"
-    if equality.headers:
+    if equality.matched:
         return "matched"
     return "indicated" if marked else "assumed"

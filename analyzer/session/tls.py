@@ -91,12 +91,18 @@ class TlsConnection:
     _transcript: bytearray = field(default_factory=bytearray)
     _pending_premaster: Secret | None = None
     _key_exchanged: bool = False
+    _client_done: bool = False  # the client's part of a full handshake was read to behind its certificate
     _store_version: int = -1
 
     def record(self, side: Side, record: Record) -> Sequence[Plaintext | Anomaly]:
         """Takes one record of one side."""
         late = self.late() if self.store.growing else ()
         return (*late, *self._record(side, record)) if late else self._record(side, record)
+
+    @property
+    def client_certified(self) -> bool | None:
+        """Whether the client showed a certificate; None where its part of a full handshake was not read."""
+        return True if self.client_certificates else False if self._client_done else None
 
     @property
     def waits(self) -> bool:
@@ -270,6 +276,7 @@ class TlsConnection:
             else:
                 self.client_certificates = list(found)
         elif kind == hs.CLIENT_KEY_EXCHANGE:
+            self._client_done |= side == "client" and not direction.lost
             self._client_key_exchange(body)
         elif kind == hs.NEW_SESSION_TICKET and self.version != 0x0304:
             self._new_ticket(body)
@@ -323,6 +330,8 @@ class TlsConnection:
         return RecordOpener(self.suite, 0x0304, tls_keys.traffic_keys(self.suite, secret))
 
     def _finished_13(self, side: Side, direction: _Direction) -> None:
+        resumed = self.server_hello is None or hs.EXT_PSK in self.server_hello.extensions
+        self._client_done |= side == "client" and not direction.lost and not resumed
         direction.opener = self._traffic_opener(side, application=True)
         direction.application = True
 

@@ -23,6 +23,7 @@ POLICIES: dict[str, tuple[str, ...]] = {
     "unrevealed_dial_out": ("accept", "reject"),
     "core_media": ("clear_permitted", "protect"),
     "server_messaging": ("clear_permitted", "protect"),
+    "server_e2e": ("accept", "refuse"),
 }
 _HOST = 128
 _MAPPED = 96  # prefix bits of ::ffff:0:0/96

@@ -8,10 +8,15 @@ from analyzer.core.cites import Cite
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Stream bytes in order, all from one frame."""
+    """Stream bytes in order, all from one frame.
+
+    `position` is the sequence number of the first in its TCP stream, counted on where those wrap; 0 in streams of other
+    kinds.
+    """
 
     data: bytes
     cite: Cite
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,12 @@ class TcpReassembler:
         """Connections known now."""
         return len(self._connections)
 
+    def position(self, key: StreamKey) -> int:
+        """Where a direction stands: the sequence number of the first byte not delivered, counted on where those wrap.
+        0 for one that is not known."""
+        direction = self._directions.get(key)
+        return 0 if direction is None else direction.next
+
     def segment(
         self,
         vantage: int,
@@ -88,8 +94,8 @@ class TcpReassembler:
             if not payload:
                 return events
             if direction.flowing and seq == direction.next & MASK:
+                events.append((direction.key, Chunk(payload, cite, direction.next)))
                 direction.next = direction.tail_end = direction.next + len(payload)
-                events.append((direction.key, Chunk(payload, cite)))
                 self._remember(direction, payload)
                 return events
         self._irregular(direction, seq & MASK, flags, payload, min(max(missing, 0), _WINDOW), cite, events)

@@ -115,7 +115,7 @@ class Direction:
             if piece.data is None:
                 events.append((self.key, Gap(piece.end - piece.start, piece.cite)))
             else:
-                events.append((self.key, Chunk(piece.data, piece.cite)))
+                events.append((self.key, Chunk(piece.data, piece.cite, piece.start)))
                 self.cost -= len(piece.data)
                 last, self.tail_end = piece.data, piece.end
         self.cost -= count * PIECE_COST

@@ -1,12 +1,14 @@
 """Captures whose clocks are apart: found, said, and put right before anything is judged."""
 
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from analyzer.app.offline import analyze
 from analyzer.app.settings import Settings, Silent
+from analyzer.report.model import Report
 from tests.conftest import SAMPLES
 
 SKEW_NS = (0, 2_500_000_000, -700_000_000)
@@ -35,6 +37,84 @@ def split(path: Path, folder: Path, skews: tuple[int, ...]) -> list[str]:
         name.write_bytes(b"".join(out))
         names.append(str(name))
     return names
+
+
+def skewed(path: Path, folder: Path, skews: tuple[int, ...]) -> str:
+    """The pcapng as it is when somebody has merged, by time, what machines with those clocks captured (pcapng 4.3)."""
+    data, at, head, packets = path.read_bytes(), 0, [], []
+    ticks: list[int] = []
+    while at < len(data):
+        kind, length = struct.unpack_from("<II", data, at)
+        block = data[at : at + length]
+        if kind == 1:
+            ticks.append(_ticks(block[16:-4]))
+        if kind == 6:
+            interface, high, low = struct.unpack_from("<III", block, 8)
+            stamp = (high << 32 | low) + skews[interface] * ticks[interface] // 10**9
+            packets.append((stamp / ticks[interface], block[:12] + struct.pack("<II", stamp >> 32, stamp & 0xFFFFFFFF)
+                            + block[20:]))  # fmt: skip
+        else:
+            head.append(block)
+        at += length
+    out = folder / path.name
+    out.write_bytes(b"".join(head) + b"".join(block for _, block in sorted(packets, key=lambda packet: packet[0])))
+    return str(out)
+
+
+def hops_of(report: Report) -> list[tuple[object, ...]]:
+    """What does not depend on where a packet stands in its file."""
+    return [(h.medium, h.from_addr, h.to_addr, h.packets, h.state, h.scope, h.termination) for h in report.hops]
+
+
+@pytest.mark.parametrize("name", ["plain-rtp", "e2e-sdes-clear-sip", "conf-e2ae-sdes"])
+def test_offsets_of_the_interfaces_of_one_capture(tmp_path: Path, name: str) -> None:
+    """One file, three clocks: reported for each interface, applied, and the calls are what they were."""
+    path = SAMPLES / f"{name}.pcapng"
+    report = analyze(Settings(captures=(skewed(path, tmp_path, SKEW_NS),)), Silent()).report
+    together = analyze(Settings(captures=(str(path),)), Silent()).report
+    assert report is not None
+    assert together is not None
+    assert [clock.vantage for clock in report.clock] == list(report.captures[0].interfaces)
+    for clock, skew in zip(report.clock, SKEW_NS, strict=True):
+        assert abs(clock.offset_ns + skew) < 2_000_000
+        assert clock.matched or not skew
+    assert report.sip == together.sip
+    assert report.sip.retransmissions == 0
+    assert hops_of(report) == hops_of(together)
+    assert [stream.packets for stream in report.streams] == [stream.packets for stream in together.streams]
+    (ours,), (theirs,) = report.captures, together.captures
+    assert (ours.frames, ours.undecoded, ours.link_types) == (theirs.frames, theirs.undecoded, theirs.link_types)
+    for moved, was in ((ours.first_ns, theirs.first_ns), (ours.last_ns, theirs.last_ns)):
+        assert abs(moved - was) < 2_000_000
+    assert [(row.code, row.count) for row in report.anomalies] == [(row.code, row.count) for row in together.anomalies]
+
+
+def test_cites_of_a_capture_with_several_clocks_open_in_it(tmp_path: Path) -> None:
+    """A frame has the number that it has in the file, whichever reader brought it."""
+    path = SAMPLES / "conf-e2ae-sdes.pcapng"
+    report = analyze(Settings(captures=(skewed(path, tmp_path, SKEW_NS),)), Silent()).report
+    assert report is not None
+    frames = {sighting.first for hop in report.hops for sighting in hop.sightings}
+    assert len(frames) > 5
+    shown = subprocess.run(
+        ["tshark", "-r", str(tmp_path / path.name), "-T", "fields", "-e", "frame.number", "-e", "frame.interface_id"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    interfaces = dict(map(int, line.split()) for line in shown.splitlines())  # type: ignore[arg-type]  # two numbers
+    for hop in report.hops:
+        for sighting in hop.sightings:
+            assert interfaces[sighting.first] == interfaces[sighting.last] == sighting.interface
+
+
+def test_interfaces_of_one_name_in_two_captures_are_two_vantage_points(tmp_path: Path) -> None:
+    """Two machines that both capture on eth0 and eth1 at the same time."""
+    path = SAMPLES / "conf-e2ae-sdes.pcapng"
+    report = analyze(Settings(captures=(str(path), skewed(path, tmp_path, (SKEW_NS[1],) * 3))), Silent()).report
+    assert report is not None
+    assert report.sip.retransmissions == 0  # what both saw is two sightings of one message
+    (first, second) = report.clock
+    assert first.offset_ns == 0
+    assert abs(second.offset_ns + SKEW_NS[1]) < 2_000_000
 
 
 def _ticks(options: bytes) -> int:

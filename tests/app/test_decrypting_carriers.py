@@ -186,15 +186,91 @@ def crc32(data: bytes) -> int:
     return register ^ 0xFFFFFFFF
 
 
-def test_a_message_that_only_its_key_could_seal_again_stays(tmp_path: Path) -> None:
-    """RFC 8489 14.5: MESSAGE-INTEGRITY covers the data."""
+@pytest.mark.tshark
+@pytest.mark.parametrize("fingerprint", [True, False])
+def test_messages_with_integrity(fingerprint: bool, tmp_path: Path) -> None:
+    """RFC 8489 14.5: MESSAGE-INTEGRITY is of the encrypted data, and its key alone could make another: it goes."""
     session, wire = sender(), Wire()
-    sealed = send(session.protect(rtp(1)))
-    body = sealed[20:] + attribute(0x0008, bytes(20))
-    wire.udp(A, TURN, stun(0x0016, body))
-    wire.udp(TURN, A, data(session.protect(rtp(2))))
+    for number, message, method in ((1, send, 0x0016), (2, data, 0x0017)):
+        sealed = stun(method, message(session.protect(rtp(number)))[20:] + attribute(0x0008, bytes(20)))
+        packet = printed(sealed) if fingerprint else sealed
+        ends = (A, TURN) if message is send else (TURN, A)
+        wire.frames.append((wire.now_ns + number, datagram(*ends, packet, 4)))
     out, done = run(tmp_path, wire.pcap())
-    assert (done.media.rtp, done.media.kept) == (2, 1)
+    assert (done.media.rtp, done.media.kept, done.media.unsealed) == (2, 0, 2)
+    assert payloads(out, "--enable-heuristic", "rtp_stun") == [rtp(number)[12:].hex() for number in (1, 2)]
+    assert not wrong(out)
+    shown = ["tshark", "-r", str(out), "-Y", "stun", "-T", "fields", "-e", "stun.att.type"]
+    kinds = subprocess.run(shown, capture_output=True, text=True, check=True).stdout.split()
+    assert kinds == ["0x0012,0x0013" + ",0x8028" * fingerprint] * 2
+
+
+@pytest.mark.tshark
+@pytest.mark.parametrize("order", ["each", "after", "reversed", "tagged"])
+def test_a_mirror_port_copied_every_fragment(order: str, tmp_path: Path) -> None:
+    """Copies within a millisecond: all are changed, whichever of them the packet was put together from."""
+    session, wire, plain = sender(), Wire(), []
+    for number in range(1, 21):
+        plain.append(rtp(number, bytes((number,)) * 400))
+        one, two, three = fragments(datagram(A, B, session.protect(plain[-1]), 4), number, [64, 200])
+        copies = {
+            "each": [one, one, two, two, three, three],
+            "after": [one, two, three, one, two, three],
+            "reversed": [three, three, two, one, one, two],
+            "tagged": [one, two, passed(two), three, passed(one), passed(three)],
+        }[order]
+        wire.now_ns += 20_000_000
+        wire.frames += [(wire.now_ns + 1_000 * at, piece) for at, piece in enumerate(copies)]
+    out, done = run(tmp_path, wire.pcap())
+    assert (done.media.rtp, done.media.kept, done.frames) == (20, 0, 120)
+    whole = 2 if order == "after" else 1  # tshark puts the copies together too, where all come behind the last
+    assert payloads(out) == [packet[12:].hex() for packet in plain for _ in range(whole)]
+    assert not wrong(out)
     written = [row[3] for row in frames(out)[0]]
-    assert written[0] == wire.frames[0][1]
-    assert rtp(2) in written[1]  # type: ignore[operator]  # bytes
+    assert not set(written) & {frame for _, frame in wire.frames}, "no fragment stayed as it was"
+    masked = [bytes(row)[:8] + bytes(row)[12:] for row in written]  # type: ignore[call-overload]  # bytes
+    assert len(set(masked)) == 60, "each is changed as its copy is"
+
+
+def passed(piece: bytes) -> bytes:
+    """As a router hands it on: one less to live, its checksum by dpkt."""
+    head = bytearray(piece[:20])
+    head[8], head[10:12] = head[8] - 1, b"\0\0"
+    return bytes(head[:10]) + struct.pack(">H", dpkt.dpkt.in_cksum(bytes(head))) + bytes(head[12:]) + piece[20:]
+
+
+def test_copies_in_another_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, wire = sender(), Wire()
+    for number in range(1, 31):
+        pieces = fragments(datagram(A, B, session.protect(rtp(number, bytes(1_000))), 4), number, [512])
+        wire.frames += [(wire.now_ns + number * 20_000_000, piece) for piece in (*pieces, *pieces)]
+    monkeypatch.setattr(reader, "_BLOCK", 997)
+    out, done = run(tmp_path, wire.pcap())
+    assert (done.media.rtp, done.media.kept) == (30, 0)
+    assert not {row[3] for row in frames(out)[0]} & {frame for _, frame in wire.frames}
+
+
+@pytest.mark.tshark
+def test_media_behind_ah(tmp_path: Path) -> None:
+    """RFC 4302 2: the check value is of the encrypted bytes; the header goes with it."""
+    session, wire, plain = sender(), Wire(), []
+    for number in range(1, 21):
+        plain.append(rtp(number, bytes((number,)) * 160))
+        for payload in (session.protect(plain[-1]), b"other"):
+            wire.frames.append((wire.now_ns + number, authenticated(datagram(A, B, payload, 4))))
+    out, done = run(tmp_path, wire.pcap())
+    assert (done.media.rtp, done.media.kept, done.media.unsealed) == (20, 0, 20)
+    assert payloads(out) == [packet[12:].hex() for packet in plain]
+    assert not wrong(out)
+    command = ["tshark", "-r", str(out), "-Y", "ah", "-T", "fields", "-e", "udp.payload"]
+    left = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert left == [b"other".hex()] * 20, "what stays as it was keeps it"
+
+
+def authenticated(packet: bytes) -> bytes:
+    """An IPv4 packet with AH in transport mode: a check value of 96 bits that nobody can verify."""
+    inner = dpkt.ip.IP(packet)
+    header = struct.pack(">BBHII", inner.p, 4, 0, 0x2001, 5) + bytes(range(12))
+    made = dpkt.ip.IP(src=inner.src, dst=inner.dst, p=51, data=header + packet[20:])
+    made.len = len(made)
+    return bytes(made)

@@ -168,9 +168,38 @@ def test_rotated_files_are_one_vantage_point_and_parallel_ones_are_not(tmp_path:
     for name, (first, last) in spans.items():
         (tmp_path / name).write_bytes(pcap([(first * 10**9, b"x"), (last * 10**9, b"y")]))
     paths = [str(tmp_path / name) for name in spans]
-    vantages = group(paths, [], LIMITS)
+    vantages = group(paths, [], LIMITS).names
     assert vantages[paths[0]] == vantages[paths[1]] != vantages[paths[2]]
-    assert group(paths, [("edge", "other*")], LIMITS)[paths[2]] == "edge"
+    assert group(paths, [("edge", "other*")], LIMITS).names[paths[2]] == "edge"
+
+
+def test_interfaces_of_one_name_are_told_apart_where_their_captures_run_in_parallel(tmp_path: Path) -> None:
+    """The second file of a ring buffer goes on with the first; another machine's eth0 is another vantage point."""
+    spans = {"a/ring.pcapng": (0, 10), "a/next.pcapng": (20, 30), "b/ring.pcapng": (5, 25), "c/own.pcapng": (5, 25)}
+    for name, (first, last) in spans.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        names = (b"eth5", b"eth6") if name.startswith("c") else (b"eth0", b"eth1")
+        path.write_bytes(pcapng([(first * 10**9, b"x"), (last * 10**9, b"y")], names=names))
+    paths = [str(tmp_path / name) for name in spans]
+    points = group(paths, [], LIMITS)
+    assert points.names == {}
+    assert points.prefixes == {paths[0]: paths[0], paths[1]: paths[0], paths[2]: paths[2]}  # two files called "ring"
+    sources = SourceTable()
+    for path in paths:
+        opened = open_capture(path, 0, sources, LIMITS, prefix=points.prefixes.get(path, ""))
+        assert opened.read_batch() is not None
+    seen = [source.vantage for source in sources]
+    assert seen[:2] == seen[2:4] == [f"{paths[0]}:eth0", f"{paths[0]}:eth1"]
+    assert seen[4:] == [f"{paths[2]}:eth0", f"{paths[2]}:eth1", "eth5", "eth6"]
+
+
+def test_captures_of_one_name_in_two_folders_are_two_vantage_points(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "edge.pcap").write_bytes(pcap([(0, b"x"), (10**10, b"y")]))
+    paths = [str(tmp_path / folder / "edge.pcap") for folder in ("a", "b")]
+    assert group(paths, [], LIMITS).names == {path: path for path in paths}
 
 
 def test_folders_globs_and_missing_files(tmp_path: Path) -> None:

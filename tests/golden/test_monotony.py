@@ -26,7 +26,7 @@ SHARED_CAPTURES = (
 )  # fmt: skip
 OWN_CAPTURES = tuple(sorted(path.name.removesuffix(".truth.yaml") for path in SAMPLES.glob("*.truth.yaml")))
 _EVIDENCE = ("none", "structural_only", "negotiated_only", "negotiated_and_structural", "keyed_verified")
-_TERMINATION = ("unknown", "assumed", "indicated", "proven_by_keys", "proven_by_payload")
+_TERMINATION = ("unknown", "assumed", "indicated", "matched", "proven_by_keys", "proven_by_payload")
 
 
 @dataclass(frozen=True, slots=True)

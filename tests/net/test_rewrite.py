@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.net.link import ETHERNET, RAW, SLL
-from analyzer.net.rewrite import with_payload, with_pieces, with_protocol
+from analyzer.net.rewrite import new_shares, with_payload, with_protocol, with_share
 
 OLD, NEW = b"old payload, 23 bytes..", b"new and odd"
 UDP = dpkt.ip.IP_PROTO_UDP
@@ -46,6 +46,23 @@ def gtpu(packet: bytes, extended: bool) -> bytes:
     return struct.pack(">BBHI", 0x34 if extended else 0x30, 255, len(optional) + len(packet), 7) + optional + packet
 
 
+def gre_checked(head: bytes, rest: bytes) -> bytes:
+    """GRE with a checksum (RFC 2784 2.5), by dpkt."""
+    head = bytes((head[0] | 0x80,)) + head[1:]
+    return head + struct.pack(">H", dpkt.dpkt.in_cksum(head + bytes(4) + rest)) + bytes(2) + rest
+
+
+def ah(inner: bytes, protocol: int) -> bytes:
+    """RFC 4302 2, with a check value of 96 bits."""
+    return struct.pack(">BBHII", protocol, 4, 0, 0x2001, 5) + bytes(range(12)) + inner
+
+
+def tcp(payload: bytes) -> dpkt.tcp.TCP:
+    made = dpkt.tcp.TCP(sport=4000, dport=4002, seq=7, ack=9, opts=b"\1\1\1\1", data=payload)
+    made.off = 6
+    return made
+
+
 SHAPES: dict[str, tuple[int, Callable[[], bytes]]] = {
     "ipv4": (ETHERNET, lambda: ethernet(ip4(udp()))),
     "padded": (ETHERNET, lambda: ethernet(ip4(udp())) + b"\0\0\0\0"),
@@ -58,6 +75,11 @@ SHAPES: dict[str, tuple[int, Callable[[], bytes]]] = {
     "gtpu-extended": (ETHERNET, lambda: ethernet(ip4(udp(gtpu(ip4(udp()), True), 2152, 2152)))),
     "ipip": (ETHERNET, lambda: ethernet(ip4(ip6(udp()), 41))),
     "gre": (ETHERNET, lambda: ethernet(ip4(b"\x20\0\x08\0\0\0\0\1" + ip4(udp()), 47))),
+    "gre-checksum": (ETHERNET, lambda: ethernet(ip4(gre_checked(b"\0\0\x08\0", ip4(udp())), 47))),
+    "gre-checksum-ipv6": (
+        ETHERNET,
+        lambda: ethernet(ip6(gre_checked(b"\x20\0\x08\0", b"\0\0\0\1" + ip4(udp())), 47), 0x86DD),
+    ),
     "vxlan": (ETHERNET, lambda: ethernet(ip4(udp(b"\x08" + bytes(7) + ethernet(ip4(udp())), 9, 4789)))),
     "pppoe": (
         ETHERNET,
@@ -103,6 +125,51 @@ def test_what_esp_carried_takes_its_place() -> None:
     assert tunnelled == ip6(ip4(udp(NEW)), 4)
 
 
+@pytest.mark.parametrize("version", [4, 6])
+def test_ah_goes_with_what_it_was_of(version: int) -> None:
+    """RFC 4302 2.6: its check value covers what it carries, and only its key makes another."""
+    ip, start = (ip4, 20) if version == 4 else (ip6, 40)
+    inner, changed = ip(udp())[start:], ip(udp(NEW))[start:]
+    around = start + 24
+    authenticated = ip(ah(inner, UDP), 51)
+    assert with_payload(authenticated, RAW, around + 8, len(OLD), NEW) == ip(udp(NEW))
+    twice = ip(ah(ah(inner, UDP), 51), 51)
+    assert with_payload(twice, RAW, around + 32, len(OLD), NEW) == ip(udp(NEW))
+    esp = b"\0\0\x10\1\0\0\0\1" + OLD
+    assert with_protocol(ip(ah(esp, 50), 51), RAW, around, len(esp), UDP, changed) == ip(udp(NEW))
+    tunnel = ip(ah(ip4(udp()), 4), 51)
+    assert with_payload(tunnel, RAW, around + 28, len(OLD), NEW) == ip(ip4(udp(NEW)), 4)
+
+
+def test_ah_in_fragments() -> None:
+    packet = ip4(ah(ip4(udp(bytes(300)))[20:], UDP), 51)
+    pieces = [fragment(packet, begin, end) for begin, end in pairwise((0, 80, 160, len(packet) - 20))]
+    made = with_pieces([(piece, RAW) for piece in pieces], lambda whole: with_payload(whole, RAW, 52, 300, bytes(290)))
+    wanted = ip4(udp(bytes(290)))
+    assert made == [fragment(wanted, begin, end) for begin, end in pairwise((0, 80, 160, len(wanted) - 20))]
+
+
+@pytest.mark.parametrize("shape", ["ipv4", "ipv6", "gtpu", "fragments"])
+def test_bytes_of_a_stream_change_in_their_places(shape: str) -> None:
+    """As many as there were: what follows keeps its sequence numbers."""
+    new = bytes(reversed(OLD))
+    if shape == "fragments":
+        old, wanted = (ip4(tcp(payload), 6) for payload in (OLD, new))
+        cuts = list(pairwise((0, 24, 32, len(old) - 20)))
+        frames = [(fragment(old, *cut), RAW) for cut in cuts]
+        made = with_pieces(frames, lambda whole: with_payload(whole, RAW, 44, len(OLD), new))
+        assert made == [fragment(wanted, *cut) for cut in cuts]
+        return
+    build: Callable[[bytes], bytes] = {
+        "ipv4": lambda payload: ip4(tcp(payload), 6),
+        "ipv6": lambda payload: ip6(tcp(payload), 6),
+        "gtpu": lambda payload: ip4(udp(gtpu(ip4(tcp(payload), 6), False), 2152, 2152)),
+    }[shape]
+    old = build(OLD)
+    assert with_payload(old, RAW, old.index(OLD), len(OLD), new) == build(new)
+    assert with_payload(old, RAW, old.index(OLD), len(OLD), NEW) is None
+
+
 def test_no_checksum_stays_none() -> None:
     frame = bytearray(ip4(udp()))
     frame[26:28] = b"\0\0"
@@ -134,6 +201,12 @@ def test_total_for_broken_frames(shape: str, changes: list[tuple[int, int]]) -> 
         if where < len(frame):
             frame[where] = value
     with_payload(bytes(frame), link, at, len(OLD), NEW)
+
+
+def with_pieces(frames: list[tuple[bytes, int]], change: Callable[[bytes], bytes | None]) -> list[bytes | None] | None:
+    """The frames with their fragments of the packet that `change` makes."""
+    shares = new_shares(frames, change)
+    return None if shares is None else [with_share(*frame, shares) for frame in frames]
 
 
 def fragment(packet: bytes, begin: int, end: int) -> bytes:
@@ -214,10 +287,14 @@ def test_fragments_that_make_no_packet_are_left() -> None:
     packet = ip4(udp(bytes(100)))
     parts = [fragment(packet, 0, 48), fragment(packet, 48, 96), fragment(packet, 96, 108)]
     overlapping = fragment(packet, 40, 96)
-    for wrong in (parts[:2], parts[1:], [parts[0], overlapping, parts[2]], [*parts, parts[1]], [packet], []):
+    for wrong in (parts[:2], parts[1:], [parts[0], overlapping, parts[2]], [packet], []):
         assert with_pieces([(frame, RAW) for frame in wrong], lambda whole: whole) is None
     assert with_pieces([(frame, RAW) for frame in parts], lambda whole: whole) == parts
     assert with_pieces([(frame, RAW) for frame in parts], lambda _: None) is None
+    copied = [*parts, parts[1], ethernet(parts[1])]
+    links = [RAW, RAW, RAW, RAW, ETHERNET]
+    assert with_pieces(list(zip(copied, links, strict=True)), lambda whole: whole) == copied
+    assert with_share(packet, RAW, {}) is None
 
 
 @given(st.lists(st.tuples(st.binary(max_size=80), st.sampled_from([0, 1, 101, 276, 999])), max_size=3))

@@ -23,6 +23,7 @@ from analyzer.session.supplied_keys import SuppliedKeys
 from tests.crypto.srtp.writer import Sender
 from tests.pipeline.test_datagrams import bind, channel, send
 from tests.pipeline.wire import Wire, at, rtp
+from tests.protocols.rtp.test_framing import framed
 
 A, B, TURN = at("192.0.2.1", 4000), at("192.0.2.2", 5000), at("192.0.2.3", 3478)
 KEY = bytes(range(30))
@@ -31,7 +32,7 @@ Row = tuple[int, int, bytes]
 
 @lru_cache(maxsize=1)
 def wire() -> Wire:
-    """SRTP whole, in fragments, in TURN messages; SRTCP."""
+    """SRTP whole, in fragments, in TURN messages, on TCP; SRTCP."""
     made, sender = Wire(), Sender("cm", KEY[:16], KEY[16:], 10, 10)
 
     def packet(number: int) -> bytes:
@@ -39,12 +40,16 @@ def wire() -> Wire:
         return sender.rtp(plain[:12], plain[12:], 0)
 
     made.udp(A, TURN, bind())
+    made.connect(A, B)
     for number in range(0, 24, 4):
         made.udp(A, B, packet(number))
         made.fragmented(A, B, packet(number + 1))
         made.udp(A, TURN, channel(packet(number + 2)))
         made.udp(A, TURN, send(packet(number + 3)))
         made.udp(A, B, sender.rtcp(b"\x80\xc9\x00\x01" + rtp(0)[8:12], number))
+        said = framed(packet(number + 24)) + framed(packet(number + 25))
+        made.tcp(A, B, said[:99])
+        made.tcp(A, B, said[99:])
     return made
 
 
@@ -78,7 +83,7 @@ def test_batches_do_not_show(rows: int) -> None:
     whole, media = cleared(wire(), 1_000, 1 << 20)
     found, again = cleared(wire(), rows, 1 << 20)
     assert found == whole and media.counts == again.counts
-    assert (media.counts.rtp, media.counts.rtcp, media.counts.kept) == (24, 6, 0)
+    assert (media.counts.rtp, media.counts.rtcp, media.counts.kept) == (36, 6, 0)
 
 
 @given(

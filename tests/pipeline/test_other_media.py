@@ -25,7 +25,9 @@ from analyzer.session.messaging import Messaging
 from tests.golden.runs import rules, tree
 from tests.pipeline.sdp import audio, invite_ok
 from tests.pipeline.test_bound_sessions import call, said, sdp
-from tests.pipeline.test_datagrams import HELLO_ACK
+from tests.pipeline.test_datagrams import HELLO_ACK, PEER, bind, stun
+from tests.pipeline.test_datagrams import channel as channel_data
+from tests.pipeline.test_datagrams import data as relayed_data
 from tests.pipeline.test_dtls_13 import BFCP as DTLS_BFCP
 from tests.pipeline.test_dtls_13 import CLIENT as DTLS_CLIENT
 from tests.pipeline.test_dtls_13 import SERVER as DTLS_SERVER
@@ -223,6 +225,27 @@ def test_rtp_on_tcp_in_batches_of_one() -> None:
     whole, single = wire.run(), wire.run(rows=1)
     assert list(whole.closer.hops) == list(single.closer.hops)
     assert list(whole.closer.stream_rows) == list(single.closer.stream_rows)
+
+
+def test_media_in_turn_on_tcp() -> None:
+    """RFC 8656 3.1: between the client and its peer, as on UDP."""
+    client, server, far = at("10.0.0.1", 5000), at("10.0.0.3", 3478), PEER
+    wire = Wire()
+    wire.connect(client, server)
+    wire.tcp(client, server, bind())
+    wire.tcp(server, client, stun(0x0109))
+    for number in range(1, 31):
+        relayed = channel_data(rtp(number, bytes(160 + number % 4)))
+        relayed += bytes(-len(relayed) % 4)
+        wire.tcp(client, server, relayed[:90])
+        wire.tcp(client, server, relayed[90:])
+        wire.tcp(server, client, relayed_data(rtp(number, ssrc=7)))
+    engine = wire.run()
+    streams = {(row["ssrc"], row["src"], row["dst"], row["packets"]) for row in rows(engine.closer.stream_rows)}
+    assert streams == {("0x5566aabb", str(client), str(far), 30), ("0x00000007", str(far), str(client), 30)}
+    connection = between(engine, client, server, 6)
+    assert (connection.protocol, anomalies(engine)) == ("stun", {})
+    assert list(engine.closer.stream_rows) == list(wire.run(rows=1).closer.stream_rows)
 
 
 def test_rtp_on_tcp_behind_a_gap() -> None:

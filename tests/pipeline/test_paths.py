@@ -7,6 +7,7 @@ import base64
 import struct
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from analyzer.rules.evaluate import RuleSet
 from analyzer.rules.load import load_rules
 from analyzer.session.topology import load
 from tests.conftest import ROOT
-from tests.pipeline.wire import Wire, at, rows
+from tests.pipeline.wire import STEP_NS, Wire, at, rows
 from tests.session.dialogs import PORT, Leg, say, sdp, send, setup
 
 TOPOLOGY, _ = load(
@@ -320,6 +321,57 @@ def test_a_relay_whose_keys_nobody_has() -> None:
     assert scopes(judged(wire)[0])[0] == ("e2ae", "e2ae_dtls_srtp", "assumed")
 
 
+def uneven_talk(wire: Wire, out: tuple[Change, Change], back: tuple[Change, Change], far: int = 0) -> None:
+    """As `talk`, at the pace of two networks; `far`: what the core carries is another call's, which began elsewhere."""
+    draw, frames = Random(1), []
+    ue, edge, inner, focus = at(UE, 4_000), at(EDGE, 5_000), at(INNER, 6_000), at(FOCUS, 7_000)
+    start = wire.now_ns
+    for number in range(130):
+        sent = [start + number * 20_000_000 + draw.randrange(4_000_000) for _ in range(4)]
+        there, home, other, other_home = sent
+        on, came = (other, other_home) if far else (there + 300_000 + draw.randrange(99_000), home - 300_000)
+        frames += [
+            (there, ue, edge, out[0](rtp(number))), (on, inner, focus, out[1](rtp(number + far))),
+            (came, focus, inner, back[1](rtp(number + 10_000 + far))), (home, edge, ue, back[0](rtp(number + 10_000))),
+        ]  # fmt: skip
+    for ts_ns, src, dst, packet in sorted(frames, key=lambda frame: frame[0]):
+        wire.now_ns = ts_ns - STEP_NS
+        wire.udp(src, dst, packet)
+
+
+@pytest.mark.parametrize("far", [0, 5_000])
+def test_a_relay_that_writes_every_header_anew(far: int) -> None:
+    """Nobody has its keys, SSRCs are new, numbers and timestamps shifted: known by constant offsets and matching times,
+    which two streams that only resemble each other do not have (hops.md section 4)."""
+    wire = Wire()
+    setup(wire, dtls_legs())
+    uneven_talk(wire, (srtp(KEYS[0]), renumbered), (srtp(KEYS[1]), renumbered), far)
+    near, core = judged(wire)[0]
+    if far:
+        assert (near["termination"], near["continued"], core["continued"]) == ("assumed", [], [])
+    else:
+        assert (near["scope_detail"], near["termination"]) == ("e2ae_dtls_srtp", "matched")
+        assert near["continued"] == [{"hop": core["id"], "by": "offsets", "score": 100}]
+        assert core["continued"] == [{"hop": near["id"], "by": "offsets", "score": 100}]
+
+
+def test_what_shows_that_one_hop_carries_on_the_media_of_another() -> None:
+    """The strongest ground is named, on both hops."""
+    keys, others = (crypto(KEYS[0]), crypto(KEYS[1])), (crypto(KEYS[2]), crypto(KEYS[3]))
+    cases = [
+        (legs(keys, keys), (srtp(KEYS[0]), srtp(KEYS[0])), (srtp(KEYS[1]), srtp(KEYS[1])), "ciphertext"),
+        (legs(keys, others), (srtp(KEYS[0]), srtp(KEYS[2])), (srtp(KEYS[1]), srtp(KEYS[3])), "payload"),
+        (dtls_legs(), (srtp(KEYS[0]), plain), (srtp(KEYS[1]), plain), "headers"),
+    ]
+    for described, out, back, by in cases:
+        wire = Wire()
+        setup(wire, described)
+        talk(wire, out, back)
+        near, core = judged(wire)[0]
+        assert near["continued"] == [{"hop": core["id"], "by": by, "score": 100}]
+        assert core["continued"] == [{"hop": near["id"], "by": by, "score": 100}]
+
+
 def dtls_legs(*candidates: str) -> list[Leg]:
     """DTLS-SRTP on the access, plain RTP in the core."""
     print_ = f"a=fingerprint:SHA-256 {':'.join(['AB'] * 32)}"
@@ -351,16 +403,24 @@ def test_media_at_an_ice_candidate_is_the_hops() -> None:
     assert (hop["state"], hop["packets"]) == ("srtp_dtls", 120)
 
 
-def test_sender_reports_of_one_source_on_two_hops() -> None:
-    """RFC 3550 6.4.1: SSRC and NTP time of a report that passed both hops, beside SRTP that nobody opens."""
+@pytest.mark.parametrize(("ssrc", "name", "expected"), [
+    (0x5566AABB, b"alice", "matched"), (0x01020304, b"alice", "matched"),
+    (0x5566AABB, b"relay", "matched"), (0x01020304, b"relay", "assumed"),
+])  # fmt: skip
+def test_sender_reports_of_one_source_on_two_hops(ssrc: int, name: bytes, expected: str) -> None:
+    """RFC 3550 6.4.1: SSRC, or where a relay gave it a new one CNAME, and NTP time of a report that passed both hops,
+    beside SRTP that nobody opens."""
     wire = Wire()
     setup(wire, dtls_legs())
     talk(wire, (srtp(KEYS[0]), renumbered), (srtp(KEYS[1]), renumbered))
-    report = struct.pack(">BBHIQIII", 0x80, 200, 6, 0x5566AABB, 0xE1234567_89ABCDEF, 1600, 10, 1600)
-    described = struct.pack(">BBHIBB", 0x81, 202, 3, 0x5566AABB, 1, 5) + b"alice\0"
-    for src, dst in ((at(UE, 4_001), at(EDGE, 5_001)), (at(INNER, 6_001), at(FOCUS, 7_001))):
-        wire.udp(src, dst, report + described[:16])
-    assert scopes(judged(wire)[0])[0] == ("e2ae", "e2ae_dtls_srtp", "matched")
+    for src, dst, source, called in (
+        (at(UE, 4_001), at(EDGE, 5_001), 0x5566AABB, b"alice"), (at(INNER, 6_001), at(FOCUS, 7_001), ssrc, name)
+    ):  # fmt: skip
+        report = struct.pack(">BBHIQIII", 0x80, 200, 6, source, 0xE1234567_89ABCDEF, 1600, 10, 1600)
+        wire.udp(src, dst, report + struct.pack(">BBHIBB", 0x81, 202, 3, source, 1, 5) + called + b"\0")
+    near = judged(wire)[0][0]
+    assert (near["scope_detail"], near["termination"]) == ("e2ae_dtls_srtp", expected)
+    assert [found["by"] for found in near["continued"]] == ["reports"] * (expected == "matched")
 
 
 def test_keys_are_listed_with_every_hop_that_showed_them() -> None:

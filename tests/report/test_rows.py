@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.report.evidence import Cite
-from analyzer.report.model import Report
-from analyzer.report.rows import PackedRows, encode_row
+from analyzer.report.model import Hop, Report
+from analyzer.report.rows import PackedRows, Rows, encode_row, those
 from analyzer.report.tree import to_tree
 from tests import factories
 
@@ -58,3 +58,10 @@ def test_packed_rows_are_small_and_end_where_they_end() -> None:
     assert sum(map(len, packed._blocks)) < 6_400 * len(row) / 10
     with pytest.raises(IndexError):
         packed[6_400]
+
+
+def test_those_make_only_the_rows_that_are_wanted() -> None:
+    hops = [factories.hop(id=f"hop-{n}", call=f"call-{n % 3}" if n % 4 else None) for n in range(24)]
+    for rows in (hops, Rows.of(Hop, hops)):
+        assert list(those(rows, "call", lambda call: call == "call-1")) == [hop for hop in hops if hop.call == "call-1"]
+        assert list(those(rows, "call", lambda call: call is None)) == [hop for hop in hops if hop.call is None]

@@ -35,7 +35,7 @@ CONTRACT = {
     "Participant": "identity asserted anonymous outcome",
     "Hop": "id call leg plane medium from to from_zone to_zone inferred transport negotiated observed state "
     "confidentiality integrity peer_auth key_exchange evidence scope scope_detail termination sightings packets "
-    "+rtcp +rtcp_packets +rtcp_authenticated +rtcp_failed",
+    "+rtcp +rtcp_packets +rtcp_authenticated +rtcp_failed +continued",
     "Sighting": "capture interface zone first last packets",
     "Stream": "id ssrc src dst sightings payload_types packets lost duplicates jitter_ms protection suite key "
     "authenticated auth_failed decrypted failure +failure_detail +call",
@@ -43,7 +43,7 @@ CONTRACT = {
     "Key": "id kind source opened unused problem",
     "AnomalyRow": "code severity count cites",
     "RuleRow": "id pack title severity pass fail open n/a",
-    "ClauseRow": "document clause status rules",
+    "ClauseRow": "document clause status rules +requirement +says +unseen +caveats",
     "Cite": "capture interface frame offset length note",
     "Finding": "id rule severity verdict title message where evidence wireshark caveats references fix "
     "+needs +occurrences accepted baseline",

@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from analyzer.session.clock import Offset, Passed, offsets
 
 MS = 1_000_000
@@ -84,6 +86,68 @@ def test_strangers_keep_their_times() -> None:
     b.requests = {(f"other-{n}", "1"): n for n in range(5)}
     assert list(offsets({"a": a, "b": b})) == ["a"]
     assert offsets({}) == {}
+
+
+# -- interfaces of one capture ---------------------------------------------------------------------------------------
+
+ONE = {"a": "file", "b": "file"}
+
+
+@pytest.mark.parametrize("skew", [0, MS // 2, 2 * MS, -2 * MS])
+def test_interfaces_of_one_capture_have_one_clock_as_long_as_that_can_be(skew: int) -> None:
+    """What goes out is seen later there, what comes back later here: no clock need be off. A skew within the way's time
+    looks like a way that is longer in one direction, and one of half a millisecond is nobody's concern."""
+    a, b = point(), point()
+    exchange(a, b, skew=skew)
+    assert offsets({"a": a, "b": b}, ONE) == {"a": Offset(0, 0), "b": Offset(0, 9)}
+    assert offsets({"b": b, "a": a}, ONE) == {"b": Offset(0, 0), "a": Offset(0, 9)}
+
+
+@pytest.mark.parametrize("skew", [4 * MS, -4 * MS, SKEW, -SKEW])
+def test_interfaces_of_one_capture_that_cannot_have_one_clock(skew: int) -> None:
+    a, b = point(), point()
+    exchange(a, b, skew=skew)
+    assert offsets({"a": a, "b": b}, ONE)["b"] == Offset(-skew, 9)
+    assert offsets({"b": b, "a": a}, ONE)["a"] == Offset(skew, 9)
+
+
+def test_a_few_odd_exchanges_do_not_move_the_clock_of_an_interface() -> None:
+    """An element that answers a repeated request at once, as it answered the first."""
+    a, b = point(), point()
+    exchange(a, b, skew=0)
+    for number in range(4):
+        b.requests[f"call-{number}", "1 INVITE"] += 900 * MS
+        b.responses[f"call-{number}", "1 INVITE"] += 900 * MS
+    assert offsets({"a": a, "b": b}, ONE)["b"] == Offset(0, 9)
+
+
+@pytest.mark.parametrize(("skew", "found"), [(0, 0), (400 * MS, -400 * MS)])
+def test_interfaces_are_compared_by_streams_of_both_directions(skew: int, found: int) -> None:
+    way, there, back = MS // 2, (1, 10, 2, 20), (2, 20, 1, 10)
+    a, b = point(), point()
+    for number in range(20):
+        a.rtp((1, number, number * 160), number * 20 * MS, there)
+        b.rtp((1, number, number * 160), number * 20 * MS + way + skew, there)
+        b.rtp((2, number, number * 160), number * 20 * MS + skew, back)
+        a.rtp((2, number, number * 160), number * 20 * MS + way, back)
+    assert offsets({"a": a, "b": b}, ONE)["b"] == Offset(found, 40)
+
+
+def test_streams_of_one_direction_do_not_move_the_clock_of_an_interface() -> None:
+    """A way of 40 ms and a clock that is 40 ms off look the same."""
+    a, b = point(), point()
+    for ssrc in (1, 2):
+        for number in range(20):
+            a.rtp((ssrc, number, number * 160), number * 20 * MS, (1, ssrc, 2, ssrc))
+            b.rtp((ssrc, number, number * 160), number * 20 * MS + 40 * MS, (1, ssrc, 2, ssrc))
+    assert offsets({"a": a, "b": b}, ONE)["b"] == Offset(0, 0)
+
+
+def test_an_interface_without_traffic_in_common_has_the_clock_of_its_machine() -> None:
+    a, b, c = point(), point(), point()
+    exchange(a, c)
+    found = offsets({"a": a, "b": b, "c": c}, ONE | {"c": "other"})
+    assert found == {"a": Offset(0, 0), "b": Offset(0, 0), "c": Offset(-SKEW, 9)}
 
 
 def test_jitter_averages_out() -> None:

@@ -220,13 +220,93 @@ def test_an_answer_that_names_nobody() -> None:
         assert engine.judge.tallies["CONF-07"].notes == int(ends)
 
 
-def test_a_late_bye_of_the_focus_is_no_decision_about_the_participant() -> None:
+@pytest.mark.parametrize(
+    ("seconds", "reason", "verdict"),
+    [
+        (60, "", "fail"),  # half a minute of RFC 3261's 64*T1 has passed: the ordinary end of a call
+        (10, "", "open"),
+        (1, "", "pass"),
+        (60, 'Reason: SIP;cause=433;text="Anonymity Disallowed"', "pass"),  # RFC 5079
+        (60, "Reason: Q.850;cause=21", "pass"),  # call rejected
+        (1, 'Reason: Q.850;cause=16;text="Normal call clearing"', "fail"),
+        (1, "Reason: SIP;cause=200", "fail"),
+        (1, "Reason: SIP;cause=408, Q.850;cause=21", "pass"),
+        (10, "Reason: SIP;text=why", "open"),  # names no cause
+    ],
+)
+def test_a_bye_of_the_focus_is_a_decision_by_its_reason_or_its_time(seconds: int, reason: str, verdict: str) -> None:
     wire = Wire()
     _dial_out(wire, "out", "Privacy: id")
-    wire.now_ns += 60 * 10**9
+    wire.now_ns += seconds * 10**9
     bye = dialog("out", 2, "BYE", via=["10.0.0.13"], caller="<sip:conf7@10.0.0.13>;tag=f", called=f"{BOB};tag=b")
-    wire.udp(MRF, SCSCF, request("BYE", "sip:x@10.2.0.2", bye))
+    wire.udp(MRF, SCSCF, request("BYE", "sip:x@10.2.0.2", [*bye, *([reason] if reason else [])]))
+    engine = _run(wire, unrevealed_dial_out="reject")
+    assert _said(engine, "CONF-06") == {verdict: 1}
+    assert engine.judge.tallies["CONF-07"].notes == (verdict == "pass")
+    assert _said(engine, "CONF-07") == {"fail": {"pass": 1}, "open": {"open": 1}}.get(verdict, {})
+
+
+def test_a_bye_of_the_participant_is_no_decision_of_the_focus() -> None:
+    wire = Wire()
+    _dial_out(wire, "out", "Privacy: id")
+    bye = dialog("out", 2, "BYE", via=["10.0.0.1"], caller=f"{BOB};tag=b", called="<sip:conf7@10.0.0.13>;tag=f")
+    wire.udp(SCSCF, MRF, request("BYE", "sip:conf7@10.0.0.13", bye))
     assert _said(_run(wire, unrevealed_dial_out="reject"), "CONF-06") == {"fail": 1}
+
+
+@pytest.mark.parametrize(
+    ("supported", "shown", "revealed", "same"),
+    [
+        ("Supported: timer, from-change", CAROL, "pass", "fail"),  # RFC 4916 4.3
+        ("Supported: from-change", BOB, "pass", "pass"),
+        ("Supported: timer", CAROL, "fail", "open"),  # From may not have been changed
+        ("Supported: from-change", NOBODY, "fail", "open"),
+        ("P-Asserted-Identity: <sip:carol@ims.example>", BOB, "pass", "fail"),
+    ],
+)
+def test_who_answered_may_be_said_later_in_the_dialog(supported: str, shown: str, revealed: str, same: str) -> None:
+    wire = Wire()
+    _dial_out(wire, "out")
+    update = dialog("out", 2, "UPDATE", via=["10.0.0.1"], caller=f"{shown};tag=b", called="<sip:conf7@10.0.0.13>;tag=f")
+    wire.udp(SCSCF, MRF, request("UPDATE", "sip:conf7@10.0.0.13", [*update, supported]))
+    engine = _run(wire)
+    assert _said(engine, "ID-16") == {revealed: 1}
+    assert _said(engine, "CONF-05") == {same: 1}
+
+
+def _register(wire: Wire, associated: str) -> None:
+    ue, edge, bob = at("10.2.0.2", 5060), at("10.2.0.1", 5060), "<sip:bob@ims.example>"
+    ask = dialog("reg", 1, "REGISTER", via=["10.2.0.2"], caller=f"{bob};tag=r", called=bob)
+    say = dialog("reg", 1, "REGISTER", via=["10.2.0.2"], caller=f"{bob};tag=r", called=f"{bob};tag=s")
+    answer = response(200, [*say, f"P-Associated-URI: {associated}"])
+    exchange(wire, ue, edge, request("REGISTER", "sip:ims.example", [*ask, "Contact: <sip:bob@10.2.0.2>"]), answer)
+
+
+@pytest.mark.parametrize(
+    ("registered", "answered", "verdict"),
+    [
+        ("", "<tel:+4930123>", "open"),  # a name and a number: one user or two
+        ("<sip:bob@ims.example>, <tel:+4930123>", "<tel:+49-30-123>", "pass"),
+        ("<sip:bob@ims.example>, <tel:+4930123>", "<tel:+4930999>", "fail"),
+        ("<sip:bob@ims.example>, <sip:robert@ims.example>", "<sip:robert@ims.example>", "pass"),
+        ("<sip:bob@ims.example>", CAROL, "fail"),
+    ],
+)
+def test_an_answer_by_another_identity_of_the_invited_user(registered: str, answered: str, verdict: str) -> None:
+    wire = Wire()
+    if registered:
+        _register(wire, registered)
+    _dial_out(wire, "out", _pai(answered))
+    assert _said(_run(wire), "CONF-05") == {verdict: 1}
+
+
+def test_where_the_focus_stands() -> None:
+    wire = Wire()
+    _dial_in(wire, "one", _pai(ALICE))
+    assert _said(_run(wire), "G-08") == {"pass": 1}
+    other = replace(_topology(), trust_domain=frozenset({"access"})).indexed()
+    assert wire.run(rules=rules(), topology=other).judge.tallies["G-08"].notes == 1
+    assert _said(wire.run(rules=rules()), "G-08") == {"open": 1}, "no packet says what belongs to the core"
 
 
 def test_a_roster_that_names_a_private_participant() -> None:

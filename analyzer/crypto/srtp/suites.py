@@ -1,4 +1,5 @@
-"""SRTP crypto suites: the names of SDES (RFC 4568 6.2, 6188, 7714) and the profile numbers of DTLS-SRTP (RFC 5764).
+"""SRTP crypto suites, in the one table of them: the names of SDES (RFC 4568 6.2, 5669, 6188, 7714, 8269) and the
+profile numbers of DTLS-SRTP (RFC 5764).
 
 The NULL profiles of RFC 5764 4.1.2 have no cipher key of their own; the master key and salt that the exporter gives are
 what the AES-CM PRF of RFC 3711 4.3 needs for the authentication key: 128 and 112 bits.
@@ -23,6 +24,11 @@ class Suite:
     rtcp_tag: int
     profile: int | None = None
     """The DTLS-SRTP protection profile with the same transforms (RFC 5764 4.1.2, 7714 14.2, 8723 10.1, 8269)."""
+
+    @property
+    def inline(self) -> int:
+        """Length of the key and salt that an inline key of SDES puts together (RFC 4568 6.1)."""
+        return self.key + self.salt
 
     @property
     def opened(self) -> bool:
@@ -55,7 +61,7 @@ AES_256_CM_HMAC_SHA1_80, AES_256_CM_HMAC_SHA1_32 = _hmac_pair("AES_256_CM", "cm"
 NULL_HMAC_SHA1_80, NULL_HMAC_SHA1_32 = _hmac_pair("NULL", "null", 16, (0x0005, 0x0006))
 AEAD_AES_128_GCM = Suite("AEAD_AES_128_GCM", "gcm", 16, 12, 0, 16, 16, 0x0007)
 AEAD_AES_256_GCM = Suite("AEAD_AES_256_GCM", "gcm", 32, 12, 0, 16, 16, 0x0008)
-F8_128_HMAC_SHA1_80 = Suite("F8_128_HMAC_SHA1_80", "f8", 16, 14, 20, 10, 10)
+F8_128_HMAC_SHA1_80, F8_128_HMAC_SHA1_32 = _hmac_pair("F8_128", "f8", 16, (None, None))  # 32: only in RFC 4568 9.2
 
 SUITES: tuple[Suite, ...] = (
     AES_CM_128_HMAC_SHA1_80,
@@ -69,11 +75,12 @@ SUITES: tuple[Suite, ...] = (
     NULL_HMAC_SHA1_80,
     NULL_HMAC_SHA1_32,
     F8_128_HMAC_SHA1_80,
+    F8_128_HMAC_SHA1_32,
     Suite("DOUBLE_AEAD_AES_128_GCM_AEAD_AES_128_GCM", "other", 32, 24, 0, 32, 16, 0x0009),  # RFC 8723 10.1
     Suite("DOUBLE_AEAD_AES_256_GCM_AEAD_AES_256_GCM", "other", 64, 24, 0, 32, 16, 0x000A),
-    Suite("SEED_CTR_128_HMAC_SHA1_80", "other", 16, 14, 20, 10, 10),  # RFC 5669 4.1
-    Suite("SEED_128_CCM_80", "other", 16, 14, 0, 10, 10),
-    Suite("SEED_128_GCM_96", "other", 16, 14, 0, 12, 12),
+    Suite("SEED_CTR_128_HMAC_SHA1_80", "other", 16, 14, 20, 10, 10),  # RFC 5669, as AES-CM
+    Suite("SEED_128_CCM_80", "other", 16, 12, 0, 10, 10),  # the salt is as long as the nonce of 12 bytes
+    Suite("SEED_128_GCM_96", "other", 16, 12, 0, 12, 12),
     _aria("ARIA_128_CTR_HMAC_SHA1_80", 16, 14, 10, 0x000B),
     _aria("ARIA_128_CTR_HMAC_SHA1_32", 16, 14, 4, 0x000C),
     _aria("ARIA_192_CTR_HMAC_SHA1_80", 24, 14, 10, None),
@@ -83,7 +90,7 @@ SUITES: tuple[Suite, ...] = (
     _aria("AEAD_ARIA_128_GCM", 16, 12, 16, 0x000F),
     _aria("AEAD_ARIA_256_GCM", 32, 12, 16, 0x0010),
 )
-_BY_NAME = {suite.name: suite for suite in SUITES} | {
+_BY_NAME = {suite.name: suite for suite in SUITES if not suite.name.startswith("DOUBLE")} | {  # no SDES: RFC 8723 10
     f"AES_CM_{bits}_HMAC_SHA1_{tag}": suite  # the order of words that drafts and some endpoints use
     for bits, tag, suite in (
         (192, 80, AES_192_CM_HMAC_SHA1_80),

@@ -1,14 +1,10 @@
 """Packets of datagram protocols in a TCP stream: RTP and RTCP, STUN, DTLS, each behind its length (RFC 4571 2)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from functools import partial
 
-from analyzer.core.anomalies import Anomaly, AnomalyKind, define
-from analyzer.core.cites import Cite
+from analyzer.core.anomalies import define
 from analyzer.core.severity import Severity
-from analyzer.transport.cited import Chunk, CitedBuffer, Gap
-from analyzer.transport.parser import Skipped
+from analyzer.transport.framed import Measure, PacketStream
 
 LOST = define(
     "rtp.framing_lost", Severity.INFO, "Bytes of a stream of packets are missing: where the next begins is not known",
@@ -19,22 +15,6 @@ CUT = define("rtp.framing_cut", Severity.INFO, "A stream of packets ended inside
 _COOKIE = bytes.fromhex("2112a442")  # RFC 8489 5
 _RTP_HEADER, _RTCP_HEADER, _STUN_HEADER, _DTLS_HEADER = 12, 8, 20, 13
 _RTCP_FIRST, _RTCP_LAST = 200, 207
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One packet out of the stream; `size` counts its length field too."""
-
-    payload: bytes
-    cites: tuple[Cite, ...]
-
-    @property
-    def size(self) -> int:
-        """Bytes of the stream."""
-        return 2 + len(self.payload)
-
-
-Event: TypeAlias = Frame | Anomaly | Skipped
 
 
 def probe(data: bytes) -> int:
@@ -72,50 +52,28 @@ def _sender(packet: bytes) -> bytes | None:
     return packet[4:8] if _RTCP_FIRST <= packet[1] <= _RTCP_LAST else packet[8:12]
 
 
-class FrameStream:
-    """One direction. Holds at most one packet of 65,535 bytes. Behind a gap nothing tells where a packet begins."""
+def _measure(data: bytearray, at: int) -> Measure | None:
+    """LENGTH, then as many bytes."""
+    return Measure(2, 2 + int.from_bytes(data[at : at + 2], "big")) if len(data) - at >= 2 else None
 
-    __slots__ = ("_buffer", "_lost")
 
-    def __init__(self) -> None:
-        self._buffer = CitedBuffer()
-        self._lost = False
+def with_null_packets(packet: bytes, size: int, *, media: bool) -> bytes | None:
+    """A packet behind its length, with as many null packets behind it as make `size` bytes (RFC 4571 2).
 
-    @property
-    def held(self) -> int:
-        """Bytes held for a packet that is not whole yet."""
-        return len(self._buffer)
+    These have two bytes each. If the number is odd, RTP (`media`) gets a byte of padding (RFC 3550 5.1), and other
+    packets are followed by one of a single zero. None where there is no room for that.
+    """
+    spare = size - 2 - len(packet)
+    if spare % 2 and media:
+        padding = packet[-1] if packet[0] & 0x20 else 0
+        if padding == 0xFF:
+            return None
+        packet, spare = bytes((packet[0] | 0x20,)) + packet[1:] + bytes((padding + 1,)), spare - 1
+    odd = b"\0\1\0" if spare % 2 else b""
+    if spare < len(odd) or len(packet) > 0xFFFF:
+        return None
+    return len(packet).to_bytes(2, "big") + packet + odd + bytes(spare - len(odd))
 
-    def receive(self, chunk: Chunk) -> Sequence[Event]:
-        """Takes the next bytes; gives the packets they complete. Empty ones, sent to keep a connection, are skipped."""
-        if self._lost:
-            return (Skipped(len(chunk.data), (chunk.cite,)),) if chunk.data else ()
-        self._buffer.append(chunk.data, chunk.cite)
-        events: list[Event] = []
-        data, at = self._buffer.data, 0
-        while len(data) - at >= 2:
-            end = at + 2 + int.from_bytes(data[at : at + 2], "big")
-            if end > len(data):
-                break
-            cites = self._buffer.cites(at, end)
-            events.append(Frame(bytes(data[at + 2 : end]), cites) if end - at > 2 else Skipped(2, cites))
-            at = end
-        self._buffer.consume(at)
-        return events
 
-    def gap(self, gap: Gap) -> Sequence[Event]:
-        """Lets the rest of the stream go."""
-        events = self._end(LOST, (gap.cite,)) if not self._lost else []
-        self._lost = True
-        return events
-
-    def close(self) -> Sequence[Event]:
-        """The stream has ended: a packet that was begun is let go."""
-        return self._end(CUT, self._buffer.cites(0, len(self._buffer))) if self._buffer.data else ()
-
-    def _end(self, kind: AnomalyKind, cites: tuple[Cite, ...]) -> list[Event]:
-        events: list[Event] = [Anomaly(kind, cites)]
-        if size := len(self._buffer):
-            events.append(Skipped(size, self._buffer.cites(0, size)))
-        self._buffer.clear()
-        return events
+FrameStream = partial(PacketStream, _measure, LOST, CUT)
+"""One direction of a stream. Holds at most one packet of 65,535 bytes."""

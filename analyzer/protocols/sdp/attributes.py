@@ -100,7 +100,7 @@ def _fingerprint(value: str) -> Read:
     number = hexadecimal(pairs, 128) if 2 * len(octets) == len(pairs) and {*map(len, octets)} == {2} else None
     digest = number.to_bytes(len(octets), "big") if number is not None else b""
     good = bool(digest) and _DIGEST_BYTES.get(algorithm.lower(), len(digest)) == len(digest)
-    return good, ((ADD, "fingerprints", Fingerprint(algorithm.lower(), digest)),)
+    return good, ((ADD, "fingerprints", Fingerprint(algorithm.lower(), digest, good and pairs == pairs.upper())),)
 
 
 def _e2ae(value: str) -> Read:

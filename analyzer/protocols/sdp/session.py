@@ -48,10 +48,14 @@ class Crypto:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """a=fingerprint: the hash name in lower case and the digest, empty if it is not pairs of digits (RFC 8122 5)."""
+    """a=fingerprint: the hash name in lower case and the digest, empty if it is not pairs of digits (RFC 8122 5).
+
+    `canonical`: the digest has the length of its hash and upper-case digits.
+    """
 
     algorithm: str
     digest: bytes
+    canonical: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.net.packets import UDP, PacketBatch
+from analyzer.session.media.pace import LARGEST, MARKER
 from analyzer.session.media.statistics import SAMPLE
 from analyzer.session.media.trail import LOW, lots
 
@@ -19,7 +20,6 @@ _FACTORS = np.array(
     [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F,
      0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3], np.uint64
 )  # fmt: skip
-Sampled = tuple[int, bytes, int, bool]  # payload type, packet, where its payload begins, whether it is whole
 CLOCKS = (8_000, 16_000, 48_000, 90_000)
 _WEIGHTS = (15 / 16) ** np.arange(12_000) / 16  # of a packet's jitter, by how many follow it; below any float at last
 
@@ -84,7 +84,8 @@ class Groups:
         self._sizes = sizes
         types = header[:, 1] & 127
         self._types = types
-        arrival = packets.ts_ns[rows]
+        self._arrival = arrival = packets.ts_ns[rows]
+        self._paces: npt.NDArray[np.void] | None = None
         self.count: list[int] = count.tolist()
         self.first_row: list[int] = rows[edges].tolist()
         self.first = _cites(packets, rows[edges])
@@ -184,14 +185,28 @@ class Groups:
         """Payload lengths of a group."""
         return self._sizes[self._slice(index)]
 
-    def sample(self, packets: PacketBatch, index: int, into: list[Sampled]) -> None:
-        """Copies packets of a group until the sample is full."""
+    def sample(self, packets: PacketBatch, index: int, into: list[bytes]) -> int:
+        """Copies packets of a group until the sample is full. Those that the capture cut, as a set of bits."""
         start = self._edges[index]
         part = slice(start, start + min(self.count[index], SAMPLE - len(into)))
-        memory, missing = packets.buffer.data, packets.missing[self._order_rows[part]]
-        columns = (self._types[part], self._starts[part], self._lengths[part], self._sizes[part], missing)
-        for kind, begin, length, size, lost in zip(*(column.tolist() for column in columns), strict=True):
-            into.append((kind, bytes(memory[begin : begin + length]), length - min(size, length), not lost))
+        missing, cut = packets.missing[self._order_rows[part]], 0
+        if missing.any():
+            cut = sum(1 << len(into) + at for at in np.flatnonzero(missing).tolist())
+        memory = packets.buffer.data
+        for begin, length in zip(self._starts[part].tolist(), self._lengths[part].tolist(), strict=True):
+            into.append(bytes(memory[begin : begin + length]))
+        return cut
+
+    def pace(self, index: int, most: int) -> bytes:
+        """The first packets of a group as a `Pace` takes them. Made for the whole batch at the first call."""
+        if self._paces is None:
+            rows = self._header.copy()  # numbers and timestamps stay where they are
+            sizes = np.clip(self._sizes, 0, LARGEST) | np.where(rows[:, 1] & 128, MARKER, 0)
+            rows.view(">u2")[:, 0] = sizes
+            rows.view(">u4")[:, 2] = self._arrival // 1_000 & 0xFFFFFFFF
+            self._paces = rows.view("V12").ravel()
+        start = self._edges[index]
+        return self._paces[start : start + min(self.count[index], most)].tobytes()
 
 
 def _cites(packets: PacketBatch, rows: I64) -> list[Cite]:

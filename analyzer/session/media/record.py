@@ -12,7 +12,6 @@ from analyzer.session.media.statistics import PayloadStatistics
 from analyzer.session.media.trail import Trail
 from analyzer.session.media.verification import Verification
 
-
 _SPAN = struct.Struct("<10q")  # two cites
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analyzer.crypto.srtp.packets import header_length
+
 SAMPLE = 12  # payloads kept of a stream while it is open
 _ENOUGH = 1_500  # bytes that make the test of uniformity meaningful
 
@@ -37,9 +39,9 @@ class PayloadStatistics:
         return self.conclusive and self.chi2 < 350
 
 
-def summarise(sample: list[tuple[int, bytes]], main_type: int) -> PayloadStatistics:
-    """Statistics of the payloads of one type in a sample of (payload type, payload)."""
-    chosen = [payload for kind, payload in sample if kind == main_type]
+def summarise(sample: list[bytes], main_type: int) -> PayloadStatistics:
+    """Statistics of the payloads of one type in a sample of RTP packets."""
+    chosen = [packet[header_length(packet, len(packet)) :] for packet in sample if packet[1] & 127 == main_type]
     data = b"".join(chosen)
     if not data:
         return PayloadStatistics(main_type)

@@ -19,7 +19,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.session.media.closed import ClosedStreams, Taken
-from analyzer.session.media.columns import CLOCKS, Groups, Sampled, group_rtp, recognise
+from analyzer.session.media.columns import CLOCKS, Groups, group_rtp, recognise
 from analyzer.session.media.counts import Counts
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media.record import RtcpRecord, StreamRecord, View
@@ -68,7 +68,8 @@ class _Stream:
     payload_types: Counts = field(default_factory=Counts)
     sizes: Counts = field(default_factory=Counts)
     markers: int = 0
-    sample: list[Sampled] = field(default_factory=list)
+    sample: list[bytes] = field(default_factory=list)
+    cut: int = 0  # bit n: the capture does not have all of packet n of the sample
     trail: Trail = field(default_factory=Trail)
     last_ns: int = 0
 
@@ -218,8 +219,11 @@ class StreamTable:
         view.last = groups.last[index]
         stream.last_ns = max(stream.last_ns, view.last_ns)
         self._content(groups, index, stream)
-        if view is stream.main and len(stream.sample) < SAMPLE:  # one view: batches do not show
-            groups.sample(packets, index, stream.sample)
+        if view is stream.main:  # one view: batches do not show
+            if len(stream.sample) < SAMPLE:
+                stream.cut |= groups.sample(packets, index, stream.sample)
+            if room := stream.trail.pace.room:
+                stream.trail.pace.add(groups.pace(index, room))
         if self._verifier is not None:
             self._verifier.note(stream.ordinal, stream.endpoints, packets, groups, index, base)
         return stream
@@ -382,7 +386,7 @@ def _record(stream: _Stream, verified: Verification | None) -> StreamRecord:
             for low, high in view.ranges:
                 union.add(low, high)
     lost, restarts = union.gaps(DROPOUT)
-    stream.trail.begin(packet for _, packet, _, whole in stream.sample if whole)
+    stream.trail.begin(packet for at, packet in enumerate(stream.sample) if not stream.cut >> at & 1)
     main = stream.payload_types.commonest
     return StreamRecord(
         ordinal=stream.ordinal,
@@ -399,7 +403,7 @@ def _record(stream: _Stream, verified: Verification | None) -> StreamRecord:
         payload_types=stream.payload_types.items(),
         sizes=stream.sizes.items(),
         markers=stream.markers,
-        statistics=summarise([(kind, packet[head:]) for kind, packet, head, _ in stream.sample], -1 if main is None else main),
+        statistics=summarise(stream.sample, -1 if main is None else main),
         trail=stream.trail,
         verification=verified,
     )

@@ -19,6 +19,7 @@ from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.crypto.srtp.stream import SrtpStream
 from analyzer.net.packets import PacketBatch
+from analyzer.session.media.pace import Pace
 
 I64 = npt.NDArray[np.int64]
 DRAWN = 24
@@ -44,12 +45,16 @@ def lots(timestamps: I64) -> I64:
     return drawn
 
 
-class Trail:
-    """The packets kept of one stream, at the vantage point that saw it first."""
+_NOTHING = Pace()  # of streams that take no more packets
 
-    __slots__ = ("_drawn", "_first")
+
+class Trail:
+    """The packets kept of one stream, at the vantage point that saw it first; `pace` has the headers of more."""
+
+    __slots__ = ("_drawn", "_first", "pace")
 
     def __init__(self) -> None:
+        self.pace = Pace()
         self._first: Sequence[bytes] = ()
         self._drawn: list[bytes] | None = None  # a heap: four bytes that fall as the lot rises, the packet behind them
 
@@ -59,7 +64,7 @@ class Trail:
 
     def forget(self) -> None:
         """Lets the packets go: what the stream was compared for is decided."""
-        self._first, self._drawn = (), None
+        self._first, self._drawn, self.pace = (), None, _NOTHING
 
     @property
     def first(self) -> Sequence[bytes]:

@@ -7,6 +7,7 @@ from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.signalling import Mediasec
 from analyzer.session.model.states import (
     AnswerKind,
+    CoreSide,
     CryptoBeyond,
     E2ae,
     Evidence,
@@ -61,6 +62,12 @@ class MediaDescription:
     rtp: bool = rule_field("any RTP profile")
     crypto: tuple[CryptoLine, ...] = rule_field("its a=crypto lines")
     fingerprints: int = rule_field("a=fingerprint lines that apply, media or session level")
+    fingerprint_hashes: tuple[str, ...] = rule_field("the hash functions of its a=fingerprint lines, lower case")
+    fingerprints_canonical: bool = rule_field(
+        "each of them has the length of its hash, and upper-case digits (RFC 8122 5)"
+    )
+    tls_id_valid: bool = rule_field("a=tls-id, if there is one, has 20 to 255 characters of its alphabet (RFC 8842 4)")
+    tls_id_stale: bool = rule_field("the same end had this a=tls-id before in the dialog, with other fingerprints")
     key_mgmt: bool = rule_field("a=key-mgmt applies, media or session level")
     mikey: tuple[MikeyMessage, ...] = rule_field("its MIKEY messages (a=key-mgmt:mikey), not opened")
     path_scheme: str = rule_field("scheme of a=path: msrp, msrps, mixed, or none")
@@ -87,6 +94,11 @@ class MediaDescription:
         "of the inline keys: beyond the access edge the m-line has the same, others or none"
     )
     answer: AnswerKind | Unknown = rule_field("of an offer: how its answer on this leg takes the m-line")
+    answer_key_mgmt: Tristate = rule_field("of an offer: its answer has a=key-mgmt for this m-line")
+    with_server: Tristate = rule_field("one end of the hop is a conference server")
+    e2e_policy: str = rule_field(
+        "the operator's policy for e2e SDES at the conference server: accept or refuse; empty: none is given"
+    )
     mediasec: Mediasec = rule_field("what the registration announced for this medium")
     confidentiality: YesNo | Unknown = rule_field("its message was encrypted on the wire")
     integrity: YesNo | Unknown = rule_field("its message was integrity-protected on the wire")
@@ -118,6 +130,11 @@ class MediaHop:
     inferred: bool = rule_field("zones and roles were inferred")
     access: Tristate = rule_field("one end is a UE")
     server: Tristate = rule_field("one end is a conference server")
+    gateway: bool = rule_field("one end is a gateway to the telephone network, by its role in the topology")
+    core_side: CoreSide | Unknown = rule_field(
+        "of an access hop: beyond the edge the medium is described in clear, is protected, or is described as "
+        "protected and sent in clear (unsecured)"
+    )
     proto: str | Unknown = rule_field("negotiated transport protocol")
     secure_negotiated: Tristate = rule_field("offer and answer agreed on a protected transport with keying")
     clear_negotiated: Tristate = rule_field("offer and answer agreed on an unprotected transport without keying")
@@ -136,6 +153,14 @@ class MediaHop:
     packets: int = rule_field("distinct packets seen")
     rtcp: RtcpState | Unknown = rule_field("protection of its RTCP: the weakest any packet had")
     cema: bool = rule_field("a=msrp-cema in the offer or in the answer, and no relay in either")
+    setup: str = rule_field("a=setup of the answer, lower case; empty: none")
+    setup_agrees: bool = rule_field(
+        "a=setup of offer and answer leaves one end active and one passive (RFC 4145 4.1, RFC 8842 5.3)"
+    )
+    tls_by_active: Tristate = rule_field("the end that a=setup makes active sent the ClientHello of each handshake")
+    fingerprinted: bool = rule_field("offer and answer both have a=fingerprint")
+    client_certified: Tristate = rule_field("the client of each TLS or DTLS handshake showed a certificate")
+    handshake_seen: Tristate = rule_field("of RTP that DTLS keys: a handshake passed between its addresses")
     tls_by_offerer: Tristate = rule_field("the offerer began TLS on each connection; the answerer is its server")
     rtcp_first: Cites = rule_field("its first RTCP packet; if some is in clear, the first of that")
     rtcp_unencrypted_agreed: bool = rule_field("offer or answer has UNENCRYPTED_SRTCP")

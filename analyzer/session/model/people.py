@@ -89,11 +89,16 @@ class Participant:
     anonymous: Tristate = rule_field("nobody is named to the focus")
     private: bool = rule_field("identified to the focus, with Privacy asked for towards others")
     invited: str = rule_field("of a dial-out, whom the focus called (pseudonymised when shown)")
-    answered_by: tuple[str, ...] = rule_field("of a dial-out, identities asserted of who answered (pseudonymised)")
+    answered_by: tuple[str, ...] = rule_field(
+        "of a dial-out, identities asserted of who answered, in the answer or later in the dialog (pseudonymised)"
+    )
     revealed: Tristate = rule_field("of a dial-out, who answered is named to the focus")
     retargeted: Tristate = rule_field("of a dial-out, somebody else answered than was called")
     explained: Tristate = rule_field("History-Info, Diversion or a div PASSporT shows the new target")
-    removed: bool = rule_field("the focus refused or cancelled it, or ended it within 32 seconds of the answer")
+    removed: Tristate = rule_field(
+        "the focus refused it, or ended it for the participant's sake: as its Reason says, or within 4 seconds of the "
+        "answer; unknown: within 32 seconds and without a Reason"
+    )
     anonymous_policy: str | Unknown = rule_field("the operator's policy for anonymous dial-in: accept or reject")
     unrevealed_policy: str | Unknown = rule_field("the operator's policy for a dial-out nobody is named in")
     exposed: Tristate = rule_field("the roster names it although it asked for privacy")
@@ -121,6 +126,7 @@ class Conference:
     all_protected: Tristate = rule_field(
         "no leg of a participant is in clear, but for core media that the operator's policy does not ask to protect"
     )
+    focus_inside: Tristate = rule_field("the topology file puts the focus into the trust domain")
     first: Cites = rule_field("its first call, rosters and lists")
 
 

@@ -32,7 +32,10 @@ ScopeDetail = Literal[
     "hop_by_hop_tls", "e2ae_dtls_srtp", "e2ae_or_e2e_ambiguous", "none",
 ]  # fmt: skip
 Termination = Literal["proven_by_payload", "proven_by_keys", "matched", "indicated", "assumed", "unknown"]
+# how it shows that the media of one hop is passed on to another, from strong to weak
+Continuity = Literal["payload", "ciphertext", "messages", "headers", "reports", "offsets", "shape"]
 KeyExchange = Literal["none", "sdes", "dtls", "mikey", "zrtp", "tls", "ipsec", "unknown"]
 CryptoBeyond = Literal["same", "other", "none"]
+CoreSide = Literal["clear", "protected", "unsecured"]
 AnswerKind = Literal["secure", "clear", "refused"]
 E2ae = Literal["none", "requested", "applied", "other"]

@@ -9,7 +9,6 @@ from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.engine import SrtpContext, split_material
 from analyzer.crypto.srtp.kdf import Label, derive, keystream
 from analyzer.crypto.srtp.suites import SUITES, Suite, suite_named, suite_of_profile
-from analyzer.protocols.sdp.suites import _TABLE, suite_info
 
 
 def _suite(name: str) -> Suite:
@@ -158,15 +157,3 @@ def test_profiles_are_those_of_rfc_5764_and_7714():
     }  # fmt: skip
     known = {number: suite.name for number, suite in named.items() if not suite.opened}
     assert known == doubles | arias  # RFC 8723 10.1; the IANA registry "DTLS-SRTP Protection Profiles", RFC 8269
-
-
-def test_every_suite_of_sdp_is_one_of_these_with_the_same_lengths():
-    """What is recognised in a=crypto can be said of a stream that stays closed under it."""
-    for name in _TABLE:
-        info, suite = suite_info(name), suite_named(name)
-        if name in ("F8_128_HMAC_SHA1_32", "SEED_128_CCM_80", "SEED_128_GCM_96"):
-            continue  # of the grammar of RFC 4568 9.2 only; RFC 5669 is not at hand
-        assert info is not None and suite is not None, name
-        assert (info.key_bytes, info.salt_bytes, info.tag_bytes, info.rtcp_tag_bytes) == (
-            suite.key, suite.salt, suite.rtp_tag, suite.rtcp_tag,
-        ), name  # fmt: skip

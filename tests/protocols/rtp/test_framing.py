@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
-from analyzer.protocols.rtp.framing import Event, Frame, FrameStream, probe
+from analyzer.protocols.rtp.framing import FrameStream, probe, with_null_packets
 from analyzer.transport.cited import Chunk, Gap
+from analyzer.transport.framed import Event, Frame
 from tests.linear import assert_linear
 from tests.pipeline.test_associations import client_hello, handshake, record
 from tests.pipeline.wire import rows, rtp, run_capture
@@ -33,9 +34,10 @@ STREAMS = st.lists(st.binary(max_size=30).map(framed) | st.binary(max_size=4), m
 
 
 def run(pieces: Sequence[bytes]) -> list[Event]:
-    stream, events = FrameStream(), []
+    stream, events, at = FrameStream(), [], 7
     for piece in pieces:
-        events += stream.receive(Chunk(piece, CITE))
+        events += stream.receive(Chunk(piece, CITE, at))
+        at += len(piece)
         assert stream.held <= 65_536
         assert accounted(events) + stream.held <= sum(map(len, pieces))
     return events + list(stream.close())
@@ -79,6 +81,31 @@ def test_gaps_anywhere_lose_nothing_and_every_event_has_a_frame(inputs: list[byt
 def test_what_is_framed_comes_out(packets: list[bytes], at: list[int]) -> None:
     read = run(cuts(framed(*packets), at))
     assert [event.payload for event in read if isinstance(event, Frame)] == packets
+
+
+@given(st.binary(min_size=1, max_size=60), st.integers(0, 60), st.booleans(), st.booleans())
+def test_null_packets_fill_what_is_left(packet: bytes, spare: int, media: bool, padded: bool) -> None:
+    """RFC 4571 2: one packet and null ones. An odd byte is padding of RTP (RFC 3550 5.1), or a packet of a zero."""
+    if media:
+        packet = rtp(1, packet + (b"\3" if padded else b"\0"))
+        packet = bytes((packet[0] | 0x20 * padded,)) + packet[1:]
+    made = with_null_packets(packet, len(packet) + 2 + spare, media=media)
+    if made is None:
+        assert spare == 1 and not media
+        return
+    assert len(made) == len(packet) + 2 + spare
+    read = [event.payload for event in run([made]) if isinstance(event, Frame)]
+    if media and spare % 2:
+        assert read == [bytes((packet[0] | 0x20,)) + packet[1:] + bytes((4 if padded else 1,))]
+    else:
+        assert read == [packet] + [b"\0"] * (spare % 2)
+
+
+def test_there_is_no_room_for_less_than_nothing() -> None:
+    assert with_null_packets(rtp(1), 3, media=True) is None
+    assert with_null_packets(SR, len(SR) + 3, media=False) is None
+    full = bytes((0xA0,)) + rtp(1)[1:] + b"\xff"
+    assert with_null_packets(full, len(full) + 3, media=True) is None
 
 
 @pytest.mark.parametrize("unit", [b"\0", b"\0\1x", b"\xff", framed(rtp(1))])

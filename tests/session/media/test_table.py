@@ -1,4 +1,4 @@
-"""Streams past the bound: the oldest makes room at that very packet, and a flood of SSRCs costs what its packets cost."""
+"""Streams past the bound: the oldest makes room at that very packet; a flood of SSRCs costs what its packets cost."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def test_a_stream_that_was_let_go_begins_anew(size: int) -> None:
 
 @pytest.mark.parametrize("pattern", ["each new", "in turns"])
 def test_rows_of_a_crowded_table_are_grouped_once_a_batch(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They were halved down to single rows, each grouped by itself."""
+    """They were halved down to single rows, each grouped by itself. The 40 s are five batches: time goes on by ten."""
     groupings = 0
     group = table.group_rtp
 
@@ -44,7 +44,7 @@ def test_rows_of_a_crowded_table_are_grouped_once_a_batch(pattern: str, monkeypa
     monkeypatch.setattr(table, "group_rtp", counted)
     ssrcs = [number if pattern == "each new" else number % 65 for number in range(2_000)]
     engine = flood(ssrcs).run(limits=Limits(streams=64))
-    assert (engine.streams.evicted, groupings <= 8) == (2_000 - 64, True)
+    assert (engine.streams.evicted, groupings <= 10) == (2_000 - 64, True)
 
 
 def test_a_flood_of_streams_takes_linear_time() -> None:
