@@ -16,7 +16,9 @@ _KEYING_WANTS = {
     "srtp_mikey": "its master key (srtp-master): MIKEY is not opened",
     "zrtp": "its master key (srtp-master): ZRTP is not opened",
     "srtp_unknown_keying": "a key for the signalling that carried its keys, or its master key (srtp-master)",
+    "unknown": "if it is SRTP, a key for the signalling that carried its keys, or its master key (srtp-master)",
 }
+_UNTOLD = "Neither its packets nor an SDP tell SRTP from compressed media in clear"
 _KEY_HELPS = frozenset({"no_key", "tag_failed", "mki_unknown"})  # another key would, so it is said which
 
 
@@ -93,6 +95,8 @@ def _stream_why(stream: Stream, handshake: str | None) -> str:
     why = (stream.failure_detail or "No key").removesuffix(".")
     if (stream.failure and stream.failure not in _KEY_HELPS) or stream.decrypted:
         return why
+    if stream.protection == "unknown" and stream.failure == "no_key":
+        why = _UNTOLD
     wanted = _KEYING_WANTS.get(stream.protection, _KEYING_WANTS["srtp_unknown_keying"])
     if handshake is not None:
         wanted = f"a key log of its DTLS handshake ({handshake}), or its master key (srtp-master)"

@@ -40,6 +40,7 @@ from analyzer.session.model.registry import TlsConnection
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
 from analyzer.session.model.signalling import SignallingHop
+from analyzer.session.model.states import RtpState
 from analyzer.session.passages import passages
 from analyzer.session.passports import Passports
 from analyzer.session.path_uses import PathUses
@@ -72,7 +73,9 @@ class UsedKey:
     opened: int = 0
 
 
-_VERIFIED: dict[KeyOrigin, str] = {
+_UNCLAIMED: dict[str, RtpState] = {"rtp": "clear", "srtp": "srtp_unknown_keying"}
+_KEY_WANTED = Unknown.of("key", "the SRTP master key of this stream, if it is SRTP")
+_VERIFIED: dict[KeyOrigin, RtpState] = {
     "sdes": "srtp_sdes", "dtls-srtp": "srtp_dtls", "srtp-master": "srtp_unknown_keying",
 }  # fmt: skip
 
@@ -304,10 +307,10 @@ class Closer:
             record = keyed(seen, "unknown")
             if plausible(record):
                 evidence = classify(record, {})
-                state = {"rtp": "clear", "srtp": "srtp_unknown_keying"}.get(evidence.observed, "unknown")
+                state: RtpState | Unknown = _UNCLAIMED.get(evidence.observed, _KEY_WANTED)
                 if record.verification is not None and record.verification.authenticated:
                     state = _VERIFIED[self._keyed_by(record, record.verification.origin)]
-                self._write_stream(record, ClaimedStream(record, evidence, state, None), placement, None)  # type: ignore[arg-type]  # a hop state
+                self._write_stream(record, ClaimedStream(record, evidence, state, None), placement, None)
 
     def _keyed_by(self, record: StreamRecord, origin: KeyOrigin) -> KeyOrigin:
         """Where a key comes from; one that was supplied, from the handshake on the stream's flow, if there was one."""

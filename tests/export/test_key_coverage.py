@@ -45,6 +45,23 @@ def test_with_every_key_nothing_is_closed(shared: Path) -> None:
         assert list(closed_flows(report(lab / f"{name}.pcapng", lab / f"{name}.tls-keylog.txt"))) == []
 
 
+def test_streams_that_may_be_srtp_are_listed_as_wanting_a_key(shared: Path) -> None:
+    """Both streams of C059 are SRTP (its key opens all 972 packets): without SDP and key their payloads cannot tell."""
+    capture = shared / "public" / "C059-srtp.pcap"
+    flows = list(closed_flows(report(capture)))
+    assert [(flow.id, flow.what.split()[0], flow.closed) for flow in flows] == [
+        ("stream-1", "unknown", "all 812 packets"), ("stream-2", "unknown", "all 160 packets"),
+    ]  # fmt: skip
+    assert all("tell SRTP from compressed media in clear; wanted: if it is SRTP, " in flow.why for flow in flows)
+
+
+def test_a_stream_in_clear_wants_no_key(shared: Path) -> None:
+    """FACTS: plain-rtp is SIP over UDP and RTP/AVP in clear."""
+    found = report(shared / "lab" / "plain-rtp.pcapng")
+    assert found.streams and {stream.protection for stream in found.streams} == {"clear"}
+    assert list(closed_flows(found)) == []
+
+
 def test_the_keys_of_another_capture_open_nothing_and_say_so(shared: Path) -> None:
     lab = shared / "lab"
     found = report(lab / "e2ae-dtls.pcapng", lab / "stir-e2e.tls-keylog.txt")
