@@ -22,7 +22,7 @@ from analyzer.session.connection_entities import connection_entity
 from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.equality import Comparer
-from analyzer.session.hops import HopFact, message_entity, signalling_hops
+from analyzer.session.hops import HopFact, answered, message_entity, signalling_hops
 from analyzer.session.key_streams import KeyStreams
 from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState
@@ -249,12 +249,14 @@ class Closer:
                     judge("msrp_session", msrp_entity(bound, fact, entity, call, paths, placement), where)  # type: ignore[arg-type]  # as above
                 else:
                     judge("bfcp_session", bfcp_entity(bound, entity, self._messaging.floors), where)  # type: ignore[arg-type]  # as above
+        registrations = self._signalling.registrations
         callers = caller_identities(message for leg in call.legs.values() for message in leg.messages)
         for leg in call.legs.values():
             name = legs[leg.ordinal]
+            answers = answered(leg)
             for message in leg.messages:
                 if not message.retransmission:
-                    seen = message_entity(message, placement, post_decrypt, callers)
+                    seen = message_entity(message, placement, post_decrypt, registrations, answers, callers)
                     where = partial(_of_message, base | {"leg": name}, message)
                     judge("sip_message", seen, where)
                     for passport in self._passports.entities(message, placement):

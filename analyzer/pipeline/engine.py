@@ -282,12 +282,11 @@ class Engine:
                 if protocol == TCP:
                     payload = buffer[at : at + size].tobytes() if size else b""
                     self.tcp.segment(vantage, endpoints, seq, ack, flags, payload, missing, cite)
-                elif protocol == UDP:
+                elif protocol in (UDP, SCTP):
                     cites = (*extra[row], cite) if row in extra else (cite,)
                     payload = buffer[at : at + size].tobytes()
-                    self.datagrams.datagram(Datagram(vantage, endpoints, payload, missing, ip_id, cites))
-                elif protocol == SCTP:
-                    self.datagrams.sctp(vantage, endpoints, buffer[at : at + size].tobytes(), cite)
+                    take = self.datagrams.datagram if protocol == UDP else self.datagrams.sctp
+                    take(Datagram(vantage, endpoints, payload, missing, ip_id, cites))
                 elif protocol == ESP:
                     cites = (*extra.get(row, ()), cite)
                     payload = buffer[at : at + size].tobytes()
@@ -320,7 +319,7 @@ class Engine:
                 self.judge.judge("msrp_relay", relay, partial(dict, {"from": relay.from_node, "to": relay.to_node}))
         judge_conferences(self.closer.conferences, self.judge)
         self.closer.orphans(self.streams.finish(), self._placement())
-        for sa_id, sa in esp_entities(self.esp, self._placement()):
+        for sa_id, sa in esp_entities(self.esp, self._placement(), self.signalling.registrations):
             self.judge.judge("esp_sa", sa, partial(esp_place, sa_id, sa))
 
     def wanted(self) -> KnownKeys | None:

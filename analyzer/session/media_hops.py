@@ -33,7 +33,15 @@ from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
 from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.media.rtcp_flows import rtcp_state
-from analyzer.session.media_beside import encrypts, handshake_seen, handshakes, peers_proven, rtcp_of
+from analyzer.session.media_beside import (
+    captured_from_start,
+    encrypts,
+    handshake_seen,
+    handshakes,
+    levels_in_clear,
+    peers_proven,
+    rtcp_of,
+)
 from analyzer.session.media_candidates import Candidate, candidates, places
 from analyzer.session.media_path import consecutive, core_side, from_elements, judged, path_hop, with_core_sides
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
@@ -66,6 +74,7 @@ class ClaimedStream:
     evidence: MediaEvidence
     state: HopState | Unknown
     clock: int | None
+    begun: bool = False  # the capture has it from the beginning of its call
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +173,13 @@ def _rtp_hop(call: CallState, candidate: Candidate, sources: MediaSources) -> tu
     )
     protection = decide(facts)
     streams = [
-        ClaimedStream(record, evidence, _stream_state(facts, record, evidence), _clock(record, rtpmap))
+        ClaimedStream(
+            record,
+            evidence,
+            _stream_state(facts, record, evidence),
+            _clock(record, rtpmap),
+            captured_from_start(call, [record]),
+        )
         for record, evidence in zip(records, evidences, strict=True)
     ]
     grounds = tuple(dict.fromkeys(ground for evidence in evidences for ground in evidence.grounds))
@@ -173,7 +188,13 @@ def _rtp_hop(call: CallState, candidate: Candidate, sources: MediaSources) -> tu
     control = rtcp_of(candidate.negotiations, records, sources.rtcp)
     entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
     weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
-    entity = replace(entity, rtcp_first=tuple(weakest[:1]))
+    events = [kind for kind, codec in rtpmap.items() if codec.name.lower() == "telephone-event"]
+    entity = replace(
+        entity,
+        rtcp_first=tuple(weakest[:1]),
+        levels_in_clear=levels_in_clear(last),
+        dtmf_packets=sum(record.payload_types.get(kind, 0) for record in records for kind in events),
+    )
     if how == "dtls":
         entity = replace(
             entity,
@@ -392,6 +413,8 @@ def _entity(
         forked=False,  # the other hops of the call decide
         fork_reuses_key=False,
         rtcp_unencrypted_agreed=any(line is not None and line.unencrypted_srtcp for line in chosen_crypto(last)),
+        levels_in_clear=False,
+        dtmf_packets=0,
         opportunistic=opportunistic(last),
         unexpected_srtp=_unexpected(facts),
         zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),
