@@ -196,7 +196,7 @@ def _rtp_hop(
         entity,
         rtcp_first=tuple(weakest[:1]),
         levels_in_clear=levels_in_clear(last),
-        dtmf_packets=sum(record.payload_types.get(kind, 0) for record in records for kind in events),
+        dtmf_packets=sum(count for record in records for kind, count in record.payload_types if kind in events),
     )
     if how == "dtls":
         entity = replace(
