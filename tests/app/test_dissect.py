@@ -12,7 +12,7 @@ from analyzer.app.dissect import NotAKeyLog, NoTshark, dissect
 from analyzer.cli.main import run
 from tests.conftest import ROOT, SAMPLES
 
-SECRET = re.compile(r"inline:[A-Za-z0-9+/]|: "?[0-9a-f]{28,}|response=\"[0-9a-f]")
+SECRET = re.compile(r'inline:[A-Za-z0-9+/]|: "?[0-9a-f]{28,}|response="[0-9a-f]')
 has_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 
 
