@@ -121,4 +121,8 @@ def load_keys(
             continue
         outside = Outside(partial(_beside, path, observer), os.environ.get)
         problems += [str(problem) for problem in key_files.load(data, str(path), path.name, ring, outside)]
+    for source in ring.sources:
+        if source.others:
+            labels = ", ".join(sorted(source.others))
+            observer.remark(f"{source.name}: secrets with other labels are passed over ({labels})")
     return ring

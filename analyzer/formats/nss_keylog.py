@@ -1,6 +1,7 @@
-"""NSS key log (SSLKEYLOGFILE): secrets of TLS and DTLS connections by client random. Problems carry their line."""
+"""Key log (SSLKEYLOGFILE, RFC 9850): secrets of TLS and DTLS by client random. Problems carry their line."""
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ LABELS = frozenset(
         "PMS_CLIENT_RANDOM",
     }
 )
+_LABEL = re.compile(r"[A-Z]+(_[A-Z]+)+(_\d{1,3})?")  # what a label looks like: anything else may be a misplaced secret
 _SECRET_BYTES = {"CLIENT_RANDOM": (48, 48), "RSA": (48, 48)}
 
 
@@ -32,6 +34,13 @@ class LogSecret:
     client_random: bytes
     secret: Secret
     line: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogOther:
+    """A line in order whose label is for other uses (QUIC, ECH, secrets behind a KeyUpdate): labels are a registry."""
+
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +62,19 @@ def looks_like(data: bytes) -> bool:
     for line in data[:65_536].splitlines():
         words = line.split()
         if words and not words[0].startswith(b"#"):
-            return words[0].decode("ascii", "replace") in LABELS and len(words) == 3
+            other = isinstance(parse_line(line, 1), LogOther)
+            return other or (words[0].decode("ascii", "replace") in LABELS and len(words) == 3)
     return False
 
 
-def parse_line(line: bytes, number: int) -> LogSecret | LogProblem | None:
+def parse_line(line: bytes, number: int) -> LogSecret | LogOther | LogProblem | None:
     """One line; None for a blank or a comment."""
     words = line.split()
     if not words or words[0].startswith(b"#"):
         return None
     label = words[0].decode("ascii", "replace")
-    if label not in LABELS:
-        named = label.isupper() and label.replace("_", "").isalpha()  # what else it is may be a misplaced secret
-        return LogProblem(number, f"unknown label {safe(label, 40)}" if named else "unknown label")
+    if label not in LABELS and not (_LABEL.fullmatch(label) and len(words) == 3):
+        return LogProblem(number, f"unknown label {safe(label, 40)}" if _LABEL.fullmatch(label) else "unknown label")
     if len(words) != 3:
         return LogProblem(number, f"{label}: expected two hexadecimal values, got {len(words) - 1}")
     context, secret = _hex(words[1]), _hex(words[2])
@@ -76,10 +85,12 @@ def parse_line(line: bytes, number: int) -> LogSecret | LogProblem | None:
         return LogProblem(number, f"{label}: a secret of {len(secret)} bytes")
     if label != "RSA" and len(context) != 32:
         return LogProblem(number, f"{label}: a client random of {len(context)} bytes, not 32")
+    if label not in LABELS:
+        return LogOther(label)
     return LogSecret(label, context, Secret(secret), number)
 
 
-def parse(data: bytes) -> Iterator[LogSecret | LogProblem]:
+def parse(data: bytes) -> Iterator[LogSecret | LogOther | LogProblem]:
     """Every line of a key log."""
     for number, line in enumerate(io.BytesIO(data), 1):
         parsed = parse_line(line, number)

@@ -22,7 +22,8 @@ from analyzer.session.connection_entities import connection_entity
 from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.equality import Comparer
-from analyzer.session.hops import HopFact, message_entity, signalling_hops
+from analyzer.session.hops import HopFact, answered, message_entity, signalling_hops
+from analyzer.session.idle_keys import idle_keys
 from analyzer.session.key_streams import KeyStreams
 from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState
@@ -66,11 +67,12 @@ class ClosedCall:
 
 @dataclass(slots=True)
 class UsedKey:
-    """A master key that opened packets: where it comes from, and the message that named it."""
+    """A master key: where it comes from, the message that named it, the packets it opened, or why it opened none."""
 
     origin: KeyOrigin
     cites: tuple[Cite, ...]
     opened: int = 0
+    problem: str | None = None
 
 
 _UNCLAIMED: dict[str, RtpState] = {"rtp": "clear", "srtp": "srtp_unknown_keying"}
@@ -215,11 +217,17 @@ class Closer:
         for stream in streams:
             self._write_stream(stream.record, stream, placement, call_id)
             stream.record.trail.forget()
+        for idle in idle_keys(call):
+            self.used.setdefault(self._redactor.key(idle.key), UsedKey("sdes", idle.cites, problem=idle.why))
+        self.forget(call)
+        if self.watch is not None:
+            self.watch(ClosedCall(call_id, call, named, placement))
+
+    def forget(self, call: CallState) -> None:
+        """Says that the keys of a call's descriptions are those of one that is over."""
         lines = _lines(call)
         for dialog in call.call_ids or (call.call_id,):
             self._signalling.keys.forget(dialog, lines)
-        if self.watch is not None:
-            self.watch(ClosedCall(call_id, call, named, placement))
 
     def _hop_id(self) -> str:
         self._hops += 1
@@ -249,12 +257,14 @@ class Closer:
                     judge("msrp_session", msrp_entity(bound, fact, entity, call, paths, placement), where)  # type: ignore[arg-type]  # as above
                 else:
                     judge("bfcp_session", bfcp_entity(bound, entity, self._messaging.floors), where)  # type: ignore[arg-type]  # as above
+        registrations = self._signalling.registrations
         callers = caller_identities(message for leg in call.legs.values() for message in leg.messages)
         for leg in call.legs.values():
             name = legs[leg.ordinal]
+            answers = answered(leg)
             for message in leg.messages:
                 if not message.retransmission:
-                    seen = message_entity(message, placement, post_decrypt, callers)
+                    seen = message_entity(message, placement, post_decrypt, registrations, answers, callers)
                     where = partial(_of_message, base | {"leg": name}, message)
                     judge("sip_message", seen, where)
                     for passport in self._passports.entities(message, placement):

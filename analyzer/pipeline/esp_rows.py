@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from analyzer.core.addresses import ip_text
-from analyzer.core.unknown import Unknown
+from analyzer.core.unknown import Tristate, Unknown
 from analyzer.pipeline.esp import EspHandler
 from analyzer.pipeline.places import Places
 from analyzer.report.traffic import EspSa
 from analyzer.session.esp.table import Association
 from analyzer.session.model.esp import EspSa as EspEntity
 from analyzer.session.placement import Placement
+from analyzer.session.registrations import Registrations
 
 KeyNames: TypeAlias = dict[str, str]  # what the report calls a key, by the id of its entry
 
@@ -37,11 +38,15 @@ def esp_place(sa_id: str, sa: EspEntity) -> dict[str, str]:
     return {"esp": sa_id, "from": sa.from_node, "to": sa.to_node}
 
 
-def esp_entities(handler: EspHandler, placement: Placement) -> Iterator[tuple[str, EspEntity]]:
+def esp_entities(
+    handler: EspHandler, placement: Placement, registrations: Registrations
+) -> Iterator[tuple[str, EspEntity]]:
     """What rules judge of each association, by the id of its row."""
     for number, association in enumerate(handler.table.all(), 1):
         cipher, auth = _algorithms(handler, association)
         spi, tunnel = f"0x{association.spi:08x}", association.tunnel
+        agreed = bool(handler.candidates.agreed(association.dst, association.spi))
+        parties, stray = _stray(association, agreed, registrations)
         missing = Unknown.of("key", f"the key of ESP {spi} to {ip_text(association.dst)}")
         yield (
             f"esp-{number}",
@@ -53,7 +58,9 @@ def esp_entities(handler: EspHandler, placement: Placement) -> Iterator[tuple[st
                 cipher=missing if cipher is None else cipher,
                 auth=missing if auth is None else auth,
                 tunnel=missing if tunnel is None else tunnel,
-                agreed=bool(handler.candidates.agreed(association.dst, association.spi)),
+                agreed=agreed,
+                parties_agreed=parties,
+                stray=stray,
                 packets=association.packets,
                 auth_failed=association.auth_failed,
                 replayed=association.replayed,
@@ -62,6 +69,22 @@ def esp_entities(handler: EspHandler, placement: Placement) -> Iterator[tuple[st
                 first=(association.first,),
             ),
         )
+
+
+def _stray(association: Association, agreed: bool, registrations: Registrations) -> tuple[bool, Tristate]:
+    """Whether the ends of an association agreed on some, and whether it is none of those."""
+    pair = {association.src, association.dst}
+    bindings = [
+        binding
+        for ue in pair
+        for binding in registrations.of(ue)
+        if binding.registrar in pair and binding.ue != binding.registrar and binding.agrees_on_ipsec
+    ]
+    if agreed or not bindings:
+        return bool(bindings), False
+    if all(binding.first_integrity == "no" for binding in bindings):
+        return True, True
+    return True, Unknown.of("message", "the first registration of this UE, which set up the associations before")
 
 
 def _row(handler: EspHandler, association: Association, row_id: str, places: Places, names: Mapping[str, str]) -> EspSa:

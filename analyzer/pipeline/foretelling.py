@@ -51,8 +51,8 @@ class Foretelling:
             if self._changed(seen, ("connection", connection.ordinal), version):
                 tls = connection_entity(connection, placement)
                 self._judge.foretell("tls_connection", tls, partial(connection_place, tls))
-        for number, (sa_id, sa) in enumerate(esp_entities(esp, placement)):
-            version = (sa.cipher, sa.auth, sa.agreed, sa.replayed > 0, sa.reused > 0, sa.restarted > 0)
+        for number, (sa_id, sa) in enumerate(esp_entities(esp, placement, registrations)):
+            version = (sa.cipher, sa.auth, sa.agreed, sa.stray, sa.replayed > 0, sa.reused > 0, sa.restarted > 0)
             if self._changed(seen, ("esp", number), version):
                 self._judge.foretell("esp_sa", sa, partial(esp_place, sa_id, sa))
         for state in closer.conferences.all():

@@ -1,7 +1,6 @@
 """Connections and datagram flows that are not RTP: who, when, what protocol, seen where."""
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from analyzer.core.addresses import Address, Endpoints
@@ -34,6 +33,8 @@ class Connection:
     server_certificates: list[bytes] = field(default_factory=list)  # DER, leaf first
     client_certificates: list[bytes] = field(default_factory=list)
     client_certified: bool | None = None  # its client showed a certificate; None: that part was not read
+    handshake: int = 0  # digest of both randoms, under a key of this process: whose are equal is one; 0: not seen
+    sealed: frozenset[int] = frozenset()  # digests of its first encrypted records, under the same key
     channels: dict[int, tuple[str, str]] = field(default_factory=dict)  # data channels: stream -> label, protocol
     decrypted: bool = False
     failure: str = ""  # why it stays closed
@@ -135,14 +136,3 @@ class ConnectionTable:
     def all(self) -> list[Connection]:
         """Every connection in the order of first sight."""
         return list(self._open.values())
-
-
-def messaging_hosts(connections: Iterable[Connection]) -> dict[int, str]:
-    """The hosts that speak MSRP or BFCP, and which, in the order of first sight."""
-    found: dict[int, str] = {}
-    for each in connections:
-        spoken = each.inner or each.protocol
-        if spoken in ("msrp", "bfcp"):
-            for end in (each.src, each.dst):
-                found.setdefault(end.ip, spoken.upper())
-    return found

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from analyzer.core.addresses import ip_text
 from analyzer.core.cites import Cite
-from analyzer.core.unknown import Unknown
-from analyzer.formats.headers import split
+from analyzer.core.unknown import Tristate, Unknown
+from analyzer.formats.headers import parameters, split
 from analyzer.session.binding import BoundBfcp, BoundMsrp
 from analyzer.session.carrier import GROUNDS, Carrier, confidentiality, integrity, weakest
 from analyzer.session.credentials import authentication
@@ -16,6 +16,7 @@ from analyzer.session.model.signalling import SignallingHop, SipMessage
 from analyzer.session.model.states import Evidence, SipState
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
+from analyzer.session.registrations import Registrations
 from analyzer.session.scope import Continued
 from analyzer.session.security_lists import HOP_LOCAL, OPTION_TAGS
 from analyzer.session.shown_identities import (
@@ -23,9 +24,12 @@ from analyzer.session.shown_identities import (
     from_differs,
     inside_headers,
     leaves_trust_domain,
+    misleading,
     residue,
     well_formed,
 )
+
+_DIGITS = frozenset({"application/dtmf", "application/dtmf-relay", "audio/telephone-event"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +127,29 @@ def _evidence(carriers: list[Carrier], behind: bool) -> Evidence:
     return "none" if behind else min((carrier.evidence for carrier in carriers), key=GROUNDS.index)
 
 
+_Answered = dict[tuple[str, int | None, str], bool]  # by method, number and From tag: whether all refuse
+
+
+def answered(leg: LegState) -> _Answered:
+    """The requests of a leg that were answered finally, and whether every answer is an error."""
+    found: _Answered = {}
+    for message in leg.messages:
+        if message.status is not None and message.status >= 200:
+            key = message.method, message.cseq, message.from_tag
+            found[key] = found.get(key, True) and message.status >= 300
+    return found
+
+
 def message_entity(
-    message: MessageRecord, placement: Placement, post_decrypt: frozenset[int], callers: tuple[str, ...] = ()
+    message: MessageRecord,
+    placement: Placement,
+    post_decrypt: frozenset[int],
+    registrations: Registrations,
+    answers: _Answered,
+    callers: tuple[str, ...] = (),
 ) -> SipMessage:
-    """The message as rules see it; `callers` are identities asserted of the caller anywhere in its call."""
+    """The message as rules see it; `answers` are those on its leg, `callers` identities asserted of the caller anywhere
+    in its call."""
     src, dst = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
     behind = message.carrier.vantage in post_decrypt
     state = message_state(message, behind)
@@ -163,9 +186,14 @@ def message_entity(
         first=message.cites,
         access=ends.access,
         on_agreed_port=message.on_agreed_port,
+        agreed_security=registrations.secured(src if ends.from_ue is True else dst),
+        refused=_refused(message, answers),
+        event=_event(message),
+        dtmf=_dtmf(message),
         hop_local=_hop_local(message),
         leaving=leaves_trust_domain(message, placement),
         asserted_valid=well_formed(message.asserted),
+        display_misleads=any(map(misleading, message.all("p-asserted-identity"))),
         from_differs=bool(message.asserted) and from_differs(message),
         anonymity_asked=message.request and anonymity_asked(message),
         residue=residue(message, callers) if message.initial else (),
@@ -177,6 +205,26 @@ def message_entity(
         auth_parameters=shown.parameters,
         aka_keys=shown.aka_keys,
     )
+
+
+def _refused(message: MessageRecord, answers: _Answered) -> Tristate:
+    if not message.request:
+        return False
+    found = answers.get((message.method, message.cseq, message.from_tag))
+    return found if found is not None else Unknown.of("message", f"the answer to {message.method}")
+
+
+def _event(message: MessageRecord) -> str:
+    if message.method not in ("SUBSCRIBE", "NOTIFY", "PUBLISH"):
+        return ""
+    return next((parameters(value)[0].strip().lower() for value in message.all("event")), "")
+
+
+def _dtmf(message: MessageRecord) -> bool:
+    """Digits in INFO, as the field sends them; RFC 6086 has a package for nothing of the kind."""
+    if message.method != "INFO" or not message.request:
+        return False
+    return any(parameters(value)[0].strip().lower() in _DIGITS for value in message.all("content-type"))
 
 
 def _hop_local(message: MessageRecord) -> tuple[str, ...] | Unknown:

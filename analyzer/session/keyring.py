@@ -2,16 +2,17 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
 from analyzer.core.secrets import Secret
-from analyzer.formats.nss_keylog import LogProblem, LogSecret, parse
+from analyzer.formats.nss_keylog import LogOther, LogProblem, LogSecret, parse
 from analyzer.session.key_entries import AkaKey, EspKey, SrtpMaster
 
 _TLS_KEY_LOG = 0x544C534B
 _MISSED = 100_000  # lookups in vain that are remembered
 _SESSIONS = 4_096  # that may be resumed
+_OTHERS = 20  # labels that are remembered
 Entry: TypeAlias = EspKey | AkaKey | SrtpMaster
 KINDS = {EspKey: "esp-sa", AkaKey: "ims-aka", SrtpMaster: "srtp-master"}
 
@@ -39,6 +40,7 @@ class KeySource:
     problem: str = ""
     media_key: Secret | None = None  # of SRTP: streams name it
     entry_id: str = ""  # of a single key
+    others: set[str] = field(default_factory=set)  # labels of a key log that are for other uses
 
 
 class Keyring:
@@ -103,11 +105,13 @@ class Keyring:
         self.sources.append(source)
         self.version += 1
 
-    def _add(self, lines: Iterable[LogSecret | LogProblem], source: KeySource) -> list[LogProblem]:
+    def _add(self, lines: Iterable[LogSecret | LogOther | LogProblem], source: KeySource) -> list[LogProblem]:
         problems: list[LogProblem] = []
         for line in lines:
             if isinstance(line, LogProblem):
                 problems.append(line)
+            elif isinstance(line, LogOther):
+                source.others.update({line.label} if len(source.others) < _OTHERS else ())
             else:
                 source.secrets += 1
                 self._log.setdefault((line.label, line.client_random), (line.secret, source))

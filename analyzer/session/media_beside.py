@@ -6,6 +6,7 @@ from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.crypto.srtp.suites import suite_of_profile
 from analyzer.net.packets import UDP
+from analyzer.protocols.sdp.session import Media
 from analyzer.session.connections import Connection
 from analyzer.session.legs import CallState
 from analyzer.session.media.record import RtcpRecord, StreamRecord
@@ -61,10 +62,33 @@ def handshake_seen(
     """
     if found:
         return True
-    begun = {at for leg in call.legs.values() if leg.first.initial for at in leg.first.sightings}
-    seen = {view.vantage for record in records for view in record.views}
     moved = bool(last.offer.candidates or (last.answer is not None and last.answer.candidates))
-    return Unknown.of("vantage", "the DTLS handshake of this medium") if moved or not begun & seen else False
+    if moved or not captured_from_start(call, records):
+        return Unknown.of("vantage", "the DTLS handshake of this medium")
+    return False
+
+
+def captured_from_start(call: CallState, records: Sequence[StreamRecord]) -> bool:
+    """Whether a place that saw streams of a call saw its first INVITE, too."""
+    begun = {at for leg in call.legs.values() if leg.first.initial for at in leg.first.sightings}
+    return any(view.vantage in begun for record in records for view in record.views)
+
+
+_LEVELS = frozenset({
+    "urn:ietf:params:rtp-hdrext:ssrc-audio-level", "urn:ietf:params:rtp-hdrext:csrc-audio-level",
+})  # fmt: skip
+
+
+def levels_in_clear(last: Negotiation) -> bool:
+    """Whether both ends agree on audio levels that are not encrypted: an a=extmap that names them directly, and not
+    behind the URI of RFC 6904."""
+    sides = [_levels(media) for media in (last.offer, last.answer) if media is not None]
+    return len(sides) == 2 and bool(sides[0] & sides[1])
+
+
+def _levels(media: Media) -> set[str]:
+    words = [value.split() for name, value in media.attributes if name == "extmap"]
+    return {found[1].lower() for found in words if len(found) > 1} & _LEVELS
 
 
 def encrypts(connection: Connection) -> bool:

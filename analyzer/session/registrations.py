@@ -67,6 +67,11 @@ class Binding:
         """It was seen to succeed."""
         return self.outcome is not None and 200 <= self.outcome < 300
 
+    @property
+    def agrees_on_ipsec(self) -> bool:
+        """Both lists name ipsec-3gpp: associations were agreed on."""
+        return all(any(each.name == "ipsec-3gpp" for each in found or ()) for found in (self.client, self.server))
+
     def listed(self, elements: SecurityList | None) -> SecurityList | None:
         """A list; empty once the registration has succeeded without one; None while one may have been missed."""
         return () if not elements and self.accepted else elements or None
@@ -203,6 +208,13 @@ class Registrations:
         """What is registered from an address, in order of first sight."""
         return tuple(self._by_ue.get(ue, {}).values())
 
+    def secured(self, ue: int) -> Tristate:
+        """Whether a UE and its network agreed on a mechanism for signalling (RFC 3329): both lists name one."""
+        where = ip_text(ue)
+        missing = Unknown.of("message", f"the registration of {where}")
+        both = [(b.listed(b.client), b.listed(b.server)) for b in self.of(ue)]
+        return _agreed([missing if None in pair else all(map(_signalling, pair)) for pair in both], where, missing)
+
     def mediasec(self, ue: int | None, medium: str, dtls: bool = False) -> Mediasec:
         """What both sides announced for a medium of a UE's calls; `dtls`: one whose RTP is keyed by DTLS."""
         mechanism = MECHANISMS.get(medium)
@@ -220,6 +232,10 @@ class Registrations:
     def all(self) -> list[Binding]:
         """Every binding, in order of first sight."""
         return sorted(self._bindings.values(), key=lambda binding: binding.ordinal)
+
+
+def _signalling(elements: SecurityList | None) -> bool:
+    return any(not element.media for element in elements or ())
 
 
 def _announced(elements: SecurityList | None, mechanism: str, missing: Unknown) -> Tristate:

@@ -10,6 +10,8 @@ from analyzer.session.records import MessageRecord
 INSIDE = ("p-access-network-info", "p-charging-vector", "p-charging-function-addresses")
 TRUSTED_ROLES = frozenset({"p-cscf", "i-cscf", "s-cscf", "as", "conference-server", "mrfc", "mrfp", "ibcf"})
 ANONYMOUS_HOST = "anonymous.invalid"
+_MARKS = {ord(mark): None for mark in "-.() /"}  # of telephone numbers as people write them
+_NUMBER_DIGITS = 5  # that make a number: shorter ones are extensions and names
 _MAX_PAI = 2  # RFC 3325 9.1
 _RESIDUES = ("from", "contact", "reply-to", "referred-by", "history-info")
 
@@ -47,6 +49,19 @@ def well_formed(asserted: Sequence[str]) -> bool:
     if len(schemes) > _MAX_PAI or not set(schemes) <= {"sip", "sips", "tel"}:
         return False
     return len(schemes) < _MAX_PAI or schemes.count("tel") == 1
+
+
+def misleading(value: str) -> bool:
+    """Whether a name-addr has a display name that reads as an identity, and as another than its URI (RFC 3325 9.1)."""
+    named = parse_name_addr(value)
+    shown = named.display.strip().strip("<>").lower()
+    if "@" in shown:
+        return not same_user(shown if ":" in shown else f"sip:{shown}", named.uri)
+    digits = shown.translate(_MARKS).removeprefix("+")
+    if len(digits) < _NUMBER_DIGITS or not (digits.isascii() and digits.isdigit()):
+        return False
+    own = parse_uri(named.uri).user.partition(";")[0].translate(_MARKS).removeprefix("+")
+    return not (own.endswith(digits[-_NUMBER_DIGITS:]) or digits.endswith(own[-_NUMBER_DIGITS:] or digits))
 
 
 def from_uri(message: MessageRecord) -> str:

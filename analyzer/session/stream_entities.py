@@ -6,6 +6,8 @@ from analyzer.session.media_hops import ClaimedStream
 from analyzer.session.model.media import SrtpStream
 from analyzer.session.placement import Placement
 
+_FIXED = 12  # bytes of an RTP header (RFC 3550 5.1)
+
 
 def stream_entity(claimed: ClaimedStream, streams: KeyStreams, placement: Placement) -> SrtpStream | None:
     """What keys say of a stream; None if it is none that needs a key. `streams` learns what its key was used for."""
@@ -22,6 +24,7 @@ def stream_entity(claimed: ClaimedStream, streams: KeyStreams, placement: Placem
         to_addr=str(dst),
         suite=found.suite if found is not None else closed,
         packets=record.packets,
+        first_number=_first_number(claimed),
         reused=reused,
         reused_with=others,
         authenticated=found.authenticated if found is not None and known else closed,
@@ -30,3 +33,10 @@ def stream_entity(claimed: ClaimedStream, streams: KeyStreams, placement: Placem
         from_node=placement.node(src.ip),
         to_node=placement.node(dst.ip),
     )
+
+
+def _first_number(claimed: ClaimedStream) -> int | Unknown:
+    first = next(iter(claimed.record.trail.first), b"")
+    if claimed.begun and len(first) >= _FIXED:
+        return int.from_bytes(first[2:4], "big")
+    return Unknown.of("vantage", "the beginning of the call and of the stream")

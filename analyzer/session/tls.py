@@ -24,6 +24,8 @@ from analyzer.protocols.tls.records import (
     Record,
 )
 from analyzer.session.secret_store import SecretStore
+from analyzer.session.tls_direction import TlsDirection
+from analyzer.session.tls_early import EarlyOpener
 from analyzer.session.tls_reasons import LOST, OTHER_KEY, why_closed
 from analyzer.transport.cited import Chunk
 
@@ -40,8 +42,7 @@ EARLY_DATA = define("tls.early_data", Severity.LOW, "0-RTT data: it can be repla
 FATAL_ALERT = define("tls.fatal_alert", Severity.INFO, "A fatal TLS alert", "RFC 8446 6")
 
 _HANDSHAKE_LIMIT = 262_144
-_WAITING_LIMIT = 65_536  # bytes of records of one direction kept until their secret is known
-_RECORD_COST = 256  # bytes that a record takes beside its content
+_SEALED = 4  # encrypted records by which a connection is known again on another hop
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +52,6 @@ class Plaintext:
     side: Side
     chunk: Chunk
     cites: tuple[Cite, ...]
-
-
-@dataclass(slots=True)
-class _Direction:
-    opener: RecordOpener | None = None
-    encrypted: bool = False  # records are protected from here on
-    handshake: bytearray = field(default_factory=bytearray)
-    secret: Secret | None = None  # TLS 1.3: the current application traffic secret
-    application: bool = False  # TLS 1.3: past the handshake keys
-    refused: int = 0
-    opened: int = 0
-    lost: bool = False
-    early: RecordOpener | None = None  # of 0-RTT data
-    waiting: list[Record] = field(default_factory=list)  # for a secret that may still come
-    waiting_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -84,9 +70,10 @@ class TlsConnection:
     retried: bool = False
     early_data: bool = False
     encrypted_records: int = 0
+    sealed: set[int] = field(default_factory=set)  # digests of the first encrypted records, keyed anew in every process
     opened_records: int = 0
-    _directions: dict[Side, _Direction] = field(
-        default_factory=lambda: {"client": _Direction(), "server": _Direction()}
+    _directions: dict[Side, TlsDirection] = field(
+        default_factory=lambda: {"client": TlsDirection(), "server": TlsDirection()}
     )
     _transcript: bytearray = field(default_factory=bytearray)
     _pending_premaster: Secret | None = None
@@ -98,6 +85,13 @@ class TlsConnection:
         """Takes one record of one side."""
         late = self.late() if self.store.growing else ()
         return (*late, *self._record(side, record)) if late else self._record(side, record)
+
+    @property
+    def randoms(self) -> int:
+        """A digest of both sides' randoms, equal wherever the handshake passes; 0: not seen."""
+        if self.client_hello is None or self.server_hello is None:
+            return 0
+        return hash((self.client_hello.random, self.server_hello.random))
 
     @property
     def client_certified(self) -> bool | None:
@@ -119,12 +113,15 @@ class TlsConnection:
     def _record(self, side: Side, record: Record) -> Sequence[Plaintext | Anomaly]:
         direction = self._directions[side]
         if record.content_type == CHANGE_CIPHER_SPEC:
-            if self.version != 0x0304:
+            behind_early_data = self.early_data and self.server_hello is None  # for middleboxes: RFC 8446 D.4
+            if self.version != 0x0304 and not behind_early_data:
                 self._change_cipher(side, direction)
             return ()
         content_type, data = record.content_type, record.fragment
         if direction.encrypted:
             self.encrypted_records += 1
+            if len(self.sealed) < _SEALED and content_type == APPLICATION_DATA:
+                self.sealed.add(hash(data))
             opened = self._open(side, direction, record)
             if not isinstance(opened, Opened):
                 return opened
@@ -146,22 +143,24 @@ class TlsConnection:
 
     # -- opening -------------------------------------------------------------------------------------------------
 
-    def _open(self, side: Side, direction: _Direction, record: Record) -> Opened | Sequence[Plaintext | Anomaly]:
+    def _open(self, side: Side, direction: TlsDirection, record: Record) -> Opened | Sequence[Plaintext | Anomaly]:
+        early = self.early_data and side == "client" and not direction.opened
+        if early and direction.early is not None:
+            result = direction.early.open(record.content_type, record.version, record.fragment)
+            if isinstance(result, Opened):
+                self._credit()
+                return result
         if direction.opener is None:
-            self._wait(side, direction, record)
+            if not early or self.server_hello is not None:
+                self._wait(side, direction, record)
             return ()
         result = direction.opener.open(record.content_type, record.version, record.fragment)
         if not isinstance(result, Opened) and self.version == 0x0304:
             result = self._try_later_keys(side, direction, record)
         if not isinstance(result, Opened) and direction.lost:
-            result = self._try_later_sequence(direction, record)
-        if not isinstance(result, Opened) and self.early_data and side == "client" and not direction.opened:
-            if direction.early is None:
-                return ()  # 0-RTT data without its secret
-            result = direction.early.open(record.content_type, record.version, record.fragment)
-            if isinstance(result, Opened):
-                self._credit()
-                return result
+            result = direction.try_later_sequence(record)
+        if not isinstance(result, Opened) and early and direction.early is None:
+            return ()  # 0-RTT data without its secret
         if isinstance(result, Opened):
             direction.opened += 1
             self._credit()
@@ -171,7 +170,7 @@ class TlsConnection:
             self.failure = self.failure or (LOST if direction.opened else OTHER_KEY)
         return (Anomaly(AUTH_FAILED, record.cites, result),)
 
-    def _try_later_keys(self, side: Side, direction: _Direction, record: Record) -> Opened | Reason:
+    def _try_later_keys(self, side: Side, direction: TlsDirection, record: Record) -> Opened | Reason:
         """TLS 1.3: the handshake's end was not seen (it was encrypted and is lost), or 0-RTT was refused."""
         if direction.application:
             return "bad_tag"
@@ -183,33 +182,16 @@ class TlsConnection:
             direction.opener, direction.application = later, True
         return result
 
-    @staticmethod
-    def _try_later_sequence(direction: _Direction, record: Record) -> Opened | Reason:
-        """After a gap: the implicit sequence number moved on by as many records as were lost, within reason."""
-        opener = direction.opener
-        if opener is None:
-            return "bad_tag"
-        start = opener.sequence
-        for number in range(start + 1, start + 257):
-            result = opener.open(record.content_type, record.version, record.fragment, number)
-            if isinstance(result, Opened):
-                opener.sequence = number + 1
-                return result
-        return "bad_tag"
-
     def _credit(self) -> None:
         if self.client_hello is not None:
             self.store.opened_records(self.client_hello.random)
 
-    def _wait(self, side: Side, direction: _Direction, record: Record) -> None:
+    def _wait(self, side: Side, direction: TlsDirection, record: Record) -> None:
         """A record without a key: kept where a key log may still name its secret."""
         if not self.failure:
             self.failure = self._why_closed(side)
-        if self.store.growing and direction.waiting_bytes <= _WAITING_LIMIT:
-            direction.waiting.append(record)
-            direction.waiting_bytes += len(record.fragment) + _RECORD_COST
-            if direction.waiting_bytes > _WAITING_LIMIT:
-                direction.waiting.clear()  # for good: records behind a gap are of no use
+        if self.store.growing:
+            direction.wait(record)
 
     def _with_new_secrets(self) -> list[Plaintext | Anomaly]:
         found: list[Plaintext | Anomaly] = []
@@ -242,7 +224,7 @@ class TlsConnection:
     # -- handshake -----------------------------------------------------------------------------------------------
 
     def _handshake(
-        self, side: Side, direction: _Direction, data: bytes, cites: tuple[Cite, ...]
+        self, side: Side, direction: TlsDirection, data: bytes, cites: tuple[Cite, ...]
     ) -> Sequence[Plaintext | Anomaly]:
         direction.handshake += data
         if len(direction.handshake) > _HANDSHAKE_LIMIT:
@@ -258,7 +240,7 @@ class TlsConnection:
         return anomalies
 
     def _message(
-        self, side: Side, direction: _Direction, kind: int, body: bytes, raw: bytes, cites: tuple[Cite, ...]
+        self, side: Side, direction: TlsDirection, kind: int, body: bytes, raw: bytes, cites: tuple[Cite, ...]
     ) -> list[Anomaly]:
         anomalies: list[Anomaly] = []
         if len(self._transcript) < _HANDSHAKE_LIMIT:
@@ -293,12 +275,9 @@ class TlsConnection:
         if hs.EXT_EARLY_DATA in hello.extensions:
             self.early_data = True
             secret = self.store.log_secret("CLIENT_EARLY_TRAFFIC_SECRET", hello.random)
-            early = suite(hello.suites[0]) if hello.suites else None
             direction = self._directions["client"]
             direction.encrypted = True
-            if secret is not None and early is not None:
-                direction.early = RecordOpener(early, 0x0304, tls_keys.traffic_keys(early, secret))
-                direction.opener = direction.early
+            direction.early = EarlyOpener(secret, hello.suites) if secret is not None else None
             return [Anomaly(EARLY_DATA, cites)]
         return []
 
@@ -329,13 +308,13 @@ class TlsConnection:
             self._directions[side].secret = secret
         return RecordOpener(self.suite, 0x0304, tls_keys.traffic_keys(self.suite, secret))
 
-    def _finished_13(self, side: Side, direction: _Direction) -> None:
+    def _finished_13(self, side: Side, direction: TlsDirection) -> None:
         resumed = self.server_hello is None or hs.EXT_PSK in self.server_hello.extensions
         self._client_done |= side == "client" and not direction.lost and not resumed
         direction.opener = self._traffic_opener(side, application=True)
         direction.application = True
 
-    def _key_update(self, direction: _Direction) -> None:
+    def _key_update(self, direction: TlsDirection) -> None:
         if direction.secret is None or self.suite is None:
             return
         direction.secret = tls_keys.next_traffic_secret(self.suite, direction.secret)
@@ -370,7 +349,7 @@ class TlsConnection:
                 self.version, self.suite, premaster, self.client_hello.random, server.random
             )
 
-    def _change_cipher(self, side: Side, direction: _Direction) -> None:
+    def _change_cipher(self, side: Side, direction: TlsDirection) -> None:
         direction.encrypted = True
         direction.opener = None
         if self.client_hello is None or self.server_hello is None or self.suite is None:

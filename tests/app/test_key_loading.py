@@ -145,3 +145,37 @@ def test_a_log_that_grows(tmp_path: Path) -> None:
     log.unlink()
     assert known(3)
     assert len(ring.sources) == 1 and ring.sources[0].secrets == 3
+
+
+@pytest.mark.parametrize("label", ["CLIENT_TRAFFIC_SECRET_N", "SERVER_TRAFFIC_SECRET_1", "ECH_SECRET"])
+def test_labels_of_other_uses_are_passed_over_and_named(label: str, tmp_path: Path) -> None:
+    """The first is written by OpenSSL 3.0 behind a KeyUpdate, the last is registered by RFC 9850."""
+    log = tmp_path / "edge.keylog"
+    other = f"{label} {bytes(32).hex()} {'ab' * 48}\n"
+    for text in (other + line(1), line(1) + other):
+        log.write_text(text)
+        log.chmod(0o600)
+        problems: list[str] = []
+        heard = Remarks()
+        ring = load_keys([log], problems, heard)
+        assert not problems
+        assert ring.log_secret("CLIENT_RANDOM", bytes([1] * 32)) is not None
+        assert ring.sources[0].secrets == 1
+        assert heard.said == [f"edge.keylog: secrets with other labels are passed over ({label})"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("ECH_SECRET 00 11 22\n", "unknown label ECH_SECRET"),
+        (f"ECH_SECRET {'00' * 32} zz\n", "ECH_SECRET: a value is not hexadecimal"),
+        (f"ECH_SECRET {'00' * 31} 11\n", "ECH_SECRET: a client random of 31 bytes, not 32"),
+        (f"{'AB' * 32} {'00' * 32} {'11' * 48}\n", "unknown label"),
+    ],
+)
+def test_a_line_that_is_not_in_order_is_a_problem(text: str, problem: str, tmp_path: Path) -> None:
+    log = tmp_path / "edge.keylog"
+    log.write_text(line(1) + text)
+    problems: list[str] = []
+    load_keys([log], problems, Silent())
+    assert problems == [f"{log}:2:1: {problem}"]

@@ -335,6 +335,27 @@ def test_a_roster_against_asserted_identities() -> None:
         assert _said(engine, "CONF-12") == {"fail": 1}, "the roster travelled over UDP in clear"
 
 
+@pytest.mark.parametrize(
+    ("headers", "status", "event", "verdict"),
+    [
+        ((_pai(ALICE),), 200, "conference", {"pass": 1}),
+        ((), 200, "conference", {"fail": 1}),
+        ((), 401, "Conference", {"pass": 1}),  # RFC 4575 8.1: it was asked who it is
+        ((), 0, "conference;id=7", {"open": 1}),
+        ((), 200, "reg", {}),
+        (('Authorization: Digest username="alice",realm="r",response="0"',), 200, "conference", {"pass": 1}),
+    ],
+)
+def test_who_subscribes(headers: tuple[str, ...], status: int, event: str, verdict: dict[str, int]) -> None:
+    wire = Wire()
+    parties = {"caller": f"{ALICE};tag=s", "called": "<sip:conf7@10.0.0.13>"}
+    ask = dialog("sub", 1, "SUBSCRIBE", via=["10.0.0.1"], **parties)
+    wire.udp(SCSCF, MRF, request("SUBSCRIBE", "sip:conf7@10.0.0.13", [*ask, f"Event: {event}", *headers]))
+    if status:
+        wire.udp(MRF, SCSCF, response(status, ask))
+    assert _said(_run(wire), "CONF-12.subscriber") == verdict
+
+
 def _refer(wire: Wire, *headers: str, status: int = 202) -> None:
     parties = {"caller": f"{ALICE};tag=r", "called": "<sip:conf7@10.0.0.13>"}
     ask = dialog("refer", 1, "REFER", via=["10.0.0.1"], **parties)

@@ -189,3 +189,21 @@ def test_how_a_register_reached_the_edge(flag: str, from_ue: str, verdict: dict[
         contact = "Contact: <sip:ue1@10.1.0.2>"
         wire.udp(src, dst, request("REGISTER", "sip:ims.example", [*head, contact, credentials(word)]))
     assert _said(wire.run(rules=rules(), topology=_topology()), "SIG-16") == verdict
+
+
+@pytest.mark.parametrize(
+    ("value", "noted"),
+    [
+        ('"Alice" <sip:alice@ims.example>', False),
+        ('"+49 30 123456" <tel:+4930123456>', False),
+        ('"030-123456" <tel:+4930123456>', False),  # the national form of it
+        ('"+49 30 999999" <tel:+4930123456>', True),
+        ('"sip:bob@ims.example" <sip:alice@ims.example>', True),
+        ('"bob@ims.example" <sip:alice@ims.example>', True),
+        ('"alice@ims.example" <sip:alice@ims.example>', False),
+        ('"112" <sip:alice@ims.example>', False),  # too short to be told from a name
+    ],
+)
+def test_a_display_name_that_reads_as_another_identity(value: str, noted: bool) -> None:
+    engine = _run((), (_pai(value),))
+    assert engine.judge.tallies["ID-04.display"].notes == int(noted)

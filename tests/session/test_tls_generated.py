@@ -280,8 +280,10 @@ def expand(digest: hashes.HashAlgorithm, secret: bytes, label: bytes, size: int)
     return HKDFExpand(digest, size, info).derive(secret)
 
 
-def protected(secret: bytes, number: int, content: bytes, kind: int, digest: hashes.HashAlgorithm) -> bytes:
-    key, iv = expand(digest, secret, b"key", 32), expand(digest, secret, b"iv", 12)
+def protected(
+    secret: bytes, number: int, content: bytes, kind: int, digest: hashes.HashAlgorithm, key_bytes: int = 32
+) -> bytes:
+    key, iv = expand(digest, secret, b"key", key_bytes), expand(digest, secret, b"iv", 12)
     inner = content + bytes((kind,))
     header = b"\x17\3\3" + (len(inner) + 16).to_bytes(2, "big")
     nonce = (int.from_bytes(iv, "big") ^ number).to_bytes(12, "big")
@@ -303,7 +305,15 @@ def test_key_update(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("known", [True, False], ids=["with its secret", "without"])
 @pytest.mark.parametrize("late", [True, False], ids=["behind the ServerHello", "before it"])
-def test_early_data_is_named_and_opened(known: bool, late: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", [b"", b"\x14\3\3\0\1\1"], ids=["alone", "behind a ChangeCipherSpec (RFC 8446 D.4)"])
+@pytest.mark.parametrize(
+    ("digest", "key_bytes"),
+    [(hashes.SHA384(), 32), (hashes.SHA256(), 16)],
+    ids=["the suite offered first", "the suite of an older session"],
+)
+def test_early_data_is_named_and_opened(
+    known: bool, late: bool, change: bytes, digest: hashes.HashAlgorithm, key_bytes: int, tmp_path: Path
+) -> None:
     contexts = Contexts(tmp_path, ssl.TLSVersion.TLSv1_3)
     talk = talked(contexts)
     side, hello = talk.wire[0]
@@ -315,16 +325,17 @@ def test_early_data_is_named_and_opened(known: bool, late: bool, tmp_path: Path)
     body = hello[9:at] + len(extensions).to_bytes(2, "big") + extensions
     message = b"\1" + len(body).to_bytes(3, "big") + body
     changed = b"\x16\3\1" + len(message).to_bytes(2, "big") + message
-    secret = bytes(range(48))
+    secret = bytes(range(digest.digest_size))
     random = hello[11:43].hex()
-    early = protected(secret, 0, b"early", 23, hashes.SHA384())
+    early = change + protected(secret, 0, b"early", 23, digest, key_bytes)
+    early += protected(secret, 1, b" words", 23, digest, key_bytes)
     log = contexts.log + (f"CLIENT_EARLY_TRAFFIC_SECRET {random} {secret.hex()}\n".encode() if known else b"")
     wire = [(side, changed), *talk.wire[1:]]
     wire.insert(2 if late else 1, (side, early))
     reading = Reading(ring_of(log=log)).read(wire)
-    assert reading.plain["client"] == (b"early" if known else b"") + SIP
+    assert reading.plain["client"] == (b"early words" if known else b"") + SIP
     assert reading.plain["server"] == ANSWER
-    assert [a.kind for a in reading.anomalies] == [EARLY_DATA]
+    assert [a.kind for a in reading.anomalies] == [EARLY_DATA] and not reading.state.failure
 
 
 # -- secrets that are not there, or come late -------------------------------------------------------------------------

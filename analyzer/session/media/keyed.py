@@ -34,7 +34,7 @@ def refusals_of(record: StreamRecord) -> Refusals:
     found = record.verification
     if found is None or not found.refused:
         return Refusals()
-    return judge(found.refused, record.sizes, found.trailer, not found.unencrypted)
+    return judge(found.refused, dict(record.sizes), found.trailer, not found.unencrypted)
 
 
 def verified_of(records: list[StreamRecord]) -> bool | None:

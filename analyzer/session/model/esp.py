@@ -18,6 +18,10 @@ class EspSa:
     auth: str | Unknown = rule_field("the integrity algorithm, as alg of Security-Server has it where there is one")
     tunnel: Tristate = rule_field("tunnel mode; else transport mode")
     agreed: bool = rule_field("a registration of the capture set it up (Security-Server)")
+    parties_agreed: bool = rule_field("a registration of the capture agreed on associations between its two ends")
+    stray: Tristate = rule_field(
+        "it is none of them; unknown: what was agreed before that registration may still be in use"
+    )
     packets: int = rule_field("distinct packets")
     auth_failed: int = rule_field("packets that fail the check value of every key that may be theirs")
     replayed: int = rule_field("packets sent again later, with the same bytes")

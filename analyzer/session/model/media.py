@@ -167,6 +167,10 @@ class MediaHop:
     rtcp_unencrypted_agreed: bool = rule_field("offer or answer has UNENCRYPTED_SRTCP")
     forked: bool = rule_field("another end answered the same offer of this medium")
     fork_reuses_key: Tristate = rule_field("its branches got different packets under the offerer's key")
+    levels_in_clear: bool = rule_field(
+        "offer and answer agree on audio levels in RTP header extensions (RFC 6464, RFC 6465), not encrypted (RFC 6904)"
+    )
+    dtmf_packets: int = rule_field("packets of a payload type that is telephone-event (RFC 4733)")
     opportunistic: Tristate = rule_field("keying was offered on an unprotected profile (OSRTP, RFC 8643)")
     unexpected_srtp: Tristate = rule_field("packets have the shape of SRTP although plain RTP was agreed")
     zrtp: bool = rule_field("ZRTP was seen")
@@ -186,6 +190,7 @@ class SrtpStream:
     to_addr: str = rule_field("destination", name="to")
     suite: str | Unknown = rule_field("crypto-suite")
     packets: int = rule_field("distinct packets")
+    first_number: int | Unknown = rule_field("its first sequence number; unknown: the capture may have begun later")
     reused: Tristate = rule_field("a packet index was used twice under its master key, with other bytes")
     reused_with: Cites = rule_field("the other stream that used it; none: the stream itself")
     authenticated: int | Unknown = rule_field("distinct packets whose tag verified")

@@ -50,12 +50,21 @@ class SipMessage:
     to_node: str = rule_field("stable name of the receiver")
     access: Tristate = rule_field("one end of the hop is a UE: a Gm hop")
     on_agreed_port: bool = rule_field("to or from a port that Security-Client or Security-Server names for IPsec")
+    agreed_security: Tristate = rule_field(
+        "the registration of the UE on this hop agreed on a security mechanism for signalling (Security-Server)"
+    )
+    refused: Tristate = rule_field("of a request: an error answers it; unknown: no final answer was captured")
+    event: str = rule_field("the event package of SUBSCRIBE, NOTIFY or PUBLISH, lower case; empty: none")
+    dtmf: bool = rule_field("INFO that carries keypad digits (application/dtmf, dtmf-relay)")
     hop_local: tuple[str, ...] | Unknown = rule_field(
         "what belongs to the UE and its first proxy alone: Security-Client, -Server, -Verify, the option tags mediasec "
         "and sec-agree"
     )
     leaving: Tristate = rule_field("the sender belongs to the trust domain, the receiver does not")
     asserted_valid: bool = rule_field("P-Asserted-Identity, if there is one, has one sip(s) or tel URI, or one of each")
+    display_misleads: bool = rule_field(
+        "the display name of an asserted identity reads as another identity: a URI, or a telephone number"
+    )
     from_differs: bool = rule_field("From names somebody who is none of the asserted identities")
     anonymity_asked: bool = rule_field("Privacy user, or an anonymous From")
     residue: tuple[str, ...] | Unknown = rule_field(
