@@ -149,7 +149,7 @@ class Engine:
         self.connections.tick(now_ns)
         calls, node = self.signalling.calls, self._placement().node
         for call in calls.due(now_ns):
-            if calls.get(call.call_id) is not call:
+            if not calls.holds(call):
                 continue  # judged with another leg of its call
             if self.setup.keys_only:
                 self._close(call)
@@ -190,7 +190,7 @@ class Engine:
 
     def _close(self, call: CallState) -> None:
         """Judges an open call with every leg that belongs to it; nothing if it was judged with another one."""
-        if self.signalling.calls.get(call.call_id) is not call:
+        if not self.signalling.calls.holds(call):
             return
         if self.setup.keys_only:
             self.signalling.drop(call)

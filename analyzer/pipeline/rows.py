@@ -103,7 +103,7 @@ def call_row(
     )
     return Call(
         id=call_id,
-        call_ids=call.call_ids or (call.call_id,),
+        call_ids=tuple(filter(None, call.call_ids or (call.call_id,))),
         conference=conference,
         legs=tuple(
             Leg(

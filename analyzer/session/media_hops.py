@@ -335,7 +335,7 @@ def _connection_hop(
         peers.update((connection.ordinal, peer) for connection, peer in pairs)
         return [connection for connection, _ in pairs]
 
-    bound = bind(candidate.negotiations, call.call_ids or (call.call_id,), lived, sources.tables, elsewhere, between)
+    bound = bind(candidate.negotiations, call.names or (call.name,), lived, sources.tables, elsewhere, between)
     connections = bound.connections
     for connection in connections:
         candidate.offer_address = peers.get(connection.ordinal, candidate.offer_address)
