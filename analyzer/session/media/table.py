@@ -115,6 +115,10 @@ class StreamTable:
             stream = self._streams[keys[index]]
             if groups.vantage[index] == next(iter(stream.views)):
                 stream.trail.draw(lot, packets, row)
+        for index, number, row in groups.miles():
+            stream = self._streams[keys[index]]
+            if groups.vantage[index] == next(iter(stream.views)):
+                stream.trail.pass_mile(number, packets, row)
 
     def _stream(self, key: Key) -> _Stream:
         stream = self._streams.get(key)
