@@ -70,7 +70,7 @@ class Stop:
 def line(gathered: Gathered, engine: Engine, now_ns: int) -> str:
     """One decided finding: time (UTC), verdict, rule, severity, what and where, and the frames that show it."""
     moment = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC)
-    verdict = "note" if gathered.rule.note else gathered.verdict.value
+    verdict = "note" if gathered.rule.note and gathered.verdict is Verdict.FAIL else gathered.verdict.value
     text = engine.redactor.text(gathered.message)
     where = " ".join(f"{name}={engine.redactor.text(value)}" for name, value in gathered.where.items())
     places = Places(engine.sources)

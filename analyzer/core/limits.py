@@ -29,6 +29,7 @@ class Limits:
     tcp_held_total: int = 64 * 1024**2
     tcp_recent_total: int = 16 * 1024**2  # last payloads kept to compare retransmissions with
     tcp_hole_timeout_ns: int = 10 * SECOND_NS  # for a lost segment to be sent again
+    sctp_directions: int = 4_096  # of associations followed at once
     flow_idle_ns: int = 300 * SECOND_NS
     # parsers
     message_bytes: int = 131_072  # one SIP message, start line to end of body

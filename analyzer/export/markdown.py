@@ -71,5 +71,6 @@ def _finding(finding: Finding) -> list[str]:
     if finding.needs:
         lines.append("  - would be settled by: " + "; ".join(escape(f"{n.kind}: {n.what}") for n in finding.needs))
     if finding.fix:
-        lines.append(f"  - fix: {escape(finding.fix)}")
+        label = "fix" if finding.verdict == "fail" else "fix, should it not hold"
+        lines.append(f"  - {label}: {escape(finding.fix)}")
     return lines

@@ -15,7 +15,7 @@ from analyzer.protocols.msrp.message import MsrpMessage
 from analyzer.protocols.msrp.probe import probe as probe_msrp
 from analyzer.protocols.msrp.stream import MsrpStream
 from analyzer.protocols.sctp.message import DCEP, UserMessage
-from analyzer.protocols.sctp.parser import SctpDirection, parse_open
+from analyzer.protocols.sctp.parser import HEADER, SctpDirection, parse_open
 from analyzer.session.carrier import Carrier
 from analyzer.session.connections import Connection
 from analyzer.session.messaging import Messaging
@@ -52,7 +52,7 @@ class DataChannels:
         direction = association.directions.get(ends)
         if direction is None:
             direction = association.directions[ends] = SctpDirection(self._limits)
-        for event in direction.receive(inner.payload, inner.cites):
+        for event in direction.receive(inner.payload[HEADER:], inner.cites):
             if isinstance(event, Anomaly):
                 self._ledger.add(event)
             elif event.ppid == DCEP:

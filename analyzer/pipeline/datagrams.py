@@ -7,9 +7,7 @@ inside DTLS.
 from collections.abc import Callable
 from dataclasses import replace
 
-from analyzer.core.addresses import Endpoints
 from analyzer.core.anomalies import Anomaly, define
-from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
 from analyzer.net.packets import TCP
@@ -17,7 +15,7 @@ from analyzer.pipeline.associations import DtlsAssociations
 from analyzer.pipeline.data_channels import DataChannels
 from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.ledger import Ledger
-from analyzer.pipeline.sctp import user_messages
+from analyzer.pipeline.sctp import SctpAssociations
 from analyzer.pipeline.sip_events import SipEvents
 from analyzer.protocols.bfcp.parser import parse_datagram as parse_bfcp
 from analyzer.protocols.bfcp.probe import probe as probe_bfcp
@@ -31,7 +29,7 @@ from analyzer.protocols.stun.probe import probe as probe_stun
 from analyzer.protocols.stun.turn import TurnTable
 from analyzer.protocols.udptl.parser import parse as parse_udptl
 from analyzer.protocols.zrtp.probe import probe as probe_zrtp
-from analyzer.session.carrier import Carrier, Ipsec
+from analyzer.session.carrier import Carrier
 from analyzer.session.claims import Claims
 from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.media.zrtp import ZrtpFlows
@@ -77,6 +75,7 @@ class DatagramHandler:
         self._turn = TurnTable(limits)
         self.dtls = DtlsAssociations(limits, ledger, secrets, keys)
         self._channels = DataChannels(limits, ledger, messaging)
+        self._sctp = SctpAssociations(limits, ledger)
         self._claims = claims
 
     def datagram(self, datagram: Datagram) -> None:
@@ -114,6 +113,7 @@ class DatagramHandler:
     def finish(self) -> None:
         """The capture has ended."""
         self.dtls.finish()
+        self._sctp.finish()
 
     def _touch(self, datagram: Datagram) -> Connection:
         connection = self._connections.find(datagram.endpoints) if datagram.endpoints.protocol == TCP else None
@@ -132,12 +132,13 @@ class DatagramHandler:
         self._sip.take(events, carrier, datagram.cites)
         return True
 
-    def sctp(self, vantage: int, endpoints: Endpoints, packet: bytes, cite: Cite, ipsec: Ipsec | None = None) -> None:
-        """Takes what one SCTP packet carries; `ipsec` is what ESP did around it."""
-        for message in user_messages(packet):
-            events = recognise(message, (cite,), self._limits)
+    def sctp(self, packet: Datagram) -> None:
+        """Takes what one SCTP packet, without its common header, completes."""
+        for message in self._sctp.packet(packet):
+            events = recognise(message.data, message.cites, self._limits)
             if events is not None:
-                self._sip.take(events, Carrier(vantage, endpoints, "sctp", ipsec), (cite,))
+                carrier = Carrier(packet.vantage, packet.endpoints, "sctp", packet.ipsec)
+                self._sip.take(events, carrier, message.cites)
 
     def _take_dtls(self, datagram: Datagram) -> None:
         """DTLS. The shape of 1.3 ciphertext alone proves nothing: it counts where a handshake was seen."""

@@ -282,12 +282,11 @@ class Engine:
                 if protocol == TCP:
                     payload = buffer[at : at + size].tobytes() if size else b""
                     self.tcp.segment(vantage, endpoints, seq, ack, flags, payload, missing, cite)
-                elif protocol == UDP:
+                elif protocol in (UDP, SCTP):
                     cites = (*extra[row], cite) if row in extra else (cite,)
                     payload = buffer[at : at + size].tobytes()
-                    self.datagrams.datagram(Datagram(vantage, endpoints, payload, missing, ip_id, cites))
-                elif protocol == SCTP:
-                    self.datagrams.sctp(vantage, endpoints, buffer[at : at + size].tobytes(), cite)
+                    take = self.datagrams.datagram if protocol == UDP else self.datagrams.sctp
+                    take(Datagram(vantage, endpoints, payload, missing, ip_id, cites))
                 elif protocol == ESP:
                     cites = (*extra.get(row, ()), cite)
                     payload = buffer[at : at + size].tobytes()

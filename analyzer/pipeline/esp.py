@@ -109,12 +109,16 @@ class EspHandler:
                 packet.vantage, ends, read.seq, read.ack, read.flags, read.payload, read.missing,
                 packet.cites[-1], inner.ipsec,
             )  # fmt: skip
-        elif protocol == SCTP:
-            self._datagrams.sctp(packet.vantage, ends, read.payload, packet.cites[-1], inner.ipsec)
-        elif _ENCAPSULATED in (read.sport, read.dport) and len(read.payload) >= 8 and any(read.payload[:4]):
+        elif (
+            protocol == UDP
+            and _ENCAPSULATED in (read.sport, read.dport)
+            and len(read.payload) >= 8
+            and any(read.payload[:4])
+        ):
             self._again(inner, ip, (read.sport, read.dport), read.payload, read.missing)
         else:
-            self._datagrams.carried(
+            take = self._datagrams.sctp if protocol == SCTP else self._datagrams.carried
+            take(
                 Datagram(
                     packet.vantage, ends, read.payload, read.missing, ip.ip_id, packet.cites,
                     packet.depth + 1, ipsec=inner.ipsec,

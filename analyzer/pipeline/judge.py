@@ -106,7 +106,8 @@ class Judge:
             known.again(cites, settles)
             return
         self._places[rule.id] += 1
-        shown = self._writer.shown(_FURTHER, {}) if further else self._writer.shown(rule.words(entity), where())
+        asked = _FURTHER if further else rule.question_of(entity, decision.reason, settles)
+        shown = self._writer.shown(asked, {} if further else where())
         name = finding_id(rule.id, same)
         self._open[key] = self._new(Gathered(rule, name, Verdict.OPEN, shown, packed(cites), settles[:NEEDS]))
 

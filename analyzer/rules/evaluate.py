@@ -16,6 +16,8 @@ from analyzer.rules.values import BudgetError, RuleError
 RULE_ERROR: AnomalyKind = define(
     "rules.error", Severity.LOW, "a rule's condition could not be evaluated", origin="internal"
 )
+NEEDS_NAMED = 3
+"""How many of the things that would settle an open verdict its message names."""
 ZoneOf = Callable[[str], str | None]
 Step = Literal["when", "unless", "assert"]
 
@@ -25,7 +27,8 @@ class Outcome:
     """What one rule decided on one entity.
 
     `reason` says why it does not apply, or "rule_error: ..."; `unknown` are the fields whose evidence is missing and
-    `needs` what would settle them; `finding` is stable across runs and captures of the same defect.
+    `needs` what would settle them; `finding` is stable across runs and captures of the same defect. `message` of an
+    open verdict is a question, never what a failure says.
     """
 
     verdict: Verdict
@@ -89,6 +92,7 @@ class Rule:
     unless: tuple[tuple[Compiled, str], ...]
     condition: Compiled
     message: tuple[str | Compiled, ...]
+    question: tuple[str | Compiled, ...]  # what an open verdict asks, instead of the title; may be empty
     evidence: tuple[Compiled, ...]
     same_as: tuple[Compiled, ...]
     caveats: tuple[str, ...]
@@ -96,13 +100,13 @@ class Rule:
     file: str
     line: int
     _steps: tuple[tuple[Step, Compiled, str], ...] = field(init=False, compare=False, repr=False, default=())
-    _words: tuple[str, tuple[Compiled, ...]] = field(init=False, compare=False, repr=False, default=("", ()))
+    _words: "_Text" = field(init=False, compare=False, repr=False, default=("", ()))
+    _asks: "_Text" = field(init=False, compare=False, repr=False, default=("", ()))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_steps", self._in_order())
-        text = "".join([part.replace("%", "%%") if isinstance(part, str) else "%s" for part in self.message])
-        paths = tuple(part for part in self.message if not isinstance(part, str))
-        object.__setattr__(self, "_words", (text, paths))
+        object.__setattr__(self, "_words", _template(self.message))
+        object.__setattr__(self, "_asks", _template(self.question))
 
     def judge(self, entity: object, zone_of: ZoneOf | None = None) -> Outcome:
         """The verdict on one entity of the rule's kind, with all that a report says of it; total."""
@@ -116,7 +120,7 @@ class Rule:
             reason,
             tuple(dict.fromkeys(path for part in unknown for path in _unknown_paths(part, entity))),
             needs,
-            self.words(entity),
+            self.question_of(entity, reason, needs) if verdict is Verdict.OPEN else self.words(entity),
             self.cited(entity),
             values,
             finding_id(self.id, values),
@@ -127,9 +131,26 @@ class Rule:
         return tuple(map(_text, _values(self.same_as, entity)))
 
     def words(self, entity: object) -> str:
-        """Its message on this entity."""
-        text, paths = self._words
-        return text % tuple(map(_text, _values(paths, entity)))
+        """What it says of this entity where it fails."""
+        return _filled(self._words, entity)
+
+    def question_of(self, entity: object, reason: str, needs: tuple[Need, ...]) -> str:
+        """What it says of this entity where it is open: what is not known, where, and what is missing to know it."""
+        asked = _filled(self._asks, entity) or f"not known whether this holds: {self.title}{self._place(entity)}"
+        if reason:
+            return f"{asked}; {reason}"
+        missing = "; ".join([need.what for need in needs[:NEEDS_NAMED]]) or "evidence"
+        more = f" and {len(needs) - NEEDS_NAMED} more" if len(needs) > NEEDS_NAMED else ""
+        return f"{asked}; missing: {missing}{more}"
+
+    def _place(self, entity: object) -> str:
+        """The known `same_as` values in brackets, each under the last word of its path."""
+        named = [
+            f"{path.source.rpartition('.')[2].removesuffix('_node')} {_text(value)}"
+            for path, value in zip(self.same_as, _values(self.same_as, entity), strict=True)
+            if value not in (None, "", ()) and not isinstance(value, Unknown)
+        ]
+        return f" ({', '.join(named)})" if named else ""
 
     def cited(self, entity: object) -> tuple[Cite, ...]:
         """The frames it cites for this entity."""
@@ -176,6 +197,20 @@ def finding_id(rule: str, same_as: tuple[str, ...]) -> str:
     parts = (rule, *same_as)
     raw = b"".join(b"%d:" % len(part := text.encode("utf-8", "replace")) + part for text in parts)
     return hashlib.sha256(raw).hexdigest()[:16]
+
+
+_Text = tuple[str, tuple[Compiled, ...]]
+"""A text with a %s for each path, and the paths."""
+
+
+def _template(parts: tuple[str | Compiled, ...]) -> _Text:
+    text = "".join([part.replace("%", "%%") if isinstance(part, str) else "%s" for part in parts])
+    return text, tuple(part for part in parts if not isinstance(part, str))
+
+
+def _filled(template: _Text, entity: object) -> str:
+    text, paths = template
+    return text % tuple(map(_text, _values(paths, entity)))
 
 
 _NOTHING = (None,) * MAX_LOOPS

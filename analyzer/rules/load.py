@@ -19,7 +19,19 @@ from analyzer.session.model.registry import ENTITIES, VARIABLES
 
 PACK_KEYS = {"format", "pack", "title", "constants", "rules"}
 RULE_TEXT = ("id", "title", "severity", "about", "why", "fix", "each", "assert", "message")
-RULE_KEYS = {*RULE_TEXT, "refs", "profiles", "when", "unless", "evidence", "same_as", "caveats", "tests", "note"}
+RULE_KEYS = {
+    *RULE_TEXT,
+    "refs",
+    "profiles",
+    "when",
+    "unless",
+    "evidence",
+    "same_as",
+    "caveats",
+    "tests",
+    "note",
+    "open",
+}
 REQUIRED = ("id", "title", "severity", "about", "why", "fix", "refs", "each", "assert", "message", "same_as")
 _UNSTABLE_WORDS = "first offer answer call_id call_ids ssrc aor ue asserted preferred port from to packets frames"
 UNSTABLE = frozenset(_UNSTABLE_WORDS.split())
@@ -154,6 +166,7 @@ def _rule(reader: Reader, node: Node, pack: str) -> Rule | None:
         parts = reader.mapping(entry, ("doc", "clause"), ("doc",))
         refs.append((reader.text(parts.get("doc")), str(parts["clause"].value) if "clause" in parts else ""))
     message = _message(reader, keys.get("message"), kind)
+    question = _message(reader, keys.get("open"), kind)
     evidence = [reader.expression(item, kind, CITES) for item in reader.items(keys.get("evidence"))]
     same_as = [_stable(reader, item, kind) for item in reader.items(keys.get("same_as"))]
     tests = tuple(test for item in reader.items(keys.get("tests")) if (test := _test(reader, item)) is not None)
@@ -163,6 +176,7 @@ def _rule(reader: Reader, node: Node, pack: str) -> Rule | None:
     return Rule(
         words["id"], pack, words["title"], SEVERITY_BY_LABEL[words["severity"]], note, words["about"], words["why"],
         words["fix"], tuple(refs), lists["profiles"], kind, when, tuple(unless), condition, message,
+        question,
         tuple(part for part in evidence if part), tuple(part for part in same_as if part), lists["caveats"], tests,
         reader.name, node.line,
     )  # fmt: skip

@@ -142,15 +142,22 @@ class Passports:
         return known
 
     def _verify(self, passport: Passport, tokens: list[str]) -> Signature:
+        """A wrong signature and an unknown signer look the same. With no other certificates at hand than authorities'
+        the signer is unknown: any of them may have issued the certificate that is missing."""
         chain = _embedded(passport)
         signers = (*chain[:1], *self.trust.signers)
-        for certificate in signers[:_TRIED]:
+        authorities = self.trust.authorities
+        for certificate in (*signers, *authorities)[:_TRIED]:
             key = es256_key(certificate)
             if key is not None and any(signed_by(token, key) for token in tokens):
                 return Signature(True, certificate, chain)
-        where = safe(passport.info or passport.x5u or "its signer", 100)
-        missing = Unknown.of("key", f"the certificate of {where} (--trust)")
-        return Signature(False if signers and len(signers) <= _TRIED else missing)
+        if signers and len(signers) <= _TRIED:
+            return Signature(False)
+        where = safe(passport.info or passport.x5u or "", 100)
+        missing = f"the certificate of the signer{f', published at {where}' if where else ''} (--trust)"
+        if authorities and not signers:
+            missing += "; the authorities given did not sign it themselves, and the token holds no certificate"
+        return Signature(Unknown.of("key", missing))
 
     def _trusted(self, found: Signature, ts_ns: int) -> Tristate:
         if isinstance(found.valid, Unknown):

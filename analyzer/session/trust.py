@@ -131,6 +131,11 @@ class Trust:
         """Those that are no authorities: they sign something else than certificates."""
         return [certificate for certificate in self._all if not is_authority(certificate)]
 
+    @property
+    def authorities(self) -> Sequence[x509.Certificate]:
+        """Those that may issue others; one that signs itself may sign anything else besides."""
+        return [certificate for certificate in self._all if is_authority(certificate)]
+
     def anchors(self, certificate: x509.Certificate, between: Sequence[x509.Certificate], ts_ns: int) -> bool:
         """Whether a chain leads from a certificate to one that is trusted, every link valid at that time."""
         seen = certificate

@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from analyzer.app.live import line
 from analyzer.core.limits import Limits
+from analyzer.core.severity import Verdict
 from tests.bench.generate import generate
-from tests.golden.runs import run, setup, tree
+from tests.golden.runs import rules, run, setup, tree
+from tests.pipeline.sip_text import dialog, request
+from tests.pipeline.wire import Wire, at
 
 CALLS = 6
 
@@ -46,6 +50,21 @@ def test_further_open_places_of_a_rule_are_one_finding(capture: Path) -> None:
     assert sorted(finding["rule"] for finding in further) == sorted(rule for rule, count in places.items() if count > 2)
     assert len({finding["id"] for finding in bounded}) == len(bounded)
     assert all(finding["needs"] and finding["evidence"] for finding in further)
+
+
+def test_what_is_open_is_asked_in_the_report_and_live() -> None:
+    """docs/rules-writing.md: what an open verdict says is never what a failure says. One REGISTER, never answered."""
+    wire = Wire()
+    head = dialog("r", 1, "REGISTER", via=["10.1.0.2"], caller="<sip:a@b>;tag=a", called="<sip:a@b>")
+    listed = "Security-Client: sdes-srtp;mediasec"
+    wire.udp(at("10.1.0.2", 5060), at("10.1.0.1", 5060), request("REGISTER", "sip:b", [*head, listed]))
+    engine = wire.run(rules=rules())
+    opened = [found for found in engine.judge.findings if found.verdict is Verdict.OPEN]
+    assert opened
+    for found in opened:
+        assert found.message.startswith("not known whether "), found.rule.id
+        told = line(found, engine, 0)
+        assert told.startswith(f"00:00:00 open {found.rule.id} {found.rule.severity.label} not known whether ")
 
 
 def test_what_fails_is_told_place_by_place(capture: Path) -> None:

@@ -59,6 +59,12 @@ class Wire:
         header = struct.pack(">HHHH", src.port, dst.port, 8 + len(payload), 0)
         return self._frame(src, dst, 17, header + payload)
 
+    def sctp(self, src: Address, dst: Address, *chunks: bytes) -> int:
+        """An SCTP packet (RFC 9260 3.1; a checksum of zero is not looked at); gives its frame number."""
+        return self._frame(
+            src, dst, 132, struct.pack(">HHII", src.port, dst.port, dst.ip & 0xFFFFFFFF, 0) + b"".join(chunks)
+        )
+
     def esp(self, src: Address, dst: Address, packet: bytes) -> int:
         """An ESP packet from its SPI (the ports of the addresses do not matter); gives its frame number."""
         return self._frame(src, dst, 50, packet)

@@ -103,11 +103,34 @@ def test_without_a_certificate_it_is_open_and_names_it() -> None:
     engine = _run(_invite(SIGNER.token(_claims())), trust=())
     assert _said(engine, "ID-11.signature") == {"open": 1}
     needs = [need.what for found in engine.judge.findings for need in found.needs]
-    assert f"the certificate of {INFO} (--trust)" in needs
+    assert f"the certificate of the signer, published at {INFO} (--trust)" in needs
+
+
+def test_with_authorities_alone_the_signer_is_unknown_not_wrong() -> None:
+    """RFC 8226 5: an authority issues signers' certificates. It may have issued the one that is missing."""
+    engine = _run(_invite(SIGNER.token(_claims())), trust=(Signer("root", ca=True),))
+    assert _said(engine, "ID-11.signature") == {"open": 1}
+    (found,) = [found for found in engine.judge.findings if found.rule.id == "ID-11.signature"]
+    assert found.message == (
+        "not known whether the signature of a PASSporT from 10.0.0.1 to 10.0.0.13 is right or wrong: its signer is "
+        f"unknown; missing: the certificate of the signer, published at {INFO} (--trust); the authorities given did "
+        "not sign it themselves, and the token holds no certificate"
+    )
+
+
+def test_an_authority_that_signs_itself_is_its_own_proof() -> None:
+    """`openssl req -x509` makes certificates with CA:TRUE; RFC 8225 9 asks for the key of the certificate alone."""
+    own = Signer("own", ca=True)
+    engine = _run(_invite(own.token(_claims())), trust=(own,))
+    for rule in ("ID-11.signature", "ID-11.certificate"):
+        assert _said(engine, rule) == {"pass": 1}, rule
 
 
 def test_with_another_certificate_it_fails() -> None:
-    assert _said(_run(_invite(SIGNER.token(_claims())), trust=(OTHER,)), "ID-11.signature") == {"fail": 1}
+    engine = _run(_invite(SIGNER.token(_claims())), trust=(OTHER,))
+    assert _said(engine, "ID-11.signature") == {"fail": 1}
+    (found,) = [found for found in engine.judge.findings if found.rule.id == "ID-11.signature"]
+    assert "verifies with no certificate at hand: it was changed, or its signer is unknown" in found.message
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])

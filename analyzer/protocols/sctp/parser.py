@@ -18,11 +18,15 @@ LOST = define(
 )
 DCEP_FORM = define("sctp.dcep", Severity.LOW, "A data channel message that cannot be read", "RFC 8832 5")
 
-_HEADER = 12
+HEADER = 12
+"""Octets of the common header (RFC 9260 3.1)."""
+
 _DATA, _I_DATA = 0, 64
+_INIT, _INIT_ACK = 1, 2
 _BEGIN, _END = 2, 1
 _KNOWN = frozenset({*range(15), 64, 128, 129, 130, 132, 192, 193, 194})
-_SEEN = 4_096  # transmission sequence numbers remembered to know a retransmission
+_SEEN = 4_096  # transmission sequence numbers behind the highest, remembered to know a retransmission
+_SEEN_MASK = (1 << _SEEN) - 1
 _OPEN_TYPE = 3
 _UNORDERED = 0x80
 
@@ -40,9 +44,9 @@ class _Piece:
 
 def probe(data: bytes) -> int:
     """Negative: not SCTP. Positive: a common header and chunks of known types that fill the packet."""
-    if len(data) < _HEADER + 4 or not int.from_bytes(data[:2], "big") or not int.from_bytes(data[2:4], "big"):
+    if len(data) < HEADER + 4 or not int.from_bytes(data[:2], "big") or not int.from_bytes(data[2:4], "big"):
         return -1
-    at, chunks = _HEADER, 0
+    at, chunks = HEADER, 0
     while at + 4 <= len(data):
         length = data[at + 2] << 8 | data[at + 3]
         if data[at] not in _KNOWN or length < 4 or at + length > len(data):
@@ -58,7 +62,8 @@ class SctpDirection:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._pieces: OrderedDict[int, _Piece] = OrderedDict()  # by transmission sequence number
-        self._seen: OrderedDict[int, None] = OrderedDict()
+        self._highest = 0
+        self._seen = 0  # a bit for each number: that of the highest is the lowest bit
         self._held = 0
 
     @property
@@ -66,20 +71,45 @@ class SctpDirection:
         """Bytes of fragments that wait for others."""
         return self._held
 
-    def receive(self, packet: bytes, cites: tuple[Cite, ...]) -> Sequence[Event]:
-        """Takes a packet; gives the user messages it completes, each once however often its chunks are sent."""
+    def receive(self, chunks: bytes, cites: tuple[Cite, ...], cut: bool = False) -> Sequence[Event]:
+        """Takes the chunks of a packet; gives the user messages it completes, each once however often it is sent.
+
+        `cut`: the end of the packet was not captured, so a chunk that runs over it is no lie.
+        """
         events: list[Event] = []
-        cursor = Cursor(packet, _HEADER)
+        cursor = Cursor(chunks)
         while cursor.left >= 4:
             kind, flags, length = cursor.u8(), cursor.u8(), cursor.u16()
             value = cursor.take(length - 4) if length is not None and length >= 4 else None
             if kind is None or flags is None or value is None:
-                events.append(Anomaly(CHUNK, cites))
+                if not cut:
+                    events.append(Anomaly(CHUNK, cites))
                 break
             if kind in (_DATA, _I_DATA):
                 self._data(kind, flags, value, cites, events)
+            elif kind in (_INIT, _INIT_ACK):
+                events.extend(self.close())  # an association begins: its numbers are its own (RFC 9260 5.1)
             cursor.take(min(-len(value) & 3, cursor.left))
         return events
+
+    def close(self) -> Sequence[Anomaly]:
+        """The association has ended; gives what still waits for fragments as anomalies."""
+        lost = [Anomaly(LOST, piece.cites) for piece in self._pieces.values()]
+        self._pieces.clear()
+        self._seen = self._held = 0
+        return lost
+
+    def _repeated(self, tsn: int) -> bool:
+        """Whether a chunk with this number came before; remembers it. A number far off begins the memory anew."""
+        ahead = tsn - self._highest & 0xFFFFFFFF
+        behind = -ahead & 0xFFFFFFFF
+        if behind < _SEEN:
+            again = bool(self._seen >> behind & 1)
+            self._seen |= 1 << behind
+            return again
+        self._seen = (self._seen << ahead | 1) & _SEEN_MASK if ahead < _SEEN else 1
+        self._highest = tsn
+        return False
 
     def _data(self, kind: int, flags: int, value: bytes, cites: tuple[Cite, ...], events: list[Event]) -> None:
         cursor = Cursor(value)
@@ -89,22 +119,24 @@ class SctpDirection:
         if tsn is None or stream is None or ppid is None:
             events.append(Anomaly(CHUNK, cites))
             return
-        if tsn in self._seen:
+        if self._repeated(tsn):
             return
-        self._seen[tsn] = None
-        if len(self._seen) > _SEEN:
-            self._seen.popitem(last=False)
         piece = _Piece(flags, stream, ppid, cursor.rest(), cites)
         if flags & _BEGIN and flags & _END:
             events.append(UserMessage(stream, ppid, piece.data, cites))
             return
-        self._pieces[tsn] = piece
-        self._held += len(piece.data)
+        self._replace(tsn, piece)
         self._join(tsn, events)
         while self._held > self._limits.stream_held_bytes or len(self._pieces) > self._limits.sequence_ranges:
             _, dropped = self._pieces.popitem(last=False)
             self._held -= len(dropped.data)
             events.append(Anomaly(LOST, dropped.cites))
+
+    def _replace(self, tsn: int, piece: _Piece) -> None:
+        """Files a fragment. One left over with the same number, older than what is remembered, is forgotten."""
+        old = self._pieces.pop(tsn, None)
+        self._held += len(piece.data) - (len(old.data) if old is not None else 0)
+        self._pieces[tsn] = piece
 
     def _join(self, tsn: int, events: list[Event]) -> None:
         first, pieces = tsn, self._pieces

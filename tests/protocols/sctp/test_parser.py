@@ -12,7 +12,7 @@ from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.protocols.sctp.message import DCEP, Open, UserMessage
-from analyzer.protocols.sctp.parser import SctpDirection, parse_open, probe
+from analyzer.protocols.sctp.parser import HEADER, SctpDirection, parse_open, probe
 from tests.linear import assert_linear
 
 CITE = Cite(0, 1, 0, 100, 0)
@@ -36,7 +36,7 @@ def opening(label: bytes = b"chat", protocol: bytes = b"msrp", kind: int = 0) ->
 
 def messages(*packets: bytes, limits: Limits | None = None) -> list[UserMessage]:
     direction = SctpDirection(limits or Limits())
-    found = [each for one in packets for each in direction.receive(one, (CITE,))]
+    found = [each for one in packets for each in direction.receive(one[HEADER:], (CITE,))]
     return [each for each in found if isinstance(each, UserMessage)]
 
 
@@ -57,6 +57,30 @@ def test_fragments_in_any_order_and_over_the_wrap() -> None:
 
 def test_a_retransmitted_chunk_counts_once() -> None:
     assert [m.data for m in messages(packet(data(1, b"x")), packet(data(1, b"x")), packet(data(2, b"x")))] == [b"x"] * 2
+
+
+def test_numbers_are_remembered_by_window_and_begin_anew_with_an_association() -> None:
+    """Late chunks within the window are still told from repeats; INIT brings numbers of its own (RFC 9260 5.1)."""
+    late = [data(5_000, b"a"), data(5_002, b"c"), data(5_001, b"b"), data(5_001, b"b"), data(5_000, b"a")]
+    assert [m.data for m in messages(*map(packet, late))] == [b"a", b"c", b"b"]
+    init = struct.pack("!BBHIIHHI", 1, 0, 20, 1, 65_535, 1, 1, 5_000)
+    again = (packet(data(5_000, b"a")), packet(init), packet(data(5_000, b"d")))
+    assert [m.data for m in messages(*again)] == [b"a", b"d"]
+
+
+def test_a_capture_that_cuts_a_chunk_is_not_the_senders_fault() -> None:
+    direction = SctpDirection(Limits())
+    assert [e.kind.code for e in direction.receive(data(1, b"long text")[:-8], (CITE,)) if isinstance(e, Anomaly)] == [
+        "sctp.chunk"
+    ]
+    assert not direction.receive(data(2, b"long text")[:-8], (CITE,), cut=True)
+
+
+def test_what_waits_at_the_end_is_announced() -> None:
+    direction = SctpDirection(Limits())
+    assert not direction.receive(data(1, b"x", 2) + data(3, b"z", 1), (CITE,))
+    assert [event.kind.code for event in direction.close()] == ["sctp.fragments_lost"] * 2
+    assert direction.held == 0
 
 
 def test_channels_are_named() -> None:
@@ -80,7 +104,7 @@ def test_bounded() -> None:
     direction = SctpDirection(Limits(stream_held_bytes=1000, sequence_ranges=8))
     lost = 0
     for tsn in range(0, 4000, 2):
-        events = direction.receive(packet(data(tsn, b"y" * 100, 0)), (CITE,))
+        events = direction.receive(data(tsn, b"y" * 100, 0), (CITE,))
         lost += sum(isinstance(event, Anomaly) for event in events)
         assert direction.held <= 1000
     assert lost >= 1990
@@ -100,7 +124,7 @@ def test_total(tail: bytes, at: int) -> None:
     good = packet(data(1, opening(), ppid=DCEP))
     for bad in (tail, packet(tail), good[:at], good[:at] + tail):
         probe(bad)
-        for event in direction.receive(bad, (CITE,)):
+        for event in direction.receive(bad[HEADER:], (CITE,)):
             assert event.cites
             if isinstance(event, UserMessage):
                 parse_open(event)
