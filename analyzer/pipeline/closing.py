@@ -215,11 +215,15 @@ class Closer:
         for stream in streams:
             self._write_stream(stream.record, stream, placement, call_id)
             stream.record.trail.forget()
+        self.forget(call)
+        if self.watch is not None:
+            self.watch(ClosedCall(call_id, call, named, placement))
+
+    def forget(self, call: CallState) -> None:
+        """Says that the keys of a call's descriptions are those of one that is over."""
         lines = _lines(call)
         for dialog in call.call_ids or (call.call_id,):
             self._signalling.keys.forget(dialog, lines)
-        if self.watch is not None:
-            self.watch(ClosedCall(call_id, call, named, placement))
 
     def _hop_id(self) -> str:
         self._hops += 1

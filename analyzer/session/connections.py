@@ -34,6 +34,8 @@ class Connection:
     server_certificates: list[bytes] = field(default_factory=list)  # DER, leaf first
     client_certificates: list[bytes] = field(default_factory=list)
     client_certified: bool | None = None  # its client showed a certificate; None: that part was not read
+    handshake: int = 0  # digest of both randoms, under a key of this process: whose are equal is one; 0: not seen
+    sealed: frozenset[int] = frozenset()  # digests of its first encrypted records, under the same key
     channels: dict[int, tuple[str, str]] = field(default_factory=dict)  # data channels: stream -> label, protocol
     decrypted: bool = False
     failure: str = ""  # why it stays closed

@@ -34,7 +34,8 @@ class Comparer:
     def __call__(self, one: PathHop, other: PathHop) -> Equality:
         """What two hops have in common."""
         if one.connections or other.connections:
-            return Equality(content=self._messages(one, other))
+            sealed = any(a.sealed & b.sealed for a in one.connections for b in other.connections)
+            return Equality(wire=True) if sealed else Equality(content=self._messages(one, other))
         content = wire = headers = False
         reports = bool(one.reports & other.reports)
         for ours in _foremost(one.streams):

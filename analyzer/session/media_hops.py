@@ -31,7 +31,7 @@ from analyzer.session.legs import CallState
 from analyzer.session.media.closed import Taken
 from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
-from analyzer.session.media.record import RtcpRecord, StreamRecord
+from analyzer.session.media.record import RtcpRecord, Span, StreamRecord
 from analyzer.session.media.rtcp_flows import rtcp_state
 from analyzer.session.media_beside import (
     captured_from_start,
@@ -95,7 +95,7 @@ class MediaSources:
     registrations: Registrations
     placement: Placement
     zrtp: Between
-    rtcp: Callable[[Address, Address], list[RtcpRecord]]
+    rtcp: Callable[[Address, Address, Span], list[RtcpRecord]]
     compare: Compare
     limits: Limits
 
@@ -110,7 +110,7 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
     for candidate in candidates(call):
         packets: list[StreamRecord] | list[Connection]
         if candidate.first.is_rtp:
-            fact, streams = _rtp_hop(call, candidate, sources)
+            fact, streams, shaken = _rtp_hop(call, candidate, sources)
             claimed |= {stream.record.ordinal: stream for stream in streams}
             packets = [stream.record for stream in streams]
         elif over := _relayed_hops(call, candidate, sources):
@@ -119,12 +119,12 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
             continue
         else:
             fact, bound = _connection_hop(call, candidate, sources)
-            packets = bound.connections
+            packets, shaken = bound.connections, []
             anomalies += bound.anomalies
         facts.append(fact)
         if isinstance(fact.entity, MediaHop):
             last = candidate.negotiations[-1]
-            path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets, fact.rtcp))
+            path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets, fact.rtcp, shaken))
     reach = Path(path, sources.compare, consecutive(call, sources.placement))
     entities = with_forks(path, with_core_sides(path, judged(reach, path)))
     hops = [
@@ -147,7 +147,10 @@ def _agreed(last: Negotiation) -> Agreed:
     return "opportunistic" if opportunistic(last) else "clear"
 
 
-def _rtp_hop(call: CallState, candidate: Candidate, sources: MediaSources) -> tuple[HopFact, list[ClaimedStream]]:
+def _rtp_hop(
+    call: CallState, candidate: Candidate, sources: MediaSources
+) -> tuple[HopFact, list[ClaimedStream], list[Connection]]:
+    """The hop, its streams, the handshakes that key them."""
     last = candidate.negotiations[-1]
     rtpmap: dict[int, Codec] = {}
     for negotiation in candidate.negotiations:
@@ -185,7 +188,7 @@ def _rtp_hop(call: CallState, candidate: Candidate, sources: MediaSources) -> tu
     grounds = tuple(dict.fromkeys(ground for evidence in evidences for ground in evidence.grounds))
     if not whole:
         grounds += ("more streams run to these addresses than are looked at",)
-    control = rtcp_of(candidate.negotiations, records, sources.rtcp)
+    control = rtcp_of(candidate.negotiations, records, lambda a, b: sources.rtcp(a, b, _span(call)))
     entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
     weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
     events = [kind for kind, codec in rtpmap.items() if codec.name.lower() == "telephone-event"]
@@ -206,7 +209,7 @@ def _rtp_hop(call: CallState, candidate: Candidate, sources: MediaSources) -> tu
         entity = replace(entity, peer_auth=peers_proven(last, shaken))
     negotiated = _negotiated_text(last, facts)
     legs = tuple(leg.ordinal for leg in candidate.legs)
-    return HopFact(entity, legs, _seen(records), negotiated, observed, grounds, rtcp=control), streams
+    return HopFact(entity, legs, _seen(records), negotiated, observed, grounds, rtcp=control), streams, shaken
 
 
 def _stream_state(facts: Facts, record: StreamRecord, evidence: MediaEvidence) -> HopState | Unknown:
@@ -234,9 +237,15 @@ def _clock(record: StreamRecord, rtpmap: dict[int, Codec]) -> int | None:
     return codec.clock if codec else None
 
 
+def _span(call: CallState) -> Span:
+    last_ns = _OPEN_END if call.ended_ns is None else call.ended_ns
+    return Span(call.first_ns - _EARLY_NS, last_ns, call.call_ids or (call.call_id,))
+
+
 def _records(call: CallState, candidate: Candidate, take: TakeStreams, limits: Limits) -> Taken:
     """Streams towards either end, from the other where there are any (else NAT moved their source)."""
-    first_ns, last_ns = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
+    span = _span(call)
+    first_ns, last_ns = span.first_ns, span.last_ns
     found: list[StreamRecord] = []
     whole, ends = True, (candidate.offer_address, candidate.answer_address)
     ends_of = places(candidate)
@@ -244,7 +253,7 @@ def _records(call: CallState, candidate: Candidate, take: TakeStreams, limits: L
         hosts = {source.ip for source in sources}
         lots = [take(target, first_ns, last_ns) for target in targets]
         whole = whole and all(lot.whole for lot in lots)
-        towards = [record for lot in lots for record in lot.records]
+        towards = [record for lot in lots for record in lot.records if record.parted_by not in span.call_ids]
         exact = [record for record in towards if record.endpoints.src.ip in hosts]
         found += exact or towards
     seen = {record.ordinal for record in found}
@@ -257,7 +266,13 @@ def _records(call: CallState, candidate: Candidate, take: TakeStreams, limits: L
             back = take(sent.endpoints.src, first_ns, last_ns)
             looked += len(back.records)
             whole = whole and back.whole
-            fresh = [r for r in back.records if r.endpoints.src == sent.endpoints.dst and r.ordinal not in seen]
+            fresh = [
+                record
+                for record in back.records
+                if record.endpoints.src == sent.endpoints.dst
+                and record.ordinal not in seen
+                and record.parted_by not in span.call_ids
+            ]
             seen.update(record.ordinal for record in fresh)
             found += fresh
     return Taken(sorted(found, key=lambda record: record.ordinal), whole)
@@ -307,7 +322,7 @@ def _connection_hop(
     between: tuple[Address, Address] | None = None,
 ) -> tuple[HopFact, Bound]:
     last = candidate.negotiations[-1]
-    lived = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
+    lived = _span(call)[:2]
     peers: dict[int, Address] = {}
 
     def elsewhere() -> list[Connection]:

@@ -41,8 +41,10 @@ def path_hop(
     placement: Placement,
     packets: Sequence[StreamRecord] | Sequence[Connection],
     rtcp: Sequence[RtcpRecord] = (),
+    shaken: Sequence[Connection] = (),
 ) -> PathHop:
-    """A hop where it lies: `legs` are those whose descriptions name it, `last` what was agreed last."""
+    """A hop where it lies: `legs` are those whose descriptions name it, `last` what was agreed last, `shaken` the
+    handshakes that key its streams."""
     ordinals = [leg.ordinal for leg in legs]
     first = min(legs, key=lambda leg: leg.ordinal)
     final = max(legs, key=lambda leg: leg.ordinal)
@@ -59,6 +61,9 @@ def path_hop(
         reports=frozenset(_reports(rtcp)),
         streams=tuple(item for item in packets if isinstance(item, StreamRecord)),
         connections=tuple(item for item in packets if isinstance(item, Connection)),
+        handshakes=frozenset(
+            item.handshake for item in (*packets, *shaken) if isinstance(item, Connection) and item.handshake
+        ),
     )
 
 

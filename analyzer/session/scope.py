@@ -38,6 +38,7 @@ class PathHop:
     reports: frozenset[tuple[int | str, int]] = frozenset()  # RTCP sender reports: SSRC, or CNAME, and NTP time
     streams: tuple[StreamRecord, ...] = ()
     connections: tuple[Connection, ...] = ()
+    handshakes: frozenset[int] = frozenset()  # of TLS and DTLS that key it: equal ones are one, passed on
 
     def final(self, side: Side) -> bool:
         """Whether what is at this end is known to be an end of the medium."""
@@ -171,7 +172,7 @@ class Path:
         if two.entity.confidentiality != "yes":
             return False
         same_keys = bool(one.keys and one.keys == two.keys) or bool(one.prints and one.prints == two.prints)
-        return same_keys or self._equality(at, other).wire
+        return (same_keys and not _shaken_anew(one, two)) or self._equality(at, other).wire
 
     def _equality(self, at: int, other: int) -> Equality:
         key = (at, other) if at < other else (other, at)
@@ -207,7 +208,9 @@ class Path:
         here, there = self._hops[end], self._hops[beyond]
         equality = self._equality(end, beyond)
         opened = there.entity.confidentiality == "no"
-        anew = there.entity.confidentiality == "yes" and (_other_keys(here, there) or equality.content)
+        anew = there.entity.confidentiality == "yes" and (
+            _other_keys(here, there) or equality.content or _shaken_anew(here, there)
+        )
         if not opened and not anew:
             return None
         termination = _termination(here, there, equality, opened, _marked(hops))
@@ -248,6 +251,11 @@ def _ground(hop: PathHop, equality: Equality) -> tuple[Continuity, int] | None:
     if equality.headers or equality.reports:
         return "headers" if equality.headers else "reports", 100
     return (equality.alike.by, equality.alike.score) if equality.alike is not None else None
+
+
+def _shaken_anew(one: PathHop, other: PathHop) -> bool:
+    """Whether each has handshakes of its own: whatever the descriptions say, somebody between them ends both."""
+    return bool(one.handshakes and other.handshakes) and not one.handshakes & other.handshakes
 
 
 def _proven(hop: PathHop) -> bool:

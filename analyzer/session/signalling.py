@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from analyzer.core.addresses import parse_ip
+from analyzer.core.addresses import Address, parse_ip
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.limits import Limits
 from analyzer.formats.uri import host_port
 from analyzer.protocols.sip.message import Message
+from analyzer.session.address_uses import AddressUses
 from analyzer.session.bodies import bodies_of
 from analyzer.session.carrier import Carrier
 from analyzer.session.claims import Claims
@@ -19,6 +20,7 @@ from analyzer.session.inference import Facts, Observations
 from analyzer.session.joining import joined
 from analyzer.session.legs import CallState, CallTable
 from analyzer.session.media_keys import MediaKeys
+from analyzer.session.offer_answer import rtp_address
 from analyzer.session.records import MessageRecord, record
 from analyzer.session.registrations import Registrations
 from analyzer.session.sightings import SightingTable
@@ -44,13 +46,15 @@ class SipCounts:
 class Filed:
     """What became of a message: its record if it is new, the call it belongs to, calls that have to make room.
 
-    Who gets those `evicted` takes them (`Signalling.take`).
+    Who gets those `evicted` takes them (`Signalling.take`). `anew` are addresses that it describes and that were those
+    of a call which is over.
     """
 
     record: MessageRecord | None
     call: CallState | None
     evicted: Sequence[CallState]
     anomalies: Sequence[Anomaly]
+    anew: tuple[Address, ...] = ()
 
 
 class Signalling:
@@ -64,6 +68,7 @@ class Signalling:
         self._correlator = Correlator(limits, correlation_headers)
         self.keys = MediaKeys(limits)
         self.claims = Claims(limits)
+        self._uses = AddressUses(limits)
         self.counts = SipCounts()
         self.registrations = Registrations()
         self.agreements = Agreements(limits)
@@ -95,7 +100,10 @@ class Signalling:
         ends = carrier.endpoints
         filed.on_agreed_port = self.agreements.protects(ends)
         anomalies = [*anomalies, *self.agreements.observe(message, ends.src.ip, ends.dst.ip)]
+        anew: tuple[Address, ...] = ()
         if sdp is not None and not filed.retransmission:
+            named = (rtp_address(media) for media in sdp.media if media.is_rtp)
+            anew = self._uses.describe(filed.call_id, [each for each in named if each is not None], self.calls)
             if self._takes_keys:
                 self.keys.describe(filed.call_id, sdp, filed.cites)
             self.claims.describe(filed.call_id, sdp)
@@ -103,7 +111,7 @@ class Signalling:
         if filed.bodies.roster is not None and not filed.retransmission:
             anomalies += call.notify(filed)
         late = self._correlator.observe(call, filed, message)
-        return Filed(filed, call, evicted, (*anomalies, *late))
+        return Filed(filed, call, evicted, (*anomalies, *late), anew)
 
     def ready(self, call: CallState, now_ns: int, node: NodeOf) -> bool:
         """Whether a call that is due can be judged: so can every leg that belongs to it."""
@@ -114,9 +122,13 @@ class Signalling:
         """An open call with every leg that belongs to it, taken out to be judged; what is doubtful about that."""
         group = self._correlator.group(call, node)
         for member in group.calls:
-            self.calls.remove(member)
-            self._correlator.forget(member)
+            self.drop(member)
         return joined(group), group.doubts
+
+    def drop(self, call: CallState) -> None:
+        """Takes an open call out without what belongs to it."""
+        self.calls.remove(call)
+        self._correlator.forget(call)
 
     def _count(self, message: Message) -> None:
         counts = self.counts

@@ -42,6 +42,7 @@ EARLY_DATA = define("tls.early_data", Severity.LOW, "0-RTT data: it can be repla
 FATAL_ALERT = define("tls.fatal_alert", Severity.INFO, "A fatal TLS alert", "RFC 8446 6")
 
 _HANDSHAKE_LIMIT = 262_144
+_SEALED = 4  # encrypted records by which a connection is known again on another hop
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class TlsConnection:
     retried: bool = False
     early_data: bool = False
     encrypted_records: int = 0
+    sealed: set[int] = field(default_factory=set)  # digests of the first encrypted records, keyed anew in every process
     opened_records: int = 0
     _directions: dict[Side, TlsDirection] = field(
         default_factory=lambda: {"client": TlsDirection(), "server": TlsDirection()}
@@ -83,6 +85,13 @@ class TlsConnection:
         """Takes one record of one side."""
         late = self.late() if self.store.growing else ()
         return (*late, *self._record(side, record)) if late else self._record(side, record)
+
+    @property
+    def randoms(self) -> int:
+        """A digest of both sides' randoms, equal wherever the handshake passes; 0: not seen."""
+        if self.client_hello is None or self.server_hello is None:
+            return 0
+        return hash((self.client_hello.random, self.server_hello.random))
 
     @property
     def client_certified(self) -> bool | None:
@@ -111,6 +120,8 @@ class TlsConnection:
         content_type, data = record.content_type, record.fragment
         if direction.encrypted:
             self.encrypted_records += 1
+            if len(self.sealed) < _SEALED and content_type == APPLICATION_DATA:
+                self.sealed.add(hash(data))
             opened = self._open(side, direction, record)
             if not isinstance(opened, Opened):
                 return opened

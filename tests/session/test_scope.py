@@ -6,8 +6,9 @@ import pytest
 
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
+from analyzer.session.media.likeness import Likeness
 from analyzer.session.model.media import MediaHop
-from analyzer.session.scope import Equality, Path, PathHop, Verdict
+from analyzer.session.scope import Continued, Equality, Path, PathHop, Verdict
 
 NEED = Unknown.of("key", "a key")
 A, B, C, D = (Secret(bytes([n]) * 30) for n in range(4))
@@ -99,6 +100,52 @@ def test_tls_by_its_fingerprints(prints: tuple[bytes, ...], expected: tuple[str,
     tls = {"key_exchange": "tls", "state": "tls_fp_ok", "peer_auth": "yes"}
     hops = hop(1, left=True, keys=(), prints=(b"1", b"2"), **tls), hop(2, right=True, keys=(), prints=prints, **tls)
     assert verdict(*hops) == (*expected, "proven_by_keys" if expected[0] == "e2e" else "assumed")
+
+
+@pytest.mark.parametrize("how", ["tls", "dtls"])
+def test_two_handshakes_under_one_fingerprint_are_two_protections(how: str) -> None:
+    """Who passes the fingerprints on and shakes hands with both sides all the same sees what is inside."""
+    kind = {"key_exchange": how, "state": f"{'srtp_' * (how == 'dtls')}{how}{'_fp_ok' * (how == 'tls')}"}
+    near, far = (hop(n, left=n == 1, right=n == 2, keys=(), prints=(b"1", b"2"), **kind) for n in (1, 2))
+    detail = {"tls": "tls", "dtls": "srtp"}[how]
+    whole = "e2e_tls" if how == "tls" else "e2e"
+    for ours, theirs, expected in (
+        ({1}, {2}, ("hop_by_hop", f"hop_by_hop_{detail}")), ({1}, {1}, ("e2e", whole)), ({1, 2}, {2}, ("e2e", whole)),
+        ({1}, set(), ("e2e", whole)), (set(), set(), ("e2e", whole)),
+    ):  # fmt: skip
+        hops = replace(near, handshakes=frozenset(ours)), replace(far, handshakes=frozenset(theirs))
+        assert verdict(*hops)[:2] == verdict(*hops, at=1)[:2] == expected
+
+
+def test_what_was_compared_is_named_with_its_strongest_ground() -> None:
+    """hops.md section 4: exact, strong, medium."""
+    grounds = [
+        (Equality(content=True, headers=True), ("payload", 100)),
+        (Equality(wire=True, headers=True), ("ciphertext", 100)),
+        (Equality(headers=True, reports=True), ("headers", 100)),
+        (Equality(reports=True), ("reports", 100)),
+        (Equality(alike=Likeness("offsets", 97)), ("offsets", 97)),
+        (Equality(alike=Likeness("shape", 95)), ("shape", 95)),
+    ]
+    for equality, (by, score) in grounds:
+        path = Path(
+            [hop(1, left=True), clear(2, right=True)], lambda one, other, e=equality: e, lambda leg, other: True
+        )
+        found = path.verdict(0)
+        assert found.termination == ("proven_by_payload" if by == "payload" else found.termination)
+        assert found.termination in ("proven_by_payload", "matched", "assumed")
+        assert path.continued(0) == (Continued(1, by, score),)
+        assert path.continued(1) == (Continued(0, by, score),)
+
+
+@pytest.mark.parametrize("alike", [Likeness("offsets", 100), Likeness("shape", 100)])
+def test_likeness_is_evidence_and_never_proof(alike: Likeness) -> None:
+    """It says how the end of a protection is known, and decides nothing: neither that, nor whether it is one."""
+    core = clear(2, right=True)
+    assert verdict(hop(1, left=True), core, equal=Equality(alike=alike)) == ("e2ae", "e2ae_like", "matched")
+    assert verdict(hop(1, left=True, **VERIFIED), core, equal=Equality(alike=alike))[2] == "proven_by_keys"
+    other = hop(2, right=True, keys=())
+    assert verdict(hop(1, left=True, keys=()), other, equal=Equality(alike=alike))[1] == "e2ae_or_e2e_ambiguous"
 
 
 def test_one_leg_alone_is_ambiguous() -> None:

@@ -1,6 +1,7 @@
 """What is known of one stream: the record that outlives its packets."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
@@ -27,6 +28,7 @@ class StreamRecord:
     `packets` are distinct ones, over all vantage points; `lost`, `duplicates`, `mirrored` (copies of a mirror port)
     and `reordered` are those of the best view. `jitter_ns` is RFC 3550's estimate by clock rate. `sizes` counts RTP
     payload lengths in bytes on the wire. `verification` is None where no key concerns the stream;
+    `parted_by` is the Call-ID of the call that took over its addresses, "" where none did.
     `tried` is that of keys which said nothing: guessed ones, or those of an offer that was declined.
     """
 
@@ -47,6 +49,7 @@ class StreamRecord:
     statistics: PayloadStatistics
     verification: Verification | None = None
     tried: Verification | None = None
+    parted_by: str = ""
     trail: Trail = field(default_factory=Trail, compare=False, repr=False)
 
     @property
@@ -68,6 +71,18 @@ class StreamRecord:
     def sighted(self) -> int:
         """Packets seen, every sighting counted."""
         return sum(view.packets for view in self.views)
+
+
+class Span(NamedTuple):
+    """When a call's packets may have come, and the Call-IDs of its legs."""
+
+    first_ns: int
+    last_ns: int
+    call_ids: tuple[str, ...]
+
+    def holds(self, began_ns: int, ended_ns: int, parted_by: str) -> bool:
+        """Whether packets of such a time may be the call's: not those that came before it took their addresses over."""
+        return parted_by not in self.call_ids and began_ns <= self.last_ns and ended_ns >= self.first_ns
 
 
 @dataclass(frozen=True, slots=True)

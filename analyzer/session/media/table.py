@@ -19,7 +19,7 @@ from analyzer.net.packets import UDP, PacketBatch
 from analyzer.session.media.closed import ClosedStreams, Taken
 from analyzer.session.media.columns import CLOCKS, Groups, group_rtp, recognise
 from analyzer.session.media.ranges import Ranges
-from analyzer.session.media.record import RtcpRecord, StreamRecord, View
+from analyzer.session.media.record import StreamRecord, View
 from analyzer.session.media.rtcp_flows import RtcpFlows
 from analyzer.session.media.statistics import SAMPLE, summarise
 from analyzer.session.media.trail import Trail
@@ -65,6 +65,7 @@ class _Stream:
     cut: int = 0  # bit n: the capture does not have all of packet n of the sample
     trail: Trail = field(default_factory=Trail)
     last_ns: int = 0
+    begun_by: str = ""  # the call that had taken over an address when it began
 
 
 Key = tuple[Endpoints, int]
@@ -78,6 +79,8 @@ class StreamTable:
         self._verifier = verifier
         self._streams: OrderedDict[Key, _Stream] = OrderedDict()
         self._to: dict[Address, dict[Key, None]] = {}
+        self._from: dict[Address, dict[Key, None]] = {}
+        self._taken_over: OrderedDict[Address, str] = OrderedDict()  # by which call
         self._recent: dict[Address, int] = {}  # latest packets of open streams, until the next one
         self._closed = ClosedStreams(limits)
         self.rtcp = RtcpFlows(limits, verifier.keys if verifier is not None else None)
@@ -129,7 +132,9 @@ class StreamTable:
                 self.evicted += 1
             self._ordinal += 1
             stream = self._streams[key] = _Stream(self._ordinal, key[1], key[0])
+            stream.begun_by = self._taken_over.get(key[0].src) or self._taken_over.get(key[0].dst, "")
             self._to.setdefault(key[0].dst, {})[key] = None
+            self._from.setdefault(key[0].src, {})[key] = None
         return stream
 
     def _update(self, packets: PacketBatch, groups: Groups, index: int, key: Key) -> None:
@@ -248,23 +253,31 @@ class StreamTable:
         whole = not packets.missing[row]
         self.rtcp.feed(endpoints_of(packets, row), data, whole, _cite(packets, row), position)
 
-    def rtcp_between(self, a: Address, b: Address) -> list[RtcpRecord]:
-        """RTCP between two addresses, either direction."""
-        return self.rtcp.between(a, b)
-
     # -- closing -------------------------------------------------------------------------------------------------
 
-    def _close(self, key: Key) -> None:
+    def begin_anew(self, call_id: str, address: Address) -> None:
+        """A call has taken over an address from one that is over: what still comes there is another stream, even under
+        the same SSRC."""
+        self._taken_over[address] = call_id
+        self._taken_over.move_to_end(address)
+        if len(self._taken_over) > self._limits.streams:
+            self._taken_over.popitem(last=False)
+        for key in [*self._to.get(address, ()), *self._from.get(address, ())]:
+            if key in self._streams and self._streams[key].begun_by != call_id:
+                self._close(key, call_id)
+        self.rtcp.begin_anew(call_id, address)
+
+    def _close(self, key: Key, parted_by: str = "") -> None:
         stream = self._streams.pop(key)
-        keys = self._to[key[0].dst]
-        del keys[key]
-        if not keys:
-            del self._to[key[0].dst]
+        for index, end in ((self._to, key[0].dst), (self._from, key[0].src)):
+            del index[end][key]
+            if not index[end]:
+                del index[end]
         verified = None
         if self._verifier is not None:
             sighted = sum(view.packets for view in stream.views.values())
             verified = self._verifier.close(stream.ordinal, stream.endpoints, sighted)
-        self._closed.add(_record(stream, verified))
+        self._closed.add(replace(_record(stream, verified), parted_by=parted_by))
 
     def tick(self, now_ns: int) -> list[StreamRecord]:
         """Closes streams that have been idle; gives those that were let go and that no call has taken."""

@@ -263,7 +263,9 @@ class Verifier:
 
     def _want(self, endpoints: Endpoints, ssrc: int, keys: Sequence[MediaKey]) -> None:
         if len(self.wanted) < self._limits.streams:
-            self.wanted[endpoints.src, endpoints.dst, ssrc] = tuple(keys)
+            stream = endpoints.src, endpoints.dst, ssrc
+            both = {key.identity: key for key in (*self.wanted.get(stream, ()), *keys)}
+            self.wanted[stream] = tuple(both.values())[: self._limits.srtp_keys]
 
     def overtaken(self, endpoints: Endpoints, ssrc: int) -> Verification | None:
         """What is to be said of a stream that ended before any key for it was known, if one is known by now."""
