@@ -104,8 +104,8 @@ def framework_docs(frameworks: Iterable[Framework]) -> str:
     """Markdown of every statement: what decides it, and what no capture can show of it."""
     lines = [
         "# Statements and the rules that decide them", "",
-        ("A report has a row for each in `clauses`. One without rules is `not_observable`, whatever was captured; where "
-         "there are rules, the last column says what stays out of their sight."),
+        ("A report has a row for each in `clauses`. One without rules is `not_observable`, whatever was captured; "
+         "where there are rules, the last column says what stays out of their sight."),
     ]  # fmt: skip
     for framework in frameworks:
         lines += ["", f"## {framework.title}", ""]
