@@ -23,6 +23,7 @@ from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.equality import Comparer
 from analyzer.session.hops import HopFact, answered, message_entity, signalling_hops
+from analyzer.session.idle_keys import idle_keys
 from analyzer.session.key_streams import KeyStreams
 from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState
@@ -66,11 +67,12 @@ class ClosedCall:
 
 @dataclass(slots=True)
 class UsedKey:
-    """A master key that opened packets: where it comes from, and the message that named it."""
+    """A master key: where it comes from, the message that named it, the packets it opened, or why it opened none."""
 
     origin: KeyOrigin
     cites: tuple[Cite, ...]
     opened: int = 0
+    problem: str | None = None
 
 
 _UNCLAIMED: dict[str, RtpState] = {"rtp": "clear", "srtp": "srtp_unknown_keying"}
@@ -215,6 +217,8 @@ class Closer:
         for stream in streams:
             self._write_stream(stream.record, stream, placement, call_id)
             stream.record.trail.forget()
+        for idle in idle_keys(call):
+            self.used.setdefault(self._redactor.key(idle.key), UsedKey("sdes", idle.cites, problem=idle.why))
         self.forget(call)
         if self.watch is not None:
             self.watch(ClosedCall(call_id, call, named, placement))
