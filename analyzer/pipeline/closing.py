@@ -226,8 +226,8 @@ class Closer:
     def forget(self, call: CallState) -> None:
         """Says that the keys of a call's descriptions are those of one that is over."""
         lines = _lines(call)
-        for dialog in call.call_ids or (call.call_id,):
-            self._signalling.keys.forget(dialog, lines)
+        for name in call.names or (call.name,):
+            self._signalling.keys.forget(name, lines)
 
     def _hop_id(self) -> str:
         self._hops += 1

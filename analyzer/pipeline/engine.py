@@ -85,7 +85,7 @@ def _let_go(_: Datagram) -> None:
     """Where media goes that nobody follows."""
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def _endpoints(src_hi: int, src_lo: int, dst_hi: int, dst_lo: int, sport: int, dport: int, protocol: int) -> Endpoints:
     """The ends of a row. The rows of a flow share theirs."""
     return Endpoints(Address(src_hi << 64 | src_lo, sport), Address(dst_hi << 64 | dst_lo, dport), protocol)
@@ -149,7 +149,7 @@ class Engine:
         self.connections.tick(now_ns)
         calls, node = self.signalling.calls, self._placement().node
         for call in calls.due(now_ns):
-            if calls.get(call.call_id) is not call:
+            if not calls.holds(call):
                 continue  # judged with another leg of its call
             if self.setup.keys_only:
                 self._close(call)
@@ -190,7 +190,7 @@ class Engine:
 
     def _close(self, call: CallState) -> None:
         """Judges an open call with every leg that belongs to it; nothing if it was judged with another one."""
-        if self.signalling.calls.get(call.call_id) is not call:
+        if not self.signalling.calls.holds(call):
             return
         if self.setup.keys_only:
             self.signalling.drop(call)

@@ -196,7 +196,7 @@ def _rtp_hop(
         entity,
         rtcp_first=tuple(weakest[:1]),
         levels_in_clear=levels_in_clear(last),
-        dtmf_packets=sum(record.payload_types.get(kind, 0) for record in records for kind in events),
+        dtmf_packets=sum(count for record in records for kind, count in record.payload_types if kind in events),
     )
     if how == "dtls":
         entity = replace(
@@ -331,7 +331,7 @@ def _connection_hop(
         peers.update((connection.ordinal, peer) for connection, peer in pairs)
         return [connection for connection, _ in pairs]
 
-    bound = bind(candidate.negotiations, call.call_ids or (call.call_id,), lived, sources.tables, elsewhere, between)
+    bound = bind(candidate.negotiations, call.names or (call.name,), lived, sources.tables, elsewhere, between)
     connections = bound.connections
     for connection in connections:
         candidate.offer_address = peers.get(connection.ordinal, candidate.offer_address)

@@ -1,24 +1,43 @@
 """What is known of one stream: the record that outlives its packets."""
 
+import struct
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.protocols.rtp.rtcp import SenderReport
+from analyzer.session.media.columns import CLOCKS
+from analyzer.session.media.counts import Counted
 from analyzer.session.media.statistics import PayloadStatistics
 from analyzer.session.media.trail import Trail
 from analyzer.session.media.verification import Verification
 
+_SPAN = struct.Struct("<10q")  # two cites
+
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A stream at one vantage point."""
+    """A stream at one vantage point; the frames of its first and last packet packed, since many are kept."""
 
     vantage: int
     packets: int
-    first: Cite
-    last: Cite
+    span: bytes
+
+    @classmethod
+    def of(cls, vantage: int, packets: int, first: Cite, last: Cite) -> "View":
+        """A view from its first and its last frame."""
+        return cls(vantage, packets, _SPAN.pack(*first, *last))
+
+    @property
+    def first(self) -> Cite:
+        """The frame of its first packet."""
+        return Cite(*_SPAN.unpack(self.span)[:5])
+
+    @property
+    def last(self) -> Cite:
+        """The frame of its last packet."""
+        return Cite(*_SPAN.unpack(self.span)[5:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +45,8 @@ class StreamRecord:
     """One SSRC from one address to another.
 
     `packets` are distinct ones, over all vantage points; `lost`, `duplicates`, `mirrored` (copies of a mirror port)
-    and `reordered` are those of the best view. `jitter_ns` is RFC 3550's estimate by clock rate. `sizes` counts RTP
-    payload lengths in bytes on the wire. `verification` is None where no key concerns the stream;
+    and `reordered` are those of the best view. `jitter_ns` is RFC 3550's estimate at each of `CLOCKS`. `sizes` counts
+    RTP payload lengths in bytes on the wire. `verification` is None where no key concerns the stream;
     `parted_by` is the Call-ID of the call that took over its addresses, "" where none did.
     `tried` is that of keys which said nothing: guessed ones, or those of an offer that was declined.
     """
@@ -42,9 +61,9 @@ class StreamRecord:
     mirrored: int
     reordered: int
     restarts: int
-    jitter_ns: dict[int, float]
-    payload_types: dict[int, int]
-    sizes: dict[int, int]
+    jitter_ns: tuple[float, ...]
+    payload_types: Counted
+    sizes: Counted
     markers: int
     statistics: PayloadStatistics
     verification: Verification | None = None
@@ -66,6 +85,10 @@ class StreamRecord:
     def last_ns(self) -> int:
         """Time of the last packet."""
         return max(view.last.ts_ns for view in self.views)
+
+    def jitter(self, clock: int) -> float | None:
+        """The jitter at a clock rate, in nanoseconds; None for one that is not estimated."""
+        return self.jitter_ns[CLOCKS.index(clock)] if clock in CLOCKS else None
 
     @property
     def sighted(self) -> int:

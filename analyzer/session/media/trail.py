@@ -49,6 +49,9 @@ def lots(timestamps: I64) -> I64:
     return drawn
 
 
+_NOTHING = Pace()  # of streams that take no more packets
+
+
 class Trail:
     """The packets kept of one stream, at the vantage point that saw it first; `pace` has the headers of more."""
 
@@ -56,18 +59,18 @@ class Trail:
 
     def __init__(self) -> None:
         self.pace = Pace()
-        self._first: list[bytes] = []
+        self._first: Sequence[bytes] = ()
+        self._drawn: list[bytes] | None = None  # a heap: four bytes that fall as the lot rises, the packet behind them
         self._apart = MILE
-        self._miles: dict[int, int] = {}  # digests of milestones, by sequence number
-        self._drawn: list[bytes] = []  # a heap: four bytes that fall as the lot rises, and the packet behind them
+        self._miles: dict[int, int] | None = None  # digests of milestones, by sequence number
 
     def begin(self, packets: Iterable[bytes]) -> None:
         """Takes the first packets of the stream."""
-        self._first = list(packets)
+        self._first = tuple(packets)
 
     def forget(self) -> None:
         """Lets the packets go: what the stream was compared for is decided."""
-        self._first, self._drawn, self._miles, self.pace = [], [], {}, Pace()
+        self._first, self._drawn, self._miles, self.pace = (), None, None, _NOTHING
 
     @property
     def first(self) -> Sequence[bytes]:
@@ -76,6 +79,8 @@ class Trail:
 
     def draw(self, lot: int, packets: PacketBatch, row: int) -> None:
         """Takes a packet that drew a low lot, if it is among the lowest and the capture has all of it."""
+        if self._drawn is None:
+            self._drawn = []
         full, fallen = len(self._drawn) >= DRAWN, (0xFFFFFFFF - lot).to_bytes(_FALLEN, "big")
         if packets.missing[row] or (full and fallen < self._drawn[0][:_FALLEN]):
             return
@@ -90,7 +95,11 @@ class Trail:
         """Takes a packet whose sequence number is a multiple of `MILE`; of each number the first. Past `_MARKED` they
         are kept twice as far apart, so that a long stream has some in common with a short one.
         """
-        if number % self._apart or number in self._miles or packets.missing[row]:
+        if number % self._apart or packets.missing[row]:
+            return
+        if self._miles is None:
+            self._miles = {}
+        elif number in self._miles:
             return
         start = int(packets.payload_start[row])
         end = start + int(packets.payload_length[row])
@@ -101,7 +110,7 @@ class Trail:
 
     def _kept(self) -> list[bytes]:
         """The packets, each once, in an order that lets a key follow them."""
-        kept = dict.fromkeys([*self._first, *(drawn[_FALLEN:] for drawn in self._drawn)])
+        kept = dict.fromkeys([*self._first, *(drawn[_FALLEN:] for drawn in self._drawn or ())])
         first = next(iter(kept), b"")[2:4]
         begin = int.from_bytes(first, "big")
         return sorted(kept, key=lambda packet: (int.from_bytes(packet[2:4], "big") - begin + 0x8000) & 0xFFFF)
@@ -110,7 +119,7 @@ class Trail:
         """Digests of packets behind their fixed headers, by sequence number: the first ones, and milestones, so that
         two streams that have some hundred numbers in common have marks in common.
         """
-        return self._miles | {
+        return (self._miles or {}) | {
             int.from_bytes(packet[2:4], "big"): hash(packet[_FIXED:]) for packet in self._first[:count]
         }
 
