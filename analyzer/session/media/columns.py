@@ -88,10 +88,10 @@ class Groups:
         self._paces: npt.NDArray[np.void] | None = None
         self.count: list[int] = count.tolist()
         self.first_row: list[int] = rows[edges].tolist()
-        self.first = _cites(packets, rows[edges])
+        self.first = cites(packets, rows[edges])
         many = np.flatnonzero(count > 1)
         self.last = self.first.copy()
-        for group, cite in zip(many.tolist(), _cites(packets, rows[ends[many]]), strict=True):
+        for group, cite in zip(many.tolist(), cites(packets, rows[ends[many]]), strict=True):
             self.last[group] = cite
         self.last_ip_id: list[int] = packets.ip_id[rows[ends]].tolist()
         self.vantage: list[int] = packets.vantage[rows[edges]].tolist()
@@ -216,7 +216,7 @@ class Groups:
         return self._paces[start : start + min(self.count[index], most)].tobytes()
 
 
-def _cites(packets: PacketBatch, rows: I64) -> list[Cite]:
+def cites(packets: PacketBatch, rows: I64) -> list[Cite]:
     """The frames of rows."""
     columns = (packets.source, packets.frame, packets.offset, packets.captured, packets.ts_ns)
     return [Cite(*of) for of in zip(*(column[rows].tolist() for column in columns), strict=True)]
