@@ -66,7 +66,7 @@ def decrypt(captures: Sequence[str], keys: Sequence[Path], out: Path, observer: 
     limits = Limits()
     inputs = Inputs(paths, Settings(captures=tuple(captures)), limits)
     try:
-        found = read_all(inputs, Setup(limits=limits, keyring=ring, keep_keys=True), observer)
+        found = read_all(inputs, Setup(limits=limits, keyring=ring, keys_only=True), observer)
         if isinstance(found, list):
             return Decrypted(len(missing + found), problems=missing + found)
         if found.interrupted:

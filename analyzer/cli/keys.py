@@ -31,7 +31,7 @@ def check(
     quiet: opt.Quiet = False,
 ) -> None:
     """List each key and what it opened, and each closed flow and what would open it."""
-    from analyzer.export.key_coverage import closed_tables, keys_table
+    from analyzer.export.key_coverage import closed_tables, keys_table, opened_by
     from analyzer.export.options import ExportOptions
     from analyzer.export.table import render
 
@@ -40,7 +40,9 @@ def check(
     terminal = sys.stdout.isatty()
     closed = list(closed_tables(report, terminal))
     shown: list[RenderableType] = [
-        keys_table(report.keys, terminal, "Keys") if report.keys else "No key was given, and none is in the capture.",
+        keys_table(report.keys, opened_by(report), terminal, "Keys")
+        if report.keys
+        else "No key was given, and none is in the capture.",
         *(closed or ("", "No TLS, DTLS, ESP or SRTP that was recognised is closed.")),
     ]
     print(render(iter(shown), ExportOptions(terminal, color_wanted(no_color), width())), end="")

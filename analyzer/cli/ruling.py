@@ -140,11 +140,13 @@ def init(
     capture: opt.OneCapture,
     keys: opt.Keys = [],  # noqa: B006  # typer copies defaults
 ) -> None:
-    """Draft a topology file from what a capture shows, with the grounds of each guess."""
-    from analyzer.session.connections import messaging_hosts
-    from analyzer.session.inference import draft
+    """Draft a topology file from what a capture shows: every host a node, the grounds of each, guesses marked."""
+    from analyzer.app.drafting import drafted, watching
+    from analyzer.session.drafting import Sketch, draft
 
-    outcome = run(settings_of(capture, keys, None), quiet=True)
+    sketch = Sketch()
+    outcome = run(settings_of(capture, keys, None), quiet=True, watch=watching(sketch))
     assert outcome.engine is not None
-    seen = outcome.engine.signalling.observations
-    print(draft(seen.topology(), seen.unplaced(messaging_hosts(outcome.engine.connections.all()))), end="")
+    assert outcome.report is not None
+    ends = (end for stream in outcome.report.streams for end in (stream.src, stream.dst))
+    print(draft(drafted(outcome.engine, sketch, ends)), end="")

@@ -18,7 +18,7 @@ class Address(NamedTuple):
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def ip_text(ip: int) -> str:
     """The address in its usual notation."""
     if ip >> 32 == 0xFFFF:
@@ -26,7 +26,7 @@ def ip_text(ip: int) -> str:
     return str(ipaddress.IPv6Address(ip & (1 << 128) - 1))
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def parse_ip(text: str) -> int | None:
     """The address a host text denotes (IPv4, IPv6, bracketed or with a zone), or None for a name."""
     text = text.strip("[]").partition("%")[0]

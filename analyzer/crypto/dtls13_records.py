@@ -24,14 +24,14 @@ class Dtls13Opener:
         self._number_key = tls_keys.expand_label(suite.prf_hash, raw, b"sn", b"", suite.key_bytes, PREFIX)
         self._next = 0
 
-    def open(self, first: int, shown: int, fragment: bytes) -> Opened | Reason:
+    def open(self, first: int, shown: int, fragment: bytes, cid: bytes = b"") -> Opened | Reason:
         """The plaintext of a record with the first byte `first` (001CSLEE) and the record number `shown`, encrypted."""
         if len(fragment) < _SAMPLE or self._aead is None:
             return "bad_length"
         size = 2 if first & 8 else 1
         low = shown ^ int.from_bytes(self._mask(fragment[:_SAMPLE])[:size], "big")
         number = self._full(low, 8 * size)
-        header = bytes((first,)) + low.to_bytes(size, "big")
+        header = bytes((first,)) + cid + low.to_bytes(size, "big")
         if first & 4:
             header += len(fragment).to_bytes(2, "big")
         plain = aead_open(self._aead, (self._iv ^ number).to_bytes(12, "big"), fragment, header)

@@ -1,4 +1,6 @@
-"""One protected TLS or DTLS record to plaintext, or a reason (RFC 5246 6.2.3, RFC 7366, RFC 7905, RFC 8446 5.2)."""
+"""One protected TLS or DTLS record to plaintext, or a reason (RFC 5246 6.2.3, RFC 7366, RFC 7905, RFC 8446 5.2), with a
+connection ID (RFC 9146 5) or without.
+"""
 
 import hmac
 from dataclasses import dataclass
@@ -68,19 +70,26 @@ class RecordOpener:
         self._stream: CipherContext | None = None
         self._aead = aead_of(suite, keys.key)
 
-    def open(self, content_type: int, version: int, fragment: bytes, sequence: int | None = None) -> Opened | Reason:
+    def open(
+        self, content_type: int, version: int, fragment: bytes, sequence: int | None = None, cid: bytes = b""
+    ) -> Opened | Reason:
         """The plaintext of one record. The implicit sequence advances only when the record verifies."""
         number = self.sequence if sequence is None else sequence
         if self._version == 0x0304:
-            result = self._open_13(content_type, version, fragment, number)
-        elif self._aead is not None:
-            result = self._open_aead(content_type, version, fragment, number)
+            return self._counted(self._open_13(content_type, version, fragment, number), sequence)
+        covered = _Covered(content_type, version, number, cid)
+        if self._aead is not None:
+            plain = self._open_aead(covered, fragment)
         elif self._suite.kind == "cbc":
-            result = self._open_cbc(content_type, version, fragment, number)
+            plain = self._open_cbc(covered, fragment)
         else:
-            result = self._open_stream(content_type, version, fragment, number)
-        if isinstance(result, Opened) and sequence is None:
-            self.sequence += 1
+            plain = self._open_stream(covered, fragment)
+        if not isinstance(plain, bytes):
+            return plain
+        return self._counted(_inner(plain) if cid else Opened(content_type, plain), sequence)
+
+    def _counted(self, result: Opened | Reason, sequence: int | None) -> Opened | Reason:
+        self.sequence += isinstance(result, Opened) and sequence is None
         return result
 
     def _open_13(self, content_type: int, version: int, fragment: bytes, number: int) -> Opened | Reason:
@@ -88,35 +97,32 @@ class RecordOpener:
         nonce = (int.from_bytes(iv, "big") ^ number).to_bytes(12, "big")
         header = bytes((content_type,)) + version.to_bytes(2, "big") + len(fragment).to_bytes(2, "big")
         plain = self._decrypt_aead(nonce, fragment, header)
-        if plain is None:
-            return "bad_tag"
-        inner = plain.rstrip(b"\x00")
-        return Opened(inner[-1], inner[:-1]) if inner else "bad_padding"
+        return "bad_tag" if plain is None else _inner(plain)
 
-    def _open_aead(self, content_type: int, version: int, fragment: bytes, number: int) -> Opened | Reason:
+    def _open_aead(self, covered: "_Covered", fragment: bytes) -> bytes | Reason:
         iv = self._keys.iv.reveal()
         explicit = 0 if self._suite.kind == "chacha20" else 8
         size = len(fragment) - explicit - self._suite.tag_bytes
         if size < 0:
             return "bad_length"
-        counted = (int.from_bytes(iv, "big") ^ number).to_bytes(12, "big") if not explicit else b""
+        counted = (int.from_bytes(iv, "big") ^ covered.number).to_bytes(12, "big") if not explicit else b""
         nonce = counted or iv + fragment[:8]
-        plain = self._decrypt_aead(nonce, fragment[explicit:], _header(content_type, version, size, number))
-        return "bad_tag" if plain is None else Opened(content_type, plain)
+        plain = self._decrypt_aead(nonce, fragment[explicit:], covered.header(size))
+        return "bad_tag" if plain is None else plain
 
     def _decrypt_aead(self, nonce: bytes, data: bytes, header: bytes) -> bytes | None:
         if self._aead is None or len(data) < self._suite.tag_bytes:
             return None
         return aead_open(self._aead, nonce, data, header)
 
-    def _open_cbc(self, content_type: int, version: int, fragment: bytes, number: int) -> Opened | Reason:
+    def _open_cbc(self, covered: "_Covered", fragment: bytes) -> bytes | Reason:
         block = self._suite.block_bytes
         mac_bytes = self._suite.mac_bytes
         explicit = self._version not in (0x0300, 0x0301)
         body = fragment
         if self._etm:
             body, tag = fragment[:-mac_bytes], fragment[-mac_bytes:]
-            if not hmac.compare_digest(tag, self._mac(content_type, version, body, number)):
+            if not hmac.compare_digest(tag, self._mac(covered, body)):
                 return "bad_tag"
         iv, data = (body[:block], body[block:]) if explicit else (self._chained_iv, body)
         if len(iv) != block or not data or len(data) % block:
@@ -130,10 +136,10 @@ class RecordOpener:
             if len(plain) < mac_bytes:
                 return "bad_length"
             plain, tag = plain[: len(plain) - mac_bytes], plain[len(plain) - mac_bytes :]
-            if not hmac.compare_digest(tag, self._mac(content_type, version, plain, number)):
+            if not hmac.compare_digest(tag, self._mac(covered, plain)):
                 return "bad_tag"
         self._chained_iv = data[-block:]
-        return Opened(content_type, plain)
+        return plain
 
     def _cbc(self, iv: bytes) -> CipherContext:
         key = self._keys.key.reveal()
@@ -145,7 +151,7 @@ class RecordOpener:
             case _:
                 return Cipher(AES(key), modes.CBC(iv)).decryptor()
 
-    def _open_stream(self, content_type: int, version: int, fragment: bytes, number: int) -> Opened | Reason:
+    def _open_stream(self, covered: "_Covered", fragment: bytes) -> bytes | Reason:
         plain = fragment
         if self._suite.cipher == "RC4":
             if self._stream is None:
@@ -154,14 +160,37 @@ class RecordOpener:
         size = len(plain) - self._suite.mac_bytes
         if size < 0:
             return "bad_length"
-        if not hmac.compare_digest(plain[size:], self._mac(content_type, version, plain[:size], number)):
+        if not hmac.compare_digest(plain[size:], self._mac(covered, plain[:size])):
             return "bad_tag"
-        return Opened(content_type, plain[:size])
+        return plain[:size]
 
-    def _mac(self, content_type: int, version: int, data: bytes, number: int) -> bytes:
-        header = _header(content_type, version, len(data), number)
-        return hmac.digest(self._keys.mac_key.reveal(), header + data, self._suite.mac)
+    def _mac(self, covered: "_Covered", data: bytes) -> bytes:
+        return hmac.digest(self._keys.mac_key.reveal(), covered.header(len(data)) + data, self._suite.mac)
 
 
-def _header(content_type: int, version: int, size: int, number: int) -> bytes:
-    return number.to_bytes(8, "big") + bytes((content_type,)) + version.to_bytes(2, "big") + size.to_bytes(2, "big")
+@dataclass(frozen=True, slots=True)
+class _Covered:
+    """What is authenticated of a record beside its content; `number` is the record number, with the epoch in DTLS."""
+
+    content_type: int
+    version: int
+    number: int
+    cid: bytes
+
+    def header(self, size: int) -> bytes:
+        """RFC 5246 6.2.3.1 and 6.2.3.3; with a connection ID, RFC 9146 5: a placeholder where the number was."""
+        kind, version, number = (
+            bytes((self.content_type,)),
+            self.version.to_bytes(2, "big"),
+            self.number.to_bytes(8, "big"),
+        )
+        if not self.cid:
+            return number + kind + version + size.to_bytes(2, "big")
+        named = b"\xff" * 8 + kind + bytes((len(self.cid),)) + kind
+        return named + version + number + self.cid + size.to_bytes(2, "big")
+
+
+def _inner(plain: bytes) -> Opened | Reason:
+    """Content, its type, zeros (RFC 8446 5.2, RFC 9146 4)."""
+    inner = plain.rstrip(b"\x00")
+    return Opened(inner[-1], inner[:-1]) if inner else "bad_padding"

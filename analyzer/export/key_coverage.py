@@ -1,6 +1,6 @@
 """What the keys of a run opened, and what stays closed: tables for a terminal or a pipe."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import RenderableType
@@ -19,14 +19,38 @@ _KEYING_WANTS = {
     "unknown": "if it is SRTP, a key for the signalling that carried its keys, or its master key (srtp-master)",
 }
 _UNTOLD = "Neither its packets nor an SDP tell SRTP from compressed media in clear"
+_OF_CONNECTIONS = frozenset({"tls-keylog", "private-key"})
+_FLOWS = 3  # named of each key
 _KEY_HELPS = frozenset({"no_key", "tag_failed", "mki_unknown"})  # another key would, so it is said which
 
 
-def keys_table(keys: Iterable[Key], terminal: bool = False, title: str = "") -> Table:
-    """One row a key: what it opened, or why nothing."""
+def opened_by(report: Report) -> dict[str, list[str]]:
+    """The flows that each key opened: streams and associations. Of a key log the report knows only how many records."""
+    flows: dict[str, list[str]] = {}
+    for stream in report.streams:
+        if stream.key is not None and stream.decrypted:
+            flows.setdefault(stream.key, []).append(stream.id)
+    for sa in report.esp:
+        if sa.key is not None and sa.decrypted:
+            flows.setdefault(sa.key, []).append(sa.id)
+    return flows
+
+
+def _opened(row: Key, flows: Sequence[str]) -> str:
+    if row.unused:
+        return "nothing"
+    much = counted(row.opened, "record" if row.kind in _OF_CONNECTIONS else "packet")
+    more = f" and {len(flows) - _FLOWS} more" if len(flows) > _FLOWS else ""
+    return f"{much}: {', '.join(flows[:_FLOWS])}{more}" if flows else much
+
+
+def keys_table(
+    keys: Iterable[Key], flows: Mapping[str, Sequence[str]], terminal: bool = False, title: str = ""
+) -> Table:
+    """One row a key: what it opened, or why nothing. `flows` is what `opened_by` tells."""
     table = grid(("key", "kind", "source", "opened", "why not"), terminal, title)
     for row in keys:
-        opened = "nothing" if row.unused else str(row.opened)
+        opened = _opened(row, flows.get(row.id, ()))
         table.add_row(
             text(row.id),
             text(row.kind),

@@ -307,7 +307,7 @@ def _keys(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
     yield heading("Keys")
     ranked = sorted(report.keys, key=lambda row: not (row.unused or row.problem))
     shown = {row.id for row in ranked[: options.keys]}
-    yield keys_table((row for row in report.keys if row.id in shown), options.terminal)
+    yield keys_table((row for row in report.keys if row.id in shown), {}, options.terminal)
     rest = ranked[options.keys :]
     if rest:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(row.kind for row in rest).items()))

@@ -60,7 +60,7 @@ def _parse(raw: str) -> MsrpUri | None:
     return MsrpUri(scheme, unescape(host).lower(), port, session, params.partition(";")[0].strip().lower())
 
 
-_remembered = lru_cache(maxsize=16_384)(_parse)
+_remembered = lru_cache(maxsize=4_096)(_parse)
 
 
 def session_id(raw: str) -> str:

@@ -10,7 +10,7 @@ from analyzer.core.text import decode, safe
 
 HELLO_REQUEST, CLIENT_HELLO, SERVER_HELLO, HELLO_VERIFY_REQUEST = 0, 1, 2, 3
 NEW_SESSION_TICKET, END_OF_EARLY_DATA = 4, 5
-ENCRYPTED_EXTENSIONS, CERTIFICATE, SERVER_KEY_EXCHANGE, CERTIFICATE_REQUEST = 8, 11, 12, 13
+ENCRYPTED_EXTENSIONS, NEW_CONNECTION_ID, CERTIFICATE, SERVER_KEY_EXCHANGE, CERTIFICATE_REQUEST = 8, 10, 11, 12, 13
 SERVER_HELLO_DONE, CERTIFICATE_VERIFY, CLIENT_KEY_EXCHANGE, FINISHED, KEY_UPDATE = 14, 15, 16, 20, 24
 
 EXT_SNI, EXT_ALPN, EXT_USE_SRTP, EXT_ETM, EXT_EMS = 0, 16, 14, 22, 23
@@ -76,6 +76,11 @@ class Hello:
         return cursor.vector(1) or b""
 
     @property
+    def connection_id(self) -> bytes | None:
+        """What the sender wants to receive as connection ID (RFC 9146 3): b"" for none, None where it uses none."""
+        return Cursor(self.extensions.get(EXT_CID, b"")).vector(1)
+
+    @property
     def retry_request(self) -> bool:
         """A HelloRetryRequest in the shape of a ServerHello (RFC 8446 4.1.3)."""
         return not self.client and self.random == HELLO_RETRY_RANDOM
@@ -99,6 +104,16 @@ def _extensions(cursor: Cursor) -> dict[int, bytes] | None:
 def parse_extensions(body: bytes) -> dict[int, bytes] | None:
     """The body of an EncryptedExtensions message (RFC 8446 4.3.1)."""
     return _extensions(Cursor(body))
+
+
+def parse_new_connection_id(body: bytes) -> tuple[bytes, ...] | None:
+    """The connection IDs of a NewConnectionId message (RFC 9147 9)."""
+    cursor = Cursor(body)
+    listed, usage = Cursor(cursor.vector(2) or b""), cursor.u8()
+    found: list[bytes] = []
+    while listed.left and (cid := listed.vector(1)) is not None:
+        found.append(cid)
+    return None if usage is None or listed.left else tuple(found)
 
 
 def parse_client_hello(body: bytes, *, datagram: bool = False) -> Hello | None:

@@ -235,11 +235,11 @@ def _keys(engine: Engine, places: Places) -> tuple[tuple[Key, ...], KeyNames]:
     found = sorted(engine.closer.used.items(), key=lambda item: int(item[0].rpartition("-")[2]))
     rows = []
     for name, key in found:
-        if name not in given:
+        if name not in given and (key.opened or engine.setup.decrypt):
             last = max(key.cites, key=lambda cite: (cite.ts_ns, cite.frame))
             where = "SDP" if key.origin == "sdes" else "DTLS handshake"
             source = f"{where}, frame {last.frame} of {places.cite(last).capture}"
-            rows.append(Key(name, key.origin, source, key.opened, False))
+            rows.append(Key(name, key.origin, source, key.opened, not key.opened, None if key.opened else key.problem))
     names: KeyNames = {}
     for run in engine.signalling.agreements.captured.values():
         if run.opened:

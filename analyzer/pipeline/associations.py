@@ -1,13 +1,14 @@
 """DTLS on datagrams: handshakes followed, records opened where a secret is known, keys and plaintext handed on.
 
 What the handshake says of version, cipher and certificates is put on the connection; the SRTP keys it gave go to the
-media of its flow; application data comes back as datagrams of their own (RFC 6347, RFC 9147, RFC 5764).
+media of its flow; application data comes back as datagrams of their own (RFC 6347, RFC 9147, RFC 5764). A connection ID
+finds its association after an end has moved to another address (RFC 9146 4).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from analyzer.core.addresses import Endpoints
+from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
@@ -23,6 +24,7 @@ from analyzer.protocols.dtls.records import (
     HANDSHAKE,
     DtlsRecord,
     parse_datagram,
+    with_connection_id,
 )
 from analyzer.session.connections import Connection
 from analyzer.session.dtls import DtlsSession
@@ -40,6 +42,8 @@ _MESSAGES = 64  # of one handshake; those of RFC 6347 4.2.4 are a dozen
 _REPLAYS = 128  # records of a direction remembered, so that a copy is not read twice (RFC 6347 4.1.2.6)
 
 Key = tuple[int, Endpoints]
+Way = tuple[Key, Endpoints]  # an association, and the direction in it as its handshake went
+Name = tuple[int, bool, Address, bytes]  # vantage point, whether sent to an address or from it, connection ID
 
 
 @dataclass(slots=True)
@@ -54,6 +58,7 @@ class _Association:
     protected: set[Endpoints] = field(default_factory=set)  # directions whose keys have changed
     messages: int = 0
     keyed: bool = False
+    names: set[Name] = field(default_factory=set)
     seen: dict[Endpoints, dict[int, None]] = field(default_factory=dict)
 
     def side(self, endpoints: Endpoints) -> Side:
@@ -86,6 +91,9 @@ class DtlsAssociations:
         self._keys = keys
         self._open: dict[Key, _Association] = {}  # handshakes under way, the least recently used first
         self._done: dict[Key, _Association] = {}  # associations behind their handshake, likewise
+        self._named: dict[Name, dict[Key, Endpoints]] = {}  # of both: whose it may be
+        self._name_sizes: set[int] = set()
+        self.records = 0  # in the datagram that was taken last
 
     def __len__(self) -> int:
         return len(self._open)
@@ -93,32 +101,89 @@ class DtlsAssociations:
     def datagram(self, datagram: Datagram, connection: Connection) -> list[Datagram]:
         """Takes a datagram of DTLS records; gives the application data that was opened in it."""
         found: list[Datagram] = []
-        for event in parse_datagram(datagram.payload, datagram.cites):
-            if isinstance(event, DtlsRecord):
-                found += self._record(datagram, event, connection)
-            elif not (datagram.missing and event.kind is CUT_RECORD):
-                self._ledger.add(event)
+        key = datagram.vantage, min(datagram.endpoints, datagram.endpoints.reverse)
+        way: Way = key, datagram.endpoints
+        rest, self.records = datagram.payload, 0
+        while rest:
+            events, rest = parse_datagram(rest, datagram.cites), b""
+            for event in events:
+                if isinstance(event, DtlsRecord):
+                    self.records += 1
+                    told = self._told_apart(datagram, event) if event.unread else None
+                    if told is not None:  # it was taken to be the last
+                        event, rest, way = told
+                    found += self._record(datagram, event, connection, way)
+                elif not (datagram.missing and event.kind is CUT_RECORD):
+                    self._ledger.add(event)
         return found
 
-    def _record(self, datagram: Datagram, record: DtlsRecord, connection: Connection) -> Sequence[Datagram]:
-        endpoints = datagram.endpoints
-        key = datagram.vantage, min(endpoints, endpoints.reverse)
+    def named(self, datagram: Datagram) -> bool:
+        """Whether a datagram begins with a connection ID of an association that is followed."""
+        event = next(iter(parse_datagram(datagram.payload, datagram.cites)), None)
+        return isinstance(event, DtlsRecord) and event.unread and self._told_apart(datagram, event) is not None
+
+    def _told_apart(self, datagram: Datagram, record: DtlsRecord) -> tuple[DtlsRecord, bytes, Way] | None:
+        """The record behind its connection ID, what stands behind it in the datagram, and whose it is: of the
+        association of both addresses if it can be, else of one of either address."""
+        vantage, endpoints = datagram.vantage, datagram.endpoints
+        key = vantage, min(endpoints, endpoints.reverse)
+        association = self._open.get(key) or self._done.get(key)
+        if association is not None:
+            told = with_connection_id(record, association.session.cids.get(association.side(endpoints), ()))
+            if told is not None:
+                return *told, (key, endpoints)
+        for size in sorted(self._name_sizes, reverse=True):
+            cid = record.fragment[:size]
+            for name in ((vantage, True, endpoints.dst, cid), (vantage, False, endpoints.src, cid)):
+                ways = self._named.get(name, {})
+                told = with_connection_id(record, (cid,)) if len(ways) == 1 else None  # else it proves nothing
+                if told is not None:
+                    return *told, next(iter(ways.items()))
+        return None
+
+    def _name(self, key: Key, association: _Association) -> None:
+        """Notes the connection IDs of an association."""
+        if association.client is None:
+            return
+        ways: tuple[tuple[Side, Endpoints], ...] = (
+            ("client", association.client),
+            ("server", association.client.reverse),
+        )
+        for side, endpoints in ways:
+            for cid in association.session.cids.get(side, ()):
+                names = {(key[0], True, endpoints.dst, cid), (key[0], False, endpoints.src, cid)}
+                association.names |= names
+                for name in names:
+                    self._named.setdefault(name, {})[key] = endpoints
+                self._name_sizes.add(len(cid))
+
+    def _unname(self, key: Key, association: _Association) -> None:
+        for name in association.names:
+            ways = self._named.get(name, {})
+            ways.pop(key, None)
+            if not ways:
+                self._named.pop(name, None)
+
+    def _record(self, datagram: Datagram, record: DtlsRecord, connection: Connection, way: Way) -> Sequence[Datagram]:
+        key, endpoints = way
         association = self._open.pop(key, None)
         if record.unified or record.epoch:
-            return self._protected(datagram, key, association, record, connection)
+            return self._protected(datagram, way, association, record, connection)
         if record.content_type != HANDSHAKE:
             if association is not None:
                 self._open[key] = association
             return ()
         association = association or self._done.pop(key, None)
         if association is None or _begins_anew(association, endpoints, record):
+            if association is not None:
+                self._unname(key, association)
             association = _Association(DtlsSession(self._secrets))
         association.last_ns = datagram.cites[-1].ts_ns
         self._open[key] = association
         if len(self._open) > self._limits.dtls_handshakes:
             self._close(next(iter(self._open)))
             self._ledger.add(Anomaly(FORGOTTEN, datagram.cites, f"{self._limits.dtls_handshakes} handshakes"))
-        self._handshake(association, endpoints, record, connection)
+        self._handshake(association, way, record, connection)
         return ()
 
     # -- protected records -----------------------------------------------------------------------------------------
@@ -126,32 +191,35 @@ class DtlsAssociations:
     def _protected(
         self,
         datagram: Datagram,
-        key: Key,
+        way: Way,
         association: _Association | None,
         record: DtlsRecord,
         connection: Connection,
     ) -> Sequence[Datagram]:
+        key, endpoints = way
         if association is None:
             association = self._done.pop(key, None)
         if association is None:
             return ()
-        endpoints = datagram.endpoints
         association.last_ns = datagram.cites[-1].ts_ns
         association.protected.add(endpoints)
-        found = self._opened(association, datagram, record, connection)
+        found = self._opened(association, datagram, way, record, connection)
         if len(association.protected) < 2:
             self._open[key] = association
         elif association.session.opened or association.keyed:
             self._done[key] = association
             if len(self._done) > self._limits.dtls_sessions:
-                del self._done[next(iter(self._done))]
+                oldest = next(iter(self._done))
+                self._unname(oldest, self._done.pop(oldest))
                 self._ledger.add(Anomaly(SESSIONS, datagram.cites, f"{self._limits.dtls_sessions} associations"))
+        else:
+            self._unname(key, association)
         return found
 
     def _opened(
-        self, association: _Association, datagram: Datagram, record: DtlsRecord, connection: Connection
+        self, association: _Association, datagram: Datagram, way: Way, record: DtlsRecord, connection: Connection
     ) -> Sequence[Datagram]:
-        endpoints, session = datagram.endpoints, association.session
+        endpoints, session = way[1], association.session
         if association.repeated(record, endpoints):
             return ()
         result = session.record(association.side(endpoints), record)
@@ -162,7 +230,7 @@ class DtlsAssociations:
             return ()
         connection.decrypted = True
         if result.content_type == HANDSHAKE:
-            self._handshake(association, endpoints, replace(record, fragment=result.plaintext), connection)
+            self._handshake(association, way, replace(record, fragment=result.plaintext), connection)
         elif result.content_type == ALERT:
             self._ledger.extend(session.alert(result.plaintext, record.cites))
         elif result.content_type == APPLICATION_DATA and result.plaintext:
@@ -171,9 +239,8 @@ class DtlsAssociations:
 
     # -- handshake -------------------------------------------------------------------------------------------------
 
-    def _handshake(
-        self, association: _Association, endpoints: Endpoints, record: DtlsRecord, connection: Connection
-    ) -> None:
+    def _handshake(self, association: _Association, way: Way, record: DtlsRecord, connection: Connection) -> None:
+        endpoints = way[1]
         if association.messages > _MESSAGES:
             return
         if record.fragment[:1] == bytes((hs.CLIENT_HELLO,)) and not association.hello:
@@ -187,6 +254,8 @@ class DtlsAssociations:
                 self._message(association, endpoints, event, connection)
             else:
                 self._ledger.add(event)
+        if association.session.cids:
+            self._name(way[0], association)
         if association.messages > _MESSAGES:
             self._ledger.add(Anomaly(HELD_LIMIT, record.cites, f"more than {_MESSAGES} messages"))
 
@@ -211,7 +280,9 @@ class DtlsAssociations:
     # -- the end ---------------------------------------------------------------------------------------------------
 
     def _close(self, key: Key) -> None:
-        for assembler in self._open.pop(key).assemblers.values():
+        association = self._open.pop(key)
+        self._unname(key, association)
+        for assembler in association.assemblers.values():
             for event in assembler.close():
                 if isinstance(event, Anomaly):
                     self._ledger.add(event)
@@ -222,13 +293,14 @@ class DtlsAssociations:
         for key in [key for key, association in self._open.items() if association.last_ns <= horizon]:
             self._close(key)
         for key in [key for key, association in self._done.items() if association.last_ns <= horizon]:
-            del self._done[key]
+            self._unname(key, self._done.pop(key))
 
     def finish(self) -> None:
         """Lets go of everything."""
         for key in list(self._open):
             self._close(key)
         self._done.clear()
+        self._named.clear()
 
 
 _KEYS_KNOWN = frozenset((hs.SERVER_HELLO, hs.ENCRYPTED_EXTENSIONS, hs.CLIENT_KEY_EXCHANGE))

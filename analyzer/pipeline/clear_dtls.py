@@ -7,7 +7,7 @@ from analyzer.net.packets import UDP
 from analyzer.pipeline.associations import DtlsAssociations
 from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.ledger import Ledger
-from analyzer.protocols.dtls.records import parse_datagram, probe
+from analyzer.protocols.dtls.records import probe
 from analyzer.session.connections import Connection
 from analyzer.session.secret_store import SecretStore
 from analyzer.session.stream_keys import StreamKeys
@@ -29,7 +29,7 @@ class ClearDtls:
         found = self._associations.datagram(datagram, Connection(0, endpoints.src, endpoints.dst, UDP))
         if not found:
             return None
-        if len(parse_datagram(payload, ())) != 1:
+        if self._associations.records != 1:
             self.kept += 1
             return None
         self.opened += 1

@@ -23,11 +23,12 @@ from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.equality import Comparer
 from analyzer.session.hops import HopFact, answered, message_entity, signalling_hops
+from analyzer.session.idle_keys import idle_keys
 from analyzer.session.key_streams import KeyStreams
 from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState
-from analyzer.session.media.evidence import classify, plausible
-from analyzer.session.media.keyed import keyed
+from analyzer.session.media.evidence import plausible
+from analyzer.session.media.keyed import evidence_of, keyed, verified_of
 from analyzer.session.media.probing import Prober
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
@@ -66,11 +67,12 @@ class ClosedCall:
 
 @dataclass(slots=True)
 class UsedKey:
-    """A master key that opened packets: where it comes from, and the message that named it."""
+    """A master key: where it comes from, the message that named it, the packets it opened, or why it opened none."""
 
     origin: KeyOrigin
     cites: tuple[Cite, ...]
     opened: int = 0
+    problem: str | None = None
 
 
 _UNCLAIMED: dict[str, RtpState] = {"rtp": "clear", "srtp": "srtp_unknown_keying"}
@@ -215,11 +217,17 @@ class Closer:
         for stream in streams:
             self._write_stream(stream.record, stream, placement, call_id)
             stream.record.trail.forget()
-        lines = _lines(call)
-        for dialog in call.call_ids or (call.call_id,):
-            self._signalling.keys.forget(dialog, lines)
+        for idle in idle_keys(call):
+            self.used.setdefault(self._redactor.key(idle.key), UsedKey("sdes", idle.cites, problem=idle.why))
+        self.forget(call)
         if self.watch is not None:
             self.watch(ClosedCall(call_id, call, named, placement))
+
+    def forget(self, call: CallState) -> None:
+        """Says that the keys of a call's descriptions are those of one that is over."""
+        lines = _lines(call)
+        for name in call.names or (call.name,):
+            self._signalling.keys.forget(name, lines)
 
     def _hop_id(self) -> str:
         self._hops += 1
@@ -308,9 +316,9 @@ class Closer:
         for seen in records:
             record = keyed(seen, "unknown")
             if plausible(record):
-                evidence = classify(record, {})
+                evidence = evidence_of(record, {})
                 state: RtpState | Unknown = _UNCLAIMED.get(evidence.observed, _KEY_WANTED)
-                if record.verification is not None and record.verification.authenticated:
+                if record.verification is not None and verified_of([record]):
                     state = _VERIFIED[self._keyed_by(record, record.verification.origin)]
                 self._write_stream(record, ClaimedStream(record, evidence, state, None), placement, None)
 

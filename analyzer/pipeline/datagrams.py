@@ -141,10 +141,12 @@ class DatagramHandler:
                 self._sip.take(events, carrier, message.cites)
 
     def _take_dtls(self, datagram: Datagram) -> None:
-        """DTLS. The shape of 1.3 ciphertext alone proves nothing: it counts where a handshake was seen."""
+        """DTLS. The shape of 1.3 ciphertext alone proves nothing: it counts where a handshake was seen, or the
+        connection ID of one."""
         score = probe_dtls(datagram.payload)
         known = self._connections.find(datagram.endpoints)
-        if score < _WITH_VERSION and (score < 0 or known is None or known.protocol != "dtls"):
+        seen = known is not None and known.protocol == "dtls"
+        if score < _WITH_VERSION and (score < 0 or not (seen or self.dtls.named(datagram))):
             return
         connection = self._touch(datagram)
         if connection.protocol in ("", "stun"):

@@ -76,12 +76,16 @@ class Setup:
     decrypt: bool = True  # with the keys that the signalling carries
     post_decrypt_taps: frozenset[str] = frozenset()  # capture files or vantage points behind a decrypting element
     known: KnownKeys = field(default_factory=dict)  # see `Engine.wanted`
-    keep_keys: bool = False  # media keys stay known behind the end of their call, for `clear_media`
+    keys_only: bool = False  # for `clear_media`: keys stay known behind the end of their call, and nothing else is made
     files: FileStore | None = None  # takes the files that MSRP transfers
     contain: bool = True  # faults of ours are counted, not raised; off in tests and fuzzing
 
 
-@lru_cache(maxsize=16_384)
+def _let_go(_: Datagram) -> None:
+    """Where media goes that nobody follows."""
+
+
+@lru_cache(maxsize=4_096)
 def _endpoints(src_hi: int, src_lo: int, dst_hi: int, dst_lo: int, sport: int, dport: int, protocol: int) -> Endpoints:
     """The ends of a row. The rows of a flow share theirs."""
     return Endpoints(Address(src_hi << 64 | src_lo, sport), Address(dst_hi << 64 | dst_lo, dport), protocol)
@@ -99,7 +103,7 @@ class Engine:
         self.connections = ConnectionTable(limits)
         headers = setup.topology.correlation_headers if setup.topology else ()
         self.signalling = Signalling(limits, headers, setup.decrypt)
-        self.signalling.keys.keep = setup.keep_keys
+        self.signalling.keys.keep = setup.keys_only
         self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits, setup.known)
         self.verifier = Verifier(self.keys, limits)
         self.streams = StreamTable(limits, self.verifier)
@@ -113,11 +117,12 @@ class Engine:
             self.messaging, self.keys, setup.keyring.opened_media, Passports(setup.trust),
         )  # fmt: skip
         self.signalling.registrations.forgotten = self._registration
-        sip = SipEvents(limits, self.signalling, self.ledger, self._close)
+        sip = SipEvents(limits, self.signalling, self.ledger, self._close, self._begin_anew)
         self.tcp = StreamHandler(limits, self.ledger, sip, self.messaging, self.connections, setup.keyring)
         self._media = MediaRows(self.streams)
+        relay = _let_go if setup.keys_only else self._media.relay
         self.datagrams = DatagramHandler(
-            limits, self.ledger, sip, self.messaging, self.connections, self.streams.zrtp, self._media.relay,
+            limits, self.ledger, sip, self.messaging, self.connections, self.streams.zrtp, relay,
             setup.keyring, self.keys, self.signalling.claims,
         )  # fmt: skip
         self.tcp.framed = self.datagrams.carried
@@ -144,8 +149,11 @@ class Engine:
         self.connections.tick(now_ns)
         calls, node = self.signalling.calls, self._placement().node
         for call in calls.due(now_ns):
-            if calls.get(call.call_id) is not call:
+            if not calls.holds(call):
                 continue  # judged with another leg of its call
+            if self.setup.keys_only:
+                self._close(call)
+                continue
             active = self._media_activity(call)
             if call.ended_ns is None and active > call.last_ns and active + self.setup.limits.linger_ns > now_ns:
                 calls.touch(call, active)
@@ -182,7 +190,11 @@ class Engine:
 
     def _close(self, call: CallState) -> None:
         """Judges an open call with every leg that belongs to it; nothing if it was judged with another one."""
-        if self.signalling.calls.get(call.call_id) is not call:
+        if not self.signalling.calls.holds(call):
+            return
+        if self.setup.keys_only:
+            self.signalling.drop(call)
+            self.closer.forget(call)
             return
         self._media.catch_up()
         placement = self._placement()
@@ -195,7 +207,13 @@ class Engine:
         except Exception as fault:  # noqa: BLE001  # the one seam where a fault of ours is contained
             self._contain(fault, ())
 
+    def _begin_anew(self, call_id: str, address: Address) -> None:
+        self._media.catch_up()
+        self.streams.begin_anew(call_id, address)
+
     def _registration(self, binding: Binding) -> None:
+        if self.setup.keys_only:
+            return
         self.closer.registration(binding, self._placement())
 
     def _contain(self, fault: Exception, cites: tuple[Cite, ...]) -> None:
@@ -237,7 +255,8 @@ class Engine:
         length = packets.payload_length[start:end]
         first = packets.buffer[np.where(length > 0, packets.payload_start[start:end], 0)]
         media = (protocol == UDP) & (length >= 8) & (first >= RTP_FIRST) & (first <= RTP_LAST)
-        self._media.begin(packets, np.flatnonzero(media).astype(np.int64) + start)
+        if not self.setup.keys_only:
+            self._media.begin(packets, np.flatnonzero(media).astype(np.int64) + start)
         rest = np.flatnonzero(~media).astype(np.int64) + start
         if len(rest):
             self._scalar(packets, rest)
@@ -308,6 +327,10 @@ class Engine:
         self.ledger.extend(self.messaging.finish())
         for call in self.signalling.calls.all():
             self._close(call)
+        if not self.setup.keys_only:
+            self._judge_the_rest()
+
+    def _judge_the_rest(self) -> None:
         for binding in self.signalling.registrations.all():
             self._registration(binding)
         for connection in self.connections.all():

@@ -103,7 +103,7 @@ def call_row(
     )
     return Call(
         id=call_id,
-        call_ids=call.call_ids or (call.call_id,),
+        call_ids=tuple(filter(None, call.call_ids or (call.call_id,))),
         conference=conference,
         legs=tuple(
             Leg(
@@ -148,7 +148,7 @@ def stream_row(
 ) -> Stream:
     """A media stream; `claimed` says what its hop found it to be, `name_key` what the report calls a key, `probe` what
     is to be said of one without any."""
-    jitter = record.jitter_ns.get(claimed.clock) if claimed and claimed.clock else None
+    jitter = record.jitter(claimed.clock) if claimed and claimed.clock else None
     protection = _tri(claimed.state) if claimed else "unknown"
     verified = record.verification
     why = _why(record, claimed, probe)
@@ -158,7 +158,7 @@ def stream_row(
         src=str(record.endpoints.src),
         dst=str(record.endpoints.dst),
         sightings=tuple(places.sighting(view.first, view.last, view.packets) for view in record.views),
-        payload_types=tuple(record.payload_types),
+        payload_types=tuple([kind for kind, _ in record.payload_types]),
         packets=record.packets,
         lost=record.lost,
         duplicates=record.duplicates,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from analyzer.core.addresses import Address
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
@@ -13,16 +14,21 @@ from analyzer.session.legs import CallState
 from analyzer.session.signalling import Signalling
 
 CloseCall = Callable[[CallState], None]
+BeginAnew = Callable[[str, Address], None]
+"""A call has taken over an address from one that is over."""
 
 
 class SipEvents:
     """Takes parser events with what carried them."""
 
-    def __init__(self, limits: Limits, signalling: Signalling, ledger: Ledger, close: CloseCall) -> None:
+    def __init__(
+        self, limits: Limits, signalling: Signalling, ledger: Ledger, close: CloseCall, begin_anew: BeginAnew
+    ) -> None:
         self._limits = limits
         self._signalling = signalling
         self._ledger = ledger
         self._close = close
+        self._begin_anew = begin_anew
 
     def take(self, events: Iterable[object], carrier: Carrier, cites: tuple[Cite, ...] = ()) -> int:
         """Files messages and anomalies; says how many messages there were. Values are checked in whole first copies."""
@@ -36,6 +42,8 @@ class SipEvents:
                         self._ledger.add(anomaly, event.cites)
                     if event.complete and not filed.record.retransmission:
                         self._ledger.extend(check(event, self._limits))
+                    for address in filed.anew:
+                        self._begin_anew(filed.record.call_id, address)
                 self._ledger.extend(filed.anomalies)
                 for call in filed.evicted:
                     self._close(call)

@@ -130,7 +130,7 @@ class Exposure:
 
     what: Exposed = entry("content, key or identity")
     hop: str = entry("id of the hop")
-    keys: Sequence[str] = entry("of a key: its names, as section keys has those that opened something", default=())
+    keys: Sequence[str] = entry("of a key: its names, as section keys has them", default=())
 
 
 @dataclass(frozen=True, slots=True)

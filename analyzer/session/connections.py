@@ -1,7 +1,6 @@
 """Connections and datagram flows that are not RTP: who, when, what protocol, seen where."""
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from analyzer.core.addresses import Address, Endpoints
@@ -137,14 +136,3 @@ class ConnectionTable:
     def all(self) -> list[Connection]:
         """Every connection in the order of first sight."""
         return list(self._open.values())
-
-
-def messaging_hosts(connections: Iterable[Connection]) -> dict[int, str]:
-    """The hosts that speak MSRP or BFCP, and which, in the order of first sight."""
-    found: dict[int, str] = {}
-    for each in connections:
-        spoken = each.inner or each.protocol
-        if spoken in ("msrp", "bfcp"):
-            for end in (each.src, each.dst):
-                found.setdefault(end.ip, spoken.upper())
-    return found

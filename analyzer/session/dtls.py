@@ -18,7 +18,7 @@ from analyzer.crypto.tls_records import Opened, Reason, RecordOpener
 from analyzer.formats import tls_handshake as hs
 from analyzer.formats.tls_suites import CipherSuite, suite
 from analyzer.protocols.dtls.handshake import HandshakeMessage
-from analyzer.protocols.dtls.records import CID, DtlsRecord
+from analyzer.protocols.dtls.records import DtlsRecord
 from analyzer.session.media_keys import MediaKey
 from analyzer.session.secret_store import SecretStore
 from analyzer.session.tls import BAD_HANDSHAKE, FATAL_ALERT, RETRY, Side
@@ -36,6 +36,7 @@ UNOFFERED = define(
 EXPORTER = b"EXTRACTOR-dtls_srtp"
 DTLS_1_3 = 0xFEFC
 _EPOCHS = 8  # whose keys are kept for one direction
+_CIDS = 16  # connection IDs that are kept for one direction, the latest
 _TRANSCRIPT = 65_536  # bytes of one handshake kept for the session hash
 
 
@@ -68,6 +69,8 @@ class DtlsSession:
     master: Secret | None = None
     profiles: tuple[int, ...] = ()  # the SRTP profile chosen; in DTLS 1.3, until that is read, those offered
     mki: bytes = b""
+    cids: dict[Side, tuple[bytes, ...]] = field(default_factory=dict)
+    """The connection IDs that a side may send with, as the other asked for (RFC 9146 3, RFC 9147 9)."""
     failure: str = ""
     protected: int = 0
     opened: int = 0
@@ -106,6 +109,8 @@ class DtlsSession:
                 return self._server_hello(message)
             case hs.ENCRYPTED_EXTENSIONS:
                 return self._encrypted_extensions(message)
+            case hs.NEW_CONNECTION_ID if self.is_13:
+                self._learn_cids(side, hs.parse_new_connection_id(message.body) or ())
             case hs.CERTIFICATE:
                 return self._certificate(side, message)
             case hs.CLIENT_KEY_EXCHANGE:
@@ -131,12 +136,22 @@ class DtlsSession:
         self.server_hello, self._cites = hello, message.cites
         self.version = hello.negotiated_version
         self.suite = suite(hello.suites[0])
+        offered = self.client_hello.connection_id if self.client_hello is not None else None
+        if hello.connection_id is not None:
+            self._learn_cids("server", (hello.connection_id,))
+            self._learn_cids("client", (offered or b"",))
         if self.is_13:
             self._handshake_openers()
             if self.client_hello is not None:
                 self.profiles = self.client_hello.srtp_profiles
             return ()
         return self._choose(hello, message)
+
+    def _learn_cids(self, side: Side, cids: Sequence[bytes]) -> None:
+        """A side wants what it receives to have one of these."""
+        sender: Side = "client" if side == "server" else "server"
+        known = self.cids.get(sender, ())
+        self.cids[sender] = tuple(dict.fromkeys((*known, *(cid for cid in cids if cid))))[-_CIDS:]
 
     def _encrypted_extensions(self, message: HandshakeMessage) -> Sequence[Anomaly]:
         found = hs.parse_extensions(message.body)
@@ -245,8 +260,8 @@ class DtlsSession:
     def record(self, side: Side, record: DtlsRecord) -> Opened | Anomaly | None:
         """Takes a protected record of a side: its content, or None where no key is known, or an anomaly."""
         self.protected += 1
-        if record.content_type == CID or (record.unified and record.content_type & 0x10):
-            self.failure = self.failure or "records with a connection ID are not opened here"
+        if record.unread:
+            self.failure = self.failure or "records have a connection ID that no handshake in the capture names"
             return None
         result = self._open_13(side, record) if record.unified else self._open_12(side, record)
         if result is None:
@@ -271,7 +286,7 @@ class DtlsSession:
         if not isinstance(opener, RecordOpener):
             return None
         number = record.epoch << 48 | record.sequence
-        return opener.open(record.content_type, record.version, record.fragment, number)
+        return opener.open(record.content_type, record.version, record.fragment, number, record.cid)
 
     def _opener_12(self, side: Side) -> RecordOpener | None:
         """The keys of the latest handshake: they are those of the epoch that begins."""
@@ -295,13 +310,13 @@ class DtlsSession:
         result: Opened | Reason | None = None
         for epoch, opener in sorted(direction.openers.items(), reverse=True):
             if epoch & 3 == record.epoch and isinstance(opener, Dtls13Opener):
-                result = opener.open(record.content_type, record.sequence, record.fragment)
+                result = opener.open(record.content_type, record.sequence, record.fragment, record.cid)
                 if isinstance(result, Opened):
                     return result
         if direction.secret is not None and self.suite is not None and (direction.epoch + 1) & 3 == record.epoch:
             secret = tls_keys.next_traffic_secret(self.suite, direction.secret, PREFIX)
             later = Dtls13Opener(self.suite, secret)
-            updated = later.open(record.content_type, record.sequence, record.fragment)
+            updated = later.open(record.content_type, record.sequence, record.fragment, record.cid)
             if isinstance(updated, Opened):
                 direction.secret, direction.epoch = secret, direction.epoch + 1
                 _keep(direction.openers, direction.epoch, later)

@@ -5,14 +5,12 @@ the core writes (P-Charging-Vector, or a P-Asserted-Identity in a request) pass 
 isfocus is a conference server.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from analyzer.core.addresses import ip_text
 from analyzer.session.topology import Net, NodeEntry, Topology, Zone
 
 MAX_HOSTS = 20_000
-_REMARKED = 20
 _PEERS = 64
 _ORDER = ("conference-server", "ue", "p-cscf", "s-cscf")
 _WORDS = {"ue": "ue", "p-cscf": "pcscf", "conference-server": "focus", "s-cscf": "scscf"}
@@ -103,10 +101,9 @@ class Observations:
             return "access" if any(roles.get(peer) == "ue" for peer in host.peers) else "core"
         return "core" if role is not None or "core" in host.grounds else None
 
-    def unplaced(self, others: Mapping[int, str]) -> dict[int, str]:
-        """Hosts that nothing gives a role, and what they speak: SIP, or what `others` have been seen to speak."""
-        found = {ip: "SIP" for ip, host in self._hosts.items() if self._role(host) is None}
-        return found | {ip: protocol for ip, protocol in others.items() if ip not in self._hosts}
+    def hosts(self) -> list[int]:
+        """Every host that was seen to speak SIP."""
+        return list(self._hosts)
 
     def topology(self) -> Topology:
         """What the observations so far amount to."""
@@ -143,46 +140,3 @@ class Observations:
         built = Topology(tuple(zones), tuple(nodes), trusted, inferred=True).indexed()
         self._built = (self._version, built)
         return built
-
-
-def draft(topology: Topology, unplaced: Mapping[int, str]) -> str:
-    """A commented topology file from an inferred one: names are there to be changed.
-
-    `unplaced` are hosts without a role, and what they speak: nodes in a comment, since where they stand is not known.
-    """
-    lines = [
-        "# Drafted from a capture. Check each guess; rename what you know better.",
-        "# Zones: trust is inside (yours), outside (access, the Internet) or peer (another operator).",
-        "format: 1",
-        "zones:",
-    ]
-    for zone in topology.zones:
-        nets = ", ".join(_cidr(net) for net in zone.nets)
-        lines.append(f"  {zone.name}: {{trust: {zone.trust}, nets: [{nets}]}}")
-    if not topology.zones:
-        lines.append("  core: {trust: inside, nets: []}   # nothing in the capture says where anything stands")
-    lines.append("nodes:")
-    for node in topology.nodes:
-        lines.append(f"  # {node.grounds}")
-        addresses = ", ".join(f'{{ip: "{ip_text(ip)}", zone: {zone}}}' for ip, zone in node.addresses)
-        lines.append(f"  {node.name}: {{role: {node.role}, addresses: [{addresses}]}}")
-    for number, (ip, protocol) in enumerate(list(unplaced.items())[:_REMARKED], 1):
-        lines.append(f"  # speaks {protocol}, and nothing shows what it is; if you know, say its zone and role")
-        lines.append(f'  # host-{number}: {{role: other, addresses: [{{ip: "{ip_text(ip)}", zone: core}}]}}')
-    if len(unplaced) > _REMARKED:
-        lines.append(f"  # and {len(unplaced) - _REMARKED} more hosts of which nothing shows what they are")
-    trusted = ", ".join(sorted(topology.trust_domain))
-    lines += [
-        f"trust_domain: {{zones: [{trusted}]}}   # where P-Asserted-Identity is believed (RFC 3325)",
-        "# correlation_headers: [X-Leg-ID]       # headers that carry one value through your B2BUAs",
-        "# taps: {edge.pcapng: {point: post_decrypt}}   # captures taken behind a decrypting element",
-        "# policy: {anonymous_dial_in: reject, core_media: clear_permitted}",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _cidr(net: Net) -> str:
-    text = ip_text(net.base)
-    bits = net.bits - 96 if ":" not in text else net.bits
-    return f'"{text}/{bits}"'

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
-from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.verification import Verification
@@ -19,17 +18,29 @@ from analyzer.session.media.verification import Verification
 _MARKS = 3  # first packets, and drawn ones, that are remembered of a stream
 _STREAMS = 4  # of one key and SSRC that are remembered
 _MARK = struct.Struct("<Hq")
+_HEAD = struct.Struct("<6q")  # roll-overs, first packet
 _UNSEEN = Unknown.of("media", "packets of the two streams with one key and SSRC that have the same number")
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    marks: bytes
-    rollovers: int
-    first: Cite
+    """One stream, as bytes: a hundred thousand are remembered."""
+
+    packed: bytes
+
+    @property
+    def wrapped(self) -> bool:
+        """Its sequence numbers came round."""
+        return bool(_HEAD.unpack_from(self.packed)[0])
+
+    @property
+    def first(self) -> Cite:
+        """Its first packet."""
+        return Cite(*_HEAD.unpack_from(self.packed)[1:])
 
     def numbers(self) -> dict[int, int]:
-        return dict(_MARK.iter_unpack(self.marks))
+        """Digests of some of its packets by sequence number."""
+        return dict(_MARK.iter_unpack(self.packed[_HEAD.size :]))
 
 
 class KeyStreams:
@@ -37,15 +48,15 @@ class KeyStreams:
 
     def __init__(self, limits: Limits) -> None:
         self._limit = limits.keyed_media
-        self._sent: OrderedDict[tuple[Secret, int], tuple[_Sent, ...]] = OrderedDict()
+        self._sent: OrderedDict[bytes, tuple[_Sent, ...]] = OrderedDict()  # by `digest`
 
     def place(self, record: StreamRecord, found: Verification) -> tuple[Tristate, tuple[Cite, ...]]:
         """Whether an index of the stream was used twice under its key, and the other stream that used it."""
         if found.key is None:
             return Unknown.of("key", "the SRTP master key of this stream"), ()
         marks = b"".join([_MARK.pack(*mark) for mark in record.trail.marks(_MARKS).items()])
-        sent = _Sent(marks, found.rollovers, record.first)
-        key = found.key, record.ssrc
+        sent = _Sent(_HEAD.pack(found.rollovers, *record.first) + marks)
+        key = found.key.digest(record.ssrc)
         others = self._sent.get(key, ())
         self._sent[key] = (*others, sent)[-_STREAMS:]
         self._sent.move_to_end(key)
@@ -69,4 +80,4 @@ def _reused(one: _Sent, other: _Sent) -> Tristate:
     common = ours.keys() & theirs.keys()
     if any(ours[number] == theirs[number] for number in common):
         return False  # one stream, seen on two hops
-    return True if common and not (one.rollovers or other.rollovers) else _UNSEEN
+    return True if common and not (one.wrapped or other.wrapped) else _UNSEEN

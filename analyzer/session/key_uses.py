@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from analyzer.core.cites import Cite
 from analyzer.core.limits import SECOND_NS, Limits
-from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Media
 from analyzer.session.legs import CallState, LegState
@@ -30,7 +29,7 @@ class KeyUses:
 
     def __init__(self, limits: Limits) -> None:
         self._limit = limits.keyed_media
-        self._uses: OrderedDict[Secret, _Use] = OrderedDict()
+        self._uses: OrderedDict[bytes, _Use] = OrderedDict()  # by digest
 
     def place(
         self, call: CallState, leg: LegState, message: MessageRecord, media: Media
@@ -42,7 +41,7 @@ class KeyUses:
         hung_up = call.ended_ns if any(each.answered for each in call.legs.values()) else None
         use = _Use(call.ordinal, media.index, source == leg.initiator, call.first_ns, hung_up, message.cites)
         for key in (key.key for line in media.crypto for key in line.keys if key.key is not None):
-            known = self._uses.setdefault(key, use)
+            known = self._uses.setdefault(key.digest(), use)
             if known is use:
                 while len(self._uses) > self._limit:
                     self._uses.popitem(last=False)

@@ -30,8 +30,8 @@ from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState
 from analyzer.session.media.closed import Taken
 from analyzer.session.media.evidence import MediaEvidence, codec_of
-from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
-from analyzer.session.media.record import RtcpRecord, StreamRecord
+from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, refusals_of, verified_of
+from analyzer.session.media.record import RtcpRecord, Span, StreamRecord
 from analyzer.session.media.rtcp_flows import rtcp_state
 from analyzer.session.media_beside import (
     captured_from_start,
@@ -95,7 +95,7 @@ class MediaSources:
     registrations: Registrations
     placement: Placement
     zrtp: Between
-    rtcp: Callable[[Address, Address], list[RtcpRecord]]
+    rtcp: Callable[[Address, Address, Span], list[RtcpRecord]]
     compare: Compare
     limits: Limits
 
@@ -161,6 +161,7 @@ def _rtp_hop(
     evidences = [_with_zrtp(record, evidence_of(record, rtpmap), agreed, sources.zrtp) for record in records]
     seen: list[Observed] = [evidence.observed for evidence in evidences] + ["unknown"] * (not whole)
     observed: Observed = min(seen, key=_WEAK_TO_STRONG.index, default="none")
+    refused = [refusals_of(record) for record in records]
     lines = [line for line in chosen_crypto(last) if line is not None]
     how = key_exchange(records, keying(last))
     shaken = handshakes(last, records, sources.tables.between) if how == "dtls" else []
@@ -173,6 +174,7 @@ def _rtp_hop(
         or any(record.verification.unencrypted for record in records if record.verification is not None)
         or not all(map(encrypts, shaken)),
         unauthenticated=any(line.unauthenticated_srtp for line in lines),
+        doubtful=any(refusals.undecided for refusals in refused),
     )
     protection = decide(facts)
     streams = [
@@ -188,15 +190,17 @@ def _rtp_hop(
     grounds = tuple(dict.fromkeys(ground for evidence in evidences for ground in evidence.grounds))
     if not whole:
         grounds += ("more streams run to these addresses than are looked at",)
-    control = rtcp_of(candidate.negotiations, records, sources.rtcp)
+    control = rtcp_of(candidate.negotiations, records, lambda a, b: sources.rtcp(a, b, _span(call)))
     entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
     weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
+    clear = sorted((each.first for each in refused if each.first is not None), key=lambda cite: cite.ts_ns)
     events = [kind for kind, codec in rtpmap.items() if codec.name.lower() == "telephone-event"]
     entity = replace(
         entity,
         rtcp_first=tuple(weakest[:1]),
+        first_clear=tuple(clear[:1]),
         levels_in_clear=levels_in_clear(last),
-        dtmf_packets=sum(record.payload_types.get(kind, 0) for record in records for kind in events),
+        dtmf_packets=sum(count for record in records for kind, count in record.payload_types if kind in events),
     )
     if how == "dtls":
         entity = replace(
@@ -237,9 +241,15 @@ def _clock(record: StreamRecord, rtpmap: dict[int, Codec]) -> int | None:
     return codec.clock if codec else None
 
 
+def _span(call: CallState) -> Span:
+    last_ns = _OPEN_END if call.ended_ns is None else call.ended_ns
+    return Span(call.first_ns - _EARLY_NS, last_ns, call.call_ids or (call.call_id,))
+
+
 def _records(call: CallState, candidate: Candidate, take: TakeStreams, limits: Limits) -> Taken:
     """Streams towards either end, from the other where there are any (else NAT moved their source)."""
-    first_ns, last_ns = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
+    span = _span(call)
+    first_ns, last_ns = span.first_ns, span.last_ns
     found: list[StreamRecord] = []
     whole, ends = True, (candidate.offer_address, candidate.answer_address)
     ends_of = places(candidate)
@@ -247,7 +257,7 @@ def _records(call: CallState, candidate: Candidate, take: TakeStreams, limits: L
         hosts = {source.ip for source in sources}
         lots = [take(target, first_ns, last_ns) for target in targets]
         whole = whole and all(lot.whole for lot in lots)
-        towards = [record for lot in lots for record in lot.records]
+        towards = [record for lot in lots for record in lot.records if record.parted_by not in span.call_ids]
         exact = [record for record in towards if record.endpoints.src.ip in hosts]
         found += exact or towards
     seen = {record.ordinal for record in found}
@@ -260,7 +270,13 @@ def _records(call: CallState, candidate: Candidate, take: TakeStreams, limits: L
             back = take(sent.endpoints.src, first_ns, last_ns)
             looked += len(back.records)
             whole = whole and back.whole
-            fresh = [r for r in back.records if r.endpoints.src == sent.endpoints.dst and r.ordinal not in seen]
+            fresh = [
+                record
+                for record in back.records
+                if record.endpoints.src == sent.endpoints.dst
+                and record.ordinal not in seen
+                and record.parted_by not in span.call_ids
+            ]
             seen.update(record.ordinal for record in fresh)
             found += fresh
     return Taken(sorted(found, key=lambda record: record.ordinal), whole)
@@ -310,7 +326,7 @@ def _connection_hop(
     between: tuple[Address, Address] | None = None,
 ) -> tuple[HopFact, Bound]:
     last = candidate.negotiations[-1]
-    lived = call.first_ns - _EARLY_NS, _OPEN_END if call.ended_ns is None else call.ended_ns
+    lived = _span(call)[:2]
     peers: dict[int, Address] = {}
 
     def elsewhere() -> list[Connection]:
@@ -319,7 +335,7 @@ def _connection_hop(
         peers.update((connection.ordinal, peer) for connection, peer in pairs)
         return [connection for connection, _ in pairs]
 
-    bound = bind(candidate.negotiations, call.call_ids or (call.call_id,), lived, sources.tables, elsewhere, between)
+    bound = bind(candidate.negotiations, call.names or (call.name,), lived, sources.tables, elsewhere, between)
     connections = bound.connections
     for connection in connections:
         candidate.offer_address = peers.get(connection.ordinal, candidate.offer_address)
@@ -413,6 +429,7 @@ def _entity(
         handshake_seen=True,
         tls_by_offerer=tls_by_offerer(connections, candidate.negotiations),
         rtcp_first=(),
+        first_clear=(),
         forked=False,  # the other hops of the call decide
         fork_reuses_key=False,
         rtcp_unencrypted_agreed=any(line is not None and line.unencrypted_srtcp for line in chosen_crypto(last)),

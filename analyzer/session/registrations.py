@@ -77,7 +77,9 @@ class Binding:
         return () if not elements and self.accepted else elements or None
 
     def once(self, key: tuple[object, ...], elements: SecurityList) -> None:
-        """Holds a list against other copies of the same message."""
+        """Holds a list against other copies of the same message: of one Call-ID, CSeq and status."""
+        if not key[1]:
+            return
         known = self._seen.setdefault(key, elements)
         self.altered |= known != elements
         if len(self._seen) > 4:

@@ -5,20 +5,22 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from analyzer.core.addresses import parse_ip
+from analyzer.core.addresses import Address, parse_ip
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.limits import Limits
 from analyzer.formats.uri import host_port
 from analyzer.protocols.sip.message import Message
+from analyzer.session.address_uses import AddressUses
 from analyzer.session.bodies import bodies_of
 from analyzer.session.carrier import Carrier
 from analyzer.session.claims import Claims
-from analyzer.session.correlation import Correlator, NodeOf
+from analyzer.session.correlation import AMBIGUOUS, Correlator, NodeOf, first_cites
 from analyzer.session.esp.agreements import Agreements
 from analyzer.session.inference import Facts, Observations
 from analyzer.session.joining import joined
 from analyzer.session.legs import CallState, CallTable
 from analyzer.session.media_keys import MediaKeys
+from analyzer.session.offer_answer import rtp_address
 from analyzer.session.records import MessageRecord, record
 from analyzer.session.registrations import Registrations
 from analyzer.session.sightings import SightingTable
@@ -44,13 +46,15 @@ class SipCounts:
 class Filed:
     """What became of a message: its record if it is new, the call it belongs to, calls that have to make room.
 
-    Who gets those `evicted` takes them (`Signalling.take`).
+    Who gets those `evicted` takes them (`Signalling.take`). `anew` are addresses that it describes and that were those
+    of a call which is over.
     """
 
     record: MessageRecord | None
     call: CallState | None
     evicted: Sequence[CallState]
     anomalies: Sequence[Anomaly]
+    anew: tuple[Address, ...] = ()
 
 
 class Signalling:
@@ -64,6 +68,7 @@ class Signalling:
         self._correlator = Correlator(limits, correlation_headers)
         self.keys = MediaKeys(limits)
         self.claims = Claims(limits)
+        self._uses = AddressUses(limits)
         self.counts = SipCounts()
         self.registrations = Registrations()
         self.agreements = Agreements(limits)
@@ -95,15 +100,18 @@ class Signalling:
         ends = carrier.endpoints
         filed.on_agreed_port = self.agreements.protects(ends)
         anomalies = [*anomalies, *self.agreements.observe(message, ends.src.ip, ends.dst.ip)]
-        if sdp is not None and not filed.retransmission:
-            if self._takes_keys:
-                self.keys.describe(filed.call_id, sdp, filed.cites)
-            self.claims.describe(filed.call_id, sdp)
         call, _, evicted = self.calls.add(filed)
+        anew: tuple[Address, ...] = ()
+        if sdp is not None and not filed.retransmission:
+            named = (rtp_address(media) for media in sdp.media if media.is_rtp)
+            anew = self._uses.describe(call, [each for each in named if each is not None], self.calls)
+            if self._takes_keys:
+                self.keys.describe(call.name, sdp, filed.cites)
+            self.claims.describe(call.name, sdp)
         if filed.bodies.roster is not None and not filed.retransmission:
             anomalies += call.notify(filed)
         late = self._correlator.observe(call, filed, message)
-        return Filed(filed, call, evicted, (*anomalies, *late))
+        return Filed(filed, call, evicted, (*anomalies, *late), anew)
 
     def ready(self, call: CallState, now_ns: int, node: NodeOf) -> bool:
         """Whether a call that is due can be judged: so can every leg that belongs to it."""
@@ -113,10 +121,15 @@ class Signalling:
     def take(self, call: CallState, node: NodeOf) -> tuple[CallState, Sequence[Anomaly]]:
         """An open call with every leg that belongs to it, taken out to be judged; what is doubtful about that."""
         group = self._correlator.group(call, node)
+        doubts = [*group.doubts, *_divided(group.calls)]
         for member in group.calls:
-            self.calls.remove(member)
-            self._correlator.forget(member)
-        return joined(group), group.doubts
+            self.drop(member)
+        return joined(group), doubts
+
+    def drop(self, call: CallState) -> None:
+        """Takes an open call out without what belongs to it."""
+        self.calls.remove(call)
+        self._correlator.forget(call)
 
     def _count(self, message: Message) -> None:
         counts = self.counts
@@ -134,6 +147,7 @@ class Signalling:
         src, dst = carrier.endpoints.src.ip, carrier.endpoints.dst.ip
         contact = message.first("contact") or ""
         own = bool(contact) and _host(contact) == src
+        registers = message.method == "REGISTER" and bool(message.call_id)
         self.observations.observe(
             src,
             dst,
@@ -145,11 +159,21 @@ class Signalling:
                 core_headers=any(message.first(name) is not None for name in _CORE_HEADERS),
                 asserted=message.first("p-asserted-identity") is not None,
                 focus="isfocus" in contact.lower(),
-                request_id=f"{message.call_id} {message.first('cseq')}" if message.method == "REGISTER" else "",
+                request_id=f"{message.call_id} {message.first('cseq')}" if registers else "",
             ),
         )
         if message.method == "REGISTER":
             self.registrations.observe(message, carrier, vias == 1)
+
+
+def _divided(calls: Sequence[CallState]) -> list[Anomaly]:
+    """Calls whose Call-ID another one had, without a tag in common, and that nothing joined to it."""
+    times = Counter(call.call_id for call in calls)
+    return [
+        Anomaly(AMBIGUOUS, first_cites(call), "a Call-ID of which no tag is the other's")
+        for call in calls
+        if call.divided and times[call.call_id] == 1
+    ]
 
 
 def _host(contact: str) -> int | None:

@@ -14,11 +14,15 @@ from analyzer.app import decrypting
 from analyzer.app.decrypting import decrypt
 from analyzer.app.settings import Silent
 from analyzer.capture import reader
+from analyzer.capture.reader import open_capture
+from analyzer.capture.sources import SourceTable
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.fast import FastStream
 from analyzer.crypto.srtp.suites import AES_CM_128_HMAC_SHA1_80
 from analyzer.pipeline.clear_media import ClearMedia
+from analyzer.pipeline.engine import Engine, Setup
 from tests.crypto.srtp.test_stream import packets, pair
+from tests.golden.runs import rules
 from tests.pipeline.sdp import invite_ok
 from tests.pipeline.wire import Wire, at, message, rtp
 
@@ -71,7 +75,30 @@ def test_longer_calls_cost_nothing_and_more_calls_their_keys(tmp_path: Path) -> 
     peak(tmp_path, 1, 1)  # what is loaded once
     few, longer, more = peak(tmp_path, 30, 8), peak(tmp_path, 30, 32), peak(tmp_path, 90, 8)
     assert longer < 1.1 * few
-    assert (more - few) / 60 < 16_384, "four records: the call's, its keys', and what its addresses leave in tables"
+    assert (more - few) / 60 < 8_192, "two keys, and what their addresses leave in tables"
+
+
+def test_reading_for_keys_makes_nothing_else(tmp_path: Path) -> None:
+    """The keys are those that a whole run finds; no stream is followed, no row is made, nothing is judged."""
+    source = tmp_path / "in.pcap"
+    source.write_bytes(calls(5, 20))
+    found = []
+    for only in (False, True):
+        sources = SourceTable()
+        engine = Engine(sources, Setup(rules=rules(), keys_only=only))
+        engine.signalling.keys.keep = True
+        capture = open_capture(source, 0, sources, Limits())
+        while (batch := capture.read_batch(64)) is not None:
+            engine.feed(batch)
+        capture.close()
+        engine.finish()
+        ends = [(at("192.0.2.1", 10_000 + 2 * number), at("192.0.2.2", 10_000 + 2 * number)) for number in range(5)]
+        keys = [engine.keys.contexts(a, b, 0x5566AABB, position) for a, b in ends for position in (0, 30, 1 << 40)]
+        found.append([[context.master_and_salt for context in each] for each in keys])
+        made = [*engine.closer.calls, *engine.closer.hops, *engine.closer.stream_rows]
+        assert (not made) is only
+        assert len(engine.streams) == 0
+    assert found[0] == found[1] and all(found[0])
 
 
 def test_keys_beyond_the_bound_are_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 from analyzer.app.offline import Run, analyze
 from analyzer.app.settings import Settings, Silent
 from analyzer.core.addresses import Endpoints
-from analyzer.export.key_coverage import closed_tables, keys_table
+from analyzer.export.key_coverage import closed_tables, keys_table, opened_by
 from analyzer.export.options import ExportOptions
 from analyzer.export.registry import EXPORTERS
 from analyzer.export.table import render
@@ -68,7 +68,7 @@ def outputs(run: Run) -> dict[str, bytes]:
         out = io.BytesIO()
         write(run.report, out, ExportOptions(all_verdicts=True))
         made[name] = out.getvalue()
-    coverage = [keys_table(run.report.keys), *closed_tables(run.report)]
+    coverage = [keys_table(run.report.keys, opened_by(run.report)), *closed_tables(run.report)]
     made["keys check"] = render(iter(coverage), ExportOptions()).encode()
     ring = run.engine.setup.keyring
     shown = [ring, ring.sources, ring.esp, ring.aka, ring.srtp, vars(ring), vars(run.engine.keys), vars(run.engine.tcp)]

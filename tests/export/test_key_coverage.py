@@ -10,7 +10,7 @@ import pytest
 
 from analyzer.app.offline import analyze
 from analyzer.app.settings import Settings, Silent
-from analyzer.export.key_coverage import closed_flows, closed_tables, keys_table
+from analyzer.export.key_coverage import closed_flows, closed_tables, keys_table, opened_by
 from analyzer.export.options import ExportOptions
 from analyzer.export.table import render, write_table
 from analyzer.report.model import Report
@@ -65,7 +65,7 @@ def test_a_stream_in_clear_wants_no_key(shared: Path) -> None:
 def test_the_keys_of_another_capture_open_nothing_and_say_so(shared: Path) -> None:
     lab = shared / "lab"
     found = report(lab / "e2ae-dtls.pcapng", lab / "stir-e2e.tls-keylog.txt")
-    shown = render(iter([keys_table(found.keys)]), ExportOptions(width=200))
+    shown = render(iter([keys_table(found.keys, opened_by(found))]), ExportOptions(width=200))
     assert "stir-e2e.tls-keylog.txt nothing no handshake in the captures has a client random of this log" in shown
     assert str(lab) not in shown
 
@@ -109,3 +109,17 @@ def test_a_table_has_the_keys_that_want_attention_and_counts_the_rest() -> None:
     shown = out.getvalue().decode().partition("\nKeys\n")[2].partition("\n\n")[0]
     assert re.findall(r"^key-\d+", shown, re.MULTILINE) == [*(f"key-{n}" for n in range(1, 10)), "key-3000"]
     assert "3990 more (3990 sdes) opened 19950 packets; the JSON report has them." in shown
+
+
+def test_every_key_of_the_signalling_is_listed(shared: Path) -> None:
+    """C097 by tshark: frame 59 offers four a=crypto lines, frame 84 answers with the tag of one; each side's media are
+    one stream of 1,135 packets to the server and one from it."""
+    found = report(shared / "public" / "C097-SIP-SRTP-Normal_Call_two_parties.pcap")
+    table = render(iter([keys_table(found.keys, opened_by(found))]), ExportOptions(width=200))
+    shown = [" ".join(line.split()) for line in table.splitlines()]
+    offered = [line for line in shown if "frame 59 " in line or "frame 55 " in line]
+    idle = [line for line in offered if "nothing the answer chose another a=crypto line" in line]
+    assert (len(offered), len(idle)) == (4, 3)
+    assert [int(key.id.removeprefix("key-")) for key in found.keys] == list(range(1, len(found.keys) + 1))
+    opened = [line for line in shown if "1135 packets: stream-" in line]
+    assert len(opened) == len([key for key in found.keys if not key.unused]) == 4

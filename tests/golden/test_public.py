@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections import Counter
 from functools import lru_cache
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,10 @@ SUITES = {  # the IANA registry "TLS Cipher Suites"
     "0xc030": "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
     "0xc0ff": "0xc0ff",  # not assigned
 }
-RTP_ON_TCP = {"C073-rtp.pcapng": 5000}
+ON_TCP = {  # what tshark is to be told of
+    "C073-rtp.pcapng": ["-d", "tcp.port==5000,rtp"],
+    "C074-stun_dtls_rtp.pcapng": ["--enable-heuristic", "rtp_stun", "--enable-heuristic", "dtls_stun"],  # in TURN
+}
 KNOWN = {difference.capture: difference for difference in DIFFERENCES}
 
 
@@ -80,21 +84,31 @@ def _rtp(report: dict[str, Any]) -> Counter[tuple[str, str, str]]:
     return streams
 
 
-@lru_cache(maxsize=4)
-def _on_tcp(name: str) -> dict[tuple[str, str, str], list[int]]:
-    """Sequence numbers of RTP on TCP (RFC 4571) by stream, where tshark is told of the port: by itself it does not look
-    for it there, and the catalogue, which holds what tshark says by itself, has none."""
-    if name not in RTP_ON_TCP:
-        return {}
+def _tshark(name: str, shown: str, *fields: str) -> list[list[str]]:
+    """Fields of frames on TCP, for captures whose media tshark does not look for there by itself. The catalogue, which
+    holds what it says by itself, has none of them."""
+    if name not in ON_TCP:
+        return []
     if shutil.which("tshark") is None:
         pytest.skip("tshark is not installed")
-    fields = ("ip.src", "tcp.srcport", "ip.dst", "tcp.dstport", "rtp.ssrc", "rtp.seq")
-    command = ["tshark", "-r", str(CATALOGUE.parent / name), "-d", f"tcp.port=={RTP_ON_TCP[name]},rtp", "-Y", "rtp"]
+    command = ["tshark", "-r", str(CATALOGUE.parent / name), *ON_TCP[name], "-Y", f"tcp && {shown}"]
     command += ["-T", "fields", *(part for field in fields for part in ("-e", field))]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [line.split("\t") for line in text.splitlines()]
+
+
+@lru_cache(maxsize=4)
+def _on_tcp(name: str) -> dict[tuple[str, str, str], list[int]]:
+    """Sequence numbers of RTP on TCP by stream: behind its length (RFC 4571), or relayed from a peer (RFC 8656 11)."""
+    ends = ("ip.src", "tcp.srcport", "ip.dst", "tcp.dstport", "rtp.ssrc", "rtp.seq")
     found: dict[tuple[str, str, str], list[int]] = {}
-    for line in subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines():
-        src, sport, dst, dport, ssrc, number = line.split("\t")
-        found.setdefault((_address(src, int(sport)), _address(dst, int(dport)), ssrc), []).append(int(number))
+    for src, sport, dst, dport, ssrc, number, ip, port in _tshark(
+        name, "rtp", *ends, "stun.att.ipv4-xord", "stun.att.port-xord"
+    ):
+        near = _address(src, int(sport))
+        if ip:  # under the magic cookie (RFC 8489 14.2)
+            near = _address(str(IPv4Address(int(ip, 16) ^ 0x2112A442)), int(port, 16) ^ 0x2112)
+        found.setdefault((near, _address(dst, int(dport)), ssrc), []).append(int(number))
     return found
 
 
@@ -142,10 +156,12 @@ def test_loss_is_that_of_the_catalogue(shared: Path, name: str) -> None:
         assert s["packets"] + s["lost"] - _rtp(_report(name))[key] == theirs[key]
 
 
-def _hellos(truth: dict[str, Any]) -> set[tuple[str, str]]:
+def _hellos(truth: dict[str, Any], name: str) -> set[tuple[str, str]]:
     """(version, suite) of every ServerHello; RFC 8446 4.2.1: supported_versions overrides the legacy version."""
     found = set()
-    for hello in [*truth.get("tls_server_hello", ()), *truth.get("dtls_server_hello", ())]:
+    shown = _tshark(name, "dtls.handshake.type == 2", "dtls.handshake.version", "dtls.handshake.ciphersuite")
+    on_tcp = ["\t".join(hello) for hello in shown]
+    for hello in [*truth.get("tls_server_hello", ()), *truth.get("dtls_server_hello", ()), *on_tcp]:
         versions, suite = hello.split("\t")[:-1], hello.split("\t")[-1]
         found.add((VERSIONS[next(v for v in reversed(versions) if v in VERSIONS)], SUITES[suite]))
     return found
@@ -154,7 +170,7 @@ def _hellos(truth: dict[str, Any]) -> set[tuple[str, str]]:
 @pytest.mark.parametrize("name", sorted(_entries()))
 def test_tls_versions_and_suites_are_those_of_the_catalogue(shared: Path, name: str) -> None:
     rows = {(row["version"], row["cipher"]) for row in _report(name)["tls"] if row["version"] is not None}
-    assert rows == _hellos(_entries()[name])
+    assert rows == _hellos(_entries()[name], name)
 
 
 def test_differences_are_few(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:

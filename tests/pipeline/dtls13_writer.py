@@ -34,29 +34,31 @@ class Epoch:
     secret: bytes
     epoch: int
     number: int = 0
+    cid: bytes = b""
 
     def record(self, kind: int, content: bytes, *, long: bool = True, length: bool = True, pad: int = 0) -> bytes:
-        """RFC 9147 4: a unified header 001CSLEE, the record number encrypted (4.2.3), DTLSInnerPlaintext padded."""
+        """RFC 9147 4: a unified header 001CSLEE, with the connection ID if there is one, the record number encrypted
+        (4.2.3), DTLSInnerPlaintext padded."""
         size = KEY_BYTES[self.suite]
         key = label(self.suite, self.secret, b"key", b"", size)
         iv = label(self.suite, self.secret, b"iv", b"", 12)
         number_key = label(self.suite, self.secret, b"sn", b"", size)
         width = 2 if long else 1
-        first = 0x20 | (8 if long else 0) | (4 if length else 0) | self.epoch & 3
+        first = 0x20 | (0x10 if self.cid else 0) | (8 if long else 0) | (4 if length else 0) | self.epoch & 3
         shown = (self.number % 256**width).to_bytes(width, "big")
         inner = content + bytes([kind]) + bytes(pad)
         tail = (len(inner) + 16).to_bytes(2, "big") if length else b""
         nonce = bytes(a ^ b for a, b in zip(iv, self.number.to_bytes(12, "big"), strict=True))
         aead = ChaCha20Poly1305(key) if self.suite == 0x1303 else AESGCM(key)
-        sealed = aead.encrypt(nonce, inner, bytes([first]) + shown + tail)
+        sealed = aead.encrypt(nonce, inner, bytes([first]) + self.cid + shown + tail)
         if self.suite == 0x1303:
             mask = Cipher(algorithms.ChaCha20(number_key, sealed[:16]), None).encryptor().update(bytes(16))
         else:
             mask = Cipher(algorithms.AES(number_key), modes.ECB()).encryptor().update(sealed[:16])
         self.number += 1
-        return bytes([first]) + bytes(a ^ b for a, b in zip(shown, mask, strict=False)) + tail + sealed
+        return bytes([first]) + self.cid + bytes(a ^ b for a, b in zip(shown, mask, strict=False)) + tail + sealed
 
     def updated(self) -> "Epoch":
         """RFC 8446 7.2: the next application traffic secret."""
         secret = label(self.suite, self.secret, b"traffic upd", b"", HASHES[self.suite].digest_size)
-        return Epoch(self.suite, secret, self.epoch + 1)
+        return Epoch(self.suite, secret, self.epoch + 1, cid=self.cid)

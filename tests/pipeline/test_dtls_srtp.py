@@ -311,7 +311,7 @@ def test_the_null_profiles(number: int, name: str, tag: int) -> None:
     assert {(row["suite"], row["authenticated"], row["auth_failed"]) for row in streams(engine).values()} == {
         (name, 30, 0)
     }
-    (flow_,) = engine.streams.rtcp_between(CLIENT, SERVER)
+    (flow_,) = engine.streams.rtcp.between(CLIENT, SERVER)
     assert (flow_.authenticated, flow_.failed) == (1, 0)
 
 
@@ -324,15 +324,3 @@ def test_a_profile_that_is_only_recognised(number: int) -> None:
         wire.udp(CLIENT, SERVER, rtp(index, bytes((index,)) * 170))
     (row,) = streams(wire.run(keyring=keyring(case.key_log))).values()
     assert (str(row["suite"])[:5], row["failure"], row["decrypted"]) == ("ARIA_", "unsupported_suite", 0)
-
-
-def test_records_with_a_connection_id_are_named() -> None:
-    """RFC 9146 4: type 25. The handshake is read, what follows is not."""
-    case, wire = cases()["1.2-gcm"], Wire()
-    for from_client, data in case.datagrams:
-        if data[:1] == b"\x17":  # application data, under a connection ID from here on
-            data = b"\x19" + data[1:11] + b"cid" + data[11:]
-        wire.udp(CLIENT, SERVER, data) if from_client else wire.udp(SERVER, CLIENT, data)
-    connection = found(wire.run(keyring=keyring(case.key_log)))
-    assert connection.failure == "records with a connection ID are not opened here"
-    assert connection.tls_version == "DTLS 1.2"

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from analyzer.core.addresses import Address
+from analyzer.core.limits import Limits
+from analyzer.pipeline.engine import Engine
 from tests.crypto.srtp.writer import Sender
 from tests.pipeline.sdp import audio
 from tests.pipeline.wire import Wire, at, message, rows, rtp
@@ -98,3 +101,100 @@ def test_late_and_repeated_packets_are_no_failures() -> None:
     (row,) = streams(wire)
     assert said(row) == (len(order), len(order), len(order), 0, None)
     assert row["duplicates"] == 2
+
+
+# -- calls that use the same addresses one after the other ------------------------------------------------------------
+
+
+def begin(wire: Wire, call_id: str, ours: str, *, src: Address = A, proto: str = "RTP/SAVP") -> None:
+    theirs = crypto(key(OTHER)) if ours else ""
+    wire.udp(ALICE, BOB, message("INVITE", call_id, audio(src, proto, ours)))
+    wire.udp(BOB, ALICE, message("INVITE", call_id, audio(B, proto, theirs), status=200))
+    wire.udp(ALICE, BOB, message("ACK", call_id))
+
+
+def end(wire: Wire, call_id: str) -> None:
+    wire.udp(ALICE, BOB, message("BYE", call_id, cseq=2))
+    wire.udp(BOB, ALICE, message("BYE", call_id, cseq=2, status=200))
+
+
+def hops(engine: Engine) -> dict[str, tuple[object, ...]]:
+    return {
+        str(row["call"]): (row["state"], row["packets"], row["rtcp"], row["rtcp_packets"])
+        for row in rows(engine.closer.hops)
+        if row["medium"] == "audio"
+    }
+
+
+@pytest.mark.parametrize("first", [1, 31, 100, 20_000])
+def test_each_call_counts_its_own_packets(first: int) -> None:
+    """The same ports and SSRC a moment later, under another key: whether numbers repeat, go on or jump."""
+    wire = Wire()
+    for number, (material, indices) in enumerate(((FIRST, range(1, 31)), (SECOND, range(first, first + 40))), 1):
+        begin(wire, f"call {number}", crypto(key(material)))
+        send(wire, sender(material), indices)
+        wire.udp(A, B, sender(material).rtcp(b"\x80\xc9\x00\x01" + (7).to_bytes(4, "big"), number))
+        end(wire, f"call {number}")
+        send(wire, sender(material), [indices[-1] + 1])  # one that was under way
+    for batch in (32_768, 1, 7):
+        engine = wire.run(rows=batch)
+        found = rows(engine.closer.stream_rows)
+        assert [said(row) for row in found] == [(31, 31, 31, 0, None), (41, 41, 41, 0, None)]
+        assert [row["lost"] for row in found] == [0, 0] and [row["duplicates"] for row in found] == [0, 0]
+        assert len({row["key"] for row in found}) == 2
+        assert hops(engine) == {
+            "call-1": ("srtp_sdes", 31, "srtcp_enc", 1),
+            "call-2": ("srtp_sdes", 41, "srtcp_enc", 1),
+        }
+
+
+def test_a_call_in_clear_behind_one_that_was_not() -> None:
+    wire = Wire()
+    begin(wire, "one", crypto(key(FIRST)))
+    send(wire, sender(FIRST), range(1, 31))
+    end(wire, "one")
+    begin(wire, "two", "", proto="RTP/AVP")
+    for number in range(31, 61):
+        wire.udp(A, B, rtp(number, ssrc=7))
+    wire.udp(A, B, b"\x80\xc9\x00\x01" + (7).to_bytes(4, "big"))
+    end(wire, "two")
+    engine = wire.run()
+    assert hops(engine) == {"call-1": ("srtp_sdes", 30, None, 0), "call-2": ("clear", 30, "clear", 1)}
+
+
+def test_packets_between_offer_and_answer_of_the_next_call_are_one_stream_with_the_rest() -> None:
+    """The offer parts the streams, and the answer does not part them again. What came late was authentic."""
+    wire = Wire()
+    begin(wire, "one", crypto(key(FIRST)))
+    send(wire, sender(FIRST), range(1, 31))
+    end(wire, "one")
+    wire.udp(ALICE, BOB, message("INVITE", "two", audio(A, "RTP/SAVP", crypto(key(SECOND)))))
+    send(wire, sender(FIRST), [31, 32])
+    wire.udp(BOB, ALICE, message("INVITE", "two", audio(B, "RTP/SAVP", crypto(key(OTHER))), status=200))
+    send(wire, sender(SECOND), range(33, 63))
+    assert [said(row) for row in streams(wire)] == [(30, 30, 30, 0, None), (32, 32, 32, 0, None)]
+
+
+def test_legs_that_share_an_address_share_its_stream() -> None:
+    """Another Call-ID at the same address while the first lasts is another leg, and parts nothing."""
+    wire = Wire()
+    begin(wire, "one", crypto(key(FIRST)))
+    send(wire, sender(FIRST), range(1, 31))
+    begin(wire, "two", crypto(key(FIRST)))
+    send(wire, sender(FIRST), range(31, 61))
+    end(wire, "one")
+    end(wire, "two")
+    assert [said(row) for row in streams(wire)] == [(60, 60, 60, 0, None)]
+
+
+def test_many_calls_one_after_the_other() -> None:
+    """Every key in its turn, on one pair of ports; as many streams as calls, however small what is remembered."""
+    wire = Wire()
+    for number in range(12):
+        material = bytes(range(number, number + 30))
+        begin(wire, f"call {number}", crypto(key(material)))
+        send(wire, sender(material), range(1, 6 + number))
+        end(wire, f"call {number}")
+    for limits in (Limits(), Limits(streams=2)):
+        found = rows(wire.run(limits=limits).closer.stream_rows)
+        assert sorted(map(said, found)) == [(5 + n, 5 + n, 5 + n, 0, None) for n in range(12)]

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from analyzer.core.addresses import parse_ip
 from analyzer.session import inference
-from analyzer.session.inference import Facts, Observations, draft
+from analyzer.session.drafting import draft
+from analyzer.session.inference import Facts, Observations
 from analyzer.session.topology import Topology, load
 
 FIELDS = (
@@ -73,7 +74,7 @@ def test_the_lab(shared: Path, name: str) -> None:
     assert sides == {(ip("10.1.0.1"), ip("10.0.0.11")), (ip("10.2.0.1"), ip("10.0.0.12"))}
     assert topology.inferred
     assert all(node.grounds for node in topology.nodes)
-    again, problems = load(draft(topology, {}).encode(), "draft.yaml")
+    again, problems = load(draft(topology).encode(), "draft.yaml")
     assert problems == []
     assert [(node.name, node.role, node.addresses) for node in again.nodes] == [
         (node.name, node.role, node.addresses) for node in topology.nodes
@@ -82,27 +83,7 @@ def test_the_lab(shared: Path, name: str) -> None:
 
 
 def test_nothing_seen_still_gives_a_draft_that_loads() -> None:
-    assert load(draft(Observations().topology(), {}).encode(), "t")[1] == []
-
-
-def test_hosts_without_a_role_are_nodes_in_a_comment() -> None:
-    """Nothing is said of them until somebody takes the comment away; what they are called then loads."""
-    found = Observations()
-    found.observe(ip("10.0.0.1"), ip("10.0.0.13"), Facts(True, "INVITE", 2, False, False, False, False))
-    unplaced = found.unplaced({ip("10.0.0.1"): "BFCP", ip("10.0.0.14"): "MSRP"})
-    assert unplaced == {ip("10.0.0.1"): "SIP", ip("10.0.0.13"): "SIP", ip("10.0.0.14"): "MSRP"}
-    text = draft(found.topology(), unplaced)
-    assert load(text.encode(), "t")[0].nodes == ()
-    taken = text.replace("  # host-", "  host-")
-    topology, problems = load(taken.encode(), "t")
-    assert problems == []
-    assert {node.addresses[0][0]: node.role for node in topology.nodes} == dict.fromkeys(unplaced, "other")
-
-
-def test_further_hosts_without_a_role_are_counted() -> None:
-    text = draft(Observations().topology(), dict.fromkeys(range(1, 31), "SIP"))
-    assert text.count("  # host-") == 20
-    assert "  # and 10 more hosts" in text
+    assert load(draft(Observations().topology()).encode(), "t")[1] == []
 
 
 def test_a_registration_with_another_contact_is_no_ground() -> None:
@@ -145,6 +126,6 @@ def test_whatever_was_seen_the_draft_loads(observed: list[tuple[int, int, Facts]
     for src, dst, facts in observed:
         found.observe(src, dst, facts)
     topology = found.topology()
-    again, problems = load(draft(topology, found.unplaced({})).encode(), "t")
+    again, problems = load(draft(topology).encode(), "t")
     assert problems == []
     assert [again.zone_of(node.addresses[0][0]) for node in again.nodes] == [n.addresses[0][1] for n in topology.nodes]

@@ -1,6 +1,7 @@
 """The DTLS records of one datagram. Total: each byte is in a record or in a named rest."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
@@ -10,6 +11,7 @@ from analyzer.core.severity import Severity
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT, CID, ACK = 20, 21, 22, 23, 24, 25, 26
 VERSIONS = (0xFEFF, 0xFEFD, 0xFEFC)
 MAX_FRAGMENT = (1 << 14) + 2048
+_C = 0x10  # RFC 9147 4: a connection ID is there
 
 BAD_RECORD = define("dtls.bad_record", Severity.LOW, "Bytes of a DTLS datagram that are no record", "RFC 6347 4.1")
 CUT_RECORD = define("dtls.cut_record", Severity.INFO, "A DTLS record longer than its datagram", "RFC 6347 4.1.1")
@@ -22,7 +24,7 @@ class DtlsRecord:
     `unified`: a DTLS 1.3 ciphertext (RFC 9147 4). Its `content_type` is the first byte, `version` 0xFEFC, `epoch` the
     two low bits, and `sequence` the 8 or 16 bits shown, which are encrypted. `size` counts header and fragment.
     The length of a connection ID is not in a record (RFC 9146 4): one that has it is taken to fill the datagram, and
-    its `fragment` starts with the connection ID.
+    its `fragment` starts with the connection ID, until `with_connection_id` tells them apart; `cid` is b"" so long.
     """
 
     content_type: int
@@ -33,6 +35,12 @@ class DtlsRecord:
     cites: tuple[Cite, ...]
     size: int
     unified: bool = False
+    cid: bytes = b""
+
+    @property
+    def unread(self) -> bool:
+        """Whether it has a connection ID that is not told apart yet."""
+        return not self.cid and (bool(self.content_type & _C) if self.unified else self.content_type == CID)
 
 
 def _plain(data: bytes, at: int, cites: tuple[Cite, ...]) -> DtlsRecord | Anomaly:
@@ -56,13 +64,32 @@ def _unified(data: bytes, at: int, cites: tuple[Cite, ...]) -> DtlsRecord | Anom
     """RFC 9147 4: 001CSLEE. With a connection ID (C) the record is taken to fill the datagram."""
     cursor = Cursor(data, at)
     first = cursor.u8() or 0
-    if first & 0x10:
+    if first & _C:
         return DtlsRecord(first, 0xFEFC, first & 3, 0, cursor.rest(), cites, len(data) - at, unified=True)
     sequence = cursor.uint(2 if first & 8 else 1)
     fragment = cursor.vector(2) if first & 4 else cursor.rest()
     if sequence is None or fragment is None:
         return Anomaly(CUT_RECORD, cites, f"{len(data) - at} bytes")
     return DtlsRecord(first, 0xFEFC, first & 3, sequence, fragment, cites, cursor.pos - at, unified=True)
+
+
+def with_connection_id(record: DtlsRecord, cids: Iterable[bytes]) -> tuple[DtlsRecord, bytes] | None:
+    """The record with whichever of these connection IDs it begins with told apart, and what stands behind it in the
+    datagram. None where it begins with none of them, or is cut."""
+    cid = next((each for each in cids if each and record.fragment.startswith(each)), None)
+    if cid is None:
+        return None
+    cursor = Cursor(record.fragment, len(cid))
+    sequence: int | None = record.sequence
+    if record.unified:
+        sequence = cursor.uint(2 if record.content_type & 8 else 1)
+    counted = not record.unified or record.content_type & 4
+    fragment = cursor.vector(2) if counted else cursor.rest()
+    if sequence is None or fragment is None:
+        return None
+    rest = cursor.rest()
+    told = replace(record, sequence=sequence, fragment=fragment, cid=cid, size=record.size - len(rest))
+    return told, rest
 
 
 def parse_datagram(data: bytes, cites: tuple[Cite, ...]) -> list[DtlsRecord | Anomaly]:

@@ -18,7 +18,7 @@ from analyzer.session.media.trail import LOW, lots
 I64 = npt.NDArray[np.int64]
 _FACTORS = np.array(
     [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F,
-     0xE7037ED1A0B428DB], np.uint64
+     0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3], np.uint64
 )  # fmt: skip
 CLOCKS = (8_000, 16_000, 48_000, 90_000)
 _WEIGHTS = (15 / 16) ** np.arange(12_000) / 16  # of a packet's jitter, by how many follow it; below any float at last
@@ -61,7 +61,7 @@ def _extension_fits(
     return fitting
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def _endpoints(src: int, dst: int, sport: int, dport: int) -> Endpoints:
     return Endpoints(Address(src, sport), Address(dst, dport), UDP)
 
@@ -88,8 +88,11 @@ class Groups:
         self._paces: npt.NDArray[np.void] | None = None
         self.count: list[int] = count.tolist()
         self.first_row: list[int] = rows[edges].tolist()
-        self.first = _cites(packets, rows[edges])
-        self.last = _cites(packets, rows[ends])
+        self.first = cites(packets, rows[edges])
+        many = np.flatnonzero(count > 1)
+        self.last = self.first.copy()
+        for group, cite in zip(many.tolist(), cites(packets, rows[ends[many]]), strict=True):
+            self.last[group] = cite
         self.last_ip_id: list[int] = packets.ip_id[rows[ends]].tolist()
         self.vantage: list[int] = packets.vantage[rows[edges]].tolist()
         self.first_seq: list[int] = seq[edges].tolist()
@@ -156,6 +159,12 @@ class Groups:
         """The packet rows of a group, in order."""
         return self._order_rows[self._slice(index)]
 
+    def of_rows(self, rows: I64) -> I64:
+        """The group of each of these rows, which are all those of the groups in ascending order."""
+        found = np.empty(len(rows), np.int64)
+        found[np.searchsorted(rows, self._order_rows)] = np.repeat(np.arange(len(self.count)), self.count)
+        return found
+
     def low_lots(self) -> Iterator[tuple[int, int, int]]:
         """Packets that a trail may keep: group, lot, row. Groups in the order of their first rows."""
         at = np.flatnonzero(self._lots < LOW)
@@ -202,7 +211,7 @@ class Groups:
         return self._paces[start : start + min(self.count[index], most)].tobytes()
 
 
-def _cites(packets: PacketBatch, rows: I64) -> list[Cite]:
+def cites(packets: PacketBatch, rows: I64) -> list[Cite]:
     """The frames of rows."""
     columns = (packets.source, packets.frame, packets.offset, packets.captured, packets.ts_ns)
     return [Cite(*of) for of in zip(*(column[rows].tolist() for column in columns), strict=True)]
@@ -222,8 +231,8 @@ def _runs(packets: PacketBatch, size: int) -> npt.NDArray[np.void]:
     return np.ndarray((len(buffer) - size + 1,), f"V{size}", buffer=buffer, strides=(1,))
 
 
-def group_rtp(packets: PacketBatch, rows: I64) -> Groups:
-    """Sorts RTP rows by stream and vantage point, keeping their order within each."""
+def group_rtp(packets: PacketBatch, rows: I64, apart: I64 | None = None) -> Groups:
+    """Sorts RTP rows by stream and vantage point, keeping their order within each; `apart` tells further groups."""
     ssrc = _runs(packets, 4)[packets.payload_start[rows] + 8].view(">u4").astype(np.uint64)
     ports = packets.sport[rows].astype(np.uint64) << np.uint64(16) | packets.dport[rows].astype(np.uint64)
     columns = [ssrc | packets.vantage[rows].astype(np.uint64) << np.uint64(32), ports]
@@ -231,6 +240,8 @@ def group_rtp(packets: PacketBatch, rows: I64) -> Groups:
         values = column[rows]
         if (values != values[0]).any():
             columns.append(values)
+    if apart is not None:
+        columns.append(apart.astype(np.uint64))
     mixed = np.zeros(len(rows), np.uint64)
     for column, factor in zip(columns, _FACTORS, strict=False):
         mixed += column * factor

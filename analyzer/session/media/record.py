@@ -1,23 +1,43 @@
 """What is known of one stream: the record that outlives its packets."""
 
+import struct
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.protocols.rtp.rtcp import SenderReport
+from analyzer.session.media.columns import CLOCKS
+from analyzer.session.media.counts import Counted
 from analyzer.session.media.statistics import PayloadStatistics
 from analyzer.session.media.trail import Trail
 from analyzer.session.media.verification import Verification
 
+_SPAN = struct.Struct("<10q")  # two cites
+
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A stream at one vantage point."""
+    """A stream at one vantage point; the frames of its first and last packet packed, since many are kept."""
 
     vantage: int
     packets: int
-    first: Cite
-    last: Cite
+    span: bytes
+
+    @classmethod
+    def of(cls, vantage: int, packets: int, first: Cite, last: Cite) -> "View":
+        """A view from its first and its last frame."""
+        return cls(vantage, packets, _SPAN.pack(*first, *last))
+
+    @property
+    def first(self) -> Cite:
+        """The frame of its first packet."""
+        return Cite(*_SPAN.unpack(self.span)[:5])
+
+    @property
+    def last(self) -> Cite:
+        """The frame of its last packet."""
+        return Cite(*_SPAN.unpack(self.span)[5:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +45,9 @@ class StreamRecord:
     """One SSRC from one address to another.
 
     `packets` are distinct ones, over all vantage points; `lost`, `duplicates`, `mirrored` (copies of a mirror port)
-    and `reordered` are those of the best view. `jitter_ns` is RFC 3550's estimate by clock rate. `sizes` counts RTP
-    payload lengths in bytes on the wire. `verification` is None where no key concerns the stream;
+    and `reordered` are those of the best view. `jitter_ns` is RFC 3550's estimate at each of `CLOCKS`. `sizes` counts
+    RTP payload lengths in bytes on the wire. `verification` is None where no key concerns the stream;
+    `parted_by` is the Call-ID of the call that took over its addresses, "" where none did.
     `tried` is that of keys which said nothing: guessed ones, or those of an offer that was declined.
     """
 
@@ -40,13 +61,14 @@ class StreamRecord:
     mirrored: int
     reordered: int
     restarts: int
-    jitter_ns: dict[int, float]
-    payload_types: dict[int, int]
-    sizes: dict[int, int]
+    jitter_ns: tuple[float, ...]
+    payload_types: Counted
+    sizes: Counted
     markers: int
     statistics: PayloadStatistics
     verification: Verification | None = None
     tried: Verification | None = None
+    parted_by: str = ""
     trail: Trail = field(default_factory=Trail, compare=False, repr=False)
 
     @property
@@ -64,10 +86,26 @@ class StreamRecord:
         """Time of the last packet."""
         return max(view.last.ts_ns for view in self.views)
 
+    def jitter(self, clock: int) -> float | None:
+        """The jitter at a clock rate, in nanoseconds; None for one that is not estimated."""
+        return self.jitter_ns[CLOCKS.index(clock)] if clock in CLOCKS else None
+
     @property
     def sighted(self) -> int:
         """Packets seen, every sighting counted."""
         return sum(view.packets for view in self.views)
+
+
+class Span(NamedTuple):
+    """When a call's packets may have come, and the Call-IDs of its legs."""
+
+    first_ns: int
+    last_ns: int
+    call_ids: tuple[str, ...]
+
+    def holds(self, began_ns: int, ended_ns: int, parted_by: str) -> bool:
+        """Whether packets of such a time may be the call's: not those that came before it took their addresses over."""
+        return parted_by not in self.call_ids and began_ns <= self.last_ns and ended_ns >= self.first_ns
 
 
 @dataclass(frozen=True, slots=True)

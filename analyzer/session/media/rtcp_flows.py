@@ -14,12 +14,14 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.reasons import Reason
 from analyzer.protocols.rtp import rtcp
-from analyzer.session.media.record import RtcpRecord
+from analyzer.session.media.record import RtcpRecord, Span
 from analyzer.session.media_keys import MediaKey
 from analyzer.session.model.states import RtcpState
 from analyzer.session.stream_keys import StreamKeys
 
 _END = 1 << 62
+_EARLIER = 8  # flows of a direction that are kept for calls which are over
+Pair = tuple[Address, Address]
 _SENDERS = 16  # whose last report is kept, of one direction
 _REFERENCES = 16  # to reports that are kept of it
 
@@ -29,7 +31,10 @@ class _Flow:
     """RTCP from one address to another."""
 
     first: Cite
+    began_ns: int
     last_ns: int
+    begun_by: str = ""  # the call that had taken over an address when it began
+    parted_by: str = ""  # the one that took over an address from it
     packets: int = 0
     plain: int = 0
     protected: int = 0
@@ -53,7 +58,10 @@ class RtcpFlows:
     def __init__(self, limits: Limits, keys: StreamKeys | None = None) -> None:
         self._limits = limits
         self._keys = keys
-        self._flows: OrderedDict[tuple[Address, Address], _Flow] = OrderedDict()
+        self._flows: OrderedDict[Pair, _Flow] = OrderedDict()
+        self._at: dict[Address, dict[Pair, None]] = {}
+        self._earlier: OrderedDict[Pair, list[_Flow]] = OrderedDict()  # of calls that are over
+        self._taken_over: OrderedDict[Address, str] = OrderedDict()  # by which call
         self.evicted = 0
 
     def feed(self, endpoints: Endpoints, data: bytes, whole: bool, cite: Cite, position: int) -> None:
@@ -86,14 +94,42 @@ class RtcpFlows:
         key = (endpoints.src, endpoints.dst)
         flow = self._flows.get(key)
         if flow is not None and cite.ts_ns - flow.last_ns > self._limits.stream_idle_ns:
-            del self._flows[key]
+            self._drop(key)
             flow = None
         if flow is None:
             if len(self._flows) >= self._limits.streams:
-                self._flows.popitem(last=False)
+                self._drop(next(iter(self._flows)))
                 self.evicted += 1
-            flow = self._flows[key] = _Flow(cite, cite.ts_ns)
+            begun_by = self._taken_over.get(endpoints.src) or self._taken_over.get(endpoints.dst, "")
+            flow = self._flows[key] = _Flow(cite, cite.ts_ns, cite.ts_ns, begun_by)
+            for end in key:
+                self._at.setdefault(end, {})[key] = None
         return flow
+
+    def _drop(self, key: Pair) -> _Flow:
+        for end in set(key):
+            del self._at[end][key]
+            if not self._at[end]:
+                del self._at[end]
+        return self._flows.pop(key)
+
+    def begin_anew(self, call_id: str, address: Address) -> None:
+        """A call has taken over an address of RTP from one that is over: what still comes there, or to the port above,
+        is another flow. The last few of a direction are kept for the calls that they were of."""
+        for end in (address, Address(address.ip, address.port + 1)):
+            self._taken_over[end] = call_id
+            self._taken_over.move_to_end(end)
+            if len(self._taken_over) > self._limits.streams:
+                self._taken_over.popitem(last=False)
+            for key in [key for key in self._at.get(end, ()) if self._flows[key].begun_by != call_id]:
+                flow = self._drop(key)
+                flow.parted_by = call_id
+                kept = self._earlier.setdefault(key, [])
+                kept.append(flow)
+                del kept[:-_EARLIER]
+                self._earlier.move_to_end(key)
+                if len(self._earlier) > self._limits.streams:
+                    self._earlier.popitem(last=False)
 
     def _new(self, flow: _Flow, mark: object) -> bool:
         if mark in flow.seen:
@@ -124,13 +160,16 @@ class RtcpFlows:
             return True
         return False
 
-    def between(self, a: Address, b: Address) -> list[RtcpRecord]:
-        """RTCP between two addresses, either direction, under all keys known by now."""
+    def between(self, a: Address, b: Address, span: Span | None = None) -> list[RtcpRecord]:
+        """RTCP between two addresses, either direction, under all keys known by now; where calls took the addresses
+        over from each other, that of a span."""
         found = []
-        for src, dst in ((a, b), (b, a)):
-            flow = self._flows.get((src, dst))
-            if flow is not None:
-                found.append(self._record(Endpoints(src, dst, 17), flow))
+        for pair in ((a, b), (b, a)):
+            earlier, flow = self._earlier.get(pair, []), self._flows.get(pair)
+            flows = [*earlier, flow] if flow is not None else earlier
+            if span is not None and any(each.begun_by or each.parted_by for each in flows):
+                flows = [each for each in flows if span.holds(each.began_ns, each.last_ns, each.parted_by)]
+            found += [self._record(Endpoints(*pair, 17), each) for each in flows]
         return found
 
     def _record(self, endpoints: Endpoints, flow: _Flow) -> RtcpRecord:

@@ -6,8 +6,10 @@ union over vantage points are exact. Streams are created in row order, and past 
 at that very row: results do not depend on how rows are batched.
 """
 
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +20,9 @@ from analyzer.core.limits import Limits
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.session.media.closed import ClosedStreams, Taken
 from analyzer.session.media.columns import CLOCKS, Groups, group_rtp, recognise
+from analyzer.session.media.counts import Counts
 from analyzer.session.media.ranges import Ranges
-from analyzer.session.media.record import RtcpRecord, StreamRecord, View
+from analyzer.session.media.record import StreamRecord, View
 from analyzer.session.media.rtcp_flows import RtcpFlows
 from analyzer.session.media.statistics import SAMPLE, summarise
 from analyzer.session.media.trail import Trail
@@ -30,13 +33,16 @@ I64 = npt.NDArray[np.int64]
 DROPOUT = 3_000  # RFC 3550 A.1 MAX_DROPOUT: a wider gap is a restart
 _DECAY = 15 / 16
 _MAX_SIZES = 64
+_MAX_TYPES = 128
 _MIRROR_NS = 1_000_000
+_STILL = (0.0,) * len(CLOCKS)
 
 
 @dataclass(slots=True)
 class _View:
     """A stream at one vantage point, while it is open."""
 
+    vantage: int
     ranges: Ranges
     first: Cite
     last: Cite
@@ -49,7 +55,7 @@ class _View:
     duplicates: int = 0
     mirrored: int = 0
     reordered: int = 0
-    jitter: list[float] = field(default_factory=lambda: [0.0] * len(CLOCKS))
+    jitter: tuple[float, ...] = _STILL
 
 
 @dataclass(slots=True)
@@ -57,14 +63,37 @@ class _Stream:
     ordinal: int
     ssrc: int
     endpoints: Endpoints
-    views: dict[int, _View] = field(default_factory=dict)
-    payload_types: Counter[int] = field(default_factory=Counter)
-    sizes: Counter[int] = field(default_factory=Counter)
+    main: _View | None = None  # at the vantage point that saw it first
+    others: dict[int, _View] | None = None
+    payload_types: Counts = field(default_factory=Counts)
+    sizes: Counts = field(default_factory=Counts)
     markers: int = 0
     sample: list[bytes] = field(default_factory=list)
     cut: int = 0  # bit n: the capture does not have all of packet n of the sample
     trail: Trail = field(default_factory=Trail)
     last_ns: int = 0
+    begun_by: str = ""  # the call that had taken over an address when it began
+
+    def view(self, vantage: int) -> _View | None:
+        """What a vantage point has seen of it."""
+        if self.main is not None and self.main.vantage == vantage:
+            return self.main
+        return self.others.get(vantage) if self.others is not None else None
+
+    def see(self, view: _View) -> None:
+        """Takes another vantage point."""
+        if self.main is None:
+            self.main = view
+        elif self.others is None:
+            self.others = {view.vantage: view}
+        else:
+            self.others[view.vantage] = view
+
+    def views(self) -> Iterator[_View]:
+        """Every vantage point, in the order of first sight."""
+        if self.main is not None:
+            yield self.main
+        yield from self.others.values() if self.others is not None else ()
 
 
 Key = tuple[Endpoints, int]
@@ -78,6 +107,8 @@ class StreamTable:
         self._verifier = verifier
         self._streams: OrderedDict[Key, _Stream] = OrderedDict()
         self._to: dict[Address, dict[Key, None]] = {}
+        self._from: dict[Address, dict[Key, None]] = {}
+        self._taken_over: OrderedDict[Address, str] = OrderedDict()  # by which call
         self._recent: dict[Address, int] = {}  # latest packets of open streams, until the next one
         self._closed = ClosedStreams(limits)
         self.rtcp = RtcpFlows(limits, verifier.keys if verifier is not None else None)
@@ -102,19 +133,46 @@ class StreamTable:
             return
         self._recent.clear()
         groups = group_rtp(packets, rows)
-        keys = groups.keys
-        fresh = {key for key in keys if key not in self._streams}
-        if len(self._streams) + len(fresh) > self._limits.streams and len(rows) > 1:
-            half = len(rows) // 2
-            self._feed_rtp(packets, rows[:half])
-            self._feed_rtp(packets, rows[half:])
-            return
-        for index in groups.in_row_order:
-            self._update(packets, groups, index, keys[index])
+        if self._crowded(groups.keys):
+            groups = group_rtp(packets, rows, self._lives(groups, rows))
+        drawn: dict[int, list[tuple[int, int]]] = {}
         for index, lot, row in groups.low_lots():
-            stream = self._streams[keys[index]]
-            if groups.vantage[index] == next(iter(stream.views)):
-                stream.trail.draw(lot, packets, row)
+            drawn.setdefault(index, []).append((lot, row))
+        for index in groups.in_row_order:
+            stream = self._update(packets, groups, index, groups.keys[index])
+            if index in drawn and stream.main is not None and stream.main.vantage == groups.vantage[index]:
+                for lot, row in drawn[index]:
+                    stream.trail.draw(lot, packets, row)
+
+    def _crowded(self, keys: list[Key]) -> bool:
+        """Whether one of these streams has to make room for others before the last of its rows."""
+        here = set(keys)
+        fresh = sum(key not in self._streams for key in here)
+        excess = len(self._streams) + fresh - self._limits.streams
+        return excess > len(self._streams) or not here.isdisjoint(islice(self._streams, max(0, excess)))
+
+    def _lives(self, groups: Groups, rows: I64) -> I64:
+        """For each row, how often its stream was begun among these rows: it may be let go, and begin anew."""
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(groups.keys))}
+        of_group = np.array([numbers[key] for key in groups.keys])
+        held, made = iter(self._streams), deque[int]()
+        is_open = [key in self._streams for key in numbers]
+        lives, room = [0] * len(numbers), self._limits.streams - len(self._streams)
+        found = []
+        for number in of_group[groups.of_rows(rows)].tolist():
+            if not is_open[number]:
+                if room > 0:
+                    room -= 1
+                else:
+                    oldest = next(held, None)
+                    gone = made.popleft() if oldest is None else numbers.get(oldest)
+                    if gone is not None:
+                        is_open[gone] = False
+                made.append(number)
+                is_open[number] = True
+                lives[number] += 1
+            found.append(lives[number])
+        return np.array(found, np.int64)
 
     def _stream(self, key: Key) -> _Stream:
         stream = self._streams.get(key)
@@ -125,21 +183,23 @@ class StreamTable:
                 self.evicted += 1
             self._ordinal += 1
             stream = self._streams[key] = _Stream(self._ordinal, key[1], key[0])
+            stream.begun_by = self._taken_over.get(key[0].src) or self._taken_over.get(key[0].dst, "")
             self._to.setdefault(key[0].dst, {})[key] = None
+            self._from.setdefault(key[0].src, {})[key] = None
         return stream
 
-    def _update(self, packets: PacketBatch, groups: Groups, index: int, key: Key) -> None:
+    def _update(self, packets: PacketBatch, groups: Groups, index: int, key: Key) -> _Stream:
         stream = self._stream(key)
         count = groups.count[index]
         vantage = groups.vantage[index]
-        view = stream.views.get(vantage)
+        view = stream.view(vantage)
         seq, ts, arrival = groups.first_seq[index], groups.first_ts[index], groups.first_ns[index]
         mirrored = False
         if view is None:
             base = self._base(stream, seq)
             cite = groups.first[index]
-            view = _View(Ranges(self._limits.sequence_ranges), cite, cite, seq, base, ts, arrival, -1)
-            stream.views[vantage] = view
+            view = _View(vantage, Ranges(self._limits.sequence_ranges), cite, cite, seq, base, ts, arrival, -1)
+            stream.see(view)
         else:
             step = _signed16(seq - view.last_seq)
             base = view.last_ext + step
@@ -149,7 +209,7 @@ class StreamTable:
         view.packets += count
         if count > 1:
             decay = _DECAY ** (count - 1)
-            view.jitter = [old * decay + new for old, new in zip(view.jitter, groups.jitter[index], strict=True)]
+            view.jitter = tuple([old * decay + new for old, new in zip(view.jitter, groups.jitter[index], strict=True)])
         view.mirrored += mirrored
         if groups.contiguous[index]:
             last_ext = base + count - 1
@@ -164,27 +224,26 @@ class StreamTable:
         view.last = groups.last[index]
         stream.last_ns = max(stream.last_ns, view.last_ns)
         self._content(groups, index, stream)
-        if vantage == next(iter(stream.views)):  # one view: batches do not show
+        if view is stream.main:  # one view: batches do not show
             if len(stream.sample) < SAMPLE:
                 stream.cut |= groups.sample(packets, index, stream.sample)
             if room := stream.trail.pace.room:
                 stream.trail.pace.add(groups.pace(index, room))
         if self._verifier is not None:
             self._verifier.note(stream.ordinal, stream.endpoints, packets, groups, index, base)
+        return stream
 
     @staticmethod
     def _base(stream: _Stream, seq: int) -> int:
         """The extended number of a view's first packet, aligned with the views there are."""
-        for view in stream.views.values():
-            return view.last_ext + _signed16(seq - view.last_seq)
-        return seq + 65_536
+        view = stream.main
+        return seq + 65_536 if view is None else view.last_ext + _signed16(seq - view.last_seq)
 
     @staticmethod
     def _jitter_step(view: _View, ts: int, arrival: int) -> None:
         media = _signed32(ts - view.last_ts)
-        for at, clock in enumerate(CLOCKS):
-            change = abs(arrival - view.last_ns - media * 1_000_000_000 / clock)
-            view.jitter[at] += (change - view.jitter[at]) / 16
+        changes = [abs(arrival - view.last_ns - media * 1_000_000_000 / clock) for clock in CLOCKS]
+        view.jitter = tuple([old + (change - old) / 16 for old, change in zip(view.jitter, changes, strict=True)])
 
     @staticmethod
     def _mirrored(packets: PacketBatch, row: int, view: _View) -> bool:
@@ -220,20 +279,16 @@ class StreamTable:
 
     def _content(self, groups: Groups, index: int, stream: _Stream) -> None:
         if groups.one_type[index]:
-            stream.payload_types[groups.first_type[index]] += groups.count[index]
+            stream.payload_types.add(groups.first_type[index], groups.count[index], _MAX_TYPES)
         else:
-            stream.payload_types.update(groups.types(index).tolist())
+            for kind, count in Counter(groups.types(index).tolist()).items():
+                stream.payload_types.add(kind, count, _MAX_TYPES)
         if groups.one_size[index]:
-            self._size(stream, groups.first_size[index], groups.count[index])
+            stream.sizes.add(groups.first_size[index], groups.count[index], _MAX_SIZES)
         else:
             for size, count in Counter(groups.sizes(index).tolist()).items():
-                self._size(stream, size, count)
+                stream.sizes.add(size, count, _MAX_SIZES)
         stream.markers += groups.markers[index]
-
-    @staticmethod
-    def _size(stream: _Stream, size: int, count: int) -> None:
-        if size in stream.sizes or len(stream.sizes) < _MAX_SIZES:
-            stream.sizes[size] += count
 
     # -- RTCP ----------------------------------------------------------------------------------------------------
 
@@ -244,23 +299,31 @@ class StreamTable:
         whole = not packets.missing[row]
         self.rtcp.feed(endpoints_of(packets, row), data, whole, _cite(packets, row), position)
 
-    def rtcp_between(self, a: Address, b: Address) -> list[RtcpRecord]:
-        """RTCP between two addresses, either direction."""
-        return self.rtcp.between(a, b)
-
     # -- closing -------------------------------------------------------------------------------------------------
 
-    def _close(self, key: Key) -> None:
+    def begin_anew(self, call_id: str, address: Address) -> None:
+        """A call has taken over an address from one that is over: what still comes there is another stream, even under
+        the same SSRC."""
+        self._taken_over[address] = call_id
+        self._taken_over.move_to_end(address)
+        if len(self._taken_over) > self._limits.streams:
+            self._taken_over.popitem(last=False)
+        for key in [*self._to.get(address, ()), *self._from.get(address, ())]:
+            if key in self._streams and self._streams[key].begun_by != call_id:
+                self._close(key, call_id)
+        self.rtcp.begin_anew(call_id, address)
+
+    def _close(self, key: Key, parted_by: str = "") -> None:
         stream = self._streams.pop(key)
-        keys = self._to[key[0].dst]
-        del keys[key]
-        if not keys:
-            del self._to[key[0].dst]
+        for index, end in ((self._to, key[0].dst), (self._from, key[0].src)):
+            del index[end][key]
+            if not index[end]:
+                del index[end]
         verified = None
         if self._verifier is not None:
-            sighted = sum(view.packets for view in stream.views.values())
+            sighted = sum(view.packets for view in stream.views())
             verified = self._verifier.close(stream.ordinal, stream.endpoints, sighted)
-        self._closed.add(_record(stream, verified))
+        self._closed.add(replace(_record(stream, verified), parted_by=parted_by))
 
     def tick(self, now_ns: int) -> list[StreamRecord]:
         """Closes streams that have been idle; gives those that were let go and that no call has taken."""
@@ -327,7 +390,7 @@ def _signed32(value: int) -> int:
 
 
 def _record(stream: _Stream, verified: Verification | None) -> StreamRecord:
-    views = list(stream.views.values())
+    views = list(stream.views())
     best = max(views, key=lambda view: view.ranges.count)
     union = best.ranges
     if len(views) > 1:
@@ -337,23 +400,23 @@ def _record(stream: _Stream, verified: Verification | None) -> StreamRecord:
                 union.add(low, high)
     lost, restarts = union.gaps(DROPOUT)
     stream.trail.begin(packet for at, packet in enumerate(stream.sample) if not stream.cut >> at & 1)
-    main = stream.payload_types.most_common(1)[0][0] if stream.payload_types else -1
+    main = stream.payload_types.commonest
     return StreamRecord(
         ordinal=stream.ordinal,
         ssrc=stream.ssrc,
         endpoints=stream.endpoints,
-        views=tuple(View(vantage, v.packets, v.first, v.last) for vantage, v in stream.views.items()),
+        views=tuple([View.of(v.vantage, v.packets, v.first, v.last) for v in views]),
         packets=union.count,
         lost=lost,
         duplicates=best.duplicates,
         mirrored=best.mirrored,
         reordered=best.reordered,
         restarts=restarts,
-        jitter_ns={clock: round(j, 0) for clock, j in zip(CLOCKS, best.jitter, strict=True)},
-        payload_types=dict(sorted(stream.payload_types.items())),
-        sizes=dict(sorted(stream.sizes.items())),
+        jitter_ns=tuple([round(j, 0) for j in best.jitter]),
+        payload_types=stream.payload_types.items(),
+        sizes=stream.sizes.items(),
         markers=stream.markers,
-        statistics=summarise(stream.sample, main),
+        statistics=summarise(stream.sample, -1 if main is None else main),
         trail=stream.trail,
         verification=verified,
     )

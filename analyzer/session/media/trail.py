@@ -45,6 +45,9 @@ def lots(timestamps: I64) -> I64:
     return drawn
 
 
+_NOTHING = Pace()  # of streams that take no more packets
+
+
 class Trail:
     """The packets kept of one stream, at the vantage point that saw it first; `pace` has the headers of more."""
 
@@ -52,16 +55,16 @@ class Trail:
 
     def __init__(self) -> None:
         self.pace = Pace()
-        self._first: list[bytes] = []
-        self._drawn: list[bytes] = []  # a heap: four bytes that fall as the lot rises, and the packet behind them
+        self._first: Sequence[bytes] = ()
+        self._drawn: list[bytes] | None = None  # a heap: four bytes that fall as the lot rises, the packet behind them
 
     def begin(self, packets: Iterable[bytes]) -> None:
         """Takes the first packets of the stream."""
-        self._first = list(packets)
+        self._first = tuple(packets)
 
     def forget(self) -> None:
         """Lets the packets go: what the stream was compared for is decided."""
-        self._first, self._drawn, self.pace = [], [], Pace()
+        self._first, self._drawn, self.pace = (), None, _NOTHING
 
     @property
     def first(self) -> Sequence[bytes]:
@@ -70,6 +73,8 @@ class Trail:
 
     def draw(self, lot: int, packets: PacketBatch, row: int) -> None:
         """Takes a packet that drew a low lot, if it is among the lowest and the capture has all of it."""
+        if self._drawn is None:
+            self._drawn = []
         full, fallen = len(self._drawn) >= DRAWN, (0xFFFFFFFF - lot).to_bytes(_FALLEN, "big")
         if packets.missing[row] or (full and fallen < self._drawn[0][:_FALLEN]):
             return
@@ -82,14 +87,14 @@ class Trail:
 
     def _kept(self) -> list[bytes]:
         """The packets, each once, in an order that lets a key follow them."""
-        kept = dict.fromkeys([*self._first, *(drawn[_FALLEN:] for drawn in self._drawn)])
+        kept = dict.fromkeys([*self._first, *(drawn[_FALLEN:] for drawn in self._drawn or ())])
         first = next(iter(kept), b"")[2:4]
         begin = int.from_bytes(first, "big")
         return sorted(kept, key=lambda packet: (int.from_bytes(packet[2:4], "big") - begin + 0x8000) & 0xFFFF)
 
     def marks(self, count: int) -> dict[int, int]:
         """Digests of packets behind their fixed headers, by sequence number: the first, and those of lowest lot."""
-        lowest = sorted(self._drawn, reverse=True)[:count]
+        lowest = sorted(self._drawn or (), reverse=True)[:count]
         chosen = (*self._first[:count], *(drawn[_FALLEN:] for drawn in lowest))
         return {int.from_bytes(packet[2:4], "big"): hash(packet[12:]) for packet in chosen}
 

@@ -1,0 +1,63 @@
+"""The SDES keys of a call, and what became of each (RFC 4568 5.1.3, RFC 3264 6)."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from analyzer.core.cites import Cite
+from analyzer.core.secrets import Secret
+from analyzer.protocols.sdp.session import Media
+from analyzer.session.legs import CallState
+from analyzer.session.offer_answer import Negotiation, negotiations
+
+_UNANSWERED = "its offer has no answer in the captures"
+_REFUSED = "the answer refused the medium"
+_NO_KEYS = "the answer has no a=crypto"
+_OTHER_LINE = "the answer chose another a=crypto line"
+_NO_PACKET = "no packet in the captures verifies with this key"
+_ORDER = (_UNANSWERED, _REFUSED, _NO_KEYS, _OTHER_LINE, _NO_PACKET)  # of a forked offer the furthest counts
+
+
+class IdleKey(NamedTuple):
+    """A key of an a=crypto line, why it would open nothing, and the message that brought it."""
+
+    key: Secret
+    why: str
+    cites: tuple[Cite, ...]
+
+
+def idle_keys(call: CallState) -> list[IdleKey]:
+    """Every key that was offered or answered; whether one opened packets all the same is not known here."""
+    found: dict[Secret, IdleKey] = {}
+    for each in _all(call):
+        known = found.get(each.key)
+        if known is None or _ORDER.index(each.why) > _ORDER.index(known.why):
+            found[each.key] = each
+    return list(found.values())
+
+
+def _all(call: CallState) -> Iterator[IdleKey]:
+    for leg in call.legs.values():
+        for dialog in leg.offer_answer.values():
+            for exchange in (*dialog.exchanges, dialog.exchange):
+                for each in negotiations(exchange) if exchange is not None else ():
+                    yield from _of(each)
+
+
+def _of(negotiation: Negotiation) -> Iterator[IdleKey]:
+    answer, exchange = negotiation.answer, negotiation.exchange
+    for line in negotiation.offer.crypto:
+        why = _why(answer, line.tag)
+        yield from (IdleKey(key.key, why, exchange.offer.cites) for key in line.keys if key.key is not None)
+    if answer is not None and exchange.answer is not None:
+        for line in answer.crypto:
+            yield from (IdleKey(key.key, _NO_PACKET, exchange.answer.cites) for key in line.keys if key.key is not None)
+
+
+def _why(answer: Media | None, tag: str) -> str:
+    if answer is None:
+        return _UNANSWERED
+    if answer.rejected:
+        return _REFUSED
+    if not answer.crypto:
+        return _NO_KEYS
+    return _NO_PACKET if tag in {line.tag for line in answer.crypto} else _OTHER_LINE
