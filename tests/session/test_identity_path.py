@@ -82,7 +82,7 @@ def test_every_change_is_told_with_who_did_it_where_and_in_which_frames(rewritte
     entered = "in INVITE from ue1 to scscf (access > core, into the trust domain)"
     inside = "in INVITE from pcscf-1 to mrf (core, inside the trust domain)"
     restored = "in INVITE from scscf to ue1 (core > access, out of the trust domain)"
-    assert _notes(rewritten, "ID-19.path") == {
+    assert _notes(rewritten, "ID-02.headers") == {
         f"pcscf-1: From changed {entered}: [sip:ue1@ims.example] became [sip:chair@ims.example]": [1, 2],
         f"pcscf-1: P-Preferred-Identity removed {entered}: [sip:ue1@ims.example] became []": [1, 2],
         f"pcscf-1: Privacy removed {entered}: [id] became []": [1, 2],
@@ -180,7 +180,7 @@ def test_without_a_topology_the_boundary_is_unknown_and_says_so() -> None:
     wire = Wire()
     wire.udp(UE, at("10.0.0.11", 5060), _invite(1))
     wire.udp(CORE_EDGE, SCSCF, _invite(2, caller=CHAIR))
-    (message,) = _notes(wire.run(rules=rules()), "ID-19.path")
+    (message,) = _notes(wire.run(rules=rules()), "ID-02.headers")
     assert "in INVITE from 10.1.0.2 to 10.0.0.1 (unknown zone): " in message
 
 

@@ -47,7 +47,7 @@ class Passport:
 class Passage:
     """One message as it came into an element and as it left it: what was done to the identities in it.
 
-    Only messages that carry an identity, or ask for privacy, on one side at least.
+    Only messages that carry an asserted, preferred or signed identity, or ask for privacy, on one side at least.
     """
 
     at: str = rule_field("the element: its node name, else its address")
