@@ -11,7 +11,7 @@ import numpy.typing as npt
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.net.packets import UDP, PacketBatch
-from analyzer.session.media.pace import LARGEST, MARKER
+from analyzer.session.media.pace import LARGEST, MARKER, TICK_NS
 from analyzer.session.media.statistics import SAMPLE
 from analyzer.session.media.trail import LOW, lots
 
@@ -198,12 +198,14 @@ class Groups:
         return cut
 
     def pace(self, index: int, most: int) -> bytes:
-        """The first packets of a group as a `Pace` takes them. Made for the whole batch at the first call."""
+        """The first packets of a group as a `Pace` takes them. Made for the whole batch at the first call, out of the
+        headers, which nothing else needs any more: numbers and timestamps stay where they are."""
         if self._paces is None:
-            rows = self._header.copy()  # numbers and timestamps stay where they are
-            sizes = np.clip(self._sizes, 0, LARGEST) | np.where(rows[:, 1] & 128, MARKER, 0)
+            rows = self._header
+            sizes = np.minimum(self._sizes.astype(np.uint16), LARGEST)
+            sizes |= (rows[:, 1] & 128).astype(np.uint16) * (MARKER // 128)
             rows.view(">u2")[:, 0] = sizes
-            rows.view(">u4")[:, 2] = self._arrival // 1_000 & 0xFFFFFFFF
+            rows.view(">u4")[:, 2] = self._arrival // TICK_NS  # modulo 2**32
             self._paces = rows.view("V12").ravel()
         start = self._edges[index]
         return self._paces[start : start + min(self.count[index], most)].tobytes()
