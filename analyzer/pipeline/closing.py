@@ -27,8 +27,8 @@ from analyzer.session.idle_keys import idle_keys
 from analyzer.session.key_streams import KeyStreams
 from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState
-from analyzer.session.media.evidence import classify, plausible
-from analyzer.session.media.keyed import keyed
+from analyzer.session.media.evidence import plausible
+from analyzer.session.media.keyed import evidence_of, keyed, verified_of
 from analyzer.session.media.probing import Prober
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
@@ -316,9 +316,9 @@ class Closer:
         for seen in records:
             record = keyed(seen, "unknown")
             if plausible(record):
-                evidence = classify(record, {})
+                evidence = evidence_of(record, {})
                 state: RtpState | Unknown = _UNCLAIMED.get(evidence.observed, _KEY_WANTED)
-                if record.verification is not None and record.verification.authenticated:
+                if record.verification is not None and verified_of([record]):
                     state = _VERIFIED[self._keyed_by(record, record.verification.origin)]
                 self._write_stream(record, ClaimedStream(record, evidence, state, None), placement, None)
 

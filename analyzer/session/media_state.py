@@ -33,6 +33,7 @@ class Facts:
     verified: bool | None = None
     unencrypted: bool = False  # UNENCRYPTED_SRTP or a NULL cipher agreed
     unauthenticated: bool = False  # UNAUTHENTICATED_SRTP agreed
+    doubtful: bool = False  # tags verify, and packets among them that fail may be in clear
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ def _undecided(facts: Facts) -> Protection:
     if facts.agreed == "clear":
         return Protection("clear", "no", "no", "negotiated_only")  # RTP without any keying is in clear
     need = _need_key()
+    if facts.doubtful:
+        need = Unknown.of("key", "the key of the packets whose tags fail, which may be in clear")
     return Protection(need, need, need, "none" if facts.agreed == "unknown" else "negotiated_only")
 
 
