@@ -13,7 +13,7 @@ from analyzer.core.cites import Cite
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.session.media.pace import LARGEST, MARKER, TICK_NS
 from analyzer.session.media.statistics import SAMPLE
-from analyzer.session.media.trail import LOW, lots
+from analyzer.session.media.trail import LOW, MILE, lots
 
 I64 = npt.NDArray[np.int64]
 _FACTORS = np.array(
@@ -112,6 +112,8 @@ class Groups:
         self._step = step
         self.contiguous: list[bool] = np.logical_and.reduceat(step == 1, edges).tolist()
         self._lots = lots(ts)
+        self._miles = np.flatnonzero(seq % MILE == 0)
+        self._mile_numbers: list[int] = seq[self._miles].tolist()
         self.jitter = self._jitter(ts, arrival, edges, count)
         self.keys = self._keys(packets, edges)
         self.in_row_order: list[int] = np.argsort(rows[edges], kind="stable").tolist()
@@ -170,6 +172,11 @@ class Groups:
         at = np.flatnonzero(self._lots < LOW)
         groups = np.searchsorted(self._edges, at, "right") - 1
         return zip(groups.tolist(), self._lots[at].tolist(), self._order_rows[at].tolist(), strict=True)
+
+    def miles(self) -> Iterator[tuple[int, int, int]]:
+        """Packets whose sequence numbers are milestones: group, number, row."""
+        groups = np.searchsorted(self._edges, self._miles, "right") - 1
+        return zip(groups.tolist(), self._mile_numbers, self._order_rows[self._miles].tolist(), strict=True)
 
     def relative(self, index: int) -> I64:
         """Extended sequence numbers of a group relative to its first."""

@@ -54,9 +54,6 @@ class _Ways:
     correlation: F64
     overhead: I64
 
-    def __len__(self) -> int:
-        return len(self.pairs)
-
     def comparable(self) -> npt.NDArray[np.bool_]:
         """Ways with enough packets."""
         return self.pairs >= PAIRS

@@ -1,7 +1,7 @@
 """The first five seconds of a stream, packet by packet: number, timestamp, marker, size and time of arrival.
 
 By these a stream is known again behind a relay that writes its headers anew, without a key (hops.md section 4). Twelve
-bytes a packet while they come; then differences, those that are the same for every packet once.
+bytes a packet while they come; then differences, as narrow as they fit: a byte or two a packet of most calls.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 I64 = npt.NDArray[np.int64]
-TICK_NS = 16_000
+TICK_NS = 16_000  # the unit of arrival: differences of evenly sent packets fit in a byte, and relays are less even
 PACED = 250  # packets: five seconds of speech in packets of 20 ms
 ROW = np.dtype([("size", ">u2"), ("number", ">u2"), ("stamp", ">u4"), ("tick", ">u4")])
 MARKER = 0x8000  # in `size`
