@@ -154,6 +154,12 @@ def exposures(exposed: Iterable[Exposure]) -> str:
     return "; ".join(f"{what} on {', '.join(hops)}" for what, hops in places.items())
 
 
+def _claims(call: Call) -> list[Text]:
+    """Who From and To name beside those who are asserted."""
+    named = ((call.claimed_from, "From"), (call.claimed_to, "To"))
+    return [text(f"{who} ({word}, unverified)", DIM) for who, word in named if who and who not in call.participants]
+
+
 def calls_table(calls: Iterable[Call], terminal: bool = False) -> Table:
     """One row a call: who, how it ended, each medium with its weakest protection and what was exposed."""
     table = grid(("call", "participants", "outcome", "length", "legs", "media (weakest state)", "conference"), terminal)
@@ -167,7 +173,7 @@ def calls_table(calls: Iterable[Call], terminal: bool = False) -> Table:
         ]
         table.add_row(
             text(call.id),
-            _lines(*(text(who) for who in call.participants)),
+            _lines(*(text(who) for who in call.participants), *_claims(call)),
             text(call.outcome),
             text(_seconds(call.start_ns, call.end_ns)),
             text(len(call.legs)),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
+from analyzer.formats.uri import parse_name_addr
 from analyzer.pipeline.call_media import media_rows
 from analyzer.pipeline.messaging_rows import bfcp_rows, floor_rows, msrp_rows
 from analyzer.pipeline.places import Places
@@ -12,13 +13,15 @@ from analyzer.report.traffic import Call, Continuation, Hop, Leg, Link, Stream
 from analyzer.session.call_floors import CallFloor
 from analyzer.session.file_transfers import FileTransfers
 from analyzer.session.hops import HopFact, Seen, named
-from analyzer.session.legs import CallState
+from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.failure import SENTENCES, Explained
 from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.media_hops import ClaimedStream
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.states import HopState
 from analyzer.session.placement import Placement
+
+_LONGEST = 256  # characters of an identity that is shown
 
 
 def _known(value: str | Unknown) -> str | None:
@@ -80,6 +83,11 @@ def _tried(flows: Sequence[RtcpRecord]) -> bool:
     return any(flow.authenticated or flow.failed for flow in flows)
 
 
+def _claimed(leg: LegState, header: str) -> str | None:
+    """The URI of From or To of a leg's first message."""
+    return next((parse_name_addr(value).uri[:_LONGEST] for value in leg.first.all(header)), None) or None
+
+
 def call_row(
     call: CallState,
     call_id: str,
@@ -119,6 +127,8 @@ def call_row(
             for leg in call.legs.values()
         ),
         participants=tuple(identities)[:64],
+        claimed_from=_claimed(first, "from"),
+        claimed_to=_claimed(first, "to"),
         start_ns=call.first_ns,
         end_ns=call.last_ns,
         outcome=first.outcome,  # type: ignore[arg-type]  # as above

@@ -157,7 +157,16 @@ class Call:
     call_ids: Sequence[str] = entry("every Call-ID", handling=Handling.CALL_ID)
     legs: Sequence[Leg] = entry("in path order", default=())
     conference: str | None = entry("id of the conference it joins", default=None)
-    participants: Sequence[str] = entry("identities, first the caller's", handling=Handling.IDENTITY, default=())
+    participants: Sequence[str] = entry(
+        "identities that the network asserts (P-Asserted-Identity), first the caller's",
+        handling=Handling.IDENTITY, default=(),
+    )  # fmt: skip
+    claimed_from: str | None = entry(
+        "From of its first message: what the sender says, verified by nobody", handling=Handling.IDENTITY, default=None
+    )
+    claimed_to: str | None = entry(
+        "To of its first message: who is meant, not who answered", handling=Handling.IDENTITY, default=None
+    )
     start_ns: int | None = entry("time of the first message; null: not captured", default=None)
     end_ns: int | None = entry("time of the last message", default=None)
     outcome: Outcome = entry("how the call ended", default="unknown")

@@ -11,14 +11,24 @@ _CHALLENGES = ("www-authenticate", "proxy-authenticate")
 _CREDENTIALS = ("authorization", "proxy-authorization")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 _MAX_NAMES = 24
+_MAX_SCHEMES = 8
+_LONGEST = 32  # characters of a scheme
+_AKA_MEANS = {  # what parameters hold under AKA (RFC 3310 3.1 to 3.4; TS 24.229 5.1.1)
+    "nonce": "nonce (RAND, AUTN)",
+    "username": "username (private identity)",
+    "response": "response (made with RES)",
+    "auts": "auts (resynchronisation)",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """Schemes as words: basic, digest-md5, digest-sha-256, akav1-md5, ...; parameter names in order of first sight."""
+    """Schemes as words: basic, digest-md5, digest-sha-256, akav1-md5, ...; `credentials` those that a challenge is
+    answered with, `schemes` all that are named; parameter names in order of first sight, of AKA with what they hold."""
 
     challenge: bool = False
     credentials: tuple[str, ...] = ()
+    schemes: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
     aka_keys: bool = False
 
@@ -33,22 +43,35 @@ def authentication(message: MessageRecord) -> Authentication:
     if not challenges and not answers:
         return NOTHING
     names: dict[str, None] = {}
+    schemes: dict[str, None] = {}
     used: dict[str, None] = {}
     keys = False
-    for value in challenges:
-        _, params = _parts(value)
-        names.update(dict.fromkeys(params))
-        keys |= bool(params.get("ik") or params.get("ck"))
-    for value in answers:
-        scheme, params = _parts(value)
-        names.update(dict.fromkeys(params))
-        if scheme == "digest":
-            algorithm = params.get("algorithm", "").lower() or "md5"
-            if params.get("response"):
-                used[algorithm if algorithm.startswith("aka") else f"digest-{algorithm.removesuffix('-sess')}"] = None
-        elif scheme:
+    for number, value in enumerate((*challenges, *answers)):
+        word, params = _parts(value)
+        scheme = _scheme(word, params)
+        means = _AKA_MEANS if scheme.startswith("aka") else {}
+        names.update(dict.fromkeys([means.get(name, name) for name in params]))
+        if scheme:
+            schemes[scheme] = None
+        if number < len(challenges):
+            keys |= bool(params.get("ik") or params.get("ck"))
+        elif scheme and (word != "digest" or params.get("response")):
             used[scheme] = None
-    return Authentication(bool(challenges), tuple(used)[:8], tuple(names)[:_MAX_NAMES], keys)
+    shown = (tuple(used)[:_MAX_SCHEMES], tuple(schemes)[:_MAX_SCHEMES], tuple(names)[:_MAX_NAMES])
+    return Authentication(bool(challenges), *shown, keys)
+
+
+def _scheme(word: str, params: dict[str, str]) -> str:
+    """basic, digest-md5, akav1-md5, ...; a digest that names no algorithm is MD5 (RFC 3261 22.4, RFC 2617 3.2.1), or
+    not yet any where it answers nothing."""
+    if word != "digest":
+        return word[:_LONGEST]
+    algorithm = params.get("algorithm", "").lower()[:_LONGEST]
+    if algorithm.startswith("aka"):
+        return algorithm
+    if not algorithm and "response" in params and not params["response"]:
+        return "digest"
+    return f"digest-{algorithm.removesuffix('-sess') or 'md5'}"
 
 
 def integrity_flag(message: MessageRecord) -> str:

@@ -202,6 +202,7 @@ def message_entity(
         carries_roster=message.bodies.roster is not None,
         challenge=shown.challenge,
         credentials=shown.credentials,
+        auth_schemes=shown.schemes,
         auth_parameters=shown.parameters,
         aka_keys=shown.aka_keys,
     )

@@ -4,12 +4,15 @@ import dataclasses
 
 import pytest
 
+from analyzer.core.severity import Verdict
 from analyzer.core.unknown import Unknown
 from analyzer.pipeline.engine import Engine
 from analyzer.session.registrations import Binding
+from analyzer.session.topology import Topology
 from tests.golden.runs import rules
 from tests.pipeline.sip_text import dialog, exchange, request, response
 from tests.pipeline.wire import Wire, at
+from tests.session.test_passages import lab_topology
 
 UE, PCSCF = at("10.1.0.2", 5060), at("10.1.0.1", 5060)
 OFFER = "ipsec-3gpp; alg=hmac-sha-1-96; spi-c=1; spi-s=2; port-c=5062; port-s=5063, sdes-srtp;mediasec"
@@ -40,10 +43,10 @@ def _verify(value: str) -> str:
     return f"Security-Verify: {value}"
 
 
-def _run(*messages: bytes) -> tuple[Engine, Binding]:
+def _run(*messages: bytes, topology: Topology | None = None) -> tuple[Engine, Binding]:
     wire = Wire()
     exchange(wire, UE, PCSCF, *messages)
-    engine = wire.run(rules=rules())
+    engine = wire.run(rules=rules(), topology=topology)
     return engine, engine.signalling.registrations.all()[0]
 
 
@@ -200,6 +203,50 @@ def test_keys_in_a_challenge_and_digests_in_clear() -> None:
     assert _verdicts(engine, "SIG-24.md5") == {"n/a": 1}, "the empty response of a first REGISTER proves no use"
     engine, _ = _run(_register(1, "Authorization: Basic YWxpY2U6c2VjcmV0"))
     assert _verdicts(engine, "SIG-24.basic") == {"fail": 1}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "scheme", "findings"),
+    [
+        ("MD5", "digest-md5", ["SIG-24.md5"]),
+        ("MD5-sess", "digest-md5", ["SIG-24.md5"]),
+        ("SHA-256", "digest-sha-256", []),
+        ("SHA-512-256", "digest-sha-512-256", []),
+        ("AKAv1-MD5", "akav1-md5", ["SIG-24.aka"]),
+        ("AKAv2-SHA-256", "akav2-sha-256", ["SIG-24.aka"]),
+    ],
+)
+def test_every_scheme_in_clear_is_named_with_what_it_shows(algorithm: str, scheme: str, findings: list[str]) -> None:
+    """RFC 8760 2.1 (SHA-256), RFC 3310 3 and RFC 4169 (AKA: the nonce is RAND and AUTN). requirements.md, SIG-24: MD5
+    alone is weak; TS 33.203 6.1: the answer to AKA is protected."""
+    answer = f'Authorization: Digest username="a@b", realm="r", nonce="n", response="c0ffee", algorithm={algorithm}'
+    engine, _ = _run(_register(1, answer), topology=lab_topology())
+    (note,) = [note.message for note in engine.judge.notes if note.rule.id == "SIG-24.seen"]
+    held = "username, realm, nonce, response"
+    if scheme.startswith("aka"):
+        held = "username (private identity), realm, nonce (RAND, AUTN), response (made with RES)"
+    assert note.startswith("REGISTER from ue1 to pcscf-1 over clear_udp shows ")
+    assert note.endswith(f" shows {scheme}: {held}, algorithm")
+    failed = [f.rule.id for f in engine.judge.findings if f.rule.id.startswith("SIG-24") and f.verdict is Verdict.FAIL]
+    assert failed == findings
+
+
+def test_what_aka_shows_by_design_is_a_note() -> None:
+    """TS 33.203 6.1: the first REGISTER and the challenge are in clear; a resynchronisation agrees on nothing."""
+    first = 'Authorization: Digest username="a@b", realm="r", nonce="", uri="sip:b", response=""'
+    challenge = 'WWW-Authenticate: Digest realm="r", nonce="bm9uY2U=", algorithm=AKAv1-MD5'
+    again = 'Authorization: Digest username="a@b", nonce="n", response="c0ffee", algorithm=AKAv1-MD5, auts="YXV0cw=="'
+    engine, _ = _run(_register(1, first), _answer(401, 1, challenge), _register(2, again), topology=lab_topology())
+    answered = ["username (private identity)", "nonce (RAND, AUTN)", "response (made with RES)", "algorithm"]
+    answered += ["auts (resynchronisation)"]
+    shown = [note.message.partition(" shows ")[2] for note in engine.judge.notes if note.rule.id == "SIG-24.seen"]
+    assert shown == [
+        "digest: username, realm, nonce, uri, response",
+        "akav1-md5: realm, nonce (RAND, AUTN), algorithm",
+        f"akav1-md5: {', '.join(answered)}",
+    ]
+    assert _verdicts(engine, "SIG-24.aka") == {"n/a": 3}
+    assert not [f for f in engine.judge.findings if f.rule.id.startswith("SIG-24") and f.verdict is Verdict.FAIL]
 
 
 TAGS = ("Require: sec-agree", "Proxy-Require: sec-agree")

@@ -77,7 +77,13 @@ class SipMessage:
     credentials: tuple[str, ...] = rule_field(
         "schemes that it answers a challenge with: basic, digest-md5, digest-sha-256, akav1-md5, ..."
     )
-    auth_parameters: tuple[str, ...] = rule_field("names of its authentication parameters; values are never shown")
+    auth_schemes: tuple[str, ...] = rule_field(
+        "schemes that it asks for, announces or answers with: basic, digest-md5, digest-sha-256, akav1-md5, ...; "
+        "digest alone: none named yet, as in a first REGISTER"
+    )
+    auth_parameters: tuple[str, ...] = rule_field(
+        "names of its authentication parameters, of AKA with what they hold; values are never shown"
+    )
     aka_keys: bool = rule_field("its challenge carries the AKA session keys ik or ck")
 
 
