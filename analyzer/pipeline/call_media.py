@@ -17,9 +17,10 @@ from analyzer.session.model.states import HopState
 from analyzer.session.placement import Placement
 
 WEAKEST_FIRST: tuple[str, ...] = (
-    "clear", "osrtp_clear", "clear_tcp", "clear_udp", "unknown", "tls_null", "srtp_unencrypted",
+    "clear", "osrtp_clear", "clear_tcp", "clear_udp", "unknown", "esp_null_auth", "tls_null", "srtp_unencrypted",
     "srtp_unauthenticated", "tls_fp_mismatch", "dtls_fp_mismatch", "srtp_unknown_keying", "zrtp", "srtp_mikey",
     "tls_unverified_cert", "dtls_unverified_cert", "srtp_sdes", "srtp_dtls", "tls_fp_ok", "dtls_fp_ok",
+    "esp_only",
 )  # fmt: skip
 """States of media hops: the protection of a path, and of a conference, is the first of these that any hop has."""
 

@@ -34,6 +34,7 @@ from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
 from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
 from analyzer.session.media_keys import KeyOrigin
+from analyzer.session.media_state import Facts, decide, in_esp
 from analyzer.session.messaging import Messaging
 from analyzer.session.messaging_entities import bfcp_entity, msrp_entity
 from analyzer.session.model.media import MediaDescription, MediaHop
@@ -41,7 +42,7 @@ from analyzer.session.model.registry import TlsConnection
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
 from analyzer.session.model.signalling import SignallingHop
-from analyzer.session.model.states import RtpState
+from analyzer.session.model.states import KeyExchange
 from analyzer.session.passages import passages
 from analyzer.session.passports import Passports
 from analyzer.session.path_uses import PathUses
@@ -75,11 +76,7 @@ class UsedKey:
     problem: str | None = None
 
 
-_UNCLAIMED: dict[str, RtpState] = {"rtp": "clear", "srtp": "srtp_unknown_keying"}
-_KEY_WANTED = Unknown.of("key", "the SRTP master key of this stream, if it is SRTP")
-_VERIFIED: dict[KeyOrigin, RtpState] = {
-    "sdes": "srtp_sdes", "dtls-srtp": "srtp_dtls", "srtp-master": "srtp_unknown_keying",
-}  # fmt: skip
+_KEYING: dict[KeyOrigin, KeyExchange] = {"sdes": "sdes", "dtls-srtp": "dtls", "srtp-master": "unknown"}
 
 
 def _known(state: object) -> object:
@@ -317,9 +314,10 @@ class Closer:
             record = keyed(seen, "unknown")
             if plausible(record):
                 evidence = evidence_of(record, {})
-                state: RtpState | Unknown = _UNCLAIMED.get(evidence.observed, _KEY_WANTED)
-                if record.verification is not None and verified_of([record]):
-                    state = _VERIFIED[self._keyed_by(record, record.verification.origin)]
+                origin = record.verification.origin if record.verification is not None else None
+                keying = _KEYING[self._keyed_by(record, origin)] if origin is not None else "unknown"
+                facts = Facts("unknown", keying, evidence.observed, verified_of([record]))
+                state = in_esp(decide(facts), record.ipsec).state
                 self._write_stream(record, ClaimedStream(record, evidence, state, None), placement, None)
 
     def _keyed_by(self, record: StreamRecord, origin: KeyOrigin) -> KeyOrigin:

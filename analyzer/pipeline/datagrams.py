@@ -120,7 +120,8 @@ class DatagramHandler:
         if connection is not None:
             return connection  # its segments have been counted
         size = len(datagram.payload) + datagram.missing
-        return self._connections.touch(datagram.endpoints, datagram.vantage, datagram.cites[-1], size)
+        ends, cite = datagram.endpoints, datagram.cites[-1]
+        return self._connections.touch(ends, datagram.vantage, cite, size, datagram.ipsec)
 
     def _take_sip(self, datagram: Datagram) -> bool:
         """SIP, if it is that."""

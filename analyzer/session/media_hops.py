@@ -15,6 +15,7 @@ from analyzer.core.limits import Limits
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Codec
 from analyzer.session.binding import Bound, BoundBfcp, BoundMsrp, Tables, bind, files, ip_protocol
+from analyzer.session.carrier import esp_rank
 from analyzer.session.connection_roles import (
     clients_certified,
     listening,
@@ -44,7 +45,7 @@ from analyzer.session.media_beside import (
 )
 from analyzer.session.media_candidates import Candidate, candidates, places
 from analyzer.session.media_path import consecutive, core_side, from_elements, judged, path_hop, with_core_sides
-from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
+from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide, in_esp
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.states import E2ae, HopState, KeyExchange, RtcpState, YesNo
 from analyzer.session.msrp_relays import chain, ended_by_relay
@@ -63,6 +64,7 @@ TakeStreams = Callable[[Address, int, int], Taken]
 Between = Callable[[Address, Address], bool]
 _EARLY_NS = 1_000_000_000  # media may reach the tap this long before the message that announced it
 _OPEN_END = 1 << 63  # a call whose end was not seen has all the media that still comes
+_BY_ESP = ("esp_only", "esp_null_auth")
 _WEAK_TO_STRONG: tuple[Observed, ...] = ("rtp", "unknown", "srtp", "zrtp", "none")
 
 
@@ -176,7 +178,7 @@ def _rtp_hop(
         unauthenticated=any(line.unauthenticated_srtp for line in lines),
         doubtful=any(refusals.undecided for refusals in refused),
     )
-    protection = decide(facts)
+    protection = in_esp(decide(facts), min((record.ipsec for record in records), key=esp_rank, default=None))
     streams = [
         ClaimedStream(
             record,
@@ -217,7 +219,8 @@ def _rtp_hop(
 
 
 def _stream_state(facts: Facts, record: StreamRecord, evidence: MediaEvidence) -> HopState | Unknown:
-    return decide(replace(facts, observed=evidence.observed, verified=verified_of([record]))).state
+    own = replace(facts, observed=evidence.observed, verified=verified_of([record]))
+    return in_esp(decide(own), record.ipsec).state
 
 
 def _with_zrtp(record: StreamRecord, evidence: MediaEvidence, agreed: Agreed, zrtp: Between) -> MediaEvidence:
@@ -339,7 +342,8 @@ def _connection_hop(
     connections = bound.connections
     for connection in connections:
         candidate.offer_address = peers.get(connection.ordinal, candidate.offer_address)
-    protection = connection_protection(medium_name(candidate.first), connections, last)
+    around = min((connection.ipsec for connection in connections), key=esp_rank, default=None)
+    protection = in_esp(connection_protection(medium_name(candidate.first), connections, last), around)
     facts = Facts(
         agreed="unknown" if last.answer is None else "secure" if last.answer.tls else "clear",
         keying="tls" if last.offer.tls else "none",
@@ -411,7 +415,7 @@ def _entity(
         confidentiality=protection.confidentiality,
         integrity=protection.integrity,
         peer_auth=_peer_auth(protection.state),
-        key_exchange=_key_exchange(facts),
+        key_exchange="ipsec" if protection.state in _BY_ESP else _key_exchange(facts),
         evidence=protection.evidence,
         scope="unknown",  # the whole path decides
         scope_detail="none",
