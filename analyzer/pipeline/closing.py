@@ -32,7 +32,7 @@ from analyzer.session.media.keyed import evidence_of, keyed, verified_of
 from analyzer.session.media.probing import Prober
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
-from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
+from analyzer.session.media_hops import ClaimedStream, MediaSources, Sealed, media_hops
 from analyzer.session.media_keys import KeyOrigin
 from analyzer.session.media_state import Facts, decide, in_esp
 from analyzer.session.messaging import Messaging
@@ -77,6 +77,11 @@ class UsedKey:
 
 
 _KEYING: dict[KeyOrigin, KeyExchange] = {"sdes": "sdes", "dtls-srtp": "dtls", "srtp-master": "unknown"}
+
+
+def _open(*_: object) -> bool:
+    """No ESP stays closed, until somebody knows of some."""
+    return False
 
 
 def _known(state: object) -> object:
@@ -145,6 +150,7 @@ class Closer:
         self.conferences = Conferences(limits)
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
+        self.sealed: Sealed = _open
         self._calls = 0
         self._hops = 0
         self.calls = PackedRows()
@@ -170,6 +176,8 @@ class Closer:
                 self._streams.rtcp.between,
                 Comparer(self._keys.contexts, self._messaging.trails.same, self._limits),
                 self._limits,
+                self._passports.trust,
+                self.sealed,
             )
             media = media_hops(call, sources)
             facts += media.hops

@@ -84,6 +84,8 @@ class DatagramHandler:
         first = payload[0] if payload else -1
         if self._claims.faxes and self._take_udptl(datagram):
             return
+        if self._claims.channels and self._take_sctp(datagram):
+            return
         if (first in b"\r\n" if 0 <= first < 32 else 32 < first < 127) and self._take_sip(datagram):
             return
         if 0 <= first <= 3:
@@ -180,6 +182,15 @@ class DatagramHandler:
         connection = self._touch(datagram)
         if connection.protocol in ("", "stun"):
             connection.protocol = "udptl"
+        return True
+
+    def _take_sctp(self, datagram: Datagram) -> bool:
+        """SCTP without the DTLS that belongs around it, between addresses that an m-line names for data channels."""
+        if not self._claims.sctp(datagram.endpoints) or probe_sctp(datagram.payload) <= 0:
+            return False
+        connection = self._touch(datagram)
+        if connection.protocol in ("", "stun"):
+            connection.protocol = "sctp"
         return True
 
     def _take_bfcp(self, datagram: Datagram) -> None:
