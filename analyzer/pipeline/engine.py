@@ -187,7 +187,9 @@ class Engine:
         taps = self.setup.post_decrypt_taps
         if not taps:
             return frozenset()
-        return frozenset(i for i, name in enumerate(self.decoder.vantages) if name in taps or Path(name).name in taps)
+        known = zip(self.decoder.vantages, self.decoder.files, strict=True)
+        places = ({name, Path(name).name, *paths, *(Path(path).name for path in paths)} for name, paths in known)
+        return frozenset(number for number, names in enumerate(places) if names & taps)
 
     def _close(self, call: CallState) -> None:
         """Judges an open call with every leg that belongs to it; nothing if it was judged with another one."""

@@ -422,6 +422,7 @@ def _entity(
     counted = sum(item.packets for item in packets)
     firsts = [cite for item in packets for cite in _first_cites(item)]
     unseen = Unknown.of("message", "the answer to this offer")
+    zrtp = _zrtp_spoken(candidate, packets, sources.zrtp)
     return MediaHop(
         medium=medium,
         from_addr=named(placement, a, candidate.offer_address.port if candidate.offer_address else None),
@@ -444,7 +445,7 @@ def _entity(
         confidentiality=protection.confidentiality,
         integrity=protection.integrity,
         peer_auth=_peer_auth(protection.state),
-        key_exchange="ipsec" if protection.state in _BY_ESP else _key_exchange(facts),
+        key_exchange="ipsec" if protection.state in _BY_ESP else _key_exchange(facts, zrtp),
         evidence=protection.evidence,
         scope="unknown",  # the whole path decides
         scope_detail="none",
@@ -470,7 +471,7 @@ def _entity(
         dtmf_packets=0,
         opportunistic=opportunistic(last),
         unexpected_srtp=_unexpected(facts),
-        zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),
+        zrtp=zrtp,
         mediasec=sources.registrations.mediasec(ue, medium, keyed_by_dtls(last.offer)),
         policy=_policy(placement, medium),
         offer=exchange.offer.cites,
@@ -505,7 +506,9 @@ def _peer_auth(state: object) -> YesNo | Unknown:
     return Unknown.of("key", "what proves the peer's identity: its fingerprint, or a certificate authority (--trust)")
 
 
-def _key_exchange(facts: Facts) -> KeyExchange:
+def _key_exchange(facts: Facts, zrtp: bool) -> KeyExchange:
+    if zrtp and facts.keying == "none":
+        return "zrtp"  # in the media path: no description tells (RFC 6189)
     return "unknown" if facts.agreed == "unknown" and not facts.verified else facts.keying
 
 

@@ -193,6 +193,9 @@ def test_keys_in_a_challenge_and_digests_in_clear() -> None:
     message = next(f.message for f in engine.judge.findings if f.rule.id == "SIG-24.md5")
     assert "(username, realm, nonce, uri, response)" in message
     assert "c0ffee" not in message
+    (note,) = [note.message for note in engine.judge.notes if note.rule.id == "SIG-24.seen"]
+    assert "username, realm, nonce, uri, response" in note, "named, whatever the scheme"
+    assert "c0ffee" not in note
     engine, _ = _run(_register(1, digest.format("")))
     assert _verdicts(engine, "SIG-24.md5") == {"n/a": 1}, "the empty response of a first REGISTER proves no use"
     engine, _ = _run(_register(1, "Authorization: Basic YWxpY2U6c2VjcmV0"))

@@ -128,6 +128,7 @@ class RtcpRecord:
     bye: bool
     first: Cite  # of those in clear, if there are any
     reports: tuple[SenderReport, ...] = ()  # the last of each SSRC
+    references: frozenset[tuple[int, int]] = frozenset()  # reports sent or received: SSRC, middle of the NTP time
     suite: str | None = None
     encrypted: int = 0
     authenticated: int = 0

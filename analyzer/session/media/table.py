@@ -140,11 +140,16 @@ class StreamTable:
         drawn: dict[int, list[tuple[int, int]]] = {}
         for index, lot, row in groups.low_lots():
             drawn.setdefault(index, []).append((lot, row))
+        passed: dict[int, list[tuple[int, int]]] = {}
+        for index, number, row in groups.miles():
+            passed.setdefault(index, []).append((number, row))
         for index in groups.in_row_order:
             stream = self._update(packets, groups, index, groups.keys[index])
-            if index in drawn and stream.main is not None and stream.main.vantage == groups.vantage[index]:
-                for lot, row in drawn[index]:
+            if stream.main is not None and stream.main.vantage == groups.vantage[index]:
+                for lot, row in drawn.get(index, ()):
                     stream.trail.draw(lot, packets, row)
+                for number, row in passed.get(index, ()):
+                    stream.trail.pass_mile(number, packets, row)
 
     def _crowded(self, keys: list[Key]) -> bool:
         """Whether one of these streams has to make room for others before the last of its rows."""
