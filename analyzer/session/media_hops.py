@@ -389,6 +389,7 @@ def _entity(
     counted = sum(item.packets for item in packets)
     firsts = [cite for item in packets for cite in _first_cites(item)]
     unseen = Unknown.of("message", "the answer to this offer")
+    zrtp = _zrtp_spoken(candidate, packets, sources.zrtp)
     return MediaHop(
         medium=medium,
         from_addr=named(placement, a, candidate.offer_address.port if candidate.offer_address else None),
@@ -411,7 +412,7 @@ def _entity(
         confidentiality=protection.confidentiality,
         integrity=protection.integrity,
         peer_auth=_peer_auth(protection.state),
-        key_exchange=_key_exchange(facts),
+        key_exchange=_key_exchange(facts, zrtp),
         evidence=protection.evidence,
         scope="unknown",  # the whole path decides
         scope_detail="none",
@@ -437,7 +438,7 @@ def _entity(
         dtmf_packets=0,
         opportunistic=opportunistic(last),
         unexpected_srtp=_unexpected(facts),
-        zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),
+        zrtp=zrtp,
         mediasec=sources.registrations.mediasec(ue, medium, keyed_by_dtls(last.offer)),
         policy=_policy(placement, medium),
         offer=exchange.offer.cites,
@@ -472,7 +473,9 @@ def _peer_auth(state: object) -> YesNo | Unknown:
     return Unknown.of("key", "what proves the peer's identity: a certificate that matches its fingerprint")
 
 
-def _key_exchange(facts: Facts) -> KeyExchange:
+def _key_exchange(facts: Facts, zrtp: bool) -> KeyExchange:
+    if zrtp and facts.keying == "none":
+        return "zrtp"  # in the media path: no description tells (RFC 6189)
     return "unknown" if facts.agreed == "unknown" and not facts.verified else facts.keying
 
 
