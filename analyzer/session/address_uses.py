@@ -9,7 +9,7 @@ from analyzer.session.legs import CallTable
 
 
 class AddressUses:
-    """Which call described each address last, those of `Limits.streams` addresses at most."""
+    """Which call described each address last: of calls that are not judged yet, `Limits.streams` addresses at most."""
 
     def __init__(self, limits: Limits) -> None:
         self._limit = limits.streams
@@ -21,6 +21,8 @@ class AddressUses:
         A call that is not over shares the address: its media may be the same, on another leg.
         """
         found: list[Address] = []
+        while self._last and calls.get(next(iter(self._last.values()))) is None:  # said of no call any more
+            self._last.popitem(last=False)
         for address in addresses:
             before = self._last.get(address, call_id)
             earlier = calls.get(before) if before != call_id else None
