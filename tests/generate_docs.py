@@ -21,7 +21,7 @@ from analyzer.report.keys import json_name
 from analyzer.report.model import Report
 from analyzer.report.words import SCHEMA_ID
 from analyzer.rules.bundled import bundled_rules_dir
-from analyzer.rules.frameworks import FOLDER
+from analyzer.rules.frameworks import FOLDER, framework_docs, load_frameworks
 from analyzer.rules.load import load_rules
 from analyzer.rules.prepared import PREPARED, prepare
 from analyzer.rules.tooling import docs, model_docs, schema
@@ -37,6 +37,9 @@ def pages() -> dict[str, str]:
     rules, problems = load_rules([bundled_rules_dir()])
     assert not problems, problems
     made = {f"docs/rules/{name}": _signed(text) for name, text in docs(rules).items()}
+    frameworks, wrong = load_frameworks(bundled_rules_dir())
+    assert not wrong, wrong
+    made["docs/statements.md"] = _signed(framework_docs(frameworks))
     made["docs/model.md"] = _signed(model_docs())
     made["docs/anomalies.md"] = _signed(_anomalies())
     made["docs/report-schema.md"] = _signed(_report_schema())

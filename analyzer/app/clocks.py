@@ -44,8 +44,8 @@ def clocks_of(captures: Iterable[CaptureInfo], limits: Limits) -> Clocks:
     """The clocks of captures: those of one vantage point have one, and each interface of another one has its own."""
     infos = [info for info in captures if not is_pipe(info.path)]
     alone = len(infos) == 1
-    if alone and infos[0].vantage:
-        return Clocks()
+    if alone and (infos[0].vantage or infos[0].interfaces):
+        return Clocks()  # one vantage point; only of a pcap, which has one interface, that is known before it is read
     points: dict[str, Passed] = {}
     machines: dict[str, str] = {}
     clocks = Clocks()

@@ -20,38 +20,63 @@ from analyzer.session.keyring import Keyring, KeySource
 MAX_KEY_FILE: Final = 64 * 1024 * 1024
 _PCAPNG = b"\n\r\r\n"
 _TAIL = 4 * 1024 * 1024  # bytes read at once
+_REMARKS = 20  # about wrong lines of one log that grows
 
 
 class KeyTail:
-    """A key log that is being written: `poll` takes the lines that have been completed since."""
+    """A key log that is being written: `poll` takes the lines that have been completed since. `read` are its first
+    bytes, which have been read."""
 
-    def __init__(self, path: Path, ring: Keyring, source: KeySource, offset: int, observer: Observer) -> None:
+    def __init__(self, path: Path, ring: Keyring, source: KeySource, read: bytes, observer: Observer) -> None:
         self._path = path
         self._ring = ring
         self._source = source
-        self._offset = offset
+        self._offset = len(read)
+        self._lines = read.count(b"\n")
+        self._file = _identity(path)
+        self._remarks = 0
         self._observer = observer
 
     def poll(self) -> None:
-        """Reads on. A file that got shorter was begun anew; one that cannot be read now is tried again later."""
+        """Reads on. A file that got shorter, or is another one, was begun anew; one that cannot be read now is tried
+        again later."""
         try:
-            size = self._path.stat().st_size
+            size, file = self._path.stat().st_size, _identity(self._path)
+            if size < self._offset or file != self._file:
+                self._offset, self._lines, self._file = 0, 0, file
             if size == self._offset:
                 return
-            if size < self._offset:
-                self._offset = 0
-            with self._path.open("rb") as file:
-                file.seek(self._offset)
-                data = file.read(_TAIL)
+            with self._path.open("rb") as opened:
+                opened.seek(self._offset)
+                data = opened.read(_TAIL)
         except OSError:
+            self._file = None  # what comes in its place is another file
             return
         whole = data.rfind(b"\n") + 1
         if not whole and len(data) == _TAIL:
             whole = len(data)  # no line of a key log is so long: passed over
         if whole:
-            self._offset += whole
-            for _ in self._ring.add_key_log(data[:whole], self._source.name, self._source):
-                self._observer.remark(f"{self._path}: a new line that is not one of a key log")
+            self._take(data[:whole])
+
+    def _take(self, data: bytes) -> None:
+        """Completed lines. The first few that are wrong are named, each with its number."""
+        for problem in self._ring.add_key_log(data, self._source.name, self._source):
+            self._remarks += 1
+            if self._remarks <= _REMARKS:
+                self._observer.remark(f"{self._path}:{self._lines + problem.line}:1: {problem.message}")
+            elif self._remarks == _REMARKS + 1:
+                self._observer.remark(f"{self._path}: more lines that are not those of a key log are not named")
+        self._offset += len(data)
+        self._lines += data.count(b"\n")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file a name stands for."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _read(path: Path, observer: Observer) -> bytes | str:
@@ -117,7 +142,7 @@ def load_keys(
             found = ring.add_key_log(data, path.name)
             problems += [f"{path}:{problem.line}:1: {problem.message}" for problem in found]
             ring.growing = True
-            tails.append(KeyTail(path, ring, ring.sources[-1], len(data), observer))
+            tails.append(KeyTail(path, ring, ring.sources[-1], data, observer))
             continue
         outside = Outside(partial(_beside, path, observer), os.environ.get)
         problems += [str(problem) for problem in key_files.load(data, str(path), path.name, ring, outside)]

@@ -20,6 +20,7 @@ class Source:
     link_type: int  # LINKTYPE_ value
     snap_length: int  # 0: none
     vantage: str  # the vantage point this interface belongs to
+    path: str = ""  # of the capture; "" where there is no file
 
 
 @dataclass(slots=True)

@@ -61,7 +61,7 @@ class PcapFormat:
         self._high = 2 if layout.order == "<" else 0  # where the upper half of a record's seconds lies
         self._near = b""  # that half, in the record read last
         self._chain = Chain(layout.order, 8, layout.header, 0, limits.frame_bytes)
-        self._source = sources.add(Source(info.index, 0, "", link_type, snap, vantage))
+        self._source = sources.add(Source(info.index, 0, "", link_type, snap, vantage, info.path))
         info.link_types.append(link_type)
         info.interfaces.append("")
 

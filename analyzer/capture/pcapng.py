@@ -262,7 +262,7 @@ class PcapngFormat:
         number = len(info.interfaces)
         own = f"{info.prefix}:{name}" if name and info.prefix else name
         vantage = info.vantage or own or f"{info.path}#{number}"
-        source = self._sources.add(Source(info.index, number, name, link_type, snap, vantage))
+        source = self._sources.add(Source(info.index, number, name, link_type, snap, vantage, info.path))
         interface = _Interface(source, snap)
         resolution = options.get(9, b"\x06")[:1] or b"\x06"
         exponent = resolution[0] & 0x7F

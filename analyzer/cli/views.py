@@ -1,6 +1,7 @@
 """mediasec calls, hops, streams, show: looking at a capture."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -101,7 +102,7 @@ def show(
 ) -> None:
     """The ladder and path of one call, with the protection of every hop. Or the ladder of one MSRP or BFCP session."""
     if dissect:
-        _dissect(capture, what)
+        _dissect(capture, what, keys)
         return
     from rich.text import Text
 
@@ -137,15 +138,15 @@ def show(
     _print([Text("\nPath:"), *path_view(call, hops, width())], no_color)
 
 
-def _dissect(capture: str, what: str) -> None:
-    from analyzer.app.dissect import NoTshark, dissect
+def _dissect(capture: str, what: str, keys: Sequence[Path]) -> None:
+    from analyzer.app.dissect import NotAKeyLog, NoTshark, dissect
 
     if not what.isdecimal() or not Path(capture).is_file():
         give_up(["show --dissect takes a capture file and a frame number"])
     try:
-        lines = dissect(capture, int(what))
-    except NoTshark as missing:
-        give_up([str(missing)])
+        lines = dissect(capture, int(what), keys)
+    except (NoTshark, NotAKeyLog) as wrong:
+        give_up([str(wrong)])
     if not lines:
         give_up([f"{capture} has no frame {what}"])
     print("\n".join(lines))

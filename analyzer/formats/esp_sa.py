@@ -1,10 +1,12 @@
 """Wireshark's table of ESP security associations (its file `esp_sa`, or `-o uat:esp_sa:`). Problems carry their line.
 
 A line has eight to ten fields, in quotes: "IPv4" or "IPv6", source, destination, SPI, encryption, its key,
-authentication, its key, and in later versions the length of sequence numbers, which is not needed. `*` is any.
+authentication, its key, and in later versions the length of sequence numbers, which is not needed. `*` is any. A key
+may be any characters, and in a wrong place: messages repeat what is shorter than any key, or like an address.
 """
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +14,7 @@ from analyzer.core.addresses import parse_ip
 from analyzer.core.numbers import decimal, hexadecimal
 from analyzer.core.secrets import Secret
 from analyzer.core.text import safe
+from analyzer.formats.yaml_reader import near
 
 CIPHERS = {
     "null": "null",
@@ -47,6 +50,8 @@ KEY_BYTES = {
 """Lengths of a cipher's key, the four bytes of salt of a counter mode included."""
 _FIELDS = (8, 9, 10)
 _VERSIONS = ("ipv4", "ipv6")
+_ADDRESS = re.compile(r"[0-9*]{1,3}(\.[0-9*]{1,3}){1,4}|[0-9A-Fa-f*]{0,4}(:[0-9A-Fa-f*]{0,4}){2,8}")
+_SHORTEST = 16  # characters of a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,7 @@ def parse_line(line: bytes, number: int) -> EspSaLine | EspSaProblem | None:
     if len(fields) not in _FIELDS:
         return EspSaProblem(number, f"expected 8 fields, got {len(fields)}")
     if fields[0].lower() not in _VERSIONS:
-        return EspSaProblem(number, f"expected IPv4 or IPv6, got {safe(fields[0], 20)}")
+        return EspSaProblem(number, f"expected IPv4 or IPv6, got {_shown(fields[0])}")
     try:
         return _association(fields, number)
     except _FieldError as wrong:
@@ -134,6 +139,11 @@ def _association(fields: list[str], number: int) -> EspSaLine:
     )  # fmt: skip
 
 
+def _shown(field: str) -> str:
+    """A mistaken field as a message repeats it."""
+    return safe(field) if len(field) < _SHORTEST else "(long)"
+
+
 def _plain(name: str) -> str:
     return name.partition("[")[0].strip().lower()
 
@@ -141,9 +151,10 @@ def _plain(name: str) -> str:
 def _algorithm(name: str, known: dict[str, str], what: str) -> str:
     plain = _plain(name)
     found = known.get(plain)
+    if found is None and plain in _NOT_READ:
+        raise _FieldError(f"{what} {safe(name, 40)} is not read")
     if found is None:
-        trouble = "is not read" if plain in _NOT_READ else "is unknown"
-        raise _FieldError(f"{what} {safe(name, 40) or 'without a name'} {trouble}")
+        raise _FieldError(f"{what} {_shown(name)} is unknown{near(plain, known)}" if name else f"{what} without a name")
     return found
 
 
@@ -153,7 +164,7 @@ def _address(text: str, six: bool, what: str) -> int | None:
     address = parse_ip(text)
     if address is None or six != (address >> 32 != 0xFFFF):
         detail = "a part of an address cannot be *" if "*" in text else f"no IPv{6 if six else 4} address"
-        raise _FieldError(f"{what} {safe(text, 50)}: {detail}")
+        raise _FieldError(f"{what} {safe(text) if _ADDRESS.fullmatch(text) else _shown(text)}: {detail}")
     return address
 
 
@@ -162,7 +173,7 @@ def _spi(text: str) -> int | None:
         return None
     spi = hexadecimal(text[2:], 8) if text[:2].lower() == "0x" else decimal(text, 10)
     if spi is None or spi > 0xFFFFFFFF:
-        raise _FieldError(f"SPI {safe(text, 20)}: expected 0x and up to eight hexadecimal digits")
+        raise _FieldError(f"SPI {_shown(text)}: expected 0x and up to eight hexadecimal digits")
     return spi
 
 

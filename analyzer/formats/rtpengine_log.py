@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analyzer.core.secrets import Secret
-from analyzer.core.text import decode, safe
+from analyzer.core.text import decode
 
 _KEY = re.compile(rb"--- (\S{1,64}) key (\S{0,256}) salt (\S{0,256})\s*\Z")
+_SUITE = re.compile(r"[A-Z]{1,9}[0-9]{0,3}(_[A-Z0-9]{1,6}){1,8}")  # anything else may be a key in the wrong place
 _HEAD = b"SRTP keys, "
 _LINE = 4_096
 
@@ -61,7 +62,9 @@ def _key(text: bytes, incoming: bool, number: int) -> LoggedKey | LogProblem:
     if found is None:
         return LogProblem(number, "expected '--- SUITE key BASE64 salt BASE64'")
     master, salt = _base64(found[2]), _base64(found[3])
-    suite = safe(decode(found[1]), 64)
+    suite = decode(found[1])
+    if _SUITE.fullmatch(suite) is None:
+        return LogProblem(number, "expected the name of a suite behind '---'")
     if master is None or salt is None:
         return LogProblem(number, f"{suite}: key or salt is not base64")
     return LoggedKey(suite, master, salt, incoming, number)

@@ -48,6 +48,11 @@ class Decoder:
         return self._vantages.names
 
     @property
+    def files(self) -> list[dict[str, None]]:
+        """The captures of each vantage point, by path."""
+        return self._vantages.files
+
+    @property
     def undecoded(self) -> dict[tuple[int, str], int]:
         """Frames without a packet, by (capture index, reason)."""
         return self._ledger.undecoded

@@ -36,6 +36,7 @@ class VantageTable:
         self._numbers: dict[int, int] = {}
         self._by_name: dict[str, int] = {}
         self.names: list[str] = []
+        self.files: list[dict[str, None]] = []  # of each, the captures that it is in
 
     def number(self, batch: FrameBatch) -> npt.NDArray[np.int32]:
         """The vantage index of each row; 0 where the link layer is unknown or cut off."""
@@ -77,14 +78,17 @@ class VantageTable:
             name = f"{name}/if{key & 0xFFFFFFFF}"
         elif source.link_type == SLL2:
             self._note_full(row)
-            return self._named(name)
-        number = self._numbers[key] = self._named(name)
+            return self._named(name, source.path)
+        number = self._numbers[key] = self._named(name, source.path)
         return number
 
-    def _named(self, name: str) -> int:
+    def _named(self, name: str, path: str) -> int:
         number = self._by_name.setdefault(name, len(self.names))
         if number == len(self.names):
             self.names.append(name)
+            self.files.append({})
+        if path:
+            self.files[number][path] = None
         return number
 
     def _note_full(self, row: int) -> None:

@@ -27,8 +27,8 @@ from analyzer.session.idle_keys import idle_keys
 from analyzer.session.key_streams import KeyStreams
 from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState
-from analyzer.session.media.evidence import classify, plausible
-from analyzer.session.media.keyed import keyed
+from analyzer.session.media.evidence import plausible
+from analyzer.session.media.keyed import evidence_of, keyed, verified_of
 from analyzer.session.media.probing import Prober
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
@@ -226,8 +226,8 @@ class Closer:
     def forget(self, call: CallState) -> None:
         """Says that the keys of a call's descriptions are those of one that is over."""
         lines = _lines(call)
-        for dialog in call.call_ids or (call.call_id,):
-            self._signalling.keys.forget(dialog, lines)
+        for name in call.names or (call.name,):
+            self._signalling.keys.forget(name, lines)
 
     def _hop_id(self) -> str:
         self._hops += 1
@@ -316,9 +316,9 @@ class Closer:
         for seen in records:
             record = keyed(seen, "unknown")
             if plausible(record):
-                evidence = classify(record, {})
+                evidence = evidence_of(record, {})
                 state: RtpState | Unknown = _UNCLAIMED.get(evidence.observed, _KEY_WANTED)
-                if record.verification is not None and record.verification.authenticated:
+                if record.verification is not None and verified_of([record]):
                     state = _VERIFIED[self._keyed_by(record, record.verification.origin)]
                 self._write_stream(record, ClaimedStream(record, evidence, state, None), placement, None)
 

@@ -25,6 +25,7 @@ from analyzer.net.decode import Decoder
 from analyzer.net.packets import ESP, SCTP, TCP, UDP, PacketBatch
 from analyzer.pipeline.closing import Closer
 from analyzer.pipeline.conference_rows import judge_conferences
+from analyzer.pipeline.cut_frames import CutFrames
 from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.datagrams import RTP_FIRST, RTP_LAST, DatagramHandler
 from analyzer.pipeline.esp import EspHandler
@@ -133,6 +134,7 @@ class Engine:
         self._foretelling = Foretelling(self.judge, limits.linger_ns)
         self._now_ns = 0
         self.decoded = 0
+        self.cut_frames = CutFrames(sources, limits)
         self._frames = 0
 
     # -- time ----------------------------------------------------------------------------------------------------
@@ -149,7 +151,7 @@ class Engine:
         self.connections.tick(now_ns)
         calls, node = self.signalling.calls, self._placement().node
         for call in calls.due(now_ns):
-            if calls.get(call.call_id) is not call:
+            if not calls.holds(call):
                 continue  # judged with another leg of its call
             if self.setup.keys_only:
                 self._close(call)
@@ -186,11 +188,13 @@ class Engine:
         taps = self.setup.post_decrypt_taps
         if not taps:
             return frozenset()
-        return frozenset(i for i, name in enumerate(self.decoder.vantages) if name in taps or Path(name).name in taps)
+        known = zip(self.decoder.vantages, self.decoder.files, strict=True)
+        places = ({name, Path(name).name, *paths, *(Path(path).name for path in paths)} for name, paths in known)
+        return frozenset(number for number, names in enumerate(places) if names & taps)
 
     def _close(self, call: CallState) -> None:
         """Judges an open call with every leg that belongs to it; nothing if it was judged with another one."""
-        if self.signalling.calls.get(call.call_id) is not call:
+        if not self.signalling.calls.holds(call):
             return
         if self.setup.keys_only:
             self.signalling.drop(call)
@@ -229,6 +233,7 @@ class Engine:
 
     def feed(self, batch: FrameBatch) -> None:
         """Takes frames. Nothing of the batch is kept by reference."""
+        self.cut_frames.take(batch, self.ledger)
         packets = self.decoder.decode(batch)
         self.ledger.extend(self.decoder.take_anomalies())
         count = len(packets)

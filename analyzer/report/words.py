@@ -12,7 +12,8 @@ FindingVerdict = Literal["fail", "open"]
 YesNoUnknown = Literal["yes", "no", "unknown"]
 Exposed = Literal["content", "key", "identity"]
 LinkKind = Literal[
-    "session_id", "session_uuid", "icid", "header", "media_address", "origin", "dialog", "in_reply_to", "likeness",
+    "call_id", "session_id", "session_uuid", "icid", "header", "media_address", "origin", "dialog", "in_reply_to",
+    "likeness",
 ]  # fmt: skip
 Outcome = Literal["answered", "cancelled", "rejected", "failed", "unanswered", "unknown"]
 BaselineState = Literal["new", "known"]

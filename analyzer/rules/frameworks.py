@@ -98,3 +98,24 @@ def unknown_rules(frameworks: Iterable[Framework], known: Iterable[str]) -> list
     rules = set(known)
     named = [(each, rule) for framework in frameworks for each in framework.requirements for rule in each.rules]
     return [f"{each.id}: {rule}" for each, rule in named if rule not in rules]
+
+
+def framework_docs(frameworks: Iterable[Framework]) -> str:
+    """Markdown of every statement: what decides it, and what no capture can show of it."""
+    lines = [
+        "# Statements and the rules that decide them", "",
+        ("A report has a row for each in `clauses`. One without rules is `not_observable`, whatever was captured; "
+         "where there are rules, the last column says what stays out of their sight."),
+    ]  # fmt: skip
+    for framework in frameworks:
+        lines += ["", f"## {framework.title}", ""]
+        lines += [
+            "| id | source | statement | rules | not observable, or why no rule |",
+            "| --- | --- | --- | --- | --- |",
+        ]
+        for each in framework.requirements:
+            rules = ", ".join(f"[{rule}](rules/{rule}.md)" for rule in each.rules)
+            unseen = " ".join([each.not_observable or each.reference, *(f"`{caveat}`" for caveat in each.caveats)])
+            source = f"{each.document} {each.clause}".strip()
+            lines.append(f"| {each.id} | {source} | {each.says} | {rules} | {unseen.strip()} |")
+    return "\n".join(lines)

@@ -106,7 +106,7 @@ def ip_protocol(media: Media) -> int:
 
 def bind(
     negotiations: Sequence[Negotiation],
-    call_ids: Sequence[str],
+    calls: Sequence[str],
     lived: tuple[int, int],
     tables: Tables,
     elsewhere: Callable[[], list[Connection]],
@@ -122,15 +122,15 @@ def bind(
     if between is not None:
         found = msrp_relays.connections(*between, tables.listening)
         found += [each for each in named if msrp_relays.joins(each, *between)]
-        return _msrp(negotiations, call_ids, _alive(found, lived), tables)
+        return _msrp(negotiations, calls, _alive(found, lived), tables)
     reached = _by_address(last, tables.listening) + [each for each in named if _reaches(each, last)]
     by_address = _alive(reached, lived) or _alive(elsewhere(), lived)
     if not by_address and last.offer.is_msrp:
         by_address = _alive(_by_path(_paths(negotiations), last, tables), lived)
     if last.offer.is_msrp:
-        return _msrp(negotiations, call_ids, by_address, tables)
+        return _msrp(negotiations, calls, by_address, tables)
     if last.offer.is_bfcp:
-        return _bfcp(negotiations, call_ids, by_address, tables)
+        return _bfcp(negotiations, calls, by_address, tables)
     return Bound(by_address)
 
 
@@ -220,7 +220,7 @@ class _Paths:
 
 
 def _msrp(
-    negotiations: Sequence[Negotiation], call_ids: Sequence[str], by_address: list[Connection], tables: Tables
+    negotiations: Sequence[Negotiation], calls: Sequence[str], by_address: list[Connection], tables: Tables
 ) -> Bound:
     paths, sessions = _paths(negotiations), tables.messaging.msrp_sessions
     bound: list[BoundMsrp] = []
@@ -258,7 +258,7 @@ def _msrp(
         ids = [identifier for session in carried for identifier in session.session_ids]
         if kept and not ids:
             continue  # nothing was read of it, and the m-line's own connection is known
-        if tables.claims.foreign(ids, call_ids):
+        if tables.claims.foreign(ids, calls):
             continue
         kept[connection.ordinal] = connection
         judged_here = carried[: max(0, _STRANGERS - len(strangers))]
@@ -355,7 +355,7 @@ class _Ids:
 
 
 def _bfcp(
-    negotiations: Sequence[Negotiation], call_ids: Sequence[str], by_address: list[Connection], tables: Tables
+    negotiations: Sequence[Negotiation], calls: Sequence[str], by_address: list[Connection], tables: Tables
 ) -> Bound:
     ids = _Ids()
     for negotiation in negotiations:
@@ -376,7 +376,7 @@ def _bfcp(
             agreeing.append(connection)
         else:
             keys = [(c, u) for session in sessions for c in session.conferences for u in session.users]
-            if not tables.claims.foreign(keys, call_ids):
+            if not tables.claims.foreign(keys, calls):
                 others.append(connection)
     kept = sorted(agreeing + others + ([] if agreeing else silent), key=lambda connection: connection.ordinal)
     labels = _labels_known(negotiations)

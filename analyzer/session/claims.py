@@ -18,7 +18,7 @@ _CALLS = 16  # of one id; every leg of a call through proxies names it again
 
 
 class Claims:
-    """Ids by the Call-IDs whose descriptions name them, at most `keyed_media` ids, the oldest forgotten first."""
+    """Ids by the calls whose descriptions name them, at most `keyed_media` ids, the oldest forgotten first."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -27,11 +27,11 @@ class Claims:
         self.files: OrderedDict[str, FileOffer] = OrderedDict()  # by session id (RFC 5547)
         self._calls: OrderedDict[object, dict[str, None]] = OrderedDict()
 
-    def describe(self, call_id: str, session: Session) -> None:
-        """Takes the description of a message."""
+    def describe(self, call: str, session: Session) -> None:
+        """Takes the description of a message, and the `CallState.name` of its call."""
         for media in session.media:
             if media.path:
-                self._claim(session_id(media.path[-1]), call_id)
+                self._claim(session_id(media.path[-1]), call)
             if media.path and media.file_selector:
                 self._file(media)
             if (
@@ -44,7 +44,7 @@ class Claims:
             if media.is_bfcp and media.proto.upper() == "UDP/BFCP" and media.ip is not None and media.port:
                 self._expect(self.floors, Address(media.ip, media.port))
             if media.is_bfcp and media.confid is not None:
-                self._claim((media.confid, media.userid), call_id)
+                self._claim((media.confid, media.userid), call)
 
     def _file(self, media: Media) -> None:
         sends = {"sendonly": True, "recvonly": False}.get(media.direction)
@@ -65,15 +65,15 @@ class Claims:
         """Whether an m-line names one of the two addresses for BFCP over UDP."""
         return endpoints.dst in self.floors or endpoints.src in self.floors
 
-    def _claim(self, key: object, call_id: str) -> None:
+    def _claim(self, key: object, call: str) -> None:
         calls = self._calls.setdefault(key, {})
         if len(calls) < _CALLS:
-            calls[call_id] = None
+            calls[call] = None
         if len(self._calls) > self._limits.keyed_media:
             self._calls.popitem(last=False)
 
-    def foreign(self, keys: Iterable[object], call_ids: Iterable[str]) -> bool:
+    def foreign(self, keys: Iterable[object], calls: Iterable[str]) -> bool:
         """Whether another call names one of these ids, and this one names none."""
-        own = set(call_ids)
+        own = set(calls)
         claimed = [self._calls[key] for key in keys if key in self._calls]
-        return bool(claimed) and not any(own & calls.keys() for calls in claimed)
+        return bool(claimed) and not any(own & named.keys() for named in claimed)

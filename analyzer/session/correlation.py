@@ -1,9 +1,10 @@
 """Legs put together into calls across proxies, B2BUAs, an IMS-ALG and a focus (hops.md section 3).
 
-Calls of different Call-IDs are one call where a key joins them: exactly (Session-ID, icid, a header that the operator
-named, the offered address, the origin of the offer, a dialog named by Replaces), or by likeness, where caller and
-callee, the shape of the offer and the time all agree. Joining is transitive. A wrong join is worse than none: where a
-key or a likeness would put two calls together that one call cannot hold, it joins nothing, and that is said.
+Calls are one call where a key joins them: exactly (a Call-ID that an element kept as it passed the call on,
+Session-ID, icid, a header that the operator named, the offered address, the origin of the offer, a dialog named by
+Replaces), or by likeness, where caller and callee, the shape of the offer and the time all agree. Joining is
+transitive. A wrong join is worse than none: where a key or a likeness would put two calls together that one call
+cannot hold, it joins nothing, and that is said.
 
 Work and memory are proportional to the calls: every question goes to an index, and a key that too many calls carry
 names no session.
@@ -26,6 +27,7 @@ from analyzer.session.correlation_keys import (
     Key,
     Kind,
     Named,
+    call_id_keys,
     features,
     header_keys,
     likenesses,
@@ -35,7 +37,7 @@ from analyzer.session.correlation_keys import (
     slotted,
 )
 from analyzer.session.legs import CallState
-from analyzer.session.one_call import one_call
+from analyzer.session.one_call import one_call, passed_on
 from analyzer.session.records import MessageRecord
 
 BRIEF_NS = 10 * SECOND_NS  # calls with a common brief key start within this time of each other
@@ -103,7 +105,7 @@ class Correlator:
         self._headers = tuple(headers)
         self._traits: dict[int, _Traits] = {}
         self._members: dict[bytes, int | list[int]] = {}  # key -> the call, or calls, that carry it
-        self._by_call_id: dict[str, int] = {}
+        self._by_call_id: dict[str, list[int]] = {}
         self._named_by: dict[str, list[int]] = {}  # Call-ID -> calls that name that dialog
         self._past: OrderedDict[bytes, None] = OrderedDict()  # keys of calls that were judged
         self._spoiled: OrderedDict[bytes, None] = OrderedDict()  # keys that were found to join what is not one call
@@ -120,8 +122,9 @@ class Correlator:
         traits = self._traits.get(call.ordinal)
         if traits is None:
             traits = self._traits[call.ordinal] = _Traits(call)
-            self._by_call_id[call.call_id] = call.ordinal
+            self._by_call_id.setdefault(call.call_id, []).append(call.ordinal)
         found = list(header_keys(message, self._headers)) if record.method == "INVITE" else []
+        found += call_id_keys(message)
         if record.initial:
             if not traits.names:
                 self._note_names(traits, tuple(named_dialogs(message)))
@@ -184,7 +187,10 @@ class Correlator:
         traits = self._traits.pop(call.ordinal, None)
         if traits is None:
             return
-        self._by_call_id.pop(call.call_id, None)
+        same = self._by_call_id[call.call_id]
+        same.remove(call.ordinal)
+        if not same:
+            del self._by_call_id[call.call_id]
         for key in traits.keys:
             self._leave(key.digest, call.ordinal)
             if key.kind in _PERSISTENT:
@@ -237,10 +243,10 @@ class Correlator:
                 found.append(other)
                 whole.links.append(_naming(name, call, self._traits[other].call))
         for name in self._traits[ordinal].names:
-            named = self._by_call_id.get(name.call_id)
-            if named is not None and named != ordinal and _meant(name, self._traits[named].call, call, node):
-                found.append(named)
-                whole.links.append(_naming(name, call, self._traits[named].call))
+            for named in self._by_call_id.get(name.call_id, ())[: self._limits.correlation_members]:
+                if named != ordinal and _meant(name, self._traits[named].call, call, node):
+                    found.append(named)
+                    whole.links.append(_naming(name, call, self._traits[named].call))
         return found
 
     def _exact(self, start: int, node: NodeOf) -> _Component:
@@ -274,6 +280,8 @@ class Correlator:
         members = sorted((self._traits[o].call for o in known), key=lambda each: (each.first_ns, each.ordinal))
         if key.kind in BRIEF:
             members = _near(members, call)
+        elif key.kind == "call_id":
+            members = passed_on(members, call, node)
         if len(members) > 1 and not one_call(members, node):
             self._spoil(key.digest)
             found.doubts.append(_doubt(call, str(key.kind)))
@@ -392,15 +400,16 @@ def _near(members: list[CallState], call: CallState) -> list[CallState]:
     return next(row for row in rows if any(member is call for member in row))
 
 
-def _first_cites(call: CallState) -> tuple[Cite, ...]:
+def first_cites(call: CallState) -> tuple[Cite, ...]:
+    """The frame of its first message."""
     legs = [leg for leg in call.legs.values() if leg.messages]
     return legs[0].first.cites[-1:] if legs else ()
 
 
 def _link(kind: Kind, score: int, one: CallState, other: CallState) -> Link:
     first, second = sorted((one, other), key=lambda call: (call.first_ns, call.ordinal))
-    return Link(kind, score, (first.call_id, second.call_id), _first_cites(first) + _first_cites(second))
+    return Link(kind, score, (first.call_id, second.call_id), first_cites(first) + first_cites(second))
 
 
 def _doubt(call: CallState, why: str) -> Anomaly:
-    return Anomaly(AMBIGUOUS, _first_cites(call), why)
+    return Anomaly(AMBIGUOUS, first_cites(call), why)

@@ -15,11 +15,12 @@ from analyzer.protocols.sdp.session import Media, Session
 from analyzer.protocols.sip.message import Message
 
 Kind = Literal[
-    "session_id", "session_uuid", "icid", "header", "media_address", "origin", "dialog", "in_reply_to", "likeness"
-]
+    "call_id", "session_id", "session_uuid", "icid", "header", "media_address", "origin", "dialog", "in_reply_to",
+    "likeness",
+]  # fmt: skip
 SCORES: dict[Kind, int] = {
-    "session_id": 100, "icid": 100, "header": 100, "dialog": 100, "media_address": 90, "origin": 90, "session_uuid": 80,
-    "in_reply_to": 80,
+    "call_id": 100, "session_id": 100, "icid": 100, "header": 100, "dialog": 100, "media_address": 90, "origin": 90,
+    "session_uuid": 80, "in_reply_to": 80,
 }  # fmt: skip
 """What a common key is worth, per cent. `likeness` is weighed: see `correlation`."""
 BRIEF = frozenset[Kind](("media_address", "origin", "session_uuid"))
@@ -55,6 +56,12 @@ class Named(NamedTuple):
 def _key(kind: Kind, *values: object) -> Key:
     text = "\0".join(map(str, (kind, *values)))
     return Key(kind, hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest())
+
+
+def call_id_keys(message: Message) -> Iterator[Key]:
+    """The Call-ID, which a B2BUA may keep while it has a From tag of its own."""
+    if message.call_id:
+        yield _key("call_id", message.call_id)
 
 
 def header_keys(message: Message, custom: Sequence[str]) -> Iterator[Key]:

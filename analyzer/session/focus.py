@@ -1,7 +1,8 @@
 """The focus in a call: which of its legs ends at a conference server, from which side, under which conference URI.
 
 An application server that controls an MRFC has a dialog with it for each participant, all with one conference
-identifier (TS 23.218 8.1.3): what they have in common is the user of the Request-URI.
+identifier (TS 23.218 8.1.3). Its place is not fixed: it is looked for in parameters of the Request-URI and of Contact
+that are called after it, then in the users of both.
 
 A Contact with isfocus passes proxies unchanged, so the focus is the end whose own address it holds, or the one the
 topology knows. Where only a relayed leg was captured the focus is a name, not an element (RFC 4579 4.2; RFC 3840).
@@ -18,6 +19,8 @@ from analyzer.session.records import MessageRecord
 
 ROLES = frozenset({"conference-server", "mrfc", "mrfp"})
 CONTROLLED = frozenset({"mrfc", "mrfp"})  # by an application server, which names the conference to them
+_IDENTIFIERS = ("conf-id", "confid", "conf", "conference-id", "conference")  # parameters, as implementations call them
+_IDENTIFIER = 4  # characters that an identifier has at least
 Direction = Literal["dial_in", "dial_out"]
 
 
@@ -42,6 +45,26 @@ def conference_uri(raw: str) -> str:
     """A URI reduced to what names a conference: scheme, user, host."""
     parsed = parse_uri(raw)
     return f"{parsed.scheme}:{parsed.user}@{parsed.host}" if parsed.host and parsed.user else raw.strip()
+
+
+def controlled_uri(invite: MessageRecord) -> str:
+    """A URI that names the conference in an INVITE of an application server to its MRFC; empty: nothing does.
+
+    A user that is no identifier, such as that of the MRFC itself, gives way to one that looks like one.
+    """
+    target, contact = parse_uri(invite.request_uri), next(iter(invite.all("contact")), "")
+    named = parse_name_addr(contact)
+    own = parse_uri(named.uri)
+    given = (target.params, own.params, named.params)
+    for token in (params[name] for params in given for name in _IDENTIFIERS if params.get(name)):
+        return f"{target.scheme}:{token}@{target.host}"
+    users = [user for user in (target.user, own.user) if user]
+    token = next((user for user in users if _identifies(user)), target.user)
+    return f"{target.scheme}:{token}@{target.host}" if token else ""
+
+
+def _identifies(user: str) -> bool:
+    return len(user) >= _IDENTIFIER and any(character.isdigit() for character in user)
 
 
 def _address(value: str) -> str:
@@ -85,7 +108,7 @@ def _focal(leg: LegState, message: MessageRecord, placement: Placement) -> Focus
         else _address(next(iter(message.all("from" if message.request else "to")), ""))
     )
     if not message.conference_focus and direction == "dial_in" and placement.role(source) in CONTROLLED:
-        named = next((m.request_uri for m in _invites(leg) if m.request and parse_uri(m.request_uri).user), named)
+        named = next((controlled_uri(m) for m in _invites(leg) if m.request and not m.to_tag), "") or named
     at_focus = own or placement.role(source) in ROLES
     uri = conference_uri(named)
     name = focus_name(source, at_focus, uri, placement)

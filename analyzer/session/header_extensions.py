@@ -10,7 +10,7 @@ from analyzer.protocols.sdp.session import Media, Session
 from analyzer.session.offer_answer import rtp_address
 
 _NONE: frozenset[int] = frozenset()
-_Place = tuple[str, int]  # Call-ID and position of the m-line
+_Place = tuple[str, int]  # name of the call and position of the m-line
 
 
 @dataclass(slots=True)
@@ -33,10 +33,10 @@ class EncryptedExtensions:
         self._media: OrderedDict[_Place, _Medium] = OrderedDict()
         self._at: dict[Address | int, list[tuple[int, _Place]]] = {}  # by where they begin
 
-    def describe(self, call_id: str, session: Session, position: int) -> None:
+    def describe(self, call: str, session: Session, position: int) -> None:
         """Takes a description."""
         for media in session.media:
-            place = (call_id, media.index)
+            place = (call, media.index)
             if media.is_rtp and (media.encrypted_extensions or media.keying or place in self._media):
                 self._file(place, media, position)
 
@@ -53,11 +53,11 @@ class EncryptedExtensions:
                 medium.ends.add(end)
                 insort(self._at.setdefault(end, []), (medium.begin, place))
 
-    def forget(self, call_id: str, media: int) -> None:
+    def forget(self, call: str, media: int) -> None:
         """Lets the first `media` m-lines of a call go."""
         for index in range(media):
-            if (call_id, index) in self._media:
-                self._drop((call_id, index))
+            if (call, index) in self._media:
+                self._drop((call, index))
 
     def _drop(self, place: _Place) -> None:
         medium = self._media.pop(place)

@@ -19,6 +19,7 @@ def joined(group: Group) -> CallState:
     return CallState(
         ordinal=first.ordinal,
         call_id=first.call_id,
+        name=first.name,
         first_ns=min(call.first_ns for call in calls),
         last_ns=max(call.last_ns for call in calls),
         legs={(leg.ordinal, leg.initiator, leg.responder): leg for leg in legs},
@@ -26,7 +27,8 @@ def joined(group: Group) -> CallState:
         messages=sum(call.messages for call in calls),
         roster=next((call.roster for call in calls if call.roster is not None), None),
         notified=[message for call in calls for message in call.notified],
-        call_ids=tuple(call.call_id for call in calls),
+        call_ids=tuple(dict.fromkeys(call.call_id for call in calls)),
+        names=tuple(call.name for call in calls),
         links=group.links,
     )
 

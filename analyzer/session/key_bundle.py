@@ -64,8 +64,9 @@ class _Loader(YamlReader):
         self.outside = outside
 
     def quoted(self, word: str) -> str:
-        """A mistaken word, unless it is so long that it may be a misplaced key: the shortest has 24 characters."""
-        return f"'{safe(word)}'" if len(word) < 24 else "this"
+        """A mistaken word, unless it is so long that it may be a misplaced key: the shortest has 22 characters, of
+        base64 without padding."""
+        return f"'{safe(word)}'" if len(word) < 22 else "this"
 
     def choice(self, node: Node, allowed: Collection[str] = ()) -> str | None:
         """A text, one of `allowed` where there are any; None if it is none."""
@@ -102,7 +103,7 @@ class _Loader(YamlReader):
         if name is None:
             return
         if name in seen:
-            self.wrong(fields["id"], f"id '{safe(name, 40)}' is there twice")
+            self.wrong(fields["id"], f"id {self.quoted(name)} is there twice")
         seen.add(name)
         {"tls-keylog": self.key_log, "srtp-master": self.srtp, "esp-sa": self.esp, "ims-aka": self.aka}[kind](
             name, fields, node

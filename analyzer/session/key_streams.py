@@ -1,8 +1,8 @@
 """Streams under one master key and SSRC: a packet index serves once (RFC 3711 9.1).
 
 Where two packets have one key, SSRC and index but other bytes, their contents can be computed from each other (the
-two-time pad). Copies of one stream, on the hops of its way, have the same bytes. Compared are the few packets that
-trails keep.
+two-time pad). Copies of one stream, on the hops of its way, have the same bytes. Compared are the packets of which
+trails keep marks: the first ones, and those whose numbers are milestones.
 """
 
 import struct
@@ -15,7 +15,7 @@ from analyzer.core.unknown import Tristate, Unknown
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.verification import Verification
 
-_MARKS = 3  # first packets, and drawn ones, that are remembered of a stream
+_MARKS = 3  # first packets that are remembered of a stream, beside its milestones
 _STREAMS = 4  # of one key and SSRC that are remembered
 _MARK = struct.Struct("<Hq")
 _HEAD = struct.Struct("<6q")  # roll-overs, first packet

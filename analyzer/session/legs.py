@@ -1,8 +1,10 @@
 """Legs and calls: SIP messages put together by dialog and by the two elements they pass between.
 
-A leg is one dialog, or the attempt at one, between two elements (RFC 3261 12). Its messages are those of one Call-ID
-between one pair of addresses. A call is the legs that share a Call-ID. A call closes when it has ended, or gone
-quiet, and its linger has passed in capture time.
+A leg is one dialog, or the attempt at one, between two elements (RFC 3261 12). Its messages are those of one call
+between one pair of addresses. A call is the legs that share a Call-ID and a tag of either end (hops.md section 3), or
+a Call-ID and both addresses. Without a Call-ID, what is between two addresses and shares a tag is one call, and a
+message without a tag too is alone with what answers it. A call closes when it has ended, or gone quiet, and its
+linger has passed in capture time.
 """
 
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _NEGOTIATING = frozenset({"INVITE", "UPDATE", "PRACK", "ACK"})
 _MAX_FORKS = 16
 _ROSTERS = 32  # documents of a subscription that are kept beside what they make together
+_TAGS = 64  # of one call, by which further messages are known to be of it
 _RETRIED = frozenset({401, 407, 422, 423, 491, 494})  # the client is expected to try the request again
 
 
@@ -57,7 +60,7 @@ class LegState:
         if self.cancelled or self.final_status == 487:
             return "cancelled"
         if self.final_status is None:
-            return "unanswered"
+            return "unanswered" if all(message.complete for message in self.messages) else "unknown"
         return "failed" if self.final_status >= 500 else "rejected"
 
     @property
@@ -71,18 +74,24 @@ class LegState:
 
 @dataclass(slots=True)
 class CallState:
-    """The legs of one Call-ID while they are open; to be judged, those of every call that is one with it."""
+    """The legs of one call while they are open; to be judged, those of every call that is one with it.
+
+    `name` tells it from all others: its Call-ID, where no call before it had that one. `divided`: one had.
+    """
 
     ordinal: int
     call_id: str
+    name: str
     first_ns: int
     last_ns: int
+    divided: bool = False
     legs: dict[tuple[int, ...], LegState] = field(default_factory=dict)
     ended_ns: int | None = None
     messages: int = 0
     roster: ConferenceInfo | None = None  # what its notifications say together (RFC 4575 4.6)
     notified: list[MessageRecord] = field(default_factory=list)  # the last of them whose own document is kept
     call_ids: tuple[str, ...] = ()  # of a call put together from several: each of theirs
+    names: tuple[str, ...] = ()  # likewise
     links: "tuple[Link, ...]" = ()  # what joins them
 
     def notify(self, message: MessageRecord) -> tuple[Anomaly, ...]:
@@ -111,15 +120,32 @@ def _pair(a: int, b: int) -> tuple[int, int]:
     return (a, b) if a <= b else (b, a)
 
 
+_Key = tuple[object, ...]
+
+
+def _known_by(message: MessageRecord) -> list[_Key]:
+    """What other messages of the same call have in common with this one, strongest first."""
+    pair = _pair(message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip)
+    tags = [tag for tag in (message.from_tag, message.to_tag) if tag]
+    if message.call_id:
+        return [*((message.call_id, tag) for tag in tags), (message.call_id, *pair)]
+    if tags:
+        return [("", *pair, tag) for tag in tags]
+    return [("", *pair, message.branch, message.cseq)] if message.branch else []
+
+
 class CallTable:
-    """Every open call, by Call-ID. Past `Limits.calls` the oldest is closed early and said to be evicted.
+    """Every open call. Past `Limits.calls` the oldest is closed early and said to be evicted.
 
     Who is told of a call that is due or evicted removes it.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._calls: dict[str, CallState] = {}
+        self._calls: dict[int, CallState] = {}  # by ordinal
+        self._known: dict[_Key, int] = {}
+        self._keys: dict[int, list[_Key]] = {}  # of each call, those of `_known` that lead to it
+        self._by_call_id: dict[str, dict[int, None]] = {}
         self._ordinal = 0
         self.evicted = 0
 
@@ -127,20 +153,31 @@ class CallTable:
         return len(self._calls)
 
     def get(self, call_id: str) -> CallState | None:
-        """The open call with this Call-ID."""
-        return self._calls.get(call_id)
+        """The first open call with this Call-ID."""
+        ordinals = self._by_call_id.get(call_id)
+        return self._calls[next(iter(ordinals))] if ordinals else None
+
+    def at(self, ordinal: int) -> CallState | None:
+        """The open call with this ordinal."""
+        return self._calls.get(ordinal)
+
+    def holds(self, call: CallState) -> bool:
+        """Whether it is open: not judged yet."""
+        return self.at(call.ordinal) is call
 
     def add(self, message: MessageRecord) -> tuple[CallState, LegState, list[CallState]]:
         """Files a new message. Also gives calls that had to be closed to make room."""
         evicted: list[CallState] = []
-        call = self._calls.get(message.call_id)
-        if call is None:
+        keys = _known_by(message)
+        ordinal = next((self._known[key] for key in keys if key in self._known), None)
+        if ordinal is None:
             if len(self._calls) >= self._limits.calls:
                 evicted.append(next(iter(self._calls.values())))
                 self.evicted += 1
-            self._ordinal += 1
-            call = CallState(self._ordinal, message.call_id, message.ts_ns, message.ts_ns)
-            self._calls[message.call_id] = call
+            call = self._begin(message)
+        else:
+            call = self._calls[ordinal]
+        self._learn(call, keys)
         leg = self._leg(call, message)
         call.messages += 1
         call.last_ns = max(call.last_ns, message.ts_ns)
@@ -151,6 +188,25 @@ class CallTable:
         _advance(leg, message)
         call.ended_ns = call.last_ns if all(each.over for each in call.legs.values()) else None
         return call, leg, evicted
+
+    def _begin(self, message: MessageRecord) -> CallState:
+        self._ordinal += 1
+        ordinal, call_id = self._ordinal, message.call_id
+        same = self._by_call_id.setdefault(call_id, {})
+        divided = bool(same) and bool(call_id)
+        name = call_id if call_id and not divided else f"{call_id}\0{ordinal}"  # no Call-ID has a NUL (RFC 3261 25.1)
+        call = CallState(ordinal, call_id, name, message.ts_ns, message.ts_ns, divided)
+        same[ordinal] = None
+        self._calls[ordinal] = call
+        self._keys[ordinal] = []
+        return call
+
+    def _learn(self, call: CallState, keys: list[_Key]) -> None:
+        known = self._keys[call.ordinal]
+        for key in keys:
+            if key not in self._known and len(known) < _TAGS:
+                self._known[key] = call.ordinal
+                known.append(key)
 
     def _leg(self, call: CallState, message: MessageRecord) -> LegState:
         source, target = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
@@ -171,7 +227,7 @@ class CallTable:
     def touch(self, call: CallState, ts_ns: int) -> None:
         """Keeps a call open whose media still flows."""
         call.last_ns = max(call.last_ns, ts_ns)
-        self._calls[call.call_id] = self._calls.pop(call.call_id)
+        self._calls[call.ordinal] = self._calls.pop(call.ordinal)
 
     def is_due(self, call: CallState, now_ns: int) -> bool:
         """Whether the linger of a call has passed."""
@@ -183,7 +239,13 @@ class CallTable:
 
     def remove(self, call: CallState) -> None:
         """Takes a call out, to be judged."""
-        del self._calls[call.call_id]
+        del self._calls[call.ordinal]
+        for key in self._keys.pop(call.ordinal):
+            del self._known[key]
+        same = self._by_call_id[call.call_id]
+        del same[call.ordinal]
+        if not same:
+            del self._by_call_id[call.call_id]
 
 
 def _advance(leg: LegState, message: MessageRecord) -> None:

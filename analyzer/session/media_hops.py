@@ -30,7 +30,7 @@ from analyzer.session.hops import HopFact, Seen, named
 from analyzer.session.legs import CallState
 from analyzer.session.media.closed import Taken
 from analyzer.session.media.evidence import MediaEvidence, codec_of
-from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, verified_of
+from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, refusals_of, verified_of
 from analyzer.session.media.record import RtcpRecord, Span, StreamRecord
 from analyzer.session.media.rtcp_flows import rtcp_state
 from analyzer.session.media_beside import (
@@ -161,6 +161,7 @@ def _rtp_hop(
     evidences = [_with_zrtp(record, evidence_of(record, rtpmap), agreed, sources.zrtp) for record in records]
     seen: list[Observed] = [evidence.observed for evidence in evidences] + ["unknown"] * (not whole)
     observed: Observed = min(seen, key=_WEAK_TO_STRONG.index, default="none")
+    refused = [refusals_of(record) for record in records]
     lines = [line for line in chosen_crypto(last) if line is not None]
     how = key_exchange(records, keying(last))
     shaken = handshakes(last, records, sources.tables.between) if how == "dtls" else []
@@ -173,6 +174,7 @@ def _rtp_hop(
         or any(record.verification.unencrypted for record in records if record.verification is not None)
         or not all(map(encrypts, shaken)),
         unauthenticated=any(line.unauthenticated_srtp for line in lines),
+        doubtful=any(refusals.undecided for refusals in refused),
     )
     protection = decide(facts)
     streams = [
@@ -191,10 +193,12 @@ def _rtp_hop(
     control = rtcp_of(candidate.negotiations, records, lambda a, b: sources.rtcp(a, b, _span(call)))
     entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
     weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
+    clear = sorted((each.first for each in refused if each.first is not None), key=lambda cite: cite.ts_ns)
     events = [kind for kind, codec in rtpmap.items() if codec.name.lower() == "telephone-event"]
     entity = replace(
         entity,
         rtcp_first=tuple(weakest[:1]),
+        first_clear=tuple(clear[:1]),
         levels_in_clear=levels_in_clear(last),
         dtmf_packets=sum(count for record in records for kind, count in record.payload_types if kind in events),
     )
@@ -331,7 +335,7 @@ def _connection_hop(
         peers.update((connection.ordinal, peer) for connection, peer in pairs)
         return [connection for connection, _ in pairs]
 
-    bound = bind(candidate.negotiations, call.call_ids or (call.call_id,), lived, sources.tables, elsewhere, between)
+    bound = bind(candidate.negotiations, call.names or (call.name,), lived, sources.tables, elsewhere, between)
     connections = bound.connections
     for connection in connections:
         candidate.offer_address = peers.get(connection.ordinal, candidate.offer_address)
@@ -385,6 +389,7 @@ def _entity(
     counted = sum(item.packets for item in packets)
     firsts = [cite for item in packets for cite in _first_cites(item)]
     unseen = Unknown.of("message", "the answer to this offer")
+    zrtp = _zrtp_spoken(candidate, packets, sources.zrtp)
     return MediaHop(
         medium=medium,
         from_addr=named(placement, a, candidate.offer_address.port if candidate.offer_address else None),
@@ -407,7 +412,7 @@ def _entity(
         confidentiality=protection.confidentiality,
         integrity=protection.integrity,
         peer_auth=_peer_auth(protection.state),
-        key_exchange=_key_exchange(facts),
+        key_exchange=_key_exchange(facts, zrtp),
         evidence=protection.evidence,
         scope="unknown",  # the whole path decides
         scope_detail="none",
@@ -425,6 +430,7 @@ def _entity(
         handshake_seen=True,
         tls_by_offerer=tls_by_offerer(connections, candidate.negotiations),
         rtcp_first=(),
+        first_clear=(),
         forked=False,  # the other hops of the call decide
         fork_reuses_key=False,
         rtcp_unencrypted_agreed=any(line is not None and line.unencrypted_srtcp for line in chosen_crypto(last)),
@@ -432,7 +438,7 @@ def _entity(
         dtmf_packets=0,
         opportunistic=opportunistic(last),
         unexpected_srtp=_unexpected(facts),
-        zrtp=_zrtp_spoken(candidate, packets, sources.zrtp),
+        zrtp=zrtp,
         mediasec=sources.registrations.mediasec(ue, medium, keyed_by_dtls(last.offer)),
         policy=_policy(placement, medium),
         offer=exchange.offer.cites,
@@ -467,7 +473,9 @@ def _peer_auth(state: object) -> YesNo | Unknown:
     return Unknown.of("key", "what proves the peer's identity: a certificate that matches its fingerprint")
 
 
-def _key_exchange(facts: Facts) -> KeyExchange:
+def _key_exchange(facts: Facts, zrtp: bool) -> KeyExchange:
+    if zrtp and facts.keying == "none":
+        return "zrtp"  # in the media path: no description tells (RFC 6189)
     return "unknown" if facts.agreed == "unknown" and not facts.verified else facts.keying
 
 

@@ -77,7 +77,7 @@ class _Medium:
         return [d for d in self.descriptions if d.address == address and d.position <= position]
 
 
-_Place = tuple[str, int]  # Call-ID and position of the m-line
+_Place = tuple[str, int]  # name of the call and position of the m-line
 _Places = dict[_Place, None]
 
 
@@ -100,11 +100,11 @@ class MediaKeys:
         self.evicted = 0
         self.extensions = EncryptedExtensions(limits)
 
-    def describe(self, call_id: str, session: Session, cites: tuple[Cite, ...]) -> None:
+    def describe(self, call: str, session: Session, cites: tuple[Cite, ...]) -> None:
         """Takes a description at `position`."""
-        self.extensions.describe(call_id, session, self.position)
+        self.extensions.describe(call, session, self.position)
         for media in session.media:
-            place = (call_id, media.index)
+            place = (call, media.index)
             address = rtp_address(media)
             if address is None or not media.is_rtp or not (media.crypto or place in self._media):
                 continue
@@ -132,12 +132,12 @@ class MediaKeys:
         self._at.setdefault(description.address, {})[place] = None
         self._changed(medium)
 
-    def forget(self, call_id: str, media: int) -> None:
+    def forget(self, call: str, media: int) -> None:
         """Lets the first `media` m-lines of a call go."""
         if not self.keep:
-            self.extensions.forget(call_id, media)
+            self.extensions.forget(call, media)
         for index in range(media):
-            place = (call_id, index)
+            place = (call, index)
             if place in self._media and self.keep:
                 self._retire(place)
             elif place in self._media:

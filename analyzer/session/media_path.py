@@ -69,8 +69,9 @@ def path_hop(
 
 def _reports(rtcp: Sequence[RtcpRecord]) -> Iterator[tuple[int | str, int]]:
     """What names a sender report wherever it passes; a relay that gives a stream a new SSRC keeps its CNAME and times
-    (RFC 3550 6.4.1, 7.1)."""
+    (RFC 3550 6.4.1, 7.1). Who receives it names it by its SSRC and the middle of its time."""
     for flow in rtcp:
+        yield from flow.references
         for report in flow.reports:
             if report.ntp:
                 yield report.ssrc, report.ntp

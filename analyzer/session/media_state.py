@@ -33,6 +33,7 @@ class Facts:
     verified: bool | None = None
     unencrypted: bool = False  # UNENCRYPTED_SRTP or a NULL cipher agreed
     unauthenticated: bool = False  # UNAUTHENTICATED_SRTP agreed
+    doubtful: bool = False  # tags verify, and packets among them that fail may be in clear
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,14 @@ def _clear(facts: Facts) -> Protection:
 
 def _secured(facts: Facts, evidence: Evidence) -> Protection:
     confidential: YesNo = "no" if facts.unencrypted else "yes"
+    integrity: YesNo | Unknown = "yes"
+    if facts.verified is False:
+        integrity = Unknown.of("key", "the key of the stream whose tags all fail with the keys that were agreed")
     if facts.unencrypted:
-        return Protection("srtp_unencrypted", confidential, "no" if facts.unauthenticated else "yes", evidence)
+        return Protection("srtp_unencrypted", confidential, "no" if facts.unauthenticated else integrity, evidence)
     if facts.unauthenticated:
         return Protection("srtp_unauthenticated", confidential, "no", evidence)
-    return Protection(_SECURE_STATE.get(facts.keying, "srtp_unknown_keying"), confidential, "yes", evidence)
+    return Protection(_SECURE_STATE.get(facts.keying, "srtp_unknown_keying"), confidential, integrity, evidence)
 
 
 def _nothing_seen(facts: Facts) -> Protection:
@@ -92,6 +96,8 @@ def _undecided(facts: Facts) -> Protection:
     if facts.agreed == "clear":
         return Protection("clear", "no", "no", "negotiated_only")  # RTP without any keying is in clear
     need = _need_key()
+    if facts.doubtful:
+        need = Unknown.of("key", "the key of the packets whose tags fail, which may be in clear")
     return Protection(need, need, need, "none" if facts.agreed == "unknown" else "negotiated_only")
 
 

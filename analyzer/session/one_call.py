@@ -24,6 +24,20 @@ def one_call(calls: Sequence[CallState], node: NodeOf) -> bool:
     return True
 
 
+def passed_on(calls: Sequence[CallState], start: CallState, node: NodeOf) -> list[CallState]:
+    """Those of some calls that elements pass on to each other, from `start` on in both ways: where one goes to, the
+    next comes from."""
+    ends = [(call, *_ends(call, node)) for call in calls]
+    at = next(place for place, (call, _, _) in enumerate(ends) if call is start)
+    reached, waiting = {at}, [at]
+    while waiting:
+        _, sources, targets = ends[waiting.pop()]
+        near = {place for place, (_, theirs, to) in enumerate(ends) if theirs & targets or to & sources} - reached
+        reached |= near
+        waiting += near
+    return [call for place, call in enumerate(calls) if place in reached]
+
+
 def _ends(call: CallState, node: NodeOf) -> tuple[set[object], set[object]]:
     """The elements a call comes from, and those it goes to: what passes it on in between is neither."""
     senders = {node(leg.initiator) for leg in call.legs.values()}

@@ -16,10 +16,15 @@ from analyzer.session.model.people import Passage
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.registrations import Registrations
+from analyzer.session.shown_identities import from_uri
 
 MAX_ONWARD = 16  # copies of one message that an element sends (forks)
 _WINDOW_NS = 32_000_000_000  # 64 * T1, how long a transaction lasts (RFC 3261 17.1.1.2)
-_TELLING = ("identity", "p-asserted-identity", "p-preferred-identity", "privacy")
+_TELLING = ("identity", "p-asserted-identity", "p-preferred-identity", "privacy", "history-info", "referred-by")
+_FOLLOWED = {
+    "p-preferred-identity": "P-Preferred-Identity", "privacy": "Privacy", "identity": "Identity",
+    "history-info": "History-Info", "referred-by": "Referred-By",
+}  # fmt: skip
 _Key = tuple[str, str, int | None, str, int | None]
 
 
@@ -107,6 +112,7 @@ def _passage(
         asserted_in=came.asserted,
         asserted_out=out,
         privacy_in=came.privacy,
+        altered=tuple(_altered(came, left)),
         changed=not isinstance(out, Unknown) and _differ(came.asserted, out),
         claim_believed=_believed(came, out, known),
         registered=_all_registered(out, known),
@@ -118,6 +124,23 @@ def _passage(
         verdict_forged=_verstat(came) and (_verstat(left) or _maybe(left)),
         first=tuple(dict.fromkeys((*came.cites, *left.cites))),
     )
+
+
+def _altered(came: MessageRecord, left: MessageRecord) -> Iterator[str]:
+    """Headers that name or hide somebody, where they are not as they came. What was cut off a capture is not missed."""
+    if from_uri(came) != from_uri(left):
+        yield "From changed"
+    for name, shown in _FOLLOWED.items():
+        before, behind = came.all(name), left.all(name)
+        if before == behind:
+            continue
+        if not before:
+            if came.complete:
+                yield f"{shown} inserted"
+        elif behind:
+            yield f"{shown} changed"
+        elif left.complete:
+            yield f"{shown} removed"
 
 
 def _protected(came: MessageRecord, post_decrypt: frozenset[int]) -> Tristate:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from analyzer.core.addresses import ip_text
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Tristate, Unknown
+from analyzer.formats.headers import split
 from analyzer.formats.uri import user_names
 from analyzer.protocols.sip.message import Message
 from analyzer.session.carrier import Carrier, integrity
@@ -34,6 +35,7 @@ MECHANISMS = {
 """The mechanism name that announces e2ae security for a medium."""
 DTLS_SRTP = "dtls-srtp"  # of audio and video keyed by DTLS
 CHALLENGES = frozenset({401, 407, 421, 494})  # the UE is expected to try again
+_REQUIRING = ("require", "proxy-require")
 _MISSED = Unknown.of("frames", "both REGISTERs of this registration, whole")
 
 
@@ -54,6 +56,7 @@ class Binding:
     first_integrity: YesNo | Unknown | None = None  # of the REGISTER without Security-Verify
     echo: Tristate | None = None  # Security-Verify equals the Security-Server before it
     repeat: Tristate | None = None  # Security-Client of the two REGISTERs is equal
+    tags: Tristate | None = None  # sec-agree stands in Require and Proxy-Require of the first REGISTER with a list
     altered: bool = False  # two copies of one message carry different lists
     outcome: int | None = None
     associated: tuple[str, ...] | None = None  # P-Associated-URI of the last 200
@@ -77,7 +80,9 @@ class Binding:
         return () if not elements and self.accepted else elements or None
 
     def once(self, key: tuple[object, ...], elements: SecurityList) -> None:
-        """Holds a list against other copies of the same message."""
+        """Holds a list against other copies of the same message: of one Call-ID, CSeq and status."""
+        if not key[1]:
+            return
         known = self._seen.setdefault(key, elements)
         self.altered |= known != elements
         if len(self._seen) > 4:
@@ -92,6 +97,8 @@ class Binding:
         self.once(("request", message.call_id, message.cseq), (*offer, *verify))
         if offer:
             self.client = offer
+            if self.tags is None and not verify:
+                self.tags = _agrees(message)
         if verify:
             self.verify = verify
         elif not self.challenged and self.first_integrity != "no":
@@ -134,6 +141,13 @@ class Binding:
             self.outcome = status
         if 200 <= status < 300:
             self.associated = message.identities("p-associated-uri")[:_LISTED]
+
+
+def _agrees(message: Message) -> Tristate:
+    """RFC 3329 2.3.1: a client that lists mechanisms asks every proxy to agree on one."""
+    tags = [{tag.lower() for value in message.all(name) for tag in split(value)} for name in _REQUIRING]
+    found = all("sec-agree" in each for each in tags)
+    return found if found or message.complete else _MISSED
 
 
 def _worse(known: Tristate | None, found: Tristate | None) -> Tristate | None:

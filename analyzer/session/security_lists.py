@@ -59,3 +59,62 @@ def names(elements: SecurityList) -> tuple[str, ...]:
 def media_names(elements: SecurityList) -> tuple[str, ...]:
     """The mechanisms of the media plane, each once, in order."""
     return tuple(dict.fromkeys(element.name for element in elements if element.media))
+
+
+# -- what lists for IPsec have to say (RFC 3329 2.2; TS 33.203 7.1, Annex H) -------------------------------------------
+
+_IPSEC = "ipsec-3gpp"
+_SA_PARAMETERS = ("spi-c", "spi-s", "port-c", "port-s")
+_UNPROTECTED_PORTS = frozenset({"5060", "5061"})
+_MODES = frozenset({"trans", "udp-enc-tun"})
+
+
+def _given(element: Mechanism) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for param in element.params:
+        name, _, value = param.partition("=")
+        found.setdefault(name, value.strip('"').lower())
+    return found
+
+
+def _ipsec(elements: SecurityList) -> list[dict[str, str]]:
+    return [_given(element) for element in elements if element.name == _IPSEC and not element.media]
+
+
+def complete(elements: SecurityList) -> bool:
+    """Every ipsec-3gpp entry has its algorithm, SPIs and ports."""
+    return all(given.get(name) for given in _ipsec(elements) for name in ("alg", *_SA_PARAMETERS))
+
+
+def encrypts(elements: SecurityList) -> bool:
+    """Of the ipsec-3gpp entries, if there are any, one names a cipher: an absent ealg is null (Annex H)."""
+    entries = _ipsec(elements)
+    return not entries or any(given.get("ealg", "null") != "null" for given in entries)
+
+
+def sane(client: SecurityList, server: SecurityList) -> bool:
+    """Within each entry two SPIs, none of them the other side's; no port of unprotected SIP; ESP in transport mode, or
+    encapsulated in UDP."""
+    ours, theirs = _ipsec(client), _ipsec(server)
+    for given in (*ours, *theirs):
+        if given.get("spi-c") and given.get("spi-c") == given.get("spi-s"):
+            return False
+        if {given.get("port-c"), given.get("port-s")} & _UNPROTECTED_PORTS:
+            return False
+        if given.get("prot", "esp") != "esp" or given.get("mod", "trans") not in _MODES:
+            return False
+    return _spis(ours).isdisjoint(_spis(theirs))
+
+
+def _spis(entries: Sequence[dict[str, str]]) -> set[str]:
+    return {given[name] for given in entries for name in ("spi-c", "spi-s") if given.get(name)}
+
+
+def preferences_distinct(elements: SecurityList) -> bool:
+    """No two mechanisms of another name share a q (RFC 3329 2.2); entries of one mechanism often do in the field."""
+    seen: dict[str, str] = {}
+    for element in elements:
+        preference = _given(element).get("q")
+        if preference is not None and seen.setdefault(preference, element.name) != element.name:
+            return False
+    return True

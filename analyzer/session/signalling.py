@@ -14,7 +14,7 @@ from analyzer.session.address_uses import AddressUses
 from analyzer.session.bodies import bodies_of
 from analyzer.session.carrier import Carrier
 from analyzer.session.claims import Claims
-from analyzer.session.correlation import Correlator, NodeOf
+from analyzer.session.correlation import AMBIGUOUS, Correlator, NodeOf, first_cites
 from analyzer.session.esp.agreements import Agreements
 from analyzer.session.inference import Facts, Observations
 from analyzer.session.joining import joined
@@ -100,14 +100,14 @@ class Signalling:
         ends = carrier.endpoints
         filed.on_agreed_port = self.agreements.protects(ends)
         anomalies = [*anomalies, *self.agreements.observe(message, ends.src.ip, ends.dst.ip)]
+        call, _, evicted = self.calls.add(filed)
         anew: tuple[Address, ...] = ()
         if sdp is not None and not filed.retransmission:
             named = (rtp_address(media) for media in sdp.media if media.is_rtp)
-            anew = self._uses.describe(filed.call_id, [each for each in named if each is not None], self.calls)
+            anew = self._uses.describe(call, [each for each in named if each is not None], self.calls)
             if self._takes_keys:
-                self.keys.describe(filed.call_id, sdp, filed.cites)
-            self.claims.describe(filed.call_id, sdp)
-        call, _, evicted = self.calls.add(filed)
+                self.keys.describe(call.name, sdp, filed.cites)
+            self.claims.describe(call.name, sdp)
         if filed.bodies.roster is not None and not filed.retransmission:
             anomalies += call.notify(filed)
         late = self._correlator.observe(call, filed, message)
@@ -121,9 +121,10 @@ class Signalling:
     def take(self, call: CallState, node: NodeOf) -> tuple[CallState, Sequence[Anomaly]]:
         """An open call with every leg that belongs to it, taken out to be judged; what is doubtful about that."""
         group = self._correlator.group(call, node)
+        doubts = [*group.doubts, *_divided(group.calls)]
         for member in group.calls:
             self.drop(member)
-        return joined(group), group.doubts
+        return joined(group), doubts
 
     def drop(self, call: CallState) -> None:
         """Takes an open call out without what belongs to it."""
@@ -133,7 +134,7 @@ class Signalling:
     def _count(self, message: Message) -> None:
         counts = self.counts
         counts.messages += 1
-        counts.malformed += bool(message.anomalies)
+        counts.malformed += any(anomaly.kind.origin == "wire" for anomaly in message.anomalies)
         if message.is_request:
             counts.requests[message.method] += 1
         else:
@@ -146,6 +147,7 @@ class Signalling:
         src, dst = carrier.endpoints.src.ip, carrier.endpoints.dst.ip
         contact = message.first("contact") or ""
         own = bool(contact) and _host(contact) == src
+        registers = message.method == "REGISTER" and bool(message.call_id)
         self.observations.observe(
             src,
             dst,
@@ -157,11 +159,21 @@ class Signalling:
                 core_headers=any(message.first(name) is not None for name in _CORE_HEADERS),
                 asserted=message.first("p-asserted-identity") is not None,
                 focus="isfocus" in contact.lower(),
-                request_id=f"{message.call_id} {message.first('cseq')}" if message.method == "REGISTER" else "",
+                request_id=f"{message.call_id} {message.first('cseq')}" if registers else "",
             ),
         )
         if message.method == "REGISTER":
             self.registrations.observe(message, carrier, vias == 1)
+
+
+def _divided(calls: Sequence[CallState]) -> list[Anomaly]:
+    """Calls whose Call-ID another one had, without a tag in common, and that nothing joined to it."""
+    times = Counter(call.call_id for call in calls)
+    return [
+        Anomaly(AMBIGUOUS, first_cites(call), "a Call-ID of which no tag is the other's")
+        for call in calls
+        if call.divided and times[call.call_id] == 1
+    ]
 
 
 def _host(contact: str) -> int | None:

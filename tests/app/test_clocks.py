@@ -117,6 +117,20 @@ def test_interfaces_of_one_name_in_two_captures_are_two_vantage_points(tmp_path:
     assert abs(second.offset_ns + SKEW_NS[1]) < 2_000_000
 
 
+@pytest.mark.parametrize("tap", ["plain-rtp.pcapng", "core:br0", "no such place"])
+def test_a_tap_is_named_by_its_file_or_its_interface(tmp_path: Path, tap: str) -> None:
+    """docs/topology.md: SIP in clear behind an element that decrypts says nothing about the wire."""
+    topology = tmp_path / "lab.topology.yaml"
+    text = (SAMPLES / "lab.topology.yaml").read_text()
+    topology.write_text(f"{text}\ntaps: {{'{tap}': {{point: post_decrypt}}}}\n")
+    report = analyze(Settings(captures=(str(SAMPLES / "plain-rtp.pcapng"),), topology=topology), Silent()).report
+    assert report is not None
+    states = {hop.state for hop in report.hops if hop.plane == "signalling" and hop.from_zone == "core"}
+    access = {hop.state for hop in report.hops if hop.plane == "signalling" and hop.from_zone == "access"}
+    assert states == {"clear_udp" if tap == "no such place" else "unknown_post_decrypt"}
+    assert access == {"unknown_post_decrypt" if tap == "plain-rtp.pcapng" else "clear_udp"}
+
+
 def _ticks(options: bytes) -> int:
     """Ticks a second of an interface (pcapng 4.2, if_tsresol)."""
     at = 0

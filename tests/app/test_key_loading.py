@@ -138,13 +138,25 @@ def test_a_log_that_grows(tmp_path: Path) -> None:
         assert known(1) and not known(2)
         out.write(line(2)[50:] + "nonsense\n")
     assert known(2)
-    assert heard.said[1:] == [f"{log}: a new line that is not one of a key log"]
+    assert heard.said[1:] == [f"{log}:3:1: unknown label"]
     os.truncate(log, 0)
     log.write_text(line(3))
     assert known(3) and known(1)
     log.unlink()
     assert known(3)
     assert len(ring.sources) == 1 and ring.sources[0].secrets == 3
+    rotated = tmp_path / "rotated"
+    rotated.write_text(line(4) + "wrong\n" + line(5))  # longer than what was read: it is another file all the same
+    rotated.replace(log)
+    assert known(4) and known(5)
+    assert heard.said[2:] == [f"{log}:2:1: unknown label"]
+    with log.open("a") as out:
+        out.write("wrong\n" * 100)
+    tails[0].poll()
+    assert heard.said[-2:] == [
+        f"{log}:21:1: unknown label", f"{log}: more lines that are not those of a key log are not named"
+    ]  # fmt: skip
+    assert len(heard.said) == 1 + 20 + 1
 
 
 @pytest.mark.parametrize("label", ["CLIENT_TRAFFIC_SECRET_N", "SERVER_TRAFFIC_SECRET_1", "ECH_SECRET"])

@@ -126,7 +126,7 @@ class _Timed(Correlator):
 def _judge(signalling: Signalling, due: list[CallState], now_ns: int | None) -> list[tuple[str, ...]]:
     found = []
     for call in due:
-        if signalling.calls.get(call.call_id) is call and (now_ns is None or signalling.ready(call, now_ns, _node)):
+        if signalling.calls.holds(call) and (now_ns is None or signalling.ready(call, now_ns, _node)):
             whole, _ = signalling.take(call, _node)
             found.append(whole.call_ids or (whole.call_id,))
     return found

@@ -27,3 +27,13 @@ def test_media_hops(shared: Path, name: str) -> None:
     hops = [hop for hop in report["hops"] if hop["plane"] == "media"]
     assert sorted((h["from"], h["to"], h["transport"], h["packets"]) for h in hops) == sorted(CAPTURES[name])
     assert all(stream["jitter_ms"] is not None for stream in report["streams"])  # its clock rate is the hop's
+
+
+def test_zrtp_that_comes_after_media_in_clear(shared: Path) -> None:
+    """C003 by tshark: 12 packets of G.711 in clear from one end and 1 from the other before frame 48, among them ZRTP
+    from Hello to Conf2ACK (32-47), and from 48 on packets that are four bytes longer."""
+    report = tree(run(shared / "public" / "C003-Asterisk_ZFONE_XLITE.pcap", setup()))
+    hops = [hop for hop in report["hops"] if hop["plane"] == "media"]
+    assert {(hop["state"], hop["key_exchange"]) for hop in hops} == {("clear", "zrtp")}
+    rule = next(row for row in report["rules"] if row["id"] == "SRTP-09.zrtp")
+    assert (rule["fail"], rule["pass"]) == (len(hops), 0)

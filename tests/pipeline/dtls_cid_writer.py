@@ -1,5 +1,5 @@
-"""A DTLS 1.2 sender with connection IDs, written from RFC 5246 5, 6.3, RFC 6655, 7366, 7905 and RFC 9146 alone: nothing
-of analyzer is imported here."""
+"""A DTLS 1.2 sender, with connection IDs or without, written from RFC 5246 5, 6.3, RFC 6655, 7366, 7905 and RFC 9146
+alone: nothing of analyzer is imported here."""
 
 import hmac
 from dataclasses import dataclass
@@ -8,7 +8,11 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 
 GCM, CCM, CHACHA, CBC, NULL = 0xC02B, 0xC0AC, 0xCCA9, 0xC023, 0x003B  # the IANA registry; all with SHA-256
-SIZES = {GCM: (0, 16, 4), CCM: (0, 16, 4), CHACHA: (0, 32, 12), CBC: (32, 16, 0), NULL: (32, 0, 0)}  # MAC, key, IV
+RSA_GCM, RSA_CBC = 0x009C, 0x003C  # RSA key exchange
+SIZES = {  # MAC, key, IV
+    GCM: (0, 16, 4), CCM: (0, 16, 4), CHACHA: (0, 32, 12), CBC: (32, 16, 0), NULL: (32, 0, 0), RSA_GCM: (0, 16, 4),
+    RSA_CBC: (32, 16, 0),
+}  # fmt: skip
 VERSION = b"\xfe\xfd"
 
 
@@ -55,8 +59,8 @@ class Sender:
         if self.suite == CHACHA:  # RFC 7905 2
             nonce = bytes(a ^ b for a, b in zip(self.iv, bytes(4) + counted, strict=True))
             return ChaCha20Poly1305(self.key).encrypt(nonce, inner, covered)
-        if self.suite in (GCM, CCM):  # RFC 5288 3, RFC 6655 3
-            aead = AESGCM(self.key) if self.suite == GCM else AESCCM(self.key)
+        if self.suite in (GCM, CCM, RSA_GCM):  # RFC 5288 3, RFC 6655 3
+            aead = AESCCM(self.key) if self.suite == CCM else AESGCM(self.key)
             return counted + aead.encrypt(self.iv + counted, inner, covered)
         if self.suite == NULL:
             return inner + hmac.digest(self.mac_key, covered + inner, "sha256")

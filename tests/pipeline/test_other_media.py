@@ -4,6 +4,7 @@ RTCP kept; ZRTP, OSRTP and MIKEY named in the report."""
 import base64
 import hashlib
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -341,8 +342,10 @@ def report(packets: int, octets: int) -> bytes:
 # -- keying that SDP or the wire names -------------------------------------------------------------------------------
 
 
-def keyed_call(offer: str, answer: str, payload: bytes, *spoken: bytes, proto: str = "RTP/AVP") -> dict[str, object]:
-    """The media hop of a call whose audio is `payload`, twenty times; `spoken` comes before."""
+def keyed_call(
+    offer: str, answer: str, payload: Callable[[int], bytes], *spoken: bytes, proto: str = "RTP/AVP"
+) -> dict[str, object]:
+    """The media hop of a call with twenty packets of audio; `spoken` comes before."""
     wire = Wire()
     ends = at("192.0.2.1", 5060), at("192.0.2.2", 5060)
     wire.udp(*ends, message("INVITE", "call", audio(A, proto, offer)))
@@ -350,34 +353,42 @@ def keyed_call(offer: str, answer: str, payload: bytes, *spoken: bytes, proto: s
     for each in spoken:
         wire.udp(A, B, each)
     for number in range(20):
-        wire.udp(A, B, rtp(number, payload))
+        wire.udp(A, B, rtp(number, payload(number)))
     (hop,) = media(wire.run(), "audio")
     return hop
 
 
 KEY = f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{base64.b64encode(bytes(range(30))).decode()}\r\n"
-SILENCE, OPAQUE = b"\xd5" * 160, bytes(range(70))
+
+
+def silence(number: int) -> bytes:
+    return b"\xd5" * 160
+
+
+def opaque(number: int) -> bytes:
+    """As a cipher makes them: no two alike."""
+    return hashlib.shake_128(number.to_bytes(2, "big")).digest(70)
 
 
 def test_zrtp_is_named() -> None:
     """RFC 6189 5: its Hello and what follows have the magic cookie; SDP says nothing."""
-    hop = keyed_call("", "", OPAQUE, HELLO_ACK)
+    hop = keyed_call("", "", opaque, HELLO_ACK)
     assert (hop["state"], hop["confidentiality"], hop["evidence"]) == ("zrtp", "unknown", "structural_only")
 
 
 def test_osrtp_that_was_declined_is_named() -> None:
     """RFC 8643 3.1: keys on RTP/AVP; the answer has none and the media go in clear."""
-    hop = keyed_call(KEY, "", SILENCE)
+    hop = keyed_call(KEY, "", silence)
     assert (hop["state"], hop["negotiated"]) == ("osrtp_clear", "RTP/AVP, keys declined")
 
 
 def test_osrtp_that_was_taken_is_keyed_by_sdes() -> None:
-    hop = keyed_call(KEY, KEY, SILENCE)
+    hop = keyed_call(KEY, KEY, silence)
     assert (hop["key_exchange"], hop["state"]) == ("sdes", "clear")  # agreed; bytes decide
 
 
 def test_mikey_is_named_and_not_opened() -> None:
     """RFC 4567 3: a=key-mgmt in offer and answer."""
     line = f"a=key-mgmt:mikey {base64.b64encode(psk()).decode()}\r\n"
-    wire_hop = keyed_call(line, line, OPAQUE, proto="RTP/SAVP")
+    wire_hop = keyed_call(line, line, opaque, proto="RTP/SAVP")
     assert (wire_hop["key_exchange"], wire_hop["state"]) == ("mikey", "unknown")

@@ -424,6 +424,39 @@ def test_sender_reports_of_one_source_on_two_hops(ssrc: int, name: bytes, expect
     assert [found["by"] for found in near["continued"]] == ["reports"] * (expected == "matched")
 
 
+@pytest.mark.parametrize(("ssrc", "last", "expected"), [
+    (0x5566AABB, 0x456789AB, "matched"), (0x01020304, 0x456789AB, "assumed"), (0x5566AABB, 0x456789AC, "assumed"),
+])  # fmt: skip
+def test_a_report_of_one_hop_that_a_receiver_on_the_other_has_seen(ssrc: int, last: int, expected: str) -> None:
+    """RFC 3550 6.4.1: a report block names the sender's report by SSRC and the middle of its NTP time (LSR)."""
+    wire = Wire()
+    setup(wire, dtls_legs())
+    talk(wire, (srtp(KEYS[0]), renumbered), (srtp(KEYS[1]), renumbered))
+    sent = struct.pack(">BBHIQIII", 0x80, 200, 6, 0x5566AABB, 0xE1234567_89ABCDEF, 1600, 10, 1600)
+    block = struct.pack(">IIIIII", ssrc, 0, 1_010, 3, last, 65_536)
+    wire.udp(at(UE, 4_001), at(EDGE, 5_001), sent)
+    wire.udp(at(FOCUS, 7_001), at(INNER, 6_001), struct.pack(">BBHI", 0x81, 201, 7, 0x0A0B0C0D) + block)
+    assert judged(wire)[0][0]["termination"] == expected
+
+
+def test_media_of_a_ue_behind_a_nat_that_describes_no_address() -> None:
+    """A browser's candidates are names (draft-ietf-mmusic-mdns-ice-candidates) and c=, m= say nothing (RFC 8839 4.2.1):
+    what comes to the edge's address is the hop's, and what goes back to where it came from (RFC 4961)."""
+    line = "a=candidate:1 1 udp 2122260223 0b1e6c9e-0000-4c51-a2b4-1c7cbf0e9c01.local 54321 typ host"
+    near, far = dtls_legs(line)
+    near = replace(
+        near, offer=near.offer.replace(f"IN IP4 {UE}".encode(), b"IN IP4 0.0.0.0").replace(b" 4000 ", b" 9 ")
+    )
+    wire = Wire()
+    setup(wire, [near, far])
+    outside, protect = at("10.1.77.7", 45_664), (srtp(KEYS[0]), srtp(KEYS[1]))
+    for number in range(60):
+        wire.udp(outside, at(EDGE, 5_000), protect[0](rtp(number)))
+        wire.udp(at(EDGE, 5_000), outside, protect[1](rtp(number + 10_000)))
+    hop = judged(wire)[0][0]
+    assert (hop["state"], hop["packets"]) == ("srtp_dtls", 120)
+
+
 def test_keys_are_listed_with_every_hop_that_showed_them() -> None:
     """SDES-15 names the path; that a key was readable nowhere takes the whole of it."""
     keys = crypto(KEYS[0]), crypto(KEYS[1])

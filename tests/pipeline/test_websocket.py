@@ -3,6 +3,7 @@
 import zlib
 from pathlib import Path
 
+import dpkt
 import pytest
 
 from analyzer.core.addresses import Address
@@ -151,6 +152,27 @@ def test_sip_over_secure_websocket(tmp_path: Path) -> None:
     connection = engine.connections.find(flow(CLIENT, SERVER, 6))
     assert connection is not None
     assert (connection.protocol, connection.inner, connection.decrypted) == ("tls", "sip", True)
+
+
+def test_tls_in_segments_out_of_order(tmp_path: Path) -> None:
+    """Every record in three segments, the last first, the middle one twice: what is inside is the same."""
+    wire, _, keyring = _secure(tmp_path, CLIENT, SERVER)
+    mixed = Wire()
+    for ts_ns, frame in wire.frames:
+        packet = dpkt.ip.IP(frame)
+        data, begin = bytes(packet.data.data), packet.data.seq
+        pieces = []
+        for first, last in ((0, len(data) // 3), (len(data) // 3, len(data) // 2), (len(data) // 2, len(data))):
+            packet.data.data, packet.data.seq = data[first:last], begin + first & 0xFFFFFFFF
+            packet.len = 20 + len(packet.data)
+            pieces.append(bytes(packet))
+        order = [2, 1, 0, 1] if len(data) > 6 else []
+        mixed.frames += [(ts_ns + at_piece, pieces[piece]) for at_piece, piece in enumerate(order)] or [(ts_ns, frame)]
+    plain, found = wire.run(finish=False, keyring=keyring), mixed.run(finish=False, keyring=keyring)
+    for engine in (plain, found):
+        assert [m.carrier.state for m in messages(engine, "wss1")] == ["wss", "wss"]
+        assert anomalies(engine) == {}
+    assert len(mixed.frames) > 2 * len(wire.frames)
 
 
 def test_without_keys_it_stays_closed(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from analyzer.pipeline.assemble import assemble
 from analyzer.pipeline.engine import Engine
 from analyzer.report.codec import to_json
+from analyzer.session.focus import controlled_uri
 from analyzer.session.topology import Topology, load
 from tests.conftest import ROOT
 from tests.golden.runs import rules, tree
@@ -151,6 +152,31 @@ trust_domain: {zones: [core]}
     assert [(row["uri"], row["focus"], len(row["legs"])) for row in found] == [
         ("sip:conf=c4711@mrfc.ims.example", "mrfc", 2), ("sip:conf=c4712@mrfc.ims.example", "mrfc", 1),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("uri", "contact", "expected"),
+    [
+        ("sip:conf=c4711@mrfc.ims.example", "<sip:as@10.0.0.20>", "sip:conf=c4711@mrfc.ims.example"),
+        ("sip:mrfc@mrfc.ims.example;conf-id=4711", "<sip:as77@10.0.0.20>", "sip:4711@mrfc.ims.example"),
+        ("sip:mrfc@mrfc.ims.example", "<sip:as@10.0.0.20;conference=4711>", "sip:4711@mrfc.ims.example"),
+        ("sip:mrfc@mrfc.ims.example", "<sip:as@10.0.0.20>;confid=4711", "sip:4711@mrfc.ims.example"),
+        ("sip:mrfc@mrfc.ims.example", "<sip:c4711@10.0.0.20>", "sip:c4711@mrfc.ims.example"),
+        ("sip:mrfc.ims.example", "<sip:c4711@10.0.0.20>", "sip:c4711@mrfc.ims.example"),
+        ("sip:mrfc@mrfc.ims.example", "<sip:as@10.0.0.20>", "sip:mrfc@mrfc.ims.example"),
+        ("sip:mrfc.ims.example", "<sip:10.0.0.20>", ""),
+        ("", "", ""),
+    ],
+)
+def test_where_an_application_server_puts_the_conference_identifier(uri: str, contact: str, expected: str) -> None:
+    """TS 23.218 8.1.3 fixes no place."""
+    head = dialog("c", 1, "INVITE", via=["10.0.0.20"], called=ALICE)
+    invite = request("INVITE", uri or "sip:x", [*head, *([f"Contact: {contact}"] if contact else [])])
+    wire = Wire()
+    wire.udp(at("10.0.0.20", 5060), at("10.0.0.30", 5060), invite)
+    (call,) = wire.run(finish=False).signalling.calls.all()
+    record = next(iter(call.legs.values())).first
+    assert controlled_uri(replace(record, request_uri=uri)) == expected
 
 
 def test_a_relayed_leg_alone_shows_no_focus() -> None:

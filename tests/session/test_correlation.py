@@ -1,14 +1,16 @@
 """Legs into calls: by every key of the correlation table, transitively, and never two calls into one."""
 
+import re
 from dataclasses import replace
 from itertools import count, pairwise
 
 import pytest
 
 from analyzer.core.limits import SECOND_NS, Limits
+from analyzer.session.legs import CallTable
 from analyzer.session.topology import Topology
-from tests.pipeline.wire import Wire, anomalies, rows
-from tests.session.dialogs import Leg, hang_up, sdp, send, setup
+from tests.pipeline.wire import Wire, anomalies, at, rows
+from tests.session.dialogs import Leg, hang_up, say, sdp, send, setup
 
 _IDS = count(1)
 
@@ -375,3 +377,117 @@ def test_legs_stand_in_path_order_by_their_vias() -> None:
     setup(wire, [legs[2], legs[0], legs[1]])
     (row,) = rows(wire.run().closer.calls)
     assert [(leg["from"], leg["to"]) for leg in row["legs"]] == path  # type: ignore[attr-defined,index]  # a list of objects
+
+
+# -- Call-ID and tags (hops.md section 3: the exact key is Call-ID and From tag; RFC 3261 12, 19.3) ----------------
+
+
+def _wire(*messages: tuple[str, str, bytes]) -> Wire:
+    wire = Wire()
+    for src, dst, text in messages:
+        wire.udp(at(src, 5060), at(dst, 5060), text)
+    return wire
+
+
+def _call(wire: Wire) -> list[tuple[list[str], int, str]]:
+    engine = wire.run()
+    return [(row["call_ids"], len(row["legs"]), row["outcome"]) for row in rows(engine.closer.calls)]  # type: ignore[arg-type, misc]  # read back from JSON
+
+
+def _talk(number: int, call_id: str = "", *, tags: bool = True, pair: tuple[str, str] = ("", "")) -> Wire:
+    """INVITE, 200, ACK, BYE of the called one, 200."""
+    src, dst = pair if pair[0] else (f"10.5.{number}.2", f"10.6.{number}.2")
+    leg = Leg(src, dst, str(number), f"sip:caller{number}@a.example", offer=sdp(f"10.9.{number}.9", 4_000))
+    wire = Wire()
+    setup(wire, [leg])
+    wire.udp(at(leg.dst, 5060), at(leg.src, 5060), say(leg, "BYE", cseq=2, from_responder=True))
+    swapped = say(replace(leg, caller=leg.callee, callee=leg.caller), "BYE", 200, 2)
+    swapped = swapped.replace(b"tag=f", b"tag=x").replace(b"tag=t", b"tag=f").replace(b"tag=x", b"tag=t")
+    wire.udp(at(leg.src, 5060), at(leg.dst, 5060), swapped)
+    header = f"Call-ID: {call_id}\r\n".encode() if call_id else b""
+    frames = []
+    for ts_ns, frame in wire.frames:
+        head, payload = frame[:28], frame[28:].replace(f"Call-ID: {number}\r\n".encode(), header)
+        payload = payload if tags else re.sub(rb";tag=\w+", b"", payload)
+        head = head[:2] + (28 + len(payload)).to_bytes(2, "big") + head[4:24] + (8 + len(payload)).to_bytes(2, "big")
+        frames.append((ts_ns, head + bytes(2) + payload))
+    wire.frames = frames
+    return wire
+
+
+def _merged(*wires: Wire) -> Wire:
+    """The frames of several at the same time."""
+    wire = Wire()
+    wire.frames = sorted(frame for each in wires for frame in each.frames)
+    return wire
+
+
+@pytest.mark.parametrize("tags", [True, False])
+def test_messages_without_a_call_id_join_only_what_they_answer(tags: bool) -> None:
+    """The empty Call-ID names nothing: three unrelated calls stay three; each holds what has its tags or branches."""
+    found = _call(_merged(*(_talk(number, tags=tags) for number in range(3))))
+    answered = [call for call in found if call[2] == "answered"]
+    assert len(answered) == 3
+    assert {call[1] for call in found} == {1}
+    assert all(call[0] == [] for call in found)
+    if tags:
+        assert len(found) == 3
+
+
+def test_calls_of_one_call_id_with_other_tags_and_hosts_stay_apart_and_that_is_said() -> None:
+    wire = _merged(*(_talk(number, "1") for number in range(3)))
+    assert _call(wire) == [(["1"], 1, "answered")] * 3
+    assert anomalies(wire.run())["correlation.ambiguous"] == 2
+
+
+def test_calls_of_one_call_id_have_names_of_their_own() -> None:
+    """By which their media keys and session ids are filed: those of one are not forgotten with another."""
+    wire = _merged(*(_talk(number, "1") for number in range(3)))
+    engine = wire.run(finish=False)
+    assert len({call.name for call in engine.signalling.calls.all()}) == 3
+
+
+def test_a_proxy_keeps_tags_and_call_id() -> None:
+    """RFC 3261 16.6: another host, one more Via, the same dialog; the BYE of the called one swaps the tags."""
+    near, far = _talk(1, "1", pair=("10.5.0.1", "10.5.0.9")), _talk(1, "1", pair=("10.5.0.9", "10.6.0.1"))
+    assert _call(_merged(near, far)) == [(["1"], 2, "answered")]
+    assert "correlation.ambiguous" not in anomalies(_merged(near, far).run())
+
+
+def test_a_b2bua_that_keeps_the_call_id_alone_is_known_by_passing_the_call_on() -> None:
+    wire = _merged(_talk(1, "1", pair=("10.5.0.1", "10.5.0.9")), _talk(2, "1", pair=("10.5.0.9", "10.6.0.1")))
+    assert _call(wire) == [(["1"], 2, "answered")]
+    (row,) = rows(wire.run().closer.calls)
+    assert [(link["by"], link["score"]) for link in row["links"]] == [("call_id", 100)]  # type: ignore[attr-defined]  # read back from JSON
+    assert "correlation.ambiguous" not in anomalies(wire.run())
+
+
+def test_two_clients_of_one_proxy_with_one_call_id_are_two_calls() -> None:
+    wire = _merged(_talk(1, "1", pair=("10.5.0.1", "10.5.0.9")), _talk(2, "1", pair=("10.5.0.2", "10.5.0.9")))
+    assert _call(wire) == [(["1"], 1, "answered")] * 2
+    assert anomalies(wire.run())["correlation.ambiguous"] >= 1
+
+
+def test_forks_have_the_callers_tag() -> None:
+    """RFC 3261 16.7: one INVITE, two targets, a To tag of each."""
+    leg = Leg("10.5.0.9", "10.6.0.1", "1", offer=sdp("10.9.9.9", 4_000))
+    other = replace(leg, dst="10.6.0.2")
+    wire = Wire()
+    for each, status in ((leg, 0), (other, 0), (leg, 180), (other, 180), (other, 200)):
+        text = say(each, "INVITE", status).replace(b"tag=t1", b"tag=t" + each.dst[-1:].encode())
+        src, dst = (each.dst, each.src) if status else (each.src, each.dst)
+        wire.udp(at(src, 5060), at(dst, 5060), text)
+    assert [(ids, legs) for ids, legs, _ in _call(wire)] == [(["1"], 2)]
+
+
+def test_what_a_call_is_known_by_goes_with_it() -> None:
+    """Thousands of calls of one Call-ID: nothing of those judged is left behind."""
+    table = CallTable(Limits())
+    wire = _merged(*(_talk(number, "1" if number % 2 else "") for number in range(40)))
+    engine = wire.run(finish=False)
+    for call in engine.signalling.calls.all():
+        for message in (m for leg in call.legs.values() for m in leg.messages):
+            table.add(message)
+    for call in table.all():
+        table.remove(call)
+    assert (len(table), table._known, table._keys, table._by_call_id) == (0, {}, {}, {})

@@ -132,3 +132,32 @@ def test_fingerprints_in_clear() -> None:
     head = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
     body = f"{head}{print_}\r\nm=audio 4000 UDP/TLS/RTP/SAVP 0\r\n"
     assert _judged("DTLS-08", body.encode(), body.encode()) == {"fail": 2}
+
+
+def test_one_key_on_two_m_lines() -> None:
+    offer = _sdp("192.0.2.1", (4000, _line(ONE)), (4002, _line(ONE)))
+    answer = _sdp("192.0.2.2", (5000, _line(TWO)), (5002, _line(THREE)))
+    assert _judged("SDES-07", offer, answer) == {"pass": 3, "fail": 1}
+
+
+def test_an_element_that_uses_one_key_on_both_its_hops() -> None:
+    """It answers the caller with the key that it offers to the called: two hops, two directions, one key."""
+    wire = Wire()
+    called = "<sip:bob@ims.example>;tag=b"
+    wire.udp(A, PROXY, request("INVITE", "sip:bob@ims.example", dialog("c", 1, "INVITE", via=["192.0.2.1"]), OFFER))
+    via, own = ["192.0.2.9", "192.0.2.1"], _sdp("192.0.2.9", (6000, _line(THREE)))
+    wire.udp(PROXY, B, request("INVITE", "sip:bob@ims.example", dialog("c", 1, "INVITE", via=via), own))
+    wire.udp(B, PROXY, response(200, dialog("c", 1, "INVITE", via=via, called=called), ANSWER))
+    wire.udp(PROXY, A, response(200, dialog("c", 1, "INVITE", via=["192.0.2.1"], called=called), own))
+    assert _said(wire.run(rules=rules()), "SDES-07") == {"pass": 3, "fail": 1}
+
+
+@pytest.mark.parametrize(("apart_s", "verdict"), [(60, {"pass": 3, "fail": 1}), (1, {"pass": 3, "open": 1})])
+def test_one_key_in_two_calls(apart_s: int, verdict: dict[str, int]) -> None:
+    """Two that begin together may be two legs of one call, which share a key legitimately."""
+    wire = Wire()
+    _call(wire, "one", OFFER, ANSWER)
+    wire.now_ns += apart_s * 10**9
+    other = _sdp("192.0.2.2", (5000, _line(THREE)))
+    _call(wire, "two", OFFER, other)
+    assert _said(wire.run(rules=rules()), "SDES-07") == verdict

@@ -207,3 +207,33 @@ def test_how_a_register_reached_the_edge(flag: str, from_ue: str, verdict: dict[
 def test_a_display_name_that_reads_as_another_identity(value: str, noted: bool) -> None:
     engine = _run((), (_pai(value),))
     assert engine.judge.tallies["ID-04.display"].notes == int(noted)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "altered"),
+    [
+        (("Privacy: id",), (), ["Privacy removed"]),
+        ((), ("History-Info: <sip:a@b>;index=1",), ["History-Info inserted"]),
+        (("Referred-By: <sip:a@b>",), ("Referred-By: <sip:c@d>",), ["Referred-By changed"]),
+        (("P-Preferred-Identity: <sip:a@b>",), (_pai(UE1),), ["P-Preferred-Identity removed"]),
+        (("Privacy: id", _pai(UE1)), ("Privacy: id", _pai(UE1)), []),
+    ],
+)
+def test_headers_that_name_or_hide_are_followed(
+    first: tuple[str, ...], second: tuple[str, ...], altered: list[str]
+) -> None:
+    engine = _run(first, second)
+    assert engine.judge.tallies["ID-02.headers"].notes == bool(altered)
+    for note in engine.judge.notes:
+        if note.rule.id == "ID-02.headers":
+            assert "pcscf-1, INVITE from ue1 to scscf (trusted onward: true)" in note.message
+            assert all(word in note.message for word in altered)
+
+
+def test_a_changed_from_is_followed() -> None:
+    wire = Wire()
+    wire.udp(UE, EDGE, _invite(1, "Privacy: user"))
+    wire.udp(CORE_EDGE, SCSCF, _invite(2, "Privacy: user", caller="<sip:anonymous@anonymous.invalid>;tag=a"))
+    engine = wire.run(rules=rules(), topology=_topology())
+    (note,) = [note for note in engine.judge.notes if note.rule.id == "ID-02.headers"]
+    assert "From changed" in note.message

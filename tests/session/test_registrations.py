@@ -193,7 +193,70 @@ def test_keys_in_a_challenge_and_digests_in_clear() -> None:
     message = next(f.message for f in engine.judge.findings if f.rule.id == "SIG-24.md5")
     assert "(username, realm, nonce, uri, response)" in message
     assert "c0ffee" not in message
+    (note,) = [note.message for note in engine.judge.notes if note.rule.id == "SIG-24.seen"]
+    assert "username, realm, nonce, uri, response" in note, "named, whatever the scheme"
+    assert "c0ffee" not in note
     engine, _ = _run(_register(1, digest.format("")))
     assert _verdicts(engine, "SIG-24.md5") == {"n/a": 1}, "the empty response of a first REGISTER proves no use"
     engine, _ = _run(_register(1, "Authorization: Basic YWxpY2U6c2VjcmV0"))
     assert _verdicts(engine, "SIG-24.basic") == {"fail": 1}
+
+
+TAGS = ("Require: sec-agree", "Proxy-Require: sec-agree")
+
+
+@pytest.mark.parametrize(
+    ("tags", "verdict"),
+    [
+        (TAGS, {"pass": 1}),
+        (("Require: sec-agree",), {"fail": 1}),
+        ((), {"fail": 1}),
+        (("Require: SEC-AGREE, path", TAGS[1]), {"pass": 1}),
+    ],
+)
+def test_the_agreement_is_asked_for(tags: tuple[str, ...], verdict: dict[str, int]) -> None:
+    """RFC 3329 2.3.1: sec-agree in Require and in Proxy-Require."""
+    engine, _ = _run(_register(1, _client(OFFER), *tags), _answer(401, 1, _server(LIST)))
+    assert _verdicts(engine, "SIG-02") == verdict
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        ((_answer(401, 1, _server(LIST)),), "pass"),
+        ((_answer(401, 1, _server(LIST.replace("spi-c=7; ", ""))),), "fail"),
+        ((_answer(401, 1, _server(LIST.replace("alg=hmac-sha-1-96; ", ""))),), "fail"),
+        ((_answer(200, 1),), "fail"),
+        ((_answer(401, 1),), "open"),  # a further answer may carry it
+        ((), "open"),
+    ],
+)
+def test_the_list_of_the_network(answer: tuple[bytes, ...], verdict: str) -> None:
+    """RFC 3329 2.3.2; TS 33.203 7.2."""
+    engine, _ = _run(_register(1, _client(OFFER), *TAGS), *answer)
+    assert _verdicts(engine, "SIG-03") == {verdict: 1}
+
+
+@pytest.mark.parametrize(
+    ("offer", "rule", "verdict"),
+    [
+        (OFFER, "SIG-07", "fail"),  # TS 33.203 Annex H: no ealg is null
+        (OFFER.replace("spi-c=1", "ealg=null; spi-c=1"), "SIG-07", "fail"),
+        (OFFER.replace("spi-c=1", "ealg=AES-CBC; spi-c=1"), "SIG-07", "pass"),
+        (f"{OFFER}, ipsec-3gpp; alg=hmac-sha-1-96; ealg=aes-cbc; spi-c=1; spi-s=2", "SIG-07", "pass"),
+        (OFFER, "SIG-09", "pass"),
+        (OFFER.replace("spi-s=2", "spi-s=1"), "SIG-09", "fail"),
+        (OFFER.replace("spi-s=2", "spi-s=8"), "SIG-09", "fail"),  # the P-CSCF's
+        (OFFER.replace("port-s=5063", "port-s=5060"), "SIG-09", "fail"),
+        (OFFER.replace("spi-c=1", "prot=ah; spi-c=1"), "SIG-09", "fail"),
+        (OFFER.replace("spi-c=1", "mod=tun; spi-c=1"), "SIG-09", "fail"),
+        (OFFER.replace("spi-c=1", "mod=UDP-enc-tun; spi-c=1"), "SIG-09", "pass"),
+        (f"tls;q=0.1, {OFFER.replace('spi-c=1', 'q=0.1; spi-c=1')}", "SIG-21", "fail"),
+        (f"tls;q=0.2, {OFFER.replace('spi-c=1', 'q=0.1; spi-c=1')}", "SIG-21", "pass"),
+        (f"ipsec-3gpp;q=0.1;alg=a, {OFFER.replace('spi-c=1', 'q=0.1; spi-c=1')}", "SIG-21", "pass"),
+    ],
+)
+def test_what_a_ue_lists(offer: str, rule: str, verdict: str) -> None:
+    """TS 33.203 5.1.3, 7.1, Annex H; RFC 3329 2.2."""
+    engine, _ = _run(_register(1, _client(offer)), _answer(401, 1, _server(LIST)))
+    assert _verdicts(engine, rule) == {verdict: 1}

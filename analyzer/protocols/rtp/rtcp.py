@@ -34,6 +34,7 @@ class Rtcp:
     report: SenderReport | None = None
     cname: str = ""
     bye: bool = False
+    references: tuple[tuple[int, int], ...] = ()  # of report blocks: SSRC, and the middle of its last report's NTP time
 
     @property
     def protected(self) -> bool:
@@ -56,6 +57,14 @@ def _cname(body: bytes) -> str | None:
     return ""
 
 
+def _references(body: bytes, at: int, count: int) -> list[tuple[int, int]]:
+    """Whose report each report block has seen last, and which (RFC 3550 6.4.1: SSRC, LSR); those that have seen none
+    left out."""
+    blocks = (body[begin : begin + 24] for begin in range(at, at + 24 * count, 24))
+    found = ((int.from_bytes(block[:4], "big"), int.from_bytes(block[16:20], "big")) for block in blocks)
+    return [(ssrc, last) for ssrc, last in found if last]
+
+
 def parse(data: bytes) -> Rtcp | None:
     """A datagram as RTCP, None if its first header is not one (version 2, type 192 to 223, length)."""
     if len(data) < 8 or data[0] >> 6 != 2 or not 192 <= data[1] <= 223:
@@ -63,6 +72,7 @@ def parse(data: bytes) -> Rtcp | None:
     types: list[int] = []
     report: SenderReport | None = None
     cname, bye, well_formed = "", False, True
+    references: list[tuple[int, int]] = []
     at = 0
     while at + 4 <= len(data) and len(types) < 32:
         length = 4 * (1 + (data[at + 2] << 8 | data[at + 3]))
@@ -83,7 +93,9 @@ def parse(data: bytes) -> Rtcp | None:
             text = _cname(body)
             well_formed = well_formed and text is not None
             cname = text or cname
+        if kind in (SR, RR):
+            references += _references(body, 24 if kind == SR else 4, count)
         bye = bye or kind == BYE
         at += length
     well_formed = well_formed and at == len(data)
-    return Rtcp(int.from_bytes(data[4:8], "big"), tuple(types), well_formed, report, cname, bye)
+    return Rtcp(int.from_bytes(data[4:8], "big"), tuple(types), well_formed, report, cname, bye, tuple(references))

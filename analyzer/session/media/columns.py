@@ -11,9 +11,9 @@ import numpy.typing as npt
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.net.packets import UDP, PacketBatch
-from analyzer.session.media.pace import LARGEST, MARKER
+from analyzer.session.media.pace import LARGEST, MARKER, TICK_NS
 from analyzer.session.media.statistics import SAMPLE
-from analyzer.session.media.trail import LOW, lots
+from analyzer.session.media.trail import LOW, MILE, lots
 
 I64 = npt.NDArray[np.int64]
 _FACTORS = np.array(
@@ -88,10 +88,10 @@ class Groups:
         self._paces: npt.NDArray[np.void] | None = None
         self.count: list[int] = count.tolist()
         self.first_row: list[int] = rows[edges].tolist()
-        self.first = _cites(packets, rows[edges])
+        self.first = cites(packets, rows[edges])
         many = np.flatnonzero(count > 1)
         self.last = self.first.copy()
-        for group, cite in zip(many.tolist(), _cites(packets, rows[ends[many]]), strict=True):
+        for group, cite in zip(many.tolist(), cites(packets, rows[ends[many]]), strict=True):
             self.last[group] = cite
         self.last_ip_id: list[int] = packets.ip_id[rows[ends]].tolist()
         self.vantage: list[int] = packets.vantage[rows[edges]].tolist()
@@ -112,6 +112,8 @@ class Groups:
         self._step = step
         self.contiguous: list[bool] = np.logical_and.reduceat(step == 1, edges).tolist()
         self._lots = lots(ts)
+        self._miles = np.flatnonzero(seq % MILE == 0)
+        self._mile_numbers: list[int] = seq[self._miles].tolist()
         self.jitter = self._jitter(ts, arrival, edges, count)
         self.keys = self._keys(packets, edges)
         self.in_row_order: list[int] = np.argsort(rows[edges], kind="stable").tolist()
@@ -171,6 +173,11 @@ class Groups:
         groups = np.searchsorted(self._edges, at, "right") - 1
         return zip(groups.tolist(), self._lots[at].tolist(), self._order_rows[at].tolist(), strict=True)
 
+    def miles(self) -> Iterator[tuple[int, int, int]]:
+        """Packets whose sequence numbers are milestones: group, number, row."""
+        groups = np.searchsorted(self._edges, self._miles, "right") - 1
+        return zip(groups.tolist(), self._mile_numbers, self._order_rows[self._miles].tolist(), strict=True)
+
     def relative(self, index: int) -> I64:
         """Extended sequence numbers of a group relative to its first."""
         step = self._step[self._slice(index)].copy()
@@ -198,18 +205,20 @@ class Groups:
         return cut
 
     def pace(self, index: int, most: int) -> bytes:
-        """The first packets of a group as a `Pace` takes them. Made for the whole batch at the first call."""
+        """The first packets of a group as a `Pace` takes them. Made for the whole batch at the first call, out of the
+        headers, which nothing else needs any more: numbers and timestamps stay where they are."""
         if self._paces is None:
-            rows = self._header.copy()  # numbers and timestamps stay where they are
-            sizes = np.clip(self._sizes, 0, LARGEST) | np.where(rows[:, 1] & 128, MARKER, 0)
+            rows = self._header
+            sizes = np.minimum(self._sizes.astype(np.uint16), LARGEST)
+            sizes |= (rows[:, 1] & 128).astype(np.uint16) * (MARKER // 128)
             rows.view(">u2")[:, 0] = sizes
-            rows.view(">u4")[:, 2] = self._arrival // 1_000 & 0xFFFFFFFF
+            rows.view(">u4")[:, 2] = self._arrival // TICK_NS  # modulo 2**32
             self._paces = rows.view("V12").ravel()
         start = self._edges[index]
         return self._paces[start : start + min(self.count[index], most)].tobytes()
 
 
-def _cites(packets: PacketBatch, rows: I64) -> list[Cite]:
+def cites(packets: PacketBatch, rows: I64) -> list[Cite]:
     """The frames of rows."""
     columns = (packets.source, packets.frame, packets.offset, packets.captured, packets.ts_ns)
     return [Cite(*of) for of in zip(*(column[rows].tolist() for column in columns), strict=True)]

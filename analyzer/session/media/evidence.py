@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from analyzer.protocols.sdp.session import Codec
 from analyzer.session.media.record import StreamRecord
+from analyzer.session.media.refused import TAGS
 from analyzer.session.media_state import Observed
 
-TAGS = (4, 8, 10, 16)  # authentication tag lengths of the SRTP suites, bytes
 _STATIC = {
     0: Codec("PCMU", 8_000), 3: Codec("GSM", 8_000), 8: Codec("PCMA", 8_000), 9: Codec("G722", 8_000),
     18: Codec("G729", 8_000), 4: Codec("G723", 8_000), 15: Codec("G728", 8_000),
@@ -63,7 +63,7 @@ def classify(record: StreamRecord, rtpmap: dict[int, Codec]) -> MediaEvidence:
     tagged = {tag: sum(n for size, n in record.sizes if size - tag in lengths) for tag in TAGS}
     tag, most = max(tagged.items(), key=lambda item: item[1])
     total = sum(count for _, count in record.sizes)
-    if statistics.uniform and most >= 0.9 * total and plain < 0.02 * total:
+    if statistics.uniform and most >= 0.9 * total and not plain:
         return MediaEvidence(
             "srtp",
             (
@@ -83,7 +83,7 @@ def plausible(record: StreamRecord) -> bool:
         record.packets >= 5
         and record.restarts * 4 <= record.packets
         and record.lost * 2 <= span
-        and record.reordered * 4 <= record.packets
+        and record.backward * 4 <= record.packets
         and len(record.payload_types) <= 6
         and not any(72 <= kind <= 76 for kind, _ in record.payload_types)
     )

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.session.media.pace import Paced
+from analyzer.session.media.pace import TICK_NS, Paced
 
 By = Literal["offsets", "shape"]
 I64 = npt.NDArray[np.int64]
@@ -25,9 +25,9 @@ F64 = npt.NDArray[np.float64]
 PAIRS = 100  # packets that must be there on both sides
 EVENTS = 8  # packets by which the best way must fit better
 _AGREE = 0.95  # of them, and the least correlation of sizes (hops.md 4)
-_EARLY_US, _LATE_US = -20_000, 500_000  # a relay sends on within these; clocks of two taps may be a little apart
-_SPREAD_US = 20_000  # within which most packets take the same time
-_TIGHTER, _NOISE_US = 3, 200  # how much more evenly they must come than in any other way
+_EARLY, _LATE = -20_000_000 // TICK_NS, 500_000_000 // TICK_NS  # when a relay sends on; clocks of two taps may differ
+_SPREAD = 20_000_000 // TICK_NS  # within which most packets take the same time
+_TIGHTER, _NOISE = 3, 200_000 // TICK_NS  # how much more evenly they must come than in any other way
 _OVERHEAD = 48  # bytes by which a tag and an MKI may lengthen a payload (RFC 3711, RFC 7714)
 _ANCHORS = 16
 _WAYS = 64  # of putting two streams together that are looked at
@@ -46,16 +46,13 @@ class Likeness:
 @dataclass(frozen=True, slots=True)
 class _Ways:
     """Ways of putting two streams together, a column each: pairs of packets; those that do not agree; how long the
-    time between two of a pair varies, in microseconds; the correlation of sizes (of shape)."""
+    time between two of a pair varies, in ticks; the correlation of sizes (of shape)."""
 
     pairs: I64
     odd: I64
-    spread_us: I64
+    spread: I64
     correlation: F64
     overhead: I64
-
-    def __len__(self) -> int:
-        return len(self.pairs)
 
     def comparable(self) -> npt.NDArray[np.bool_]:
         """Ways with enough packets."""
@@ -87,10 +84,10 @@ def _score(ways: _Ways, others: Sequence[_Ways], by: By) -> int | None:
     usable = ways.comparable()
     if not usable.any():
         return None
-    best = int(np.lexsort((ways.spread_us, ways.odd, ~usable))[0])
-    pairs, odd, spread_us = int(ways.pairs[best]), int(ways.odd[best]), int(ways.spread_us[best])
+    best = int(np.lexsort((ways.spread, ways.odd, ~usable))[0])
+    pairs, odd, spread = int(ways.pairs[best]), int(ways.odd[best]), int(ways.spread[best])
     agreed = 1 - odd / pairs
-    if agreed < _AGREE or spread_us > _SPREAD_US or abs(int(ways.overhead[best])) > _OVERHEAD:
+    if agreed < _AGREE or spread > _SPREAD or abs(int(ways.overhead[best])) > _OVERHEAD:
         return None
     score = agreed
     if by == "shape":
@@ -99,12 +96,12 @@ def _score(ways: _Ways, others: Sequence[_Ways], by: By) -> int | None:
             return None
     usable[best] = False
     third = any(other.comparable().any() for other in others)
-    rivals = [(ways.odd[usable], ways.spread_us[usable])]
-    rivals += [(other.odd[other.comparable()], other.spread_us[other.comparable()]) for other in others]
+    rivals = [(ways.odd[usable], ways.spread[usable])]
+    rivals += [(other.odd[other.comparable()], other.spread[other.comparable()]) for other in others]
     odds, spreads = (np.concatenate(column) for column in zip(*rivals, strict=True))
     apart = odds >= odd + EVENTS
     if by == "offsets" and third:
-        apart |= spreads >= _TIGHTER * spread_us + _NOISE_US
+        apart |= spreads >= _TIGHTER * spread + _NOISE
     return int(100 * score + 1e-9) if len(apart) and bool(apart.all()) else None
 
 
@@ -113,8 +110,8 @@ def _ways(x: Paced, y: Paced, by: By) -> _Ways:
     if by == "shape" and ((x.size == x.size[0]).all() or (y.size == y.size[0]).all()):
         return _NONE  # sizes that never change say nothing
     anchors = np.unique(np.linspace(0, len(x) - 1, _ANCHORS).astype(np.int64))
-    late = _signed32(y.us[None, :] - x.us[anchors, None])
-    row, column = np.nonzero((late >= _EARLY_US) & (late <= _LATE_US))
+    late = _signed32(y.tick[None, :] - x.tick[anchors, None])
+    row, column = np.nonzero((late >= _EARLY) & (late <= _LATE))
     if not len(row):
         return _NONE
     steps = y.number[column] - x.number[anchors[row]] & 0xFFFF if by == "offsets" else column - anchors[row]
@@ -152,7 +149,7 @@ def _measured(x: Paced, y: Paced, pair: I64, by: By) -> _Ways:
         later = _signed32(later - one)  # small numbers where it is constant, wherever timestamps wrap
         agree &= (later == _middle(later, there, count)[:, None]) & (y.marker[pair] == x.marker)
     agreed = agree.sum(axis=1)
-    delay = np.sort(np.where(agree, _signed32(y.us[pair] - x.us), _FAR), axis=1)
+    delay = np.sort(np.where(agree, _signed32(y.tick[pair] - x.tick), _FAR), axis=1)
     low, high = (_at(delay, agreed * tenth // 10) for tenth in (1, 9))
     correlation = _correlation(x, y, pair, there, count) if by == "shape" else np.zeros(len(pair))
     return _Ways(count, count - agreed, high - low, correlation, overhead)

@@ -1,7 +1,7 @@
 """The first five seconds of a stream, packet by packet: number, timestamp, marker, size and time of arrival.
 
 By these a stream is known again behind a relay that writes its headers anew, without a key (hops.md section 4). Twelve
-bytes a packet while they come; then differences, those that are the same for every packet once.
+bytes a packet while they come; then differences, as narrow as they fit: a byte or two a packet of most calls.
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 I64 = npt.NDArray[np.int64]
+TICK_NS = 16_000  # the unit of arrival: differences of evenly sent packets fit in a byte, and relays are less even
 PACED = 250  # packets: five seconds of speech in packets of 20 ms
-ROW = np.dtype([("size", ">u2"), ("number", ">u2"), ("stamp", ">u4"), ("us", ">u4")])
+ROW = np.dtype([("size", ">u2"), ("number", ">u2"), ("stamp", ">u4"), ("tick", ">u4")])
 MARKER = 0x8000  # in `size`
 LARGEST = MARKER - 1
 
@@ -19,13 +20,13 @@ LARGEST = MARKER - 1
 @dataclass(frozen=True, slots=True)
 class Paced:
     """Packets as columns, in the order of arrival, each number once: RTP sequence number and timestamp, size of the
-    payload in bytes, whether the marker is set, arrival in microseconds (modulo 2**32, as timestamps are)."""
+    payload in bytes, whether the marker is set, arrival in ticks of 16 us (modulo 2**32, as timestamps are)."""
 
     number: I64
     stamp: I64
     size: I64
     marker: npt.NDArray[np.bool_]
-    us: I64
+    tick: I64
 
     def __len__(self) -> int:
         return len(self.number)
@@ -58,42 +59,40 @@ class Pace:
         _, first = np.unique(rows["number"], return_index=True)
         rows = rows[np.sort(first)]
         size = rows["size"].astype(np.int64)
-        number, stamp, us = (rows[name].astype(np.int64) for name in ("number", "stamp", "us"))
-        return Paced(number, stamp, size & LARGEST, size >= MARKER, us)
+        number, stamp, tick = (rows[name].astype(np.int64) for name in ("number", "stamp", "tick"))
+        return Paced(number, stamp, size & LARGEST, size >= MARKER, tick)
 
 
 _WORDS = ROW.itemsize // 4
-_CONSTANT, _SHORT, _LONG = range(3)  # how the steps of a column are kept: the first two, in 16 bits each, in 32 bits
 
 
 def _packed(rows: bytes) -> bytes:
-    """The first packet, and by what each word of the others differs from the one before; once where that is constant
-    but for the second packet (the marker of the first one), as nearly always."""
+    """The first packet, and of each word by what the others differ from the one before: the first difference, then the
+    least, and as narrow as it fits by how much each is above it. Mostly that is nothing."""
     words = np.frombuffer(rows, ">u4").astype(np.uint32).reshape(-1, _WORDS)
-    kinds, columns = [], []
+    widths, columns = [], []
     for steps in (words[1:] - words[:-1]).T:
         column = steps.tobytes()
-        if column[8:] == column[4:-4]:
-            kinds.append(_CONSTANT)
-            column = column[:8]
-        elif int(steps.max()) <= 0xFFFF:
-            kinds.append(_SHORT)
-            column = steps.astype(np.uint16).tobytes()
-        else:
-            kinds.append(_LONG)
-        columns.append(column)
-    return b"".join((bytes(kinds), rows[: ROW.itemsize], *columns))
+        if column[8:] == column[4:-4]:  # all are the second one
+            widths.append(0)
+            columns.append(column[:8])
+            continue
+        least = steps[1:].min()
+        above = steps[1:] - least
+        most = int(above.max())
+        widths.append(1 if most <= 0xFF else 2 if most <= 0xFFFF else 4)
+        columns += [column[:4], least.tobytes(), above.astype(f"u{widths[-1]}").tobytes()]
+    return b"".join((bytes(widths), rows[: ROW.itemsize], *columns))
 
 
 def _unpacked(packed: bytes) -> npt.NDArray[np.void]:
     words = np.zeros((PACED, _WORDS), np.uint32)
     words[0] = np.frombuffer(packed, ">u4", _WORDS, _WORDS)
     at = _WORDS + ROW.itemsize
-    for column, kind in enumerate(packed[:_WORDS]):
-        if kind == _CONSTANT:
-            first, rest = np.frombuffer(packed, np.uint32, 2, at)
-            words[1, column], words[2:, column] = first, rest
-        else:
-            words[1:, column] = np.frombuffer(packed, np.uint16 if kind == _SHORT else np.uint32, PACED - 1, at)
-        at += 8 if kind == _CONSTANT else (PACED - 1) * (2 if kind == _SHORT else 4)
+    for column, width in enumerate(packed[:_WORDS]):
+        words[1, column], words[2:, column] = np.frombuffer(packed, np.uint32, 2, at)
+        at += 8
+        if width:
+            words[2:, column] += np.frombuffer(packed, f"u{width}", PACED - 2, at)
+        at += (PACED - 2) * width
     return np.cumsum(words, axis=0, dtype=np.uint32).astype(">u4").view(ROW).ravel()

@@ -23,6 +23,7 @@ _END = 1 << 62
 _EARLIER = 8  # flows of a direction that are kept for calls which are over
 Pair = tuple[Address, Address]
 _SENDERS = 16  # whose last report is kept, of one direction
+_REFERENCES = 16  # to reports that are kept of it
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class _Flow:
     cname: str = ""
     bye: bool = False
     reports: dict[int, rtcp.SenderReport] = field(default_factory=dict)  # the last of each SSRC
+    references: dict[tuple[int, int], None] = field(default_factory=dict)  # the latest
     encrypted: int = 0
     authenticated: int = 0
     failed: int = 0
@@ -183,6 +185,7 @@ class RtcpFlows:
         return RtcpRecord(
             *ends, flow.packets, flow.plain, flow.protected, flow.cname, flow.bye, flow.first,
             tuple(flow.reports.values()),
+            frozenset(flow.references),
             suite=flow.suite,
             encrypted=flow.encrypted,
             authenticated=flow.authenticated,
@@ -197,6 +200,12 @@ def _tell(flow: _Flow, parsed: rtcp.Rtcp) -> None:
     report = parsed.report
     if report is not None and (report.ssrc in flow.reports or len(flow.reports) < _SENDERS):
         flow.reports[report.ssrc] = report
+    sent = [(report.ssrc, report.ntp >> 16 & 0xFFFFFFFF)] if report is not None else []
+    for reference in (*sent, *parsed.references):
+        flow.references.pop(reference, None)  # the latest stand last
+        flow.references[reference] = None
+    while len(flow.references) > _REFERENCES:
+        del flow.references[next(iter(flow.references))]
 
 
 def rtcp_state(flows: Sequence[RtcpRecord]) -> RtcpState:

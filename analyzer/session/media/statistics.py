@@ -8,6 +8,7 @@ from analyzer.crypto.srtp.packets import header_length
 
 SAMPLE = 12  # payloads kept of a stream while it is open
 _ENOUGH = 1_500  # bytes that make the test of uniformity meaningful
+_FEW = 80  # bytes from which structure shows that no uniform bytes have by chance (once in 10**9 samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class PayloadStatistics:
     @property
     def structured(self) -> bool:
         """The bytes are far from uniform (more than ten standard deviations): no cipher made them."""
-        return self.conclusive and self.chi2 > 485
+        return self.sampled_bytes >= _FEW and self.chi2 > 485
 
     @property
     def uniform(self) -> bool:

@@ -1,7 +1,8 @@
 """A few whole packets of a stream, by which it is known again on another hop (hops.md section 4).
 
 Kept are a stream's first packets, and those that drew the lowest lots by their RTP timestamps: a relay keeps
-timestamps, so that two hops keep the same packets even where their captures do not begin together. What is compared
+timestamps, so that two hops keep the same packets even where their captures do not begin together. Of every packet
+whose sequence number is a milestone a digest is kept. What is compared
 are digests keyed anew in every process (Python's hash of bytes, SipHash), which never leave it.
 """
 
@@ -24,6 +25,9 @@ from analyzer.session.media.pace import Pace
 I64 = npt.NDArray[np.int64]
 DRAWN = 24
 LOW = (1 << 32) // 128  # lots below it are looked at: one packet in 128
+MILE = 128  # sequence numbers from one milestone to the next
+_MARKED = 48  # milestones of a stream that are kept
+_FIXED = 12  # bytes of the fixed header (RFC 3550 5.1)
 _FALLEN = 4  # bytes of a lot that is kept
 _ENOUGH = 6  # packets that must agree
 _DISTINCT = 4  # payloads that must differ among them: silence is equal to silence
@@ -51,12 +55,14 @@ _NOTHING = Pace()  # of streams that take no more packets
 class Trail:
     """The packets kept of one stream, at the vantage point that saw it first; `pace` has the headers of more."""
 
-    __slots__ = ("_drawn", "_first", "pace")
+    __slots__ = ("_apart", "_drawn", "_first", "_miles", "pace")
 
     def __init__(self) -> None:
         self.pace = Pace()
         self._first: Sequence[bytes] = ()
         self._drawn: list[bytes] | None = None  # a heap: four bytes that fall as the lot rises, the packet behind them
+        self._apart = MILE
+        self._miles: dict[int, int] | None = None  # digests of milestones, by sequence number
 
     def begin(self, packets: Iterable[bytes]) -> None:
         """Takes the first packets of the stream."""
@@ -64,7 +70,7 @@ class Trail:
 
     def forget(self) -> None:
         """Lets the packets go: what the stream was compared for is decided."""
-        self._first, self._drawn, self.pace = (), None, _NOTHING
+        self._first, self._drawn, self._miles, self.pace = (), None, None, _NOTHING
 
     @property
     def first(self) -> Sequence[bytes]:
@@ -85,6 +91,23 @@ class Trail:
         else:
             heappush(self._drawn, drawn)
 
+    def pass_mile(self, number: int, packets: PacketBatch, row: int) -> None:
+        """Takes a packet whose sequence number is a multiple of `MILE`; of each number the first. Past `_MARKED` they
+        are kept twice as far apart, so that a long stream has some in common with a short one.
+        """
+        if number % self._apart or packets.missing[row]:
+            return
+        if self._miles is None:
+            self._miles = {}
+        elif number in self._miles:
+            return
+        start = int(packets.payload_start[row])
+        end = start + int(packets.payload_length[row])
+        self._miles[number] = hash(packets.buffer[start + _FIXED : end].tobytes())
+        if len(self._miles) > _MARKED:
+            self._apart *= 2
+            self._miles = {kept: digest for kept, digest in self._miles.items() if kept % self._apart == 0}
+
     def _kept(self) -> list[bytes]:
         """The packets, each once, in an order that lets a key follow them."""
         kept = dict.fromkeys([*self._first, *(drawn[_FALLEN:] for drawn in self._drawn or ())])
@@ -93,10 +116,12 @@ class Trail:
         return sorted(kept, key=lambda packet: (int.from_bytes(packet[2:4], "big") - begin + 0x8000) & 0xFFFF)
 
     def marks(self, count: int) -> dict[int, int]:
-        """Digests of packets behind their fixed headers, by sequence number: the first, and those of lowest lot."""
-        lowest = sorted(self._drawn or (), reverse=True)[:count]
-        chosen = (*self._first[:count], *(drawn[_FALLEN:] for drawn in lowest))
-        return {int.from_bytes(packet[2:4], "big"): hash(packet[12:]) for packet in chosen}
+        """Digests of packets behind their fixed headers, by sequence number: the first ones, and milestones, so that
+        two streams that have some hundred numbers in common have marks in common.
+        """
+        return (self._miles or {}) | {
+            int.from_bytes(packet[2:4], "big"): hash(packet[_FIXED:]) for packet in self._first[:count]
+        }
 
     def wire(self) -> list[Packet]:
         """The packets with their payloads as they were on the wire."""

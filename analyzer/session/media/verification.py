@@ -19,9 +19,10 @@ from analyzer.crypto.srtp.fast import FastStream, Prepared
 from analyzer.crypto.srtp.reasons import Reason
 from analyzer.crypto.srtp.stream import PacketColumns, counters_tried
 from analyzer.net.packets import PacketBatch
-from analyzer.session.media.columns import Groups
+from analyzer.session.media.columns import Groups, cites
 from analyzer.session.media.failure import Explained, Failure, explain
 from analyzer.session.media.ranges import Ranges
+from analyzer.session.media.refused import Lot, Refused, Shape
 from analyzer.session.media_keys import KeyOrigin, MediaKey
 from analyzer.session.stream_keys import StreamId, StreamKeys
 
@@ -38,7 +39,8 @@ class Verification:
     `decrypted` are distinct packets: the tag verified, it verified with no key, the payload was opened. `failure` is
     why packets stayed closed, `detail` what else was found out about that. `tentative`: no key was known to be the
     stream's own, and none opened it. `unencrypted`: what opened them has no cipher. `reused` counts packets whose index
-    another packet of the stream had with other bytes, `rollovers` is the highest roll-over counter.
+    another packet of the stream had with other bytes, `rollovers` is the highest roll-over counter. `refused` are the
+    packets that failed in a stream of which others were opened, `trailer` the bytes that its protection adds to each.
     """
 
     suite: str
@@ -54,6 +56,24 @@ class Verification:
     unencrypted: bool = False
     reused: int = 0
     rollovers: int = 0
+    refused: tuple[Lot, ...] = ()
+    trailer: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Packets of one stream and vantage point that follow each other in a batch."""
+
+    numbers: Sequence[int]  # extended
+    prepared: Prepared
+    at: int  # the first among those prepared
+    packets: PacketBatch
+    rows: I64
+
+    def shape(self, place: int) -> Shape:
+        """What one of them looks like."""
+        cite = cites(self.packets, self.rows[place : place + 1])[0]
+        return Shape.of(self.prepared.block.packet(self.at + place), cite)
 
 
 class _View:
@@ -66,7 +86,7 @@ class _View:
         self.keys: list[MediaKey] = []
         self.version: tuple[int, ...] = ()  # of the keys
         self.cut = 0
-        self._numbers: dict[int, int] = {}  # of waiting packets: their place in the stream -> extended sequence number
+        self._numbers: dict[int, tuple[int, Shape]] = {}  # by place in the stream: refused packets, while they wait
 
     def learn(self, keys: Sequence[MediaKey], bound: int, opened: Ranges) -> None:
         for key in keys:
@@ -78,7 +98,7 @@ class _View:
     def _reopened(self, opened: Ranges) -> None:
         reopened = self.stream.stream.reopened
         for number in reopened:
-            extended = self._numbers.pop(number)
+            extended, _ = self._numbers.pop(number)
             opened.add(extended, extended)
         reopened.clear()
 
@@ -88,8 +108,8 @@ class _View:
             return None
         return max(0, bound - self.stream.stream.given)
 
-    def open(self, numbers: Sequence[int], packets: Prepared, at: int, opened: Ranges, refused: Ranges) -> None:
-        stream = self.stream.stream
+    def open(self, part: _Part, opened: Ranges, refused: "_Refusals") -> None:
+        stream, numbers, packets, at = self.stream.stream, part.numbers, part.prepared, part.at
         first, before = stream.given, stream.counts.failed
         results = self.stream.verify_many(packets, at, at + len(numbers))
         if stream.counts.failed == before and not stream.reopened:
@@ -100,26 +120,40 @@ class _View:
                     opened.add(extended, extended)
             return
         self._reopened(opened)
-        for at, (extended, result) in enumerate(zip(numbers, results, strict=True)):
+        for place, (extended, result) in enumerate(zip(numbers, results, strict=True)):
             if not isinstance(result, Reason) or result is Reason.INDEX_REUSED:
                 opened.add(extended, extended)
             else:
-                self._numbers[first + at] = extended
+                self._numbers[first + place] = extended, part.shape(place)
         self._settle(refused)
 
-    def _settle(self, refused: Ranges) -> None:
+    def _settle(self, refused: "_Refusals") -> None:
         """Counts as refused what waits no longer, unless it never had a key to be tried with."""
         waiting = self.stream.stream.waiting
         for number in [number for number in self._numbers if number not in waiting]:
-            extended = self._numbers.pop(number)
+            extended, shape = self._numbers.pop(number)
             if self.keys:
-                refused.add(extended, extended)
+                refused.add(extended, shape)
 
-    def finish(self, refused: Ranges) -> None:
+    def finish(self, refused: "_Refusals") -> None:
         self._settle(refused)
         for number, (_, reason) in self.stream.stream.waiting.items():
             if reason is not Reason.NO_KEY:
-                refused.add(self._numbers[number], self._numbers[number])
+                refused.add(*self._numbers[number])
+
+
+class _Refusals:
+    """The packets that failed with every key: their numbers, and what they look like."""
+
+    __slots__ = ("numbers", "shapes")
+
+    def __init__(self, limits: Limits) -> None:
+        self.numbers = Ranges(limits.sequence_ranges)
+        self.shapes = Refused(limits)
+
+    def add(self, extended: int, shape: Shape) -> None:
+        self.numbers.add(extended, extended)
+        self.shapes.add(shape, extended)
 
 
 class _Stream:
@@ -129,7 +163,7 @@ class _Stream:
         self.endpoints = endpoints
         self.ssrc = ssrc
         self.opened = Ranges(limits.sequence_ranges)
-        self.refused = Ranges(limits.sequence_ranges)
+        self.refused = _Refusals(limits)
         self.views: dict[int, _View] = {}
 
     def unopened(self, count: int) -> list[bytes]:
@@ -158,7 +192,7 @@ class _Stream:
             key=last.material if self.opened.count else None,
             cites=last.cites,
             authenticated=proven,
-            failed=self.refused.count,
+            failed=self.refused.numbers.count,
             decrypted=self.opened.count,
             failure=why.failure if why is not None else self._failure(sighted),
             detail=why.detail if why is not None else "",
@@ -167,6 +201,8 @@ class _Stream:
             unencrypted=position is not None and not last.context.suite.encrypts,
             reused=max((s.counts.reused for s in streams), default=0),
             rollovers=max((s.rollover.roc for s in streams if s.rollover is not None), default=0),
+            refused=self.refused.shapes.close(self.opened) if self.opened.count else (),
+            trailer=last.context.rtp_tag + len(last.context.mki),
         )
 
     def late(self, sighted: int) -> bool:
@@ -365,5 +401,8 @@ def _open(stream: _Stream, view: _View, item: _Noted, start: int, numbers: Seque
     view.cut += len(cut)
     for before, after in pairwise([start - 1, *cut, end]):
         if after - before > 1:
+            rows = item.groups.rows(item.at)[before + 1 : after]
             part = numbers[before + 1 - start : after - start]
-            view.open(part, item.prepared, item.first + before + 1, stream.opened, stream.refused)
+            view.open(
+                _Part(part, item.prepared, item.first + before + 1, item.packets, rows), stream.opened, stream.refused
+            )

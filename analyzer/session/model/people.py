@@ -42,7 +42,7 @@ class Passport:
 class Passage:
     """One message as it came into an element and as it left it: what was done to the identities in it.
 
-    Only messages that carry an identity, or ask for privacy, on one side at least.
+    Only messages that carry an identity beside From, or ask for privacy, on one side at least.
     """
 
     at: str = rule_field("the element: its node name, else its address")
@@ -57,6 +57,10 @@ class Passage:
     asserted_in: tuple[str, ...] = rule_field("P-Asserted-Identity as it came (pseudonymised when shown)")
     asserted_out: tuple[str, ...] | Unknown = rule_field("P-Asserted-Identity as it left (pseudonymised when shown)")
     privacy_in: tuple[str, ...] = rule_field("Privacy as it came, lower case")
+    altered: tuple[str, ...] = rule_field(
+        "what was done to From, P-Preferred-Identity, Privacy, Identity, History-Info and Referred-By, in words: "
+        "'Privacy removed', 'History-Info inserted', ..."
+    )
     changed: bool = rule_field("P-Asserted-Identity is another, or gone, or new")
     claim_believed: Tristate = rule_field("an identity that the UE asserts of itself, and has not registered, goes on")
     registered: Tristate = rule_field("the identity asserted for the UE is one of those it registered")

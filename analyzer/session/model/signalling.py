@@ -120,6 +120,19 @@ class Registration:
     echo_due: Tristate = rule_field("the UE agrees on security, so that it has to repeat the server's list")
     echo_equal: Tristate = rule_field("Security-Verify repeats the Security-Server before it, element for element")
     client_repeated: Tristate = rule_field("the second REGISTER repeats Security-Client, element for element")
+    client_tags: Tristate = rule_field(
+        "the first REGISTER with Security-Client has the option tag sec-agree in Require and in Proxy-Require"
+    )
+    server_complete: Tristate = rule_field(
+        "each ipsec-3gpp entry of Security-Server has its algorithm, SPIs and ports (TS 33.203 7.2)"
+    )
+    client_encrypts: Tristate = rule_field(
+        "Security-Client, if it has ipsec-3gpp entries, offers a cipher other than null in one of them"
+    )
+    parameters_sane: Tristate = rule_field(
+        "SPIs differ within and between the lists, no protected port is 5060 or 5061, all is ESP in transport mode"
+    )
+    preferences_distinct: Tristate = rule_field("no two mechanisms of one list share a q value")
     lists_altered: bool = rule_field("two copies of one message, seen at two places, carry different lists")
     outcome: str | Unknown = rule_field("final status code of the last REGISTER, as text")
     accepted: Tristate = rule_field("it was seen to succeed")

@@ -67,7 +67,7 @@ def rows(sent: list[Sent]) -> bytes:
     made = np.zeros(len(sent), ROW)
     for row, one in zip(made, sent, strict=True):
         size = one.size | (MARKER if one.marker else 0)
-        row["size"], row["number"], row["stamp"], row["us"] = size, one.number, one.stamp, one.us & 0xFFFFFFFF
+        row["size"], row["number"], row["stamp"], row["tick"] = size, one.number, one.stamp, one.us // 16 & 0xFFFFFFFF
     return made.tobytes()
 
 
