@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from analyzer.app.ladders import Ladder, draw, sessions
@@ -10,7 +11,7 @@ from analyzer.app.settings import Settings, Silent
 from analyzer.cli.main import app
 from analyzer.export.ladder import LadderEvent, ladder
 from analyzer.pipeline.closing import ClosedCall
-from tests.conftest import SAMPLES
+from tests.conftest import SAMPLES, SHARED
 from tests.pipeline.wire import Wire
 from tests.session.dialogs import Leg, send
 
@@ -80,3 +81,16 @@ def test_a_frame_is_shown_with_its_capture_where_there_are_several(tmp_path: Pat
     assert "capture-2 #1 " in next(line for line in lines if "200 Said" in line)
     alone = CliRunner().invoke(app, ["show", both[0], "call-1", "--quiet"]).stdout
     assert " #1 " in alone and "capture-1" not in alone
+
+
+def test_the_command_tells_what_became_of_identities() -> None:
+    """FACTS.txt of pai-spoof-removed: the UE asserts itself as chair in frame 18, the P-CSCF as ue1 in frame 20."""
+    capture = SHARED / "captures" / "lab" / "pai-spoof-removed.pcapng"
+    if not capture.is_file():
+        pytest.skip("needs the captures of the lab")
+    given = ["--keys", str(capture.with_suffix(".tls-keylog.txt")), "--topology", str(SAMPLES / "lab.topology.yaml")]
+    result = CliRunner().invoke(app, ["show", str(capture), "call-1", *given, "--quiet"])
+    said = " ".join(result.stdout.split())
+    assert "ue1 > pcscf-1 > scscf (access > core, into the trust domain): P-Asserted-Identity changed: " in said
+    assert ", frames 18, 20" in said
+    assert "chair" not in said
