@@ -114,7 +114,7 @@ def _summary(report: Report) -> Iterator[RenderableType]:
 
 
 def _captures(report: Report, options: ExportOptions) -> Iterator[RenderableType]:
-    table = grid(("capture", "file", "vantage point", "frames", "dropped", "undecoded"), options.terminal)
+    table = grid(("capture", "file", "vantage point", "frames", "cut", "dropped", "undecoded"), options.terminal)
     for row in report.captures:
         undecoded = ", ".join(f"{n} {reason}" for reason, n in sorted(row.undecoded.items()))
         table.add_row(
@@ -122,6 +122,7 @@ def _captures(report: Report, options: ExportOptions) -> Iterator[RenderableType
             text(short_path(row.path) + (" (cut short)" if row.truncated else "")),
             text(row.vantage),
             text(row.frames),
+            text(row.cut or "-", WARN if row.cut else ""),
             text("?" if row.dropped is None else row.dropped),
             text(undecoded or "-"),
         )

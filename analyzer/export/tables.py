@@ -227,7 +227,9 @@ def _count(value: int | None) -> str:
 
 def streams_table(streams: Iterable[Stream], terminal: bool = False) -> Table:
     """One row a stream: packets, loss, protection, how many verified and opened, or why not."""
-    table = grid(("stream", "src > dst", "packets", "lost", "jitter", "protection", "verified", "opened"), terminal)
+    table = grid(
+        ("stream", "src > dst", "packets", "lost", "late", "jitter", "protection", "verified", "opened"), terminal
+    )
     for stream in streams:
         failed = f"{stream.auth_failed} failed" if stream.auth_failed else ""
         jitter = "?" if stream.jitter_ms is None else f"{stream.jitter_ms:.1f} ms"
@@ -236,6 +238,7 @@ def streams_table(streams: Iterable[Stream], terminal: bool = False) -> Table:
             _lines(text(stream.src), text(f"> {stream.dst}")),
             text(stream.packets),
             text(_count(stream.lost)),
+            text(stream.reordered),
             text(jitter),
             _lines(text(stream.protection), text(stream.suite or "", DIM), text(stream.key or "", DIM)),
             _lines(text(_count(stream.authenticated)), text(failed, BAD)),

@@ -9,7 +9,8 @@ from analyzer.net.ledger import Ledger
 from analyzer.net.tunnels import proves_ip
 
 NULL, ETHERNET, RAW, LOOP, SLL, IPV4, IPV6, SLL2 = 0, 1, 101, 108, 113, 228, 229, 276
-LINK_BYTES = {NULL: 4, ETHERNET: 14, RAW: 0, LOOP: 4, SLL: 16, IPV4: 0, IPV6: 0, SLL2: 20}
+OLD_RAW, OPENBSD_RAW = 12, 14  # what systems call RAW, written to files before it had a number of its own
+LINK_BYTES = {OLD_RAW: 0, OPENBSD_RAW: 0, NULL: 4, ETHERNET: 14, RAW: 0, LOOP: 4, SLL: 16, IPV4: 0, IPV6: 0, SLL2: 20}
 KIND_AT = {ETHERNET: 12, SLL: 14, SLL2: 0}  # where the EtherType lies
 
 _VLAN = (0x8100, 0x88A8, 0x9100)

@@ -43,7 +43,8 @@ from analyzer.session.keyring import KeySource
 from analyzer.session.placement import Placement
 
 _LINK_TYPES = {
-    0: "null", 1: "ethernet", 101: "raw", 108: "loop", 113: "linux_sll", 228: "ipv4", 229: "ipv6", 276: "linux_sll2",
+    0: "null", 1: "ethernet", 12: "raw", 14: "raw", 101: "raw", 108: "loop", 113: "linux_sll", 228: "ipv4",
+    229: "ipv6", 276: "linux_sll2",
 }  # fmt: skip
 
 _NOTHING = {  # of the capture that a key belongs to
@@ -68,11 +69,11 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
     topology = engine.setup.topology or engine.signalling.observations.topology()
     judge, tallies = engine.judge, engine.judge.tallies
     noted = sorted(judge.notes, key=lambda each: (each.rule.id, each.id))
-    closer = engine.closer
+    closer, cut = engine.closer, engine.cut_frames.counts
     keys, key_names = _keys(engine, places)
     return Report(
         tool=Tool("mediasec", __version__),
-        captures=tuple(_capture(info, undecoded.get(info.index, {})) for info in captures),
+        captures=tuple(_capture(info, undecoded.get(info.index, {}), cut[info.index]) for info in captures),
         coverage=_coverage(engine, undecoded, notes),
         summary=_summary(engine, tallies),
         sip=_sip(engine),
@@ -97,7 +98,7 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
     )
 
 
-def _capture(info: CaptureInfo, undecoded: Mapping[str, int]) -> CaptureRow:
+def _capture(info: CaptureInfo, undecoded: Mapping[str, int], cut: int) -> CaptureRow:
     return CaptureRow(
         id=capture_id(info.index),
         path=info.path,
@@ -113,6 +114,7 @@ def _capture(info: CaptureInfo, undecoded: Mapping[str, int]) -> CaptureRow:
         truncated=info.truncated,
         dropped=info.dropped,
         undecoded=dict(sorted(undecoded.items())),
+        cut=cut,
     )
 
 
@@ -146,6 +148,7 @@ def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes:
         decoded=engine.decoded,
         undecoded=sum(sum(reasons.values()) for reasons in undecoded.values()),
         gaps=engine.tcp.gaps,
+        cut=engine.cut_frames.counts.total(),
         evicted=sum(table.evicted for table in tables),
         notes=tuple(said),
     )

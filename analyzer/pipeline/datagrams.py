@@ -124,7 +124,7 @@ class DatagramHandler:
 
     def _take_sip(self, datagram: Datagram) -> bool:
         """SIP, if it is that."""
-        events = recognise(datagram.payload, datagram.cites, self._limits)
+        events = recognise(datagram.payload, datagram.cites, self._limits, datagram.missing)
         if events is None:
             return False
         self._touch(datagram).protocol = "sip"
@@ -159,7 +159,7 @@ class DatagramHandler:
         if inner.depth > self._limits.decode_depth:
             self._ledger.add(Anomaly(NESTED, inner.cites, f"{inner.depth} levels"))
             return
-        events = recognise(inner.payload, inner.cites, self._limits)
+        events = recognise(inner.payload, inner.cites, self._limits, inner.missing)
         if events is not None:
             connection.inner = "sip"
             self._sip.take(events, Carrier(inner.vantage, inner.endpoints, inner.inside), inner.cites)

@@ -25,6 +25,7 @@ from analyzer.net.decode import Decoder
 from analyzer.net.packets import ESP, SCTP, TCP, UDP, PacketBatch
 from analyzer.pipeline.closing import Closer
 from analyzer.pipeline.conference_rows import judge_conferences
+from analyzer.pipeline.cut_frames import CutFrames
 from analyzer.pipeline.datagram import Datagram
 from analyzer.pipeline.datagrams import RTP_FIRST, RTP_LAST, DatagramHandler
 from analyzer.pipeline.esp import EspHandler
@@ -133,6 +134,7 @@ class Engine:
         self._foretelling = Foretelling(self.judge, limits.linger_ns)
         self._now_ns = 0
         self.decoded = 0
+        self.cut_frames = CutFrames(sources, limits)
         self._frames = 0
 
     # -- time ----------------------------------------------------------------------------------------------------
@@ -231,6 +233,7 @@ class Engine:
 
     def feed(self, batch: FrameBatch) -> None:
         """Takes frames. Nothing of the batch is kept by reference."""
+        self.cut_frames.take(batch, self.ledger)
         packets = self.decoder.decode(batch)
         self.ledger.extend(self.decoder.take_anomalies())
         count = len(packets)

@@ -1,6 +1,6 @@
 """Where every anomaly ends: counted by kind, the first ones kept in full."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from analyzer.core.anomalies import Anomaly, AnomalyKind, define
@@ -43,6 +43,13 @@ class Ledger:
             entry.cites.extend((anomaly.cites or default_cites)[:2])
             if anomaly.detail and anomaly.detail not in entry.details:
                 entry.details.append(anomaly.detail)
+
+    def many(self, kind: AnomalyKind, count: int, cites: Sequence[Cite]) -> None:
+        """Counts several of a kind at once; `cites` are the first ones'."""
+        for cite in cites:
+            self.add(Anomaly(kind, (cite,)))
+        if count > len(cites):
+            self._entries[kind.code].count += count - len(cites)
 
     def extend(self, anomalies: Iterable[Anomaly]) -> None:
         """Counts several."""

@@ -162,6 +162,7 @@ def stream_row(
         packets=record.packets,
         lost=record.lost,
         duplicates=record.duplicates,
+        reordered=record.reordered,
         jitter_ms=round(jitter / 1e6, 2) if jitter is not None else None,
         protection=_state(protection),
         suite=verified.suite if verified else None,

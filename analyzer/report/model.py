@@ -71,6 +71,7 @@ class CaptureRow:
     truncated: bool = entry("the file ends in the middle of a record", default=False)
     dropped: int | None = entry("packets the capture says it dropped; null: it does not say", default=None)
     undecoded: Mapping[str, int] = entry("frames not decoded, by reason", default_factory=dict)
+    cut: int = entry("frames of which the end was not captured (snap length)", default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Coverage:
     gaps: int = entry("holes in TCP streams", default=0)
     evicted: int = entry("flows, streams and calls let go at a bound", default=0)
     notes: Sequence[str] = entry("what limits the statements of this report", handling=Handling.TEXT, default=())
+    cut: int = entry("frames of which the end was not captured (snap length)", default=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,6 +264,7 @@ class Stream:
     failure: str | None = entry("why it could not be opened, one word: no_key, tag_failed, key_late, ...", default=None)
     failure_detail: str | None = entry("the same as a sentence, with what would help", default=None)
     call: str | None = entry("call it belongs to; null: none that is in the capture and readable", default=None)
+    reordered: int = entry("packets that came behind one with a higher sequence number (RFC 4737 3.3)", default=0)
 
 
 @dataclass(frozen=True, slots=True)

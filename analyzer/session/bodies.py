@@ -37,9 +37,10 @@ _NONE = Bodies()
 
 
 def bodies_of(message: Message, limits: Limits) -> tuple[Bodies, list[Anomaly]]:
-    """What the message carries, and what is wrong with it."""
+    """What the message carries, and what is wrong with it. Of a body that was captured in part nothing is said: what
+    it does not hold may be what is missing."""
     found: list[Anomaly] = []
-    if not message.body:
+    if not message.body or message.cut:
         return _NONE, found
     kept: dict[str, object] = {}
     for part in message.parts(limits):

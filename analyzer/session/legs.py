@@ -60,7 +60,7 @@ class LegState:
         if self.cancelled or self.final_status == 487:
             return "cancelled"
         if self.final_status is None:
-            return "unanswered"
+            return "unanswered" if all(message.complete for message in self.messages) else "unknown"
         return "failed" if self.final_status >= 500 else "rejected"
 
     @property

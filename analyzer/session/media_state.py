@@ -75,11 +75,14 @@ def _clear(facts: Facts) -> Protection:
 
 def _secured(facts: Facts, evidence: Evidence) -> Protection:
     confidential: YesNo = "no" if facts.unencrypted else "yes"
+    integrity: YesNo | Unknown = "yes"
+    if facts.verified is False:
+        integrity = Unknown.of("key", "the key of the stream whose tags all fail with the keys that were agreed")
     if facts.unencrypted:
-        return Protection("srtp_unencrypted", confidential, "no" if facts.unauthenticated else "yes", evidence)
+        return Protection("srtp_unencrypted", confidential, "no" if facts.unauthenticated else integrity, evidence)
     if facts.unauthenticated:
         return Protection("srtp_unauthenticated", confidential, "no", evidence)
-    return Protection(_SECURE_STATE.get(facts.keying, "srtp_unknown_keying"), confidential, "yes", evidence)
+    return Protection(_SECURE_STATE.get(facts.keying, "srtp_unknown_keying"), confidential, integrity, evidence)
 
 
 def _nothing_seen(facts: Facts) -> Protection:

@@ -134,7 +134,7 @@ class Signalling:
     def _count(self, message: Message) -> None:
         counts = self.counts
         counts.messages += 1
-        counts.malformed += bool(message.anomalies)
+        counts.malformed += any(anomaly.kind.origin == "wire" for anomaly in message.anomalies)
         if message.is_request:
             counts.requests[message.method] += 1
         else:

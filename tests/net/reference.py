@@ -38,7 +38,7 @@ def _u16(data: bytes, at: int) -> int:
 
 def _link(data: bytes, link: int) -> tuple[int | None, int]:
     """EtherType (None: the IP version tells) and where it leads."""
-    sizes = {0: 4, 1: 14, 101: 0, 108: 4, 113: 16, 228: 0, 229: 0, 276: 20}
+    sizes = {0: 4, 1: 14, 12: 0, 14: 0, 101: 0, 108: 4, 113: 16, 228: 0, 229: 0, 276: 20}
     if link not in sizes:
         raise NotDecodedError("link")
     _need(data, 0, max(sizes[link], 1))

@@ -16,7 +16,7 @@ from analyzer.net.decode import Decoder
 from analyzer.net.packets import PacketBatch
 from tests.net import oracle, reference
 
-LINKS = (0, 1, 101, 108, 113, 228, 229, 276, 147)
+LINKS = (0, 1, 101, 108, 113, 228, 229, 276, 147, 12, 14)
 SOURCES = [Source(0, i, "", link, 0, f"v{i}") for i, link in enumerate(LINKS)]
 COLUMNS = (
     "frame", "vantage", "protocol", "layers", "src_hi", "src_lo", "dst_hi", "dst_lo", "sport", "dport", "ip_id",

@@ -186,7 +186,7 @@ def test_what_cannot_be_put_right_is_left() -> None:
     assert with_payload(ip4(udp()), RAW, 28, len(OLD), bytes(70_000)) is None
 
 
-@given(st.binary(max_size=120), st.integers(0, 130), st.sampled_from([0, 1, 101, 108, 113, 228, 276, 999]))
+@given(st.binary(max_size=120), st.integers(0, 130), st.sampled_from([0, 1, 12, 14, 101, 108, 113, 228, 276, 999]))
 def test_total(frame: bytes, at: int, link: int) -> None:
     with_payload(frame, link, at, 4, NEW)
     with_protocol(frame, link, at, 4, 17, NEW)

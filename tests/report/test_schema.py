@@ -21,8 +21,8 @@ CONTRACT = {
     "tls keys anomalies rules clauses notes findings",
     "Tool": "name version",
     "CaptureRow": "id path sha256 format frames bytes link_types interfaces vantage first_ns last_ns truncated "
-    "dropped undecoded",
-    "Coverage": "decoded undecoded gaps evicted notes",
+    "dropped undecoded +cut",
+    "Coverage": "decoded undecoded gaps evicted notes +cut",
     "Clock": "vantage offset_ns matched",
     "Summary": "verdicts findings calls conferences",
     "VerdictCounts": "pass fail open n/a",
@@ -38,7 +38,7 @@ CONTRACT = {
     "+rtcp +rtcp_packets +rtcp_authenticated +rtcp_failed +continued",
     "Sighting": "capture interface zone first last packets",
     "Stream": "id ssrc src dst sightings payload_types packets lost duplicates jitter_ms protection suite key "
-    "authenticated auth_failed decrypted failure +failure_detail +call",
+    "authenticated auth_failed decrypted failure +failure_detail +call +reordered",
     "TlsConnection": "id src dst version cipher alpn decrypted certificates carries +failure +channels",
     "Key": "id kind source opened unused problem",
     "AnomalyRow": "code severity count cites",

@@ -41,4 +41,5 @@ LENGTH_EXTRA = define("sip.body_trailing", LOW, "Bytes after the body that Conte
 GARBAGE = define("sip.garbage", LOW, "Bytes that are no SIP message", "RFC 3261 7")
 TOO_LONG = define("sip.message_too_long", MEDIUM, "Message is longer than is read", "")
 GAP = define("sip.gap", INFO, "Bytes of a SIP stream were not captured", "", "capture")
+CUT = define("sip.cut", INFO, "The end of a SIP message was not captured (snap length)", "", "capture")
 INCOMPLETE = define("sip.incomplete", INFO, "Stream ended inside a message", "RFC 3261 18.3")

@@ -43,6 +43,7 @@ class Via:
 class Message:
     """A request or response with the frames that carried it. `complete` is False if bytes are known to be missing.
 
+    `cut`: they are missing because they were not captured, so what is not here is no fault of who sent it.
     `index` is the first value of each header name, where the reader has made it.
     """
 
@@ -57,6 +58,7 @@ class Message:
     cites: tuple[Cite, ...]
     complete: bool = True
     anomalies: tuple[Anomaly, ...] = ()
+    cut: bool = False
     index: Mapping[str, str] | None = field(default=None, repr=False, compare=False)
 
     @property

@@ -64,16 +64,20 @@ def header_end(data: bytes | bytearray, start: int = 0, stop: int = sys.maxsize)
 
 
 class Head:
-    """The start line and headers of a message while it is being read; `first` is the first value of each name."""
+    """The start line and headers of a message while it is being read; `first` is the first value of each name.
 
-    __slots__ = ("_cites", "anomalies", "first", "headers", "start")
+    `partial`: the end was not captured. A last line that is not whole is left out, and nothing is missed.
+    """
 
-    def __init__(self, data: bytes, cites: tuple[Cite, ...], limits: Limits) -> None:
+    __slots__ = ("_cites", "_partial", "anomalies", "first", "headers", "start")
+
+    def __init__(self, data: bytes, cites: tuple[Cite, ...], limits: Limits, partial: bool = False) -> None:
         self._cites = cites
+        self._partial = partial
         self.anomalies: list[Anomaly] = []
         self.headers: list[Header] = []
         self.first: dict[str, str] = {}
-        text = decode(data)
+        text = decode(data[: data.rfind(b"\n") + 1] or data if partial else data)
         lines = text.split("\r\n")
         ends = len(lines) - 1
         if text.count("\n") != ends or text.count("\r") != ends:
@@ -144,18 +148,23 @@ class Head:
             self.note(kinds.LENGTH_INVALID, value)
         return size
 
-    def message(self, raw: bytes, body: bytes, cites: tuple[Cite, ...], complete: bool = True) -> Message:
-        """The finished message."""
+    def message(
+        self, raw: bytes, body: bytes, cites: tuple[Cite, ...], complete: bool = True, cut: bool = False
+    ) -> Message:
+        """The finished message. `cut`: its end was not captured."""
         method, status, reason, uri, version = self._start_line()
         first = self.first
-        if not all(name in first for name in _NEEDED):
+        if not self._partial and not all(name in first for name in _NEEDED):
             self.note(kinds.MISSING, ", ".join(sorted(_NEEDED - first.keys())))
         named = self._cseq(first.get("cseq"), method if status is None else "")
         hops = first.get("max-forwards")
         if hops is not None and hops not in _HOPS and not 0 <= _number(hops) <= 255:
             self.note(kinds.MAX_FORWARDS, hops)
         headers, found = tuple(self.headers), tuple(self.anomalies)
-        return Message(method or named, status, reason, uri, version, headers, body, raw, cites, complete, found, first)
+        return Message(
+            method or named, status, reason, uri, version, headers, body, raw, cites, complete and not cut, found,
+            cut, first,
+        )  # fmt: skip
 
     def _start_line(self) -> tuple[str, int | None, str, str, str]:
         line = self.start
@@ -223,14 +232,30 @@ def parse_datagram(data: bytes, cites: tuple[Cite, ...], limits: Limits) -> list
     return events
 
 
-def recognise(data: bytes, cites: tuple[Cite, ...], limits: Limits) -> list[Event] | None:
-    """As `parse_datagram`, but None unless the payload begins with a whole start line: what `probe` is sure of."""
+def recognise(data: bytes, cites: tuple[Cite, ...], limits: Limits, missing: int = 0) -> list[Event] | None:
+    """As `parse_datagram`, but None unless the payload begins with a whole start line: what `probe` is sure of.
+
+    `missing` bytes behind the payload were not captured: what they cut off is the capture's fault.
+    """
     rest = data.lstrip(b"\r\n\0")
     line = rest[: rest.find(b"\n", 0, DATAGRAM_LINE_BYTES) + 1]
     if not line or not is_start(line):
         return None
-    message = _whole(rest, cites, limits)
+    message = _cut(rest, cites, limits, missing) if missing else _whole(rest, cites, limits)
     return [message] if len(rest) == len(data) else [Skipped(len(data) - len(rest), cites), message]
+
+
+def _cut(data: bytes, cites: tuple[Cite, ...], limits: Limits, missing: int) -> Message:
+    """A message with its end not captured, or a whole one before other bytes that were not (RFC 3261 18.3)."""
+    end = header_end(data)
+    stop, begin = end or (len(data), len(data))
+    head = Head(data[: min(stop, limits.header_bytes)], cites, limits, partial=end is None)
+    size, body = head.content_length(), data[begin:]
+    if end is not None and size is not None and size <= len(body):
+        head.note(kinds.LENGTH_EXTRA, str(len(body) + missing - size))
+        return head.message(data, body[:size], cites)
+    head.note(kinds.CUT, f"{missing} bytes")
+    return head.message(data, body, cites, cut=True)
 
 
 def _whole(data: bytes, cites: tuple[Cite, ...], limits: Limits) -> Message:

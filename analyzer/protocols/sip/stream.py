@@ -153,13 +153,13 @@ class SipStream(Framer[Message]):
         self._cut = True
         return most
 
-    def _emit(self, events: list[Event], size: int, complete: bool) -> None:
+    def _emit(self, events: list[Event], size: int, complete: bool, lost: bool = False) -> None:
         self._flush(events)
         first, last = self._pos, self._pos + size
         raw, cites = bytes(self._buffer.data[first:last]), self._buffer.cites(first, last)
         if self._head is None:
-            self._head, self._body = Head(raw[: self._limits.header_bytes], cites, self._limits), size
-        events.append(self._head.message(raw, raw[self._body :], cites, complete))
+            self._head, self._body = Head(raw[: self._limits.header_bytes], cites, self._limits, partial=lost), size
+        events.append(self._head.message(raw, raw[self._body :], cites, complete, lost))
         self._pos = self._mark = last
         self._quiet = self._cut
         self._reset()
@@ -173,7 +173,7 @@ class SipStream(Framer[Message]):
             ended = self._head is not None and self._total == _UNTIL_NEXT and kind is kinds.INCOMPLETE
             if not ended:
                 events.append(Anomaly(kind, cites or self._buffer.cites(0, size)))
-            self._emit(events, size, ended)
+            self._emit(events, size, ended, kind is kinds.GAP)
         else:
             if cites or (rest and not self._quiet and probe(rest) >= 0):
                 events.append(Anomaly(kind, cites or self._buffer.cites(0, size)))

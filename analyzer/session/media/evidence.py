@@ -83,7 +83,7 @@ def plausible(record: StreamRecord) -> bool:
         record.packets >= 5
         and record.restarts * 4 <= record.packets
         and record.lost * 2 <= span
-        and record.reordered * 4 <= record.packets
+        and record.backward * 4 <= record.packets
         and len(record.payload_types) <= 6
         and not any(72 <= kind <= 76 for kind, _ in record.payload_types)
     )

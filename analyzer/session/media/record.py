@@ -44,11 +44,11 @@ class View:
 class StreamRecord:
     """One SSRC from one address to another.
 
-    `packets` are distinct ones, over all vantage points; `lost`, `duplicates`, `mirrored` (copies of a mirror port)
-    and `reordered` are those of the best view. `jitter_ns` is RFC 3550's estimate at each of `CLOCKS`. `sizes` counts
-    RTP payload lengths in bytes on the wire. `verification` is None where no key concerns the stream;
-    `parted_by` is the Call-ID of the call that took over its addresses, "" where none did.
-    `tried` is that of keys which said nothing: guessed ones, or those of an offer that was declined.
+    `packets` are distinct ones, over all vantage points; `lost`, `duplicates`, `mirrored` (copies of a mirror port),
+    `reordered` (RFC 4737 3.3) and `backward` (steps to a lower number) are those of the best view. `jitter_ns` is
+    RFC 3550's estimate at each of `CLOCKS`. `sizes` counts RTP payload lengths in bytes on the wire. `verification` is
+    None where no key concerns the stream; `parted_by` is the Call-ID of the call that took over its addresses, "" where
+    none did. `tried` is that of keys which said nothing: guessed ones, or those of an offer that was declined.
     """
 
     ordinal: int
@@ -60,6 +60,7 @@ class StreamRecord:
     duplicates: int
     mirrored: int
     reordered: int
+    backward: int
     restarts: int
     jitter_ns: tuple[float, ...]
     payload_types: Counted

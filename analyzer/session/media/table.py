@@ -35,6 +35,7 @@ _DECAY = 15 / 16
 _MAX_SIZES = 64
 _MAX_TYPES = 128
 _MIRROR_NS = 1_000_000
+_MAX_MISORDER = 100  # numbers that a packet may be late (RFC 3550 A.1)
 _STILL = (0.0,) * len(CLOCKS)
 
 
@@ -51,11 +52,27 @@ class _View:
     last_ts: int
     last_ns: int
     last_ip_id: int
+    top: int  # the highest number since the sequence began, or began anew
     packets: int = 0
     duplicates: int = 0
     mirrored: int = 0
     reordered: int = 0
+    backward: int = 0  # steps to a lower number
     jitter: tuple[float, ...] = _STILL
+
+    def follow(self, low: int, high: int) -> int:
+        """Takes a run of numbers; says how many are new.
+
+        New ones below the highest are reordered (RFC 4737 3.3), but for a jump back over more than that: the sequence
+        began anew (RFC 3550 A.1).
+        """
+        new, top = self.ranges.add(low, high), self.top
+        if low <= top and top - low < _MAX_MISORDER:
+            self.reordered += max(new - max(high - top, 0), 0)
+            self.top = max(top, high)
+        else:
+            self.top = high
+        return new
 
 
 @dataclass(slots=True)
@@ -203,12 +220,14 @@ class StreamTable:
         if view is None:
             base = self._base(stream, seq)
             cite = groups.first[index]
-            view = _View(vantage, Ranges(self._limits.sequence_ranges), cite, cite, seq, base, ts, arrival, -1)
+            view = _View(
+                vantage, Ranges(self._limits.sequence_ranges), cite, cite, seq, base, ts, arrival, -1, base - 1
+            )
             stream.see(view)
         else:
             step = _signed16(seq - view.last_seq)
             base = view.last_ext + step
-            view.reordered += step < 0
+            view.backward += step < 0
             mirrored = step == 0 and self._mirrored(packets, groups.first_row[index], view)
             self._jitter_step(view, ts, arrival)
         view.packets += count
@@ -218,7 +237,7 @@ class StreamTable:
         view.mirrored += mirrored
         if groups.contiguous[index]:
             last_ext = base + count - 1
-            new = view.ranges.add(base, last_ext)
+            new = view.follow(base, last_ext)
             view.duplicates += count - new - mirrored
         else:
             last_ext = self._irregular(packets, groups, index, base, view)
@@ -266,7 +285,7 @@ class StreamTable:
             if number == run_high + 1:
                 run_high = number
                 continue
-            view.reordered += number < run_high and number != extended[at - 1]
+            view.backward += number < run_high and number != extended[at - 1]
             if number == extended[at - 1]:
                 near = abs(int(packets.ts_ns[rows[at]]) - int(packets.ts_ns[rows[at - 1]])) < _MIRROR_NS
                 mirrored = near and int(packets.ip_id[rows[at]]) == int(packets.ip_id[rows[at - 1]])
@@ -277,7 +296,7 @@ class StreamTable:
             run_low = run_high = number
         pending.append((run_low, run_high))
         for low, high in pending:
-            new = view.ranges.add(low, high)
+            new = view.follow(low, high)
             if new < high - low + 1:
                 view.duplicates += high - low + 1 - new
         return int(extended[-1])
@@ -416,6 +435,7 @@ def _record(stream: _Stream, verified: Verification | None) -> StreamRecord:
         duplicates=best.duplicates,
         mirrored=best.mirrored,
         reordered=best.reordered,
+        backward=best.backward,
         restarts=restarts,
         jitter_ns=tuple([round(j, 0) for j in best.jitter]),
         payload_types=stream.payload_types.items(),
