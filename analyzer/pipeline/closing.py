@@ -23,6 +23,7 @@ from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.equality import Comparer
 from analyzer.session.hops import HopFact, answered, message_entity, signalling_hops
+from analyzer.session.identity_path import connected_identities, identity_headers
 from analyzer.session.idle_keys import idle_keys
 from analyzer.session.key_streams import KeyStreams
 from analyzer.session.key_uses import KeyUses
@@ -42,7 +43,7 @@ from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
 from analyzer.session.model.signalling import SignallingHop
 from analyzer.session.model.states import RtpState
-from analyzer.session.passages import passages
+from analyzer.session.passages import followed, passage
 from analyzer.session.passports import Passports
 from analyzer.session.path_uses import PathUses
 from analyzer.session.placement import Placement
@@ -270,8 +271,7 @@ class Closer:
                     for passport in self._passports.entities(message, placement):
                         judge("passport", passport, where)
             judge("leg", self._leg_entity(call, leg.ordinal, placement), partial(dict, base, leg=name))
-        for passage in passages(call, placement, self._signalling.registrations, post_decrypt):
-            judge("passage", passage, partial(dict, base, at=passage.at, message=passage.method))
+        self._identities(call, base, placement, post_decrypt)
         for media in descriptions(call, placement, self._signalling.registrations, self._key_uses):
             judge("media_description", media, partial(_way, base, media))
         if call_id is not None:
@@ -283,6 +283,21 @@ class Closer:
                 len(carried), mixed_media(carried), keys.legs, keys.hops, keys.cites, first.first.cites,
             )  # fmt: skip
             judge("call", whole, partial(dict, base))
+
+    def _identities(
+        self, call: CallState, base: dict[str, str], placement: Placement, post_decrypt: frozenset[int]
+    ) -> None:
+        """Judges what each element did to the identities in the call's messages, and who named itself otherwise."""
+        judge, registrations = self._judge.judge, self._signalling.registrations
+        for came, left in followed(call, placement):
+            what = passage(came, left, placement, registrations, post_decrypt)
+            if what is not None:
+                judge("passage", what, partial(dict, base, at=what.at, message=what.method))
+            for header in identity_headers(came, left, placement):
+                judge("identity_header", header, partial(dict, base, at=header.at, message=header.method))
+        for leg in call.legs.values():
+            for identity in connected_identities(leg, placement):
+                judge("connected_identity", identity, partial(dict, base, at=identity.at, message=identity.method))
 
     @staticmethod
     def _leg_entity(call: CallState, ordinal: int, placement: Placement) -> LegEntity:

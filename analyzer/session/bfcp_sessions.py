@@ -3,6 +3,7 @@
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice, product
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly, define
@@ -108,6 +109,7 @@ class BfcpSessions:
         self._limits = limits
         self._floors = floors
         self._sessions: OrderedDict[Endpoints, BfcpSession] = OrderedDict()
+        self._by_ids: dict[tuple[int, int], dict[int, BfcpSession]] = {}  # by conference and user
         self._ordinal = 0
         self.trace = False
         self.evicted = 0
@@ -116,6 +118,10 @@ class BfcpSessions:
         """The session of two addresses."""
         found = self._sessions.get(Endpoints(min(a, b), max(a, b), protocol))
         return () if found is None else (found,)
+
+    def with_ids(self, conference: int, user: int) -> Sequence[BfcpSession]:
+        """The sessions whose client speaks for a user in a conference: the first `_IDS` of them."""
+        return tuple(islice(self._by_ids.get((conference, user), {}).values(), _IDS))
 
     def all(self) -> Sequence[BfcpSession]:
         """Every session that is followed, the one quiet longest first."""
@@ -167,11 +173,18 @@ class BfcpSessions:
             )
             self._sessions[key] = session
             if len(self._sessions) > self._limits.messaging_sessions:
-                self._sessions.popitem(last=False)
+                self._let_go(self._sessions.popitem(last=False)[1])
                 self.evicted += 1
         else:
             self._sessions.move_to_end(key)
         return session
+
+    def _let_go(self, session: BfcpSession) -> None:
+        for ids in product(session.conferences, session.users):
+            held = self._by_ids.get(ids, {})
+            held.pop(session.ordinal, None)
+            if not held:
+                self._by_ids.pop(ids, None)
 
     # -- transactions (8) ----------------------------------------------------------------------------------------
 
@@ -239,8 +252,8 @@ class BfcpSessions:
         if (answers and not message.responder) or (message.responder and primitive in (*_REQUESTS, _GOODBYE)):
             found.append(Anomaly(RESPONDER, message.cites, message.name))
 
-    @staticmethod
-    def _identify(session: BfcpSession, message: BfcpMessage, from_client: bool, found: list[Anomaly]) -> None:
+    def _identify(self, session: BfcpSession, message: BfcpMessage, from_client: bool, found: list[Anomaly]) -> None:
+        conferences, users = len(session.conferences), len(session.users)
         cite = message.cites[0]
         session.versions[message.version] = None
         if message.conference_id not in session.conferences and len(session.conferences) < _IDS:
@@ -260,6 +273,9 @@ class BfcpSessions:
         for user, uri in _uris(message):
             if len(session.uris) < _IDS:
                 session.uris.setdefault(user, uri)
+        if (conferences, users) != (len(session.conferences), len(session.users)):
+            for ids in product(session.conferences, session.users):
+                self._by_ids.setdefault(ids, {})[session.ordinal] = session
 
     def _draw(self, session: BfcpSession, message: BfcpMessage, carrier: Carrier, again: bool = False) -> None:
         if self.trace:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from itertools import islice
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
@@ -125,13 +126,16 @@ class ConnectionTable:
         """The connection between two addresses, either direction."""
         return self._open.get(_key(endpoints))
 
-    def at(self, end: Address) -> list[Connection]:
-        """Connections with one end at this address."""
-        return [self._open[key] for key in self._by_end.get(end, ())]
-
     def listening(self, end: Address, protocol: int) -> list[Connection]:
-        """Connections of an IP protocol with one end at this address, oldest first."""
-        return sorted((c for c in self.at(end) if c.ip_protocol == protocol), key=lambda c: c.ordinal)
+        """Connections of an IP protocol with one end at this address, oldest first.
+
+        Of more than `Limits.connections_per_address` these are the latest: many calls may ask for one address.
+        """
+        keys = self._by_end.get(end, {})
+        if len(keys) > self._limits.connections_per_address:
+            self.evicted += 1
+        latest = [self._open[key] for key in islice(reversed(keys), self._limits.connections_per_address)]
+        return [each for each in reversed(latest) if each.ip_protocol == protocol]
 
     def all(self) -> list[Connection]:
         """Every connection in the order of first sight."""

@@ -67,7 +67,7 @@ def test_msrp_over_websocket() -> None:
     assert engine.messaging.msrp.requests == {"SEND": 1}
     assert engine.messaging.msrp.reassembled == 1
     assert [(c.protocol, c.inner) for c in engine.connections.all()] == [("websocket", "msrp")]
-    (session,) = engine.messaging.msrp_sessions.between(CLIENT, SERVER, 6)
+    (session,), _ = engine.messaging.msrp_sessions.between(CLIENT, SERVER, 6, 2)
     assert session.transport == "ws"
     assert anomalies(engine) == {}
 
@@ -100,7 +100,7 @@ def test_msrp_and_bfcp_in_data_channels() -> None:
     assert connection.channels == {1: ("room", "msrp"), 2: ("", "bfcp")}
     assert messaging.msrp.requests == {"SEND": 1}
     assert messaging.bfcp.primitives == {"FloorQuery": 1}
-    (session,) = messaging.msrp_sessions.between(A, B, 17)
+    (session,), _ = messaging.msrp_sessions.between(A, B, 17, 2)
     assert (session.transport, session.first.frame, session.last.frame) == ("dtls", 2, 3)
     assert ledger.entries() == []
 

@@ -347,7 +347,7 @@ class StreamTable:
         if self._verifier is not None:
             sighted = sum(view.packets for view in stream.views())
             verified = self._verifier.close(stream.ordinal, stream.endpoints, sighted)
-        self._closed.add(replace(_record(stream, verified), parted_by=parted_by))
+        self.evicted += not self._closed.add(replace(_record(stream, verified), parted_by=parted_by))
 
     def tick(self, now_ns: int) -> list[StreamRecord]:
         """Closes streams that have been idle; gives those that were let go and that no call has taken."""
