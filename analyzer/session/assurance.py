@@ -21,7 +21,7 @@ NamedHop = tuple[str, MediaHop]
 _KNOWN: dict[Termination, str] = {
     "proven_by_payload": "proven by equal payloads on both sides",
     "proven_by_keys": "proven by the keys that open it",
-    "matched": "by equal headers and sizes on both sides",
+    "matched": "by headers, sizes or times that only one stream has",
     "indicated": "as 3ge2ae indicates",
     "assumed": "by its descriptions alone",
     "unknown": "on unknown grounds",
