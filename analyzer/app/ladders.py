@@ -8,8 +8,12 @@ from analyzer.pipeline.closing import ClosedCall
 from analyzer.pipeline.engine import Engine
 from analyzer.session.bfcp_sessions import BfcpSession
 from analyzer.session.hops import named
+from analyzer.session.identity_path import connected_identities, identity_headers
+from analyzer.session.legs import CallState
+from analyzer.session.model.base import Cites
 from analyzer.session.model.media import MediaHop
 from analyzer.session.msrp_sessions import MsrpSession
+from analyzer.session.passages import followed
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 
@@ -22,6 +26,7 @@ class Ladder:
     sip_call_id: str
     events: list[LadderEvent] = field(default_factory=list)
     nodes: list[str] = field(default_factory=list)
+    identities: list[str] = field(default_factory=list)  # what became of the headers that name people; not redacted
 
 
 def _label(message: MessageRecord) -> str:
@@ -56,6 +61,23 @@ def sessions(engine: Engine) -> dict[str, list[LadderEvent]]:
     return {name: _session_events(session, placement) for name, session in found}
 
 
+def _identities(call: CallState, placement: Placement) -> list[str]:
+    """Each change of an identity, once, with the first frames that show it."""
+    told: dict[str, Cites] = {}
+    for came, left in followed(call, placement):
+        for header in identity_headers(came, left, placement):
+            if isinstance(header.what, str) and header.what != "kept":
+                way = f"{header.from_node} > {header.at} > {header.to_node} ({header.boundary})"
+                change = f"{', '.join(header.before) or 'none'} to {', '.join(header.after) or 'none'}"
+                told.setdefault(f"{way}: {header.name} {header.what}: {change}", header.first)
+    for each in (found for leg in call.legs.values() for found in connected_identities(leg, placement)):
+        if each.changed and each.sends == "sends":
+            way = f"{each.at} > {each.to_node} ({each.boundary})"
+            change = f"{', '.join(each.before)} to {', '.join(each.after)}"
+            told.setdefault(f"{way}: connected identity in {each.method}: {change}", each.first)
+    return [f"{line}, frames {', '.join(str(cite.frame) for cite in cites)}" for line, cites in told.items()]
+
+
 def draw(closed: ClosedCall) -> Ladder:
     """The arrows of a closed call in the order of time."""
     placement, call = closed.placement, closed.call
@@ -84,5 +106,6 @@ def draw(closed: ClosedCall) -> Ladder:
                     first.ts_ns, entity.from_addr, entity.to_addr, f"{entity.medium} {state}", first.frame, "media"
                 )
             )
+    ladder.identities = _identities(call, placement)
     ladder.events = sorted(events, key=lambda event: (event.ts_ns, event.frame, event.kind != "media"))
     return ladder

@@ -135,7 +135,9 @@ def show(
     call = next(call for call in report.calls if call.id == found)
     print(f"{found}  Call-ID {', '.join(call.call_ids)}")
     print("\n".join(ladder(picture.events, picture.nodes, hops, width())))
-    _print([Text("\nPath:"), *path_view(call, hops, width())], no_color)
+    changes = [Text(f"  {outcome.engine.redactor.text(line)}") for line in picture.identities]
+    identities = [Text("\nIdentities:"), *changes] if changes else []
+    _print([*identities, Text("\nPath:"), *path_view(call, hops, width())], no_color)
 
 
 def _dissect(capture: str, what: str, keys: Sequence[Path]) -> None:

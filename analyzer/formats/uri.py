@@ -1,5 +1,6 @@
 """URIs and name-addr as SIP carries them (RFC 3261 19.1, 20.10; RFC 3966)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from analyzer.core.numbers import decimal, hexadecimal
@@ -94,6 +95,20 @@ def parse_name_addr(value: str) -> NameAddr:
 def same_user(first: str, second: str) -> bool:
     """Whether two URIs name one user: equal user and host, or one telephone number in either form."""
     return not user_names(first).isdisjoint(user_names(second))
+
+
+def among(some: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+    """The URIs that name a user whom one of the others names, or are one of them; linear in their number."""
+    known: set[str] = set()
+    for other in others:
+        known.add(other)
+        known |= user_names(other)
+    return tuple([uri for uri in some if uri in known or not known.isdisjoint(user_names(uri))])
+
+
+def all_among(some: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether `among` leaves out none of them."""
+    return len(among(some, others)) == len(some)
 
 
 def user_names(uri: str) -> frozenset[str]:

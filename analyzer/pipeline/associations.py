@@ -229,6 +229,8 @@ class DtlsAssociations:
         if result is None or isinstance(result, Anomaly):
             return ()
         connection.decrypted = True
+        if not connection.tls_version:  # of an end that has moved
+            _describe(connection, session)
         if result.content_type == HANDSHAKE:
             self._handshake(association, way, replace(record, fragment=result.plaintext), connection)
         elif result.content_type == ALERT:
@@ -266,15 +268,15 @@ class DtlsAssociations:
             association.client = endpoints.reverse
         session = association.session
         self._ledger.extend(session.message(association.side(endpoints), message))
-        if association.client is not None:
-            connection.src, connection.dst = association.client.src, association.client.dst
+        client = association.client
+        if client is not None and {connection.src, connection.dst} == {client.src, client.dst}:  # no end has moved
+            connection.src, connection.dst = client.src, client.dst
             connection.tls_client = connection.src
         _describe(connection, session)
-        if message.kind in _KEYS_KNOWN and association.client is not None:
+        if message.kind in _KEYS_KNOWN and client is not None:
             keys = session.srtp_keys()
             if keys is not None:
                 association.keyed = True
-                client = association.client
                 self._keys.dtls.learn(client.src, client.dst, keys, self._keys.position)
 
     # -- the end ---------------------------------------------------------------------------------------------------

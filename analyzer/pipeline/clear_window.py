@@ -21,6 +21,7 @@ Change = Callable[[bytes, int, int], bytes | None]
 
 
 _MIRROR_NS = 1_000_000  # copies of a mirror port lie this close
+_LATELY = 65_536  # packets in fragments whose copies are waited for
 
 
 @dataclass(slots=True)
@@ -44,7 +45,10 @@ class ClearWindow:
         self.admitted = self.left = 0
         self._held: deque[_Held] = deque()
         self._bytes = 0
-        self._shares: list[tuple[int, dict[bytes, Share]]] = []  # of packets changed lately, with their times
+        self._shares: dict[bytes, Share] = {}  # of packets changed lately
+        self._lately: deque[tuple[int, int, list[bytes]]] = (
+            deque()
+        )  # their batches and times, which of those are theirs
 
     def admit(self, batch: FrameBatch) -> FrameBatch:
         """Takes the next frames; gives them over a buffer of their own."""
@@ -85,7 +89,8 @@ class ClearWindow:
             return False
         for (held, at), frame in zip(found, made, strict=True):
             held.changed[at] = frame
-        self._shares.append((int(packets.ts_ns[row]), shares or {}))
+        self._shares |= shares or {}
+        self._lately.append((self.admitted, int(packets.ts_ns[row]), list(shares or ())))
         return True
 
     def _link(self, held: _Held, at: int) -> int:
@@ -133,15 +138,25 @@ class ClearWindow:
         return _with_frames(held.batch, held.changed)
 
     def _change_copies(self, held: _Held) -> None:
-        """Changes the copies of fragments that were changed within a millisecond, and forgets what is long past."""
-        times = held.batch.ts_ns
-        for ts_ns, shares in self._shares:
-            for at in np.flatnonzero(np.abs(times - ts_ns) < _MIRROR_NS).tolist():
-                made = None if at in held.changed else with_share(held.frame(at), self._link(held, at), shares)
-                if made is not None:
-                    held.changed[at] = made
-        first_ns = int(self._held[0].batch.ts_ns.min(initial=0)) if self._held else 0
-        self._shares = [item for item in self._shares if item[0] > first_ns - _MIRROR_NS]
+        """Changes the copies of fragments that were changed within a millisecond, and forgets what is past."""
+        if not self._lately:
+            return
+        times = np.sort(np.fromiter((ts_ns for _, ts_ns, _ in self._lately), np.int64, len(self._lately)))
+        behind = np.searchsorted(times, held.batch.ts_ns).clip(max=len(times) - 1)
+        apart = np.minimum(np.abs(times[behind] - held.batch.ts_ns), np.abs(times[behind - 1] - held.batch.ts_ns))
+        for at in np.flatnonzero(apart < _MIRROR_NS).tolist():
+            made = None if at in held.changed else with_share(held.frame(at), self._link(held, at), self._shares)
+            if made is not None:
+                held.changed[at] = made
+        last_ns = int(held.batch.ts_ns.max(initial=0))
+        while self._lately:
+            batch, ts_ns, identities = self._lately[0]
+            near = batch >= self.left or abs(ts_ns - last_ns) < _MIRROR_NS
+            if near and len(self._lately) <= _LATELY:
+                break
+            self._lately.popleft()
+            for identity in identities:
+                self._shares.pop(identity, None)
 
 
 def _in_whole(payload: bytes, change: Change, whole: bytes) -> bytes | None:

@@ -21,7 +21,7 @@ NamedHop = tuple[str, MediaHop]
 _KNOWN: dict[Termination, str] = {
     "proven_by_payload": "proven by equal payloads on both sides",
     "proven_by_keys": "proven by the keys that open it",
-    "matched": "by equal headers and sizes on both sides",
+    "matched": "by headers, sizes or times that only one stream has",
     "indicated": "as 3ge2ae indicates",
     "assumed": "by its descriptions alone",
     "unknown": "on unknown grounds",
@@ -73,7 +73,8 @@ def _server_cannot(hops: Sequence[NamedHop], name: str, own: MediaHop) -> str:
     edge = next(((other, hop) for other, hop in others if hop.scope == "e2ae"), None)
     if edge is not None:
         how = _KNOWN[edge[1].termination]
-        return f"it may not conclude that the access is protected, which it is on {edge[0]}, up to the edge ({how})"
+        verb = "it is" if edge[1].integrity == "yes" else "it may be, for not all of it verifies,"
+        return f"it may not conclude that the access is protected, which {verb} on {edge[0]}, up to the edge ({how})"
     if own.scope == "e2e":
         return "it may not conclude where that ends for itself, nor that any other participant is protected"
     clear = [other for other, hop in others if hop.confidentiality == "no" and hop.access is not False]

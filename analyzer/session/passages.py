@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.headers import split
-from analyzer.formats.uri import same_user
+from analyzer.formats.uri import all_among, among
 from analyzer.session.carrier import integrity
 from analyzer.session.credentials import integrity_flag
 from analyzer.session.legs import CallState
@@ -16,41 +16,46 @@ from analyzer.session.model.people import Passage
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.registrations import Registrations
-from analyzer.session.shown_identities import from_uri
 
 MAX_ONWARD = 16  # copies of one message that an element sends (forks)
 _WINDOW_NS = 32_000_000_000  # 64 * T1, how long a transaction lasts (RFC 3261 17.1.1.2)
-_TELLING = ("identity", "p-asserted-identity", "p-preferred-identity", "privacy", "history-info", "referred-by")
-_FOLLOWED = {
-    "p-preferred-identity": "P-Preferred-Identity", "privacy": "Privacy", "identity": "Identity",
-    "history-info": "History-Info", "referred-by": "Referred-By",
-}  # fmt: skip
+_TELLING = ("identity", "p-asserted-identity", "p-preferred-identity", "privacy")
+_WITHHELD = "id"  # the priv-value that keeps asserted identities inside the trust domain (RFC 3325 7)
 _Key = tuple[str, str, int | None, str, int | None]
 
 
-def passages(
-    call: CallState, placement: Placement, registrations: Registrations, post_decrypt: frozenset[int] = frozenset()
-) -> Iterator[Passage]:
-    """What each element did to the identities of the call's messages, in capture order.
+def followed(call: CallState, placement: Placement) -> Iterator[tuple[MessageRecord, MessageRecord]]:
+    """Each message of a call as it came into an element, with each copy of it that left, in capture order."""
+    messages = [m for leg in call.legs.values() for m in leg.messages if not m.retransmission]
+    messages.sort(key=lambda message: message.ordinal)
+    onward: dict[_Key, list[MessageRecord]] = {}
+    first: dict[tuple[str, str], list[MessageRecord]] = {}
+    places = []
+    for message in messages:
+        ends = placement.ends(message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip)
+        places.append(ends.to_node)
+        onward.setdefault(_key(message, ends.from_node), []).append(message)
+        if message.initial:
+            first.setdefault((ends.from_node, message.method), []).append(message)
+    for message, place in zip(messages, places, strict=True):
+        for copy in _copies(message, place, onward, first):
+            yield message, copy
+
+
+def passage(
+    came: MessageRecord,
+    left: MessageRecord,
+    placement: Placement,
+    registrations: Registrations,
+    post_decrypt: frozenset[int] = frozenset(),
+) -> Passage | None:
+    """What an element did to the asserted and signed identities of a message; None where neither copy has any.
 
     `post_decrypt` are vantage points behind a decrypting element: what they show says nothing of the wire.
     """
-    messages = [m for leg in call.legs.values() for m in leg.messages if not m.retransmission]
-    if not any(_telling(message) for message in messages):
-        return
-    messages.sort(key=lambda message: message.ordinal)
-    onward: dict[_Key, list[MessageRecord]] = {}
-    for message in messages:
-        onward.setdefault(_key(message, placement.node(message.carrier.endpoints.src.ip)), []).append(message)
-    first: dict[tuple[str, str], list[MessageRecord]] = {}
-    for message in messages:
-        if message.initial:
-            place = placement.node(message.carrier.endpoints.src.ip)
-            first.setdefault((place, message.method), []).append(message)
-    for message in messages:
-        for copy in _copies(message, placement.node(message.carrier.endpoints.dst.ip), onward, first):
-            if _telling(message) or _telling(copy):
-                yield _passage(message, copy, placement, registrations, post_decrypt)
+    if _telling(came) or _telling(left):
+        return _passage(came, left, placement, registrations, post_decrypt)
+    return None
 
 
 def _telling(message: MessageRecord) -> bool:
@@ -112,8 +117,7 @@ def _passage(
         asserted_in=came.asserted,
         asserted_out=out,
         privacy_in=came.privacy,
-        altered=tuple(_altered(came, left)),
-        changed=not isinstance(out, Unknown) and _differ(came.asserted, out),
+        privacy_lost=_privacy_lost(came, left),
         claim_believed=_believed(came, out, known),
         registered=_all_registered(out, known),
         signed_in=len(tokens),
@@ -126,23 +130,6 @@ def _passage(
     )
 
 
-def _altered(came: MessageRecord, left: MessageRecord) -> Iterator[str]:
-    """Headers that name or hide somebody, where they are not as they came. What was cut off a capture is not missed."""
-    if from_uri(came) != from_uri(left):
-        yield "From changed"
-    for name, shown in _FOLLOWED.items():
-        before, behind = came.all(name), left.all(name)
-        if before == behind:
-            continue
-        if not before:
-            if came.complete:
-                yield f"{shown} inserted"
-        elif behind:
-            yield f"{shown} changed"
-        elif left.complete:
-            yield f"{shown} removed"
-
-
 def _protected(came: MessageRecord, post_decrypt: frozenset[int]) -> Tristate:
     if came.carrier.vantage in post_decrypt:
         return Unknown.of("vantage", "the wire before the element that decrypts")
@@ -150,12 +137,10 @@ def _protected(came: MessageRecord, post_decrypt: frozenset[int]) -> Tristate:
     return found if isinstance(found, Unknown) else found == "yes"
 
 
-def _differ(before: tuple[str, ...], behind: tuple[str, ...]) -> bool:
-    return not (_within(before, behind) and _within(behind, before))
-
-
-def _within(some: tuple[str, ...], others: tuple[str, ...]) -> bool:
-    return all(any(same_user(each, other) for other in others) for each in some)
+def _privacy_lost(came: MessageRecord, left: MessageRecord) -> Tristate:
+    if _WITHHELD not in came.privacy or _WITHHELD in left.privacy or (left.complete and not left.asserted):
+        return False
+    return True if left.complete else Unknown.of("frames", "the whole message as it went on: it was captured in part")
 
 
 def _registered(ue: int, registrations: Registrations) -> tuple[str, ...] | None:
@@ -172,16 +157,16 @@ _UNSEEN = Unknown.of("message", "the registration of the UE with its answer, for
 def _believed(came: MessageRecord, out: tuple[str, ...] | Unknown, known: tuple[str, ...] | None) -> Tristate:
     if isinstance(out, Unknown):
         return out
-    survived = tuple(uri for uri in came.asserted if _within((uri,), out))
+    survived = among(came.asserted, out)
     if not survived:
         return False
-    return _UNSEEN if known is None else not _within(survived, known)
+    return _UNSEEN if known is None else not all_among(survived, known)
 
 
 def _all_registered(out: tuple[str, ...] | Unknown, known: tuple[str, ...] | None) -> Tristate:
     if isinstance(out, Unknown):
         return out
-    return _UNSEEN if known is None else _within(out, known)
+    return _UNSEEN if known is None else all_among(out, known)
 
 
 def _tokens(message: MessageRecord) -> set[str]:

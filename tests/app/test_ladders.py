@@ -1,5 +1,6 @@
 """The ladder of the lab's conference: messages and floors among the SIP messages."""
 
+import pytest
 from typer.testing import CliRunner
 
 from analyzer.app.ladders import Ladder, draw, sessions
@@ -8,7 +9,7 @@ from analyzer.app.settings import Settings, Silent
 from analyzer.cli.main import app
 from analyzer.export.ladder import LadderEvent, ladder
 from analyzer.pipeline.closing import ClosedCall
-from tests.conftest import SAMPLES
+from tests.conftest import SAMPLES, SHARED
 
 
 def test_messages_and_floor_events_are_drawn() -> None:
@@ -60,3 +61,16 @@ def test_what_a_message_is_about_is_not_cut_off() -> None:
     lines = ladder(events, ["a", "b"], width=55)
     assert "| FloorReque… #12 Released >|" in lines[1]
     assert "|< INVITE (audio, message,… |" in lines[2]
+
+
+def test_the_command_tells_what_became_of_identities() -> None:
+    """FACTS.txt of pai-spoof-removed: the UE asserts itself as chair in frame 18, the P-CSCF as ue1 in frame 20."""
+    capture = SHARED / "captures" / "lab" / "pai-spoof-removed.pcapng"
+    if not capture.is_file():
+        pytest.skip("needs the captures of the lab")
+    given = ["--keys", str(capture.with_suffix(".tls-keylog.txt")), "--topology", str(SAMPLES / "lab.topology.yaml")]
+    result = CliRunner().invoke(app, ["show", str(capture), "call-1", *given, "--quiet"])
+    said = " ".join(result.stdout.split())
+    assert "ue1 > pcscf-1 > scscf (access > core, into the trust domain): P-Asserted-Identity changed: " in said
+    assert ", frames 18, 20" in said
+    assert "chair" not in said

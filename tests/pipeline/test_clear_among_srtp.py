@@ -154,3 +154,15 @@ def test_the_packet_in_clear_is_cited() -> None:
     engine = call(clear(lambda n: n == 120, tone)).run(rules=rules())
     (found,) = [finding for finding in engine.judge.findings if finding.rule.id == "SRTP-01"]
     assert 3 + 120 in {cite.frame for cite in found.evidence}
+
+
+def test_a_direction_under_another_key_proves_nothing_of_the_hop() -> None:
+    """B's packets verify under the key of its answer, A's under none that was agreed: ciphertext, but whose?"""
+    wire = call(lambda _, number: protect(rtp(number, tone(number)), bytes(range(50, 80))))
+    for number in range(1, COUNT + 1):
+        wire.udp(B, A, protect(rtp(number, tone(number), ssrc=0x1234), OTHER))
+    engine = wire.run(rules=rules())
+    hop = next(row for row in rows(engine.closer.hops) if row["medium"] == "audio")
+    assert (hop["state"], hop["confidentiality"], hop["integrity"]) == ("srtp_sdes", "yes", "unknown")
+    said = {v.value: n for v, n in engine.judge.tallies["SRTP-01"].counts.items() if n}
+    assert said.get("open") == 1 and "pass" not in said

@@ -127,6 +127,7 @@ def test_an_end_that_moved_is_known_by_its_connection_id(rows: int) -> None:
     assert anomalies(engine) == {}
     moved = engine.connections.find(flow(MOVED, SERVER))
     assert moved is not None and (moved.protocol, moved.decrypted) == ("dtls", True)
+    assert (moved.src, moved.dst, moved.tls_version) == (MOVED, SERVER, "DTLS 1.2")
 
 
 def test_a_connection_id_that_no_handshake_names_is_said() -> None:
@@ -190,11 +191,14 @@ def test_unified_headers_with_connection_ids() -> None:
     wire.udp(MOVED, SERVER, client.record(23, BFCP[:9] + b"\5" + BFCP[10:], long=False))
     wire.udp(SERVER, MOVED, server.record(23, ANSWER[:9] + b"\5" + ANSWER[10:]))
     later = client.updated()
+    wire.udp(MOVED, SERVER, client.record(22, handshake(24, 2, b"\0")))  # KeyUpdate, from where the client is now
     wire.udp(MOVED, SERVER, later.record(23, BFCP[:9] + b"\6" + BFCP[10:]))
     keys = keyring(secrets(0x1301))
     engine = wire.run(keyring=keys)
     assert primitives(engine) == {"Hello": 4, "Goodbye": 2}
     assert anomalies(engine) == {}
+    moved = engine.connections.find(flow(MOVED, SERVER))
+    assert moved is not None and (moved.src, moved.dst, moved.tls_version) == (MOVED, SERVER, "DTLS 1.3")
 
 
 def test_new_connection_ids_are_learned() -> None:

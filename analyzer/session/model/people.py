@@ -7,6 +7,11 @@ from analyzer.core.unknown import Tristate, Unknown
 from analyzer.session.model.base import Cites, rule_field
 
 PassportForm = Literal["full", "compact"]
+IdentityHeaderName = Literal[
+    "From", "P-Asserted-Identity", "P-Preferred-Identity", "Privacy", "Identity", "History-Info", "Referred-By",
+]  # fmt: skip
+HeaderChange = Literal["kept", "inserted", "removed", "changed", "extended"]
+Crossing = Literal["enters", "leaves", "inside", "outside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Passport:
 class Passage:
     """One message as it came into an element and as it left it: what was done to the identities in it.
 
-    Only messages that carry an identity beside From, or ask for privacy, on one side at least.
+    Only messages that carry an asserted, preferred or signed identity, or ask for privacy, on one side at least.
     """
 
     at: str = rule_field("the element: its node name, else its address")
@@ -57,11 +62,7 @@ class Passage:
     asserted_in: tuple[str, ...] = rule_field("P-Asserted-Identity as it came (pseudonymised when shown)")
     asserted_out: tuple[str, ...] | Unknown = rule_field("P-Asserted-Identity as it left (pseudonymised when shown)")
     privacy_in: tuple[str, ...] = rule_field("Privacy as it came, lower case")
-    altered: tuple[str, ...] = rule_field(
-        "what was done to From, P-Preferred-Identity, Privacy, Identity, History-Info and Referred-By, in words: "
-        "'Privacy removed', 'History-Info inserted', ..."
-    )
-    changed: bool = rule_field("P-Asserted-Identity is another, or gone, or new")
+    privacy_lost: Tristate = rule_field("Privacy id came, an identity is asserted onward, and Privacy id is gone")
     claim_believed: Tristate = rule_field("an identity that the UE asserts of itself, and has not registered, goes on")
     registered: Tristate = rule_field("the identity asserted for the UE is one of those it registered")
     signed_in: int = rule_field("PASSporTs as it came")
@@ -75,6 +76,66 @@ class Passage:
     arrived_protected: Tristate = rule_field("it came in under integrity protection on the wire")
     verdict_forged: Tristate = rule_field("a verstat that the UE wrote goes on")
     first: Cites = rule_field("the frames of both copies")
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityHeader:
+    """One header that names somebody, or asks for privacy, as it came into an element and as it left it.
+
+    Of requests that start something each such header that stands on either side; of other messages those that are
+    changed.
+    """
+
+    name: IdentityHeaderName = rule_field("the header")
+    what: HeaderChange | Unknown = rule_field(
+        "what the element did to it; extended: values were added, and those that came went on"
+    )
+    at: str = rule_field("the element: its node name, else its address")
+    request: bool = rule_field("in a request; else in a response")
+    method: str = rule_field("the method; of a response, its CSeq method")
+    initial: bool = rule_field("in a request that starts a dialog or stands alone")
+    from_node: str = rule_field("stable name of the element the message came from")
+    at_node: str = rule_field("stable name of the element")
+    to_node: str = rule_field("stable name of the element the message went to")
+    from_zone: str | Unknown = rule_field("zone of the element the message came from")
+    to_zone: str | Unknown = rule_field("zone of the element the message went to")
+    crossing: Crossing | Unknown = rule_field(
+        "on its way over the element the message enters or leaves the trust domain, or stays inside or outside"
+    )
+    boundary: str = rule_field("both zones and the crossing, in words")
+    from_ue: Tristate = rule_field("the message came from a UE")
+    same_dialog: bool = rule_field(
+        "it went on in the dialog it came in, as through a proxy; else the element began one"
+    )
+    another_user: bool = rule_field("of From: another user part than it came with, whatever the host")
+    anonymised: bool = rule_field("of From: it left as anonymous")
+    before: tuple[str, ...] = rule_field("its URIs (or privacy words) as it came (pseudonymised when shown)")
+    after: tuple[str, ...] = rule_field("its URIs (or privacy words) as it left (pseudonymised when shown)")
+    first: Cites = rule_field("the frames of both copies")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectedIdentity:
+    """One request inside a dialog, on one hop, that says or may say who its sender is by now (RFC 4916).
+
+    Each INVITE and UPDATE, and every other request whose From is another than it was on that hop before.
+    """
+
+    at: str = rule_field("the element that sent it or passed it on: its node name, else its address")
+    sends: Literal["sends", "passes on"] = rule_field(
+        "whether the request began at that element (one Via) or before it"
+    )
+    method: str = rule_field("the method")
+    from_node: str = rule_field("stable name of the element that sent it")
+    to_node: str = rule_field("stable name of the element it went to")
+    from_zone: str | Unknown = rule_field("zone of the element that sent it")
+    to_zone: str | Unknown = rule_field("zone of the element it went to")
+    boundary: str = rule_field("both zones, and whether it enters or leaves the trust domain, in words")
+    changed: bool = rule_field("From names somebody else than this end of the dialog was before")
+    agreed: Tristate = rule_field("the other end announced from-change on that hop (Supported): it reads the change")
+    before: tuple[str, ...] = rule_field("whom this end was known as (pseudonymised when shown)")
+    after: tuple[str, ...] = rule_field("whom it names itself (pseudonymised when shown)")
+    first: Cites = rule_field("the frames of the message it was known by, and of the request")
 
 
 @dataclass(frozen=True, slots=True)

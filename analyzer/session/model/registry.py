@@ -7,7 +7,15 @@ from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.esp import EspSa
 from analyzer.session.model.media import MediaDescription, MediaHop, SrtpStream
 from analyzer.session.model.messaging import BfcpSession, MsrpRelay, MsrpSession
-from analyzer.session.model.people import Conference, Participant, Passage, Passport, Referral
+from analyzer.session.model.people import (
+    Conference,
+    ConnectedIdentity,
+    IdentityHeader,
+    Participant,
+    Passage,
+    Passport,
+    Referral,
+)
 from analyzer.session.model.signalling import Call, Leg, Registration, SignallingHop, SipMessage
 
 
@@ -54,6 +62,8 @@ ENTITIES: dict[str, type] = {
     "esp_sa": EspSa,
     "passport": Passport,
     "passage": Passage,
+    "identity_header": IdentityHeader,
+    "connected_identity": ConnectedIdentity,
     "participant": Participant,
     "conference": Conference,
     "referral": Referral,
@@ -77,6 +87,8 @@ VARIABLES: dict[str, str] = {
     "esp_sa": "sa",
     "passport": "passport",
     "passage": "passage",
+    "identity_header": "header",
+    "connected_identity": "identity",
     "participant": "participant",
     "conference": "conference",
     "referral": "referral",
