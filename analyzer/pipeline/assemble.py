@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from analyzer import __version__
 from analyzer.capture.sources import CaptureInfo
 from analyzer.core.severity import Verdict
+from analyzer.core.version import __version__
 from analyzer.pipeline.conference_rows import conference_rows
 from analyzer.pipeline.engine import Engine
 from analyzer.pipeline.esp_rows import KeyNames, esp_notes, esp_rows
