@@ -47,6 +47,7 @@ _ACKS = frozenset({14, 15, 17})
 _UDP_ONLY = frozenset({14, 15, 16, 17})
 _IDS = 64  # different users, floors or conferences of a session that are told apart
 _WAIT_NS = 32 * SECOND_NS  # how long a transaction of UDP may last: four retransmissions from T1 (RFC 8855 8.3.1)
+_PROTECT = (9, 11)  # errors of who is not served in clear: use TLS, use DTLS
 _HELLO, _ERROR, _GOODBYE, _GOODBYE_ACK = 11, 13, 16, 17
 
 
@@ -95,6 +96,12 @@ class BfcpSession:
     trace: Trace = field(default_factory=Trace)
     asked: OrderedDict[int, BfcpMessage] = field(default_factory=OrderedDict)  # by transaction id
     told: OrderedDict[int, BfcpMessage] = field(default_factory=OrderedDict)  # what the server began
+
+    @property
+    def refused(self) -> int | None:
+        """The code of the Error that refused it in clear (9: use TLS, 11: use DTLS); None if it was served."""
+        codes = [error.code for error in self.errors if error.code in _PROTECT]
+        return codes[0] if self.told_to_protect and not self.served_after and codes else None
 
     @property
     def reliable(self) -> bool:
@@ -146,7 +153,7 @@ class BfcpSessions:
         session.last = message.cites[-1]
         session.primitives[message.name] += 1
         session.faults.update(anomaly.kind.code for anomaly in (*message.anomalies, *found))
-        told = message.primitive == _ERROR and message.error_code in (9, 11)
+        told = message.primitive == _ERROR and message.error_code in _PROTECT
         session.served_after = session.served_after or (
             session.told_to_protect and message.primitive in BY_SERVER and message.primitive != _ERROR
         )

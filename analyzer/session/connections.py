@@ -8,6 +8,7 @@ from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.net.packets import UDP
+from analyzer.session.carrier import Ipsec, esp_rank
 
 
 @dataclass(slots=True)
@@ -43,6 +44,7 @@ class Connection:
     last_ns: int = 0
     payload_bytes: int = 0  # all sightings together
     sightings: dict[int, tuple[Cite, Cite, int]] = field(default_factory=dict)  # vantage -> first, last, packets
+    ipsec: Ipsec | None = None  # what ESP did around each of its packets: the weakest that any had
 
     @property
     def null_cipher(self) -> bool:
@@ -58,8 +60,10 @@ class Connection:
         """SHA-256 of each certificate seen, hexadecimal."""
         return tuple(hashlib.sha256(der).hexdigest() for der in self.server_certificates + self.client_certificates)
 
-    def seen(self, vantage: int, cite: Cite, size: int) -> None:
+    def seen(self, vantage: int, cite: Cite, size: int, ipsec: Ipsec | None = None) -> None:
         """Counts a packet of it at a vantage point."""
+        if ipsec is not self.ipsec:
+            self.ipsec = min(ipsec, self.ipsec, key=esp_rank) if self.sightings else ipsec
         known = self.sightings.get(vantage)
         self.sightings[vantage] = (known[0], cite, known[2] + 1) if known else (cite, cite, 1)
         self.payload_bytes += size
@@ -84,8 +88,10 @@ class ConnectionTable:
         self._ordinal = 0
         self.evicted = 0
 
-    def touch(self, endpoints: Endpoints, vantage: int, cite: Cite, size: int) -> Connection:
-        """The connection a packet belongs to, counted."""
+    def touch(
+        self, endpoints: Endpoints, vantage: int, cite: Cite, size: int, ipsec: Ipsec | None = None
+    ) -> Connection:
+        """The connection a packet belongs to, counted; `ipsec` is what ESP did around the packet."""
         key = _key(endpoints)
         connection = self._open.get(key)
         if connection is None:
@@ -99,7 +105,7 @@ class ConnectionTable:
             self._open[key] = connection
             for end in key[:2]:
                 self._by_end.setdefault(end, {})[key] = None
-        connection.seen(vantage, cite, size)
+        connection.seen(vantage, cite, size, ipsec)
         return connection
 
     def tick(self, now_ns: int) -> None:
