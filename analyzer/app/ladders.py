@@ -1,11 +1,15 @@
 """The ladder of a call: its messages and media as arrows between nodes."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
+from analyzer.capture.batch import Source
+from analyzer.core.cites import Cite
 from analyzer.core.text import safe
-from analyzer.export.ladder import LadderEvent
+from analyzer.export.ladder import LadderEvent, LadderKind
 from analyzer.pipeline.closing import ClosedCall
 from analyzer.pipeline.engine import Engine
+from analyzer.pipeline.places import capture_id
 from analyzer.session.bfcp_sessions import BfcpSession
 from analyzer.session.hops import named
 from analyzer.session.identity_path import connected_identities, identity_headers
@@ -36,17 +40,26 @@ def _label(message: MessageRecord) -> str:
     return safe(label, 60)
 
 
+def _event(cite: Cite, src: str, dst: str, label: str, kind: LadderKind) -> LadderEvent:
+    return LadderEvent(cite.ts_ns, src, dst, label, cite.frame, kind, cite.source)
+
+
+def in_captures(events: Sequence[LadderEvent], sources: Sequence[Source]) -> list[LadderEvent]:
+    """The events, each with the capture that its frame is in."""
+    return [replace(event, capture=capture_id(sources[event.source].capture)) for event in events]
+
+
 def _session_events(session: MsrpSession | BfcpSession, placement: Placement) -> list[LadderEvent]:
     """The MSRP chunks or BFCP messages of a session; what was beyond the bound is told where the last one stands."""
     events: list[LadderEvent] = []
     trace = session.trace
     for each in trace.messages:
         src, dst = named(placement, each.src), named(placement, each.dst)
-        events.append(LadderEvent(each.cite.ts_ns, src, dst, each.label, each.cite.frame, "other"))
+        events.append(_event(each.cite, src, dst, each.label, "other"))
     if trace.dropped:
         last = trace.messages[-1]
         name = named(placement, last.src)
-        events.append(LadderEvent(last.cite.ts_ns, name, name, f"{trace.dropped} more", last.cite.frame, "other"))
+        events.append(_event(last.cite, name, name, f"{trace.dropped} more", "other"))
     return events
 
 
@@ -86,10 +99,9 @@ def draw(closed: ClosedCall) -> Ladder:
     for leg in call.legs.values():
         for message in leg.messages:
             src, dst = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
-            kind = "request" if message.request else "response"
-            frame = message.cites[-1].frame if message.cites else 0
+            kind: LadderKind = "request" if message.request else "response"
             label = _label(message) + (" again" if message.retransmission else "")
-            events.append(LadderEvent(message.ts_ns, named(placement, src), named(placement, dst), label, frame, kind))  # type: ignore[arg-type]  # request or response
+            events.append(_event(message.cites[-1], named(placement, src), named(placement, dst), label, kind))
         for end in (leg.initiator, leg.responder):
             name = named(placement, end)
             if name not in ladder.nodes:
@@ -101,11 +113,7 @@ def draw(closed: ClosedCall) -> Ladder:
         if isinstance(entity, MediaHop) and entity.first:
             first = entity.first[0]
             state = entity.state if isinstance(entity.state, str) else "unknown"
-            events.append(
-                LadderEvent(
-                    first.ts_ns, entity.from_addr, entity.to_addr, f"{entity.medium} {state}", first.frame, "media"
-                )
-            )
+            events.append(_event(first, entity.from_addr, entity.to_addr, f"{entity.medium} {state}", "media"))
     ladder.identities = _identities(call, placement)
     ladder.events = sorted(events, key=lambda event: (event.ts_ns, event.frame, event.kind != "media"))
     return ladder

@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -28,7 +29,6 @@ from analyzer.pipeline.engine import Engine, Setup
 from analyzer.report.exit_codes import RunFacts
 from analyzer.report.model import Clock, Report
 from analyzer.session.keyring import Keyring
-
 
 _CROWDED = "more interfaces, or clocks of them, than are compared; the others are taken to have the first one's clock."
 
@@ -214,26 +214,39 @@ def _read(
     infos = [reader.info for reader in readers]
     notes = [f"{info.path}: {_CROWDED}" for info in infos if not clocks.whole(info.path)]
     done = Reading(engine, infos, problems, _clock_rows(infos, clocks), notes)
-    taken = [0] * len(readers)
+    with ExitStack() as opened:
+        for reader in (*readers, *beside):
+            opened.callback(reader.close)
+        _feed(inputs, done, readers, beside, observer, secrets)
+    return done
+
+
+def _feed(
+    inputs: Inputs,
+    done: Reading,
+    readers: Sequence[CaptureReader],
+    beside: Sequence[CaptureReader],
+    observer: Observer,
+    secrets: bool,
+) -> None:
+    """Gives the engine what the readers read."""
+    engine, keyring, taken = done.engine, done.engine.setup.keyring, [0] * len(readers)
     try:
         for batch in _batches(readers, beside, observer):
             if secrets:
-                _take_secrets(readers, taken, setup.keyring)
+                _take_secrets(readers, taken, keyring)
             engine.feed(within(batch, inputs.settings))
             for reader in readers:
                 engine.ledger.extend(reader.take_anomalies())
         if secrets:
-            _take_secrets(readers, taken, setup.keyring)
+            _take_secrets(readers, taken, keyring)
     except KeyboardInterrupt:
         done.interrupted = True
     engine.finish()
     for reader in readers:
         engine.ledger.extend(reader.take_anomalies())
-        reader.close()
     for other in beside:  # what is wrong with the capture, the first reader says
-        infos[other.info.index].widen(other.info)
-        other.close()
-    return done
+        done.infos[other.info.index].widen(other.info)
 
 
 def read_all(

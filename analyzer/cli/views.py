@@ -86,7 +86,7 @@ def streams(
 
 
 def show(
-    capture: Annotated[str, typer.Argument(help="The capture.")],
+    capture: opt.OneCapture,
     what: Annotated[
         str,
         typer.Argument(
@@ -106,7 +106,7 @@ def show(
         return
     from rich.text import Text
 
-    from analyzer.app.ladders import draw, sessions
+    from analyzer.app.ladders import draw, in_captures, sessions
     from analyzer.app.select import find_call
     from analyzer.export.ladder import ladder
     from analyzer.export.path_view import path_view
@@ -117,13 +117,13 @@ def show(
         if closed.call_id is not None and what in (closed.call_id, closed.call.call_id, *closed.call.call_ids):
             drawn[closed.call_id] = draw(closed)
 
-    outcome = run(settings_of([capture], keys, topology), quiet, watch)
+    outcome = run(settings_of(capture, keys, topology), quiet, watch)
     report = outcome.report
     assert report is not None
     assert outcome.engine is not None
-    talks = sessions(outcome.engine)
+    talks, sources = sessions(outcome.engine), outcome.engine.sources
     if what in talks:
-        print("\n".join([what, *ladder(talks[what], width=width())]))
+        print("\n".join([what, *ladder(in_captures(talks[what], sources), width=width())]))
         return
     found = find_call(report, what)
     if found is None or found not in drawn:
@@ -134,16 +134,17 @@ def show(
     hops = [hop for hop in report.hops if hop.call == found]
     call = next(call for call in report.calls if call.id == found)
     print(f"{found}  Call-ID {', '.join(call.call_ids)}")
-    print("\n".join(ladder(picture.events, picture.nodes, hops, width())))
+    print("\n".join(ladder(in_captures(picture.events, sources), picture.nodes, hops, width())))
     changes = [Text(f"  {outcome.engine.redactor.text(line)}") for line in picture.identities]
     identities = [Text("\nIdentities:"), *changes] if changes else []
     _print([*identities, Text("\nPath:"), *path_view(call, hops, width())], no_color)
 
 
-def _dissect(capture: str, what: str, keys: Sequence[Path]) -> None:
+def _dissect(captures: Sequence[str], what: str, keys: Sequence[Path]) -> None:
     from analyzer.app.dissect import NotAKeyLog, NoTshark, dissect
 
-    if not what.isdecimal() or not Path(capture).is_file():
+    capture = captures[0]
+    if len(captures) > 1 or not what.isdecimal() or not Path(capture).is_file():
         give_up(["show --dissect takes a capture file and a frame number"])
     try:
         lines = dissect(capture, int(what), keys)

@@ -10,7 +10,7 @@ from analyzer.report.border import clean, scrub
 from analyzer.report.model import Hop
 
 LadderKind = Literal["request", "response", "media", "other"]
-_MARGIN = 17  # time and frame: "+12.345678 #12345"
+_MARGIN = 17  # time and frame: "+12.345678 #12345"; between them the capture where there are several
 _EDGE = 5  # half a node's name, left of the first rail and right of the last
 _COLUMN = 18  # the narrowest column that holds a method and an arrow
 
@@ -25,6 +25,8 @@ class LadderEvent:
     label: str  # "INVITE (SDP)", "200 OK", "RTP 0x1234abcd"
     frame: int  # 1-based, in its capture
     kind: LadderKind = "request"
+    source: int = 0  # index of the interface
+    capture: str = ""  # capture-1, ...
 
 
 def ladder(
@@ -36,7 +38,11 @@ def ladder(
     """
     order = list(dict.fromkeys([*nodes, *(node for e in events for node in (e.from_node, e.to_node))]))
     start = events[0].ts_ns if events else 0
-    margins = [f"{(event.ts_ns - start) / 1e9:+11.6f} #{event.frame} " for event in events]
+    several = len({event.capture for event in events}) > 1
+    margins = [
+        f"{(event.ts_ns - start) / 1e9:+11.6f} {f'{event.capture} ' if several else ''}#{event.frame} "
+        for event in events
+    ]
     margin = max([_MARGIN, *map(len, margins)])
     step = max(_COLUMN, (width - margin - 2 * _EDGE) // max(1, len(order) - 1)) if len(order) > 1 else _COLUMN
     at = {node: _EDGE + index * step for index, node in enumerate(order)}

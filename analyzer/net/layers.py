@@ -14,3 +14,5 @@ IP_OPTIONS = 1 << 10
 EXTENSION_HEADERS = 1 << 11
 AH = 1 << 12
 GENEVE = 1 << 13
+ESP_SHIFT = 16
+"""From this bit on, of a packet that was taken out of ESP: how strong that is (`session.carrier.esp_rank`); else 0."""

@@ -8,10 +8,9 @@ import numpy.typing as npt
 from analyzer.core.cites import Cite
 
 U8 = npt.NDArray[np.uint8]
-U16 = npt.NDArray[np.uint16]
+U32 = npt.NDArray[np.uint32]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
-U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 
 TCP, UDP, ESP, SCTP = 6, 17, 50, 132
@@ -28,7 +27,7 @@ class PacketBatch:
     in `buffer`, which is the FrameBatch's own, or a longer copy where a packet had to be put together.
 
     vantage     int32, index in the decoder's table of vantage points (an SLL2 "any" capture has one an interface)
-    layers      uint16, bits of net.layers: what the packet came through (VLAN, GRE, GTPU, ...)
+    layers      uint32, bits of net.layers: what the packet came through (VLAN, GRE, GTPU, ...)
     ip_id       int32, IPv4 identification, -1 where there is none
     missing     int32, payload bytes on the wire that the snap length cut off
     seq, flags  TCP only, else 0
@@ -45,7 +44,7 @@ class PacketBatch:
     offset: I64
     captured: I32
     protocol: U8
-    layers: U16
+    layers: U32
     src_hi: U64
     src_lo: U64
     dst_hi: U64

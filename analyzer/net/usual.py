@@ -29,7 +29,7 @@ def _empty(rows: int) -> dict[str, Array]:
     names = ("sport", "dport", "ip_id", "payload_start", "payload_length", "missing")
     of |= {name: np.zeros(rows, np.int32) for name in names}
     of["protocol"] = np.full(rows, UDP, np.uint8)
-    of["flags"], of["layers"] = np.zeros(rows, np.uint8), np.zeros(rows, np.uint16)
+    of["flags"], of["layers"] = np.zeros(rows, np.uint8), np.zeros(rows, np.uint32)
     return of
 
 
@@ -92,7 +92,7 @@ def _four(runs: Array, b: FrameBatch, at: Array, known: Array, out: dict[str, Ar
         at = at + tagged * _TAG
         block[rows] = _gather(runs, at[rows] - 2)
         kind = u16[:, 1].astype(np.uint16)
-        out["layers"][:] = tagged * np.uint16(layers.VLAN)
+        out["layers"][:] = tagged * np.uint32(layers.VLAN)
     length, udp = u16[:, 3].astype(np.int32), u16[:, 14].astype(np.int32)
     sport, dport = u16[:, 12].astype(np.uint16), u16[:, 13].astype(np.uint16)
     plain = (kind == 0x0800) & (block[:, 4] == 0x45) & known & ((u16[:, 5].astype(np.uint16) & 0x3FFF) == 0)

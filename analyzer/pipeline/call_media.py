@@ -17,9 +17,11 @@ from analyzer.session.model.states import HopState
 from analyzer.session.placement import Placement
 
 WEAKEST_FIRST: tuple[str, ...] = (
-    "clear", "osrtp_clear", "clear_tcp", "clear_udp", "unknown", "tls_null", "srtp_unencrypted",
-    "srtp_unauthenticated", "tls_fp_mismatch", "dtls_fp_mismatch", "srtp_unknown_keying", "zrtp", "srtp_mikey",
-    "tls_unverified_cert", "dtls_unverified_cert", "srtp_sdes", "srtp_dtls", "tls_fp_ok", "dtls_fp_ok",
+    "clear", "osrtp_clear", "clear_tcp", "clear_udp", "clear_sctp", "refused_clear_error9", "refused_clear_error11",
+    "unknown", "tunnel_opaque", "esp_null_auth", "tls_null", "srtp_unencrypted", "srtp_unauthenticated",
+    "tls_fp_mismatch", "dtls_fp_mismatch", "srtp_unknown_keying", "zrtp", "srtp_mikey", "tls_unverified_cert",
+    "dtls_unverified_cert", "dtls_unverified", "rtp_encapsulated_srtp", "srtp_sdes", "srtp_dtls", "tls_ca_cert",
+    "dtls_ca_cert", "tls_fp_ok", "dtls_fp_ok", "esp_only",
 )  # fmt: skip
 """States of media hops: the protection of a path, and of a conference, is the first of these that any hop has."""
 
@@ -32,7 +34,7 @@ def weakest(states: Iterable[str | Unknown]) -> HopState:
     """The weakest state; what is not known counts as little."""
     words = ["unknown" if isinstance(state, Unknown) else state for state in states]
     rank = {word: at for at, word in enumerate(WEAKEST_FIRST)}
-    return cast("HopState", min(words, key=lambda word: rank.get(word, 4), default="unknown"))
+    return cast("HopState", min(words, key=lambda word: rank.get(word, rank["unknown"]), default="unknown"))
 
 
 def media_rows(call: CallState, hops: NamedFacts, name_key: NameKey) -> tuple[CallMedia, ...]:

@@ -33,8 +33,9 @@ from analyzer.session.media.keyed import evidence_of, keyed, verified_of
 from analyzer.session.media.probing import Prober
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
-from analyzer.session.media_hops import ClaimedStream, MediaSources, media_hops
+from analyzer.session.media_hops import ClaimedStream, MediaSources, Sealed, media_hops
 from analyzer.session.media_keys import KeyOrigin
+from analyzer.session.media_state import Facts, decide, in_esp
 from analyzer.session.messaging import Messaging
 from analyzer.session.messaging_entities import bfcp_entity, msrp_entity
 from analyzer.session.model.media import MediaDescription, MediaHop
@@ -42,7 +43,7 @@ from analyzer.session.model.registry import TlsConnection
 from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
 from analyzer.session.model.signalling import SignallingHop
-from analyzer.session.model.states import RtpState
+from analyzer.session.model.states import KeyExchange
 from analyzer.session.passages import followed, passage
 from analyzer.session.passports import Passports
 from analyzer.session.path_uses import PathUses
@@ -76,11 +77,12 @@ class UsedKey:
     problem: str | None = None
 
 
-_UNCLAIMED: dict[str, RtpState] = {"rtp": "clear", "srtp": "srtp_unknown_keying"}
-_KEY_WANTED = Unknown.of("key", "the SRTP master key of this stream, if it is SRTP")
-_VERIFIED: dict[KeyOrigin, RtpState] = {
-    "sdes": "srtp_sdes", "dtls-srtp": "srtp_dtls", "srtp-master": "srtp_unknown_keying",
-}  # fmt: skip
+_KEYING: dict[KeyOrigin, KeyExchange] = {"sdes": "sdes", "dtls-srtp": "dtls", "srtp-master": "unknown"}
+
+
+def _open(*_: object) -> bool:
+    """No ESP stays closed, until somebody knows of some."""
+    return False
 
 
 def _known(state: object) -> object:
@@ -149,6 +151,7 @@ class Closer:
         self.conferences = Conferences(limits)
         self._written: set[int] = set()
         self.watch: Callable[[ClosedCall], None] | None = None
+        self.sealed: Sealed = _open
         self._calls = 0
         self._hops = 0
         self.calls = PackedRows()
@@ -174,6 +177,8 @@ class Closer:
                 self._streams.rtcp.between,
                 Comparer(self._keys.contexts, self._messaging.trails.same, self._limits),
                 self._limits,
+                self._passports.trust,
+                self.sealed,
             )
             media = media_hops(call, sources)
             facts += media.hops
@@ -332,9 +337,10 @@ class Closer:
             record = keyed(seen, "unknown")
             if plausible(record):
                 evidence = evidence_of(record, {})
-                state: RtpState | Unknown = _UNCLAIMED.get(evidence.observed, _KEY_WANTED)
-                if record.verification is not None and verified_of([record]):
-                    state = _VERIFIED[self._keyed_by(record, record.verification.origin)]
+                origin = record.verification.origin if record.verification is not None else None
+                keying = _KEYING[self._keyed_by(record, origin)] if origin is not None else "unknown"
+                facts = Facts("unknown", keying, evidence.observed, verified_of([record]))
+                state = in_esp(decide(facts), record.ipsec).state
                 self._write_stream(record, ClaimedStream(record, evidence, state, None), placement, None)
 
     def _keyed_by(self, record: StreamRecord, origin: KeyOrigin) -> KeyOrigin:

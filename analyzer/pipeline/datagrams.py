@@ -84,6 +84,8 @@ class DatagramHandler:
         first = payload[0] if payload else -1
         if self._claims.faxes and self._take_udptl(datagram):
             return
+        if self._claims.channels and self._take_sctp(datagram):
+            return
         if (first in b"\r\n" if 0 <= first < 32 else 32 < first < 127) and self._take_sip(datagram):
             return
         if 0 <= first <= 3:
@@ -120,7 +122,8 @@ class DatagramHandler:
         if connection is not None:
             return connection  # its segments have been counted
         size = len(datagram.payload) + datagram.missing
-        return self._connections.touch(datagram.endpoints, datagram.vantage, datagram.cites[-1], size)
+        ends, cite = datagram.endpoints, datagram.cites[-1]
+        return self._connections.touch(ends, datagram.vantage, cite, size, datagram.ipsec)
 
     def _take_sip(self, datagram: Datagram) -> bool:
         """SIP, if it is that."""
@@ -179,6 +182,15 @@ class DatagramHandler:
         connection = self._touch(datagram)
         if connection.protocol in ("", "stun"):
             connection.protocol = "udptl"
+        return True
+
+    def _take_sctp(self, datagram: Datagram) -> bool:
+        """SCTP without the DTLS that belongs around it, between addresses that an m-line names for data channels."""
+        if not self._claims.sctp(datagram.endpoints) or probe_sctp(datagram.payload) <= 0:
+            return False
+        connection = self._touch(datagram)
+        if connection.protocol in ("", "stun"):
+            connection.protocol = "sctp"
         return True
 
     def _take_bfcp(self, datagram: Datagram) -> None:

@@ -130,6 +130,7 @@ class Engine:
         self.esp = EspHandler(
             limits, self.ledger, sources, setup.keyring, self.signalling.agreements, self.tcp, self.datagrams
         )
+        self.closer.sealed = self.esp.table.sealed
         self._placed = Placement(setup.topology or Topology())
         self._foretelling = Foretelling(self.judge, limits.linger_ns)
         self._now_ns = 0

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.net import layers
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.pipeline.datagram import Datagram
+from analyzer.session.carrier import esp_rank
 from analyzer.session.media.table import StreamTable
 
 I64 = npt.NDArray[np.int64]
@@ -92,6 +94,8 @@ def _interleaved(packets: PacketBatch, rows: I64, relayed: list[tuple[int, Datag
         if field.name in ("row", "layers")
     }
     payloads = np.frombuffer(b"".join(datagram.payload for _, datagram in relayed), np.uint8)
+    ranks = np.array([esp_rank(datagram.ipsec) for _, datagram in relayed], np.uint32)
+    inherited["layers"] |= (np.concatenate((np.zeros(len(rows), np.uint32), ranks)) << layers.ESP_SHIFT)[order]
     merged = PacketBatch(buffer=np.concatenate((packets.buffer, payloads)), **columns, **inherited)
     return merged, np.arange(len(order), dtype=np.int64)
 

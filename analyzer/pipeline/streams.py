@@ -132,7 +132,7 @@ class StreamHandler:
         if ipsec is not None or self._paths:
             self._ledger.extend(self._paths.seen(vantage, endpoints, ipsec, cite))
         if payload or flags & 7:
-            connection = self._connections.touch(endpoints, vantage, cite, len(payload) + missing)
+            connection = self._connections.touch(endpoints, vantage, cite, len(payload) + missing, ipsec)
             if flags & SYN:
                 connection.opened_by = endpoints.dst if flags & ACK else endpoints.src
         self._events(self._tcp.segment(vantage, endpoints, seq, ack, flags, payload, missing, cite))

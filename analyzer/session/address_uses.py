@@ -9,7 +9,7 @@ from analyzer.session.legs import CallState, CallTable
 
 
 class AddressUses:
-    """Which call described each address last, those of `Limits.streams` addresses at most."""
+    """Which call described each address last: of calls that are not judged yet, `Limits.streams` addresses at most."""
 
     def __init__(self, limits: Limits) -> None:
         self._limit = limits.streams
@@ -21,6 +21,8 @@ class AddressUses:
         A call that is not over shares the address: its media may be the same, on another leg.
         """
         found: list[Address] = []
+        while self._last and calls.at(next(iter(self._last.values()))) is None:  # said of no call any more
+            self._last.popitem(last=False)
         for address in addresses:
             before = self._last.get(address, call.ordinal)
             earlier = calls.at(before) if before != call.ordinal else None

@@ -3,6 +3,7 @@
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice, product
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly, define
@@ -46,6 +47,7 @@ _ACKS = frozenset({14, 15, 17})
 _UDP_ONLY = frozenset({14, 15, 16, 17})
 _IDS = 64  # different users, floors or conferences of a session that are told apart
 _WAIT_NS = 32 * SECOND_NS  # how long a transaction of UDP may last: four retransmissions from T1 (RFC 8855 8.3.1)
+_PROTECT = (9, 11)  # errors of who is not served in clear: use TLS, use DTLS
 _HELLO, _ERROR, _GOODBYE, _GOODBYE_ACK = 11, 13, 16, 17
 
 
@@ -96,6 +98,12 @@ class BfcpSession:
     told: OrderedDict[int, BfcpMessage] = field(default_factory=OrderedDict)  # what the server began
 
     @property
+    def refused(self) -> int | None:
+        """The code of the Error that refused it in clear (9: use TLS, 11: use DTLS); None if it was served."""
+        codes = [error.code for error in self.errors if error.code in _PROTECT]
+        return codes[0] if self.told_to_protect and not self.served_after and codes else None
+
+    @property
     def reliable(self) -> bool:
         """Carried by TCP or TLS."""
         return self.ip_protocol == 6
@@ -108,6 +116,7 @@ class BfcpSessions:
         self._limits = limits
         self._floors = floors
         self._sessions: OrderedDict[Endpoints, BfcpSession] = OrderedDict()
+        self._by_ids: dict[tuple[int, int], dict[int, BfcpSession]] = {}  # by conference and user
         self._ordinal = 0
         self.trace = False
         self.evicted = 0
@@ -116,6 +125,10 @@ class BfcpSessions:
         """The session of two addresses."""
         found = self._sessions.get(Endpoints(min(a, b), max(a, b), protocol))
         return () if found is None else (found,)
+
+    def with_ids(self, conference: int, user: int) -> Sequence[BfcpSession]:
+        """The sessions whose client speaks for a user in a conference: the first `_IDS` of them."""
+        return tuple(islice(self._by_ids.get((conference, user), {}).values(), _IDS))
 
     def all(self) -> Sequence[BfcpSession]:
         """Every session that is followed, the one quiet longest first."""
@@ -140,7 +153,7 @@ class BfcpSessions:
         session.last = message.cites[-1]
         session.primitives[message.name] += 1
         session.faults.update(anomaly.kind.code for anomaly in (*message.anomalies, *found))
-        told = message.primitive == _ERROR and message.error_code in (9, 11)
+        told = message.primitive == _ERROR and message.error_code in _PROTECT
         session.served_after = session.served_after or (
             session.told_to_protect and message.primitive in BY_SERVER and message.primitive != _ERROR
         )
@@ -167,11 +180,18 @@ class BfcpSessions:
             )
             self._sessions[key] = session
             if len(self._sessions) > self._limits.messaging_sessions:
-                self._sessions.popitem(last=False)
+                self._let_go(self._sessions.popitem(last=False)[1])
                 self.evicted += 1
         else:
             self._sessions.move_to_end(key)
         return session
+
+    def _let_go(self, session: BfcpSession) -> None:
+        for ids in product(session.conferences, session.users):
+            held = self._by_ids.get(ids, {})
+            held.pop(session.ordinal, None)
+            if not held:
+                self._by_ids.pop(ids, None)
 
     # -- transactions (8) ----------------------------------------------------------------------------------------
 
@@ -239,8 +259,8 @@ class BfcpSessions:
         if (answers and not message.responder) or (message.responder and primitive in (*_REQUESTS, _GOODBYE)):
             found.append(Anomaly(RESPONDER, message.cites, message.name))
 
-    @staticmethod
-    def _identify(session: BfcpSession, message: BfcpMessage, from_client: bool, found: list[Anomaly]) -> None:
+    def _identify(self, session: BfcpSession, message: BfcpMessage, from_client: bool, found: list[Anomaly]) -> None:
+        conferences, users = len(session.conferences), len(session.users)
         cite = message.cites[0]
         session.versions[message.version] = None
         if message.conference_id not in session.conferences and len(session.conferences) < _IDS:
@@ -260,6 +280,9 @@ class BfcpSessions:
         for user, uri in _uris(message):
             if len(session.uris) < _IDS:
                 session.uris.setdefault(user, uri)
+        if (conferences, users) != (len(session.conferences), len(session.users)):
+            for ids in product(session.conferences, session.users):
+                self._by_ids.setdefault(ids, {})[session.ordinal] = session
 
     def _draw(self, session: BfcpSession, message: BfcpMessage, carrier: Carrier, again: bool = False) -> None:
         if self.trace:

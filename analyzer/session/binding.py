@@ -5,7 +5,7 @@ the addresses of the c= and m= lines, since a middlebox may rewrite hosts (CEMA,
 then told apart by conference and user id (RFC 8856 5).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -42,6 +42,7 @@ BFCP_ROLE = define(
 TCP, UDP = 6, 17
 _VERSIONS = ("1", "2")  # of BFCP (RFC 8855 5.1)
 _FILES = 32  # of one m-line
+_LOOKED = 1_024  # sessions without its ids that are looked at for one m-line, beyond one of each connection
 _STRANGERS = 16  # sessions at the addresses of one m-line without its ids that are judged; the others are counted
 MsrpGrounds = Literal["path", "session_id", "address"]
 BfcpGrounds = Literal["identifiers", "address"]
@@ -117,9 +118,13 @@ def bind(
     `between` asks for those of two neighbours on a way over relays.
     """
     last = negotiations[-1]
+    named = _by_ids(negotiations, tables)
     if between is not None:
-        return _msrp(negotiations, calls, _alive(msrp_relays.connections(*between, tables.listening), lived), tables)
-    by_address = _alive(_by_address(last, tables.listening), lived) or _alive(elsewhere(), lived)
+        found = msrp_relays.connections(*between, tables.listening)
+        found += [each for each in named if msrp_relays.joins(each, *between)]
+        return _msrp(negotiations, calls, _alive(found, lived), tables)
+    reached = _by_address(last, tables.listening) + [each for each in named if _reaches(each, last)]
+    by_address = _alive(reached, lived) or _alive(elsewhere(), lived)
     if not by_address and last.offer.is_msrp:
         by_address = _alive(_by_path(_paths(negotiations), last, tables), lived)
     if last.offer.is_msrp:
@@ -130,21 +135,53 @@ def bind(
 
 
 def _alive(connections: list[Connection], lived: tuple[int, int]) -> list[Connection]:
-    return [each for each in connections if each.last_ns >= lived[0] and each.first_ns <= lived[1]]
+    """Those of a span of time, each once, in the order of first sight."""
+    alive = {each.ordinal: each for each in connections if each.last_ns >= lived[0] and each.first_ns <= lived[1]}
+    return [alive[ordinal] for ordinal in sorted(alive)]
 
 
-def _by_address(last: Negotiation, find: FindConnections) -> list[Connection]:
+def _ways(last: Negotiation) -> tuple[tuple[list[Address], set[int]], ...]:
+    """Where each end listens, and the addresses its peer has; those may not be known."""
     ours, theirs = listening(last.offer), listening(last.answer)
     own_ips = {a.ip for a in ours} | ({last.offer.ip} if last.offer.ip is not None else set())
     their_ips = {a.ip for a in theirs} | ({last.answer.ip} if last.answer and last.answer.ip is not None else set())
+    return (ours, their_ips), (theirs, own_ips)
+
+
+def _by_address(last: Negotiation, find: FindConnections) -> list[Connection]:
     protocol = ip_protocol(last.offer)
-    found: dict[int, Connection] = {}
-    for ends, peers in ((ours, their_ips), (theirs, own_ips)):
-        for end in ends:
-            for connection in find(end, protocol):
-                if not peers or peers & {connection.src.ip, connection.dst.ip}:
-                    found[connection.ordinal] = connection
-    return [found[ordinal] for ordinal in sorted(found)]
+    return [
+        connection
+        for ends, peers in _ways(last)
+        for end in ends
+        for connection in find(end, protocol)
+        if not peers or peers & {connection.src.ip, connection.dst.ip}
+    ]
+
+
+def _reaches(connection: Connection, last: Negotiation) -> bool:
+    """Whether it is one of those that `_by_address` looks for."""
+    ends = {connection.src, connection.dst}
+    ips = {end.ip for end in ends}
+    right = connection.ip_protocol == ip_protocol(last.offer)
+    return right and any(ends & set(there) and (not peers or peers & ips) for there, peers in _ways(last))
+
+
+def _by_ids(negotiations: Sequence[Negotiation], tables: Tables) -> list[Connection]:
+    """Connections anywhere whose messages have ids of the descriptions: found however many share the addresses."""
+    messaging = tables.messaging
+    found = [tables.between(each.endpoints) for each in _with_ids(_paths(negotiations), tables)]
+    for conference, user in {pair for each in negotiations for pair in _assigned(each)}:
+        for session in messaging.bfcp_sessions.with_ids(conference, user):
+            found.append(tables.between(Endpoints(session.client, session.server, session.ip_protocol)))
+    return [each for each in found if each is not None]
+
+
+def _assigned(negotiation: Negotiation) -> Iterator[tuple[int, int]]:
+    """Conference and user ids of the m-line's descriptions (RFC 8856 5.2)."""
+    for media in (negotiation.offer, negotiation.answer):
+        if media is not None and media.confid is not None and media.userid is not None:
+            yield media.confid, media.userid
 
 
 def files(negotiations: Sequence[Negotiation]) -> tuple[tuple[str, str], ...]:
@@ -192,23 +229,32 @@ def _msrp(
         return BoundMsrp(session, by, ids_match, active_opened(on, negotiations), active_first(session, on))
 
     kept: dict[int, Connection] = {}
-    others: list[tuple[Connection, Sequence[MsrpSession]]] = []
+    others: list[Connection] = []
+    own: dict[Endpoints, list[MsrpSession]] = {}
+    for session in _with_ids(paths, tables):
+        own.setdefault(_either_way(session.endpoints), []).append(session)
     for connection in by_address:
-        carried = sessions.between(connection.src, connection.dst, connection.ip_protocol)
-        judged = [(session, paths.judge(session)) for session in carried]
+        ends = _either_way(Endpoints(connection.src, connection.dst, connection.ip_protocol))
+        judged = [(session, paths.judge(session)) for session in own.get(ends, ())]
         right = [made(session, *how, connection) for session, how in judged if how is not None]
         if right:
             kept[connection.ordinal] = connection
             bound += right
         else:
-            others.append((connection, carried))
+            others.append(connection)
     wrong: list[Anomaly] = [
         Anomaly(MSRP_IDS, (each.session.first,), "one end is not the one negotiated")
         for each in bound
         if not each.ids_match
     ]
     strangers: list[MsrpSession] = []
-    for connection, carried in others:
+    further: list[MsrpSession] = []
+    unjudged, looked = 0, 0
+    for connection in others:
+        carried, count = sessions.between(
+            connection.src, connection.dst, connection.ip_protocol, max(1, _LOOKED - looked)
+        )
+        looked += len(carried)
         ids = [identifier for session in carried for identifier in session.session_ids]
         if kept and not ids:
             continue  # nothing was read of it, and the m-line's own connection is known
@@ -217,14 +263,33 @@ def _msrp(
         kept[connection.ordinal] = connection
         judged_here = carried[: max(0, _STRANGERS - len(strangers))]
         bound += [made(session, "address", False, connection) for session in judged_here]
-        strangers += carried
+        strangers += judged_here
+        further += carried[len(judged_here) :][:1]
+        unjudged += count - len(judged_here)
     if paths.pairs:
-        some, more = strangers[:_STRANGERS], strangers[_STRANGERS:]
-        wrong += [Anomaly(MSRP_IDS, (session.first,), "neither end is one negotiated") for session in some]
-        wrong += (
-            [Anomaly(MSRP_IDS, (more[0].first,), f"nor of {len(more)} sessions that are not judged")] if more else []
-        )
+        wrong += [Anomaly(MSRP_IDS, (session.first,), "neither end is one negotiated") for session in strangers]
+        if unjudged:
+            wrong.append(
+                Anomaly(
+                    MSRP_IDS, ((further or strangers[-1:])[0].first,), f"nor of {unjudged} sessions that are not judged"
+                )
+            )
     return Bound([kept[ordinal] for ordinal in sorted(kept)], tuple(bound), (), tuple(wrong))
+
+
+def _either_way(ends: Endpoints) -> Endpoints:
+    """The two ends of a flow, whoever sent."""
+    return ends if ends.src <= ends.dst else ends.reverse
+
+
+def _with_ids(paths: _Paths, tables: Tables) -> list[MsrpSession]:
+    """The sessions, on whatever hop, that have an id of the descriptions, oldest first."""
+    found = {
+        session.ordinal: session
+        for identifier in dict.fromkeys(session_id(uri) for pair in paths.pairs for uri in pair if uri)
+        for session in tables.messaging.msrp_sessions.with_id(identifier)
+    }
+    return [found[ordinal] for ordinal in sorted(found)]
 
 
 def _paths(negotiations: Sequence[Negotiation]) -> _Paths:

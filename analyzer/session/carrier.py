@@ -15,7 +15,7 @@ _ENCRYPTED: frozenset[SipState] = frozenset({"esp_enc", "tls_enc", "wss", "tunne
 _ESP: frozenset[SipState] = frozenset({"esp_enc", "esp_null_auth"})
 _INTEGRITY_ONLY: frozenset[SipState] = frozenset({"esp_null_auth", "tls_null"})
 
-_GROUNDS: dict[str, Evidence] = {
+ESP_GROUNDS: dict[str, Evidence] = {
     "verified": "keyed_verified",
     "agreed": "negotiated_and_structural",
     "present": "structural_only",
@@ -43,6 +43,16 @@ class Ipsec:
 
     encrypted: bool
     check: Literal["verified", "agreed", "present", "none"]
+
+
+_CHECKS: tuple[Literal["none", "present", "agreed", "verified"], ...] = ("none", "present", "agreed", "verified")
+IPSEC: tuple[Ipsec | None, ...] = (None, *(Ipsec(hides, check) for hides in (False, True) for check in _CHECKS))
+"""Weak to strong: outside ESP, in ESP without encryption, in ESP with it."""
+
+
+def esp_rank(ipsec: Ipsec | None) -> int:
+    """How strong ESP is around a packet, to be compared: a place in `IPSEC`."""
+    return IPSEC.index(ipsec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +84,7 @@ class Carrier:
         """On what ground `state` is said: what came out of TLS or ESP was opened with keys that its tags prove."""
         if self.transport in _PROTECTED:
             return "keyed_verified"
-        return _GROUNDS[self.ipsec.check] if self.ipsec is not None else "structural_only"
+        return ESP_GROUNDS[self.ipsec.check] if self.ipsec is not None else "structural_only"
 
 
 def weakest(states: set[SipState]) -> SipState:

@@ -24,6 +24,7 @@ class Claims:
         self._limits = limits
         self.faxes: OrderedDict[Address, None] = OrderedDict()  # where T.38 over UDPTL is expected
         self.floors: OrderedDict[Address, None] = OrderedDict()  # where BFCP over UDP is expected
+        self.channels: OrderedDict[Address, None] = OrderedDict()  # where SCTP of data channels is expected, in DTLS
         self.files: OrderedDict[str, FileOffer] = OrderedDict()  # by session id (RFC 5547)
         self._calls: OrderedDict[object, dict[str, None]] = OrderedDict()
 
@@ -43,6 +44,8 @@ class Claims:
                 self._expect(self.faxes, Address(media.ip, media.port))
             if media.is_bfcp and media.proto.upper() == "UDP/BFCP" and media.ip is not None and media.port:
                 self._expect(self.floors, Address(media.ip, media.port))
+            if "SCTP" in media.proto.upper() and media.ip is not None and media.port:
+                self._expect(self.channels, Address(media.ip, media.port))
             if media.is_bfcp and media.confid is not None:
                 self._claim((media.confid, media.userid), call)
 
@@ -60,6 +63,10 @@ class Claims:
     def udptl(self, endpoints: Endpoints) -> bool:
         """Whether an m-line names one of the two addresses for T.38 over UDPTL."""
         return endpoints.dst in self.faxes or endpoints.src in self.faxes
+
+    def sctp(self, endpoints: Endpoints) -> bool:
+        """Whether an m-line names one of the two addresses for data channels (RFC 8841)."""
+        return endpoints.dst in self.channels or endpoints.src in self.channels
 
     def bfcp(self, endpoints: Endpoints) -> bool:
         """Whether an m-line names one of the two addresses for BFCP over UDP."""

@@ -11,7 +11,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.conference_info import ConferenceInfo, merge
-from analyzer.formats.uri import parse_name_addr, same_user
+from analyzer.formats.uri import parse_name_addr, parse_uri, same_user
 from analyzer.session.binding import BoundBfcp, BoundMsrp
 from analyzer.session.call_floors import CallFloor, together
 from analyzer.session.focus import ROLES, FocusLeg, conference_uri, focus_leg, focus_name
@@ -27,6 +27,7 @@ MAX_CONFERENCES = 10_000
 MAX_PARTICIPANTS = 1_000
 _MAX_KEPT = 256  # recipients, referrals, invitations of one conference
 _CITES = 20
+_TELLING = 4  # characters of a user part by which a display text names somebody
 
 
 @dataclass(slots=True)
@@ -267,8 +268,17 @@ def _exposed(one: Joined, roster: ConferenceInfo | None) -> Tristate:
         return False
     if roster is None:
         return Unknown.of("message", "the roster of the conference (NOTIFY with conference-info)")
+    own = [uri for uri in one.asserted if not anonymous(uri)]
     shown = [uri for user in roster.users for uri in (user.entity, *user.associated, *_endpoints(user.endpoints))]
-    return any(same_user(uri, own) for uri in shown for own in one.asserted if not anonymous(own))
+    if any(same_user(uri, known) for uri in shown for known in own):
+        return True
+    names = [name for uri in own if len(name := parse_uri(uri).user.lower().lstrip("+")) >= _TELLING]
+    texts = [text.lower() for user in roster.users for text in (user.display_text, *_texts(user.endpoints)) if text]
+    return any(name in text for name in names for text in texts)
+
+
+def _texts(endpoints: Iterable[object]) -> list[str]:
+    return [str(getattr(endpoint, "display_text", "")) for endpoint in endpoints]
 
 
 def _endpoints(endpoints: Iterable[object]) -> list[str]:

@@ -2,11 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from itertools import islice
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.net.packets import UDP
+from analyzer.session.carrier import Ipsec, esp_rank
 
 
 @dataclass(slots=True)
@@ -42,6 +44,7 @@ class Connection:
     last_ns: int = 0
     payload_bytes: int = 0  # all sightings together
     sightings: dict[int, tuple[Cite, Cite, int]] = field(default_factory=dict)  # vantage -> first, last, packets
+    ipsec: Ipsec | None = None  # what ESP did around each of its packets: the weakest that any had
 
     @property
     def null_cipher(self) -> bool:
@@ -57,8 +60,10 @@ class Connection:
         """SHA-256 of each certificate seen, hexadecimal."""
         return tuple(hashlib.sha256(der).hexdigest() for der in self.server_certificates + self.client_certificates)
 
-    def seen(self, vantage: int, cite: Cite, size: int) -> None:
+    def seen(self, vantage: int, cite: Cite, size: int, ipsec: Ipsec | None = None) -> None:
         """Counts a packet of it at a vantage point."""
+        if ipsec is not self.ipsec:
+            self.ipsec = min(ipsec, self.ipsec, key=esp_rank) if self.sightings else ipsec
         known = self.sightings.get(vantage)
         self.sightings[vantage] = (known[0], cite, known[2] + 1) if known else (cite, cite, 1)
         self.payload_bytes += size
@@ -83,8 +88,10 @@ class ConnectionTable:
         self._ordinal = 0
         self.evicted = 0
 
-    def touch(self, endpoints: Endpoints, vantage: int, cite: Cite, size: int) -> Connection:
-        """The connection a packet belongs to, counted."""
+    def touch(
+        self, endpoints: Endpoints, vantage: int, cite: Cite, size: int, ipsec: Ipsec | None = None
+    ) -> Connection:
+        """The connection a packet belongs to, counted; `ipsec` is what ESP did around the packet."""
         key = _key(endpoints)
         connection = self._open.get(key)
         if connection is None:
@@ -98,7 +105,7 @@ class ConnectionTable:
             self._open[key] = connection
             for end in key[:2]:
                 self._by_end.setdefault(end, {})[key] = None
-        connection.seen(vantage, cite, size)
+        connection.seen(vantage, cite, size, ipsec)
         return connection
 
     def tick(self, now_ns: int) -> None:
@@ -125,13 +132,16 @@ class ConnectionTable:
         """The connection between two addresses, either direction."""
         return self._open.get(_key(endpoints))
 
-    def at(self, end: Address) -> list[Connection]:
-        """Connections with one end at this address."""
-        return [self._open[key] for key in self._by_end.get(end, ())]
-
     def listening(self, end: Address, protocol: int) -> list[Connection]:
-        """Connections of an IP protocol with one end at this address, oldest first."""
-        return sorted((c for c in self.at(end) if c.ip_protocol == protocol), key=lambda c: c.ordinal)
+        """Connections of an IP protocol with one end at this address, oldest first.
+
+        Of more than `Limits.connections_per_address` these are the latest: many calls may ask for one address.
+        """
+        keys = self._by_end.get(end, {})
+        if len(keys) > self._limits.connections_per_address:
+            self.evicted += 1
+        latest = [self._open[key] for key in islice(reversed(keys), self._limits.connections_per_address)]
+        return [each for each in reversed(latest) if each.ip_protocol == protocol]
 
     def all(self) -> list[Connection]:
         """Every connection in the order of first sight."""

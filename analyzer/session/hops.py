@@ -199,6 +199,7 @@ def message_entity(
         residue=residue(message, callers) if message.initial else (),
         inside_headers=inside_headers(message),
         signed_identities=len(message.all("identity")),
+        identity_policy=placement.topology.policy.get("inter_domain_identity", ""),
         carries_roster=message.bodies.roster is not None,
         challenge=shown.challenge,
         credentials=shown.credentials,

@@ -5,7 +5,7 @@ the core writes (P-Charging-Vector, or a P-Asserted-Identity in a request) pass 
 isfocus is a conference server.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from analyzer.core.addresses import ip_text
 from analyzer.session.topology import Net, NodeEntry, Topology, Zone
@@ -32,8 +32,12 @@ class Facts:
 
 @dataclass(slots=True)
 class _Host:
-    grounds: dict[str, str] = field(default_factory=dict)  # role -> why
+    grounds: tuple[tuple[str, str], ...] = ()  # role, why
     peers: tuple[int, ...] = ()  # the first that it spoke with
+
+    def why(self, role: str) -> str | None:
+        """What speaks for a role, None where nothing does."""
+        return next((why for known, why in self.grounds if known == role), None)
 
     def meet(self, peer: int) -> None:
         """Notes whom it speaks with."""
@@ -59,8 +63,8 @@ class Observations:
 
     def _ground(self, ip: int, role: str, why: str) -> None:
         host = self._host(ip)
-        if host is not None and role not in host.grounds:
-            host.grounds[role] = why
+        if host is not None and host.why(role) is None:
+            host.grounds += ((role, why),)
             self._version += 1
 
     def observe(self, src: int, dst: int, facts: Facts) -> None:
@@ -91,7 +95,7 @@ class Observations:
             self._version += 1
 
     def _role(self, host: _Host) -> str | None:
-        return next((role for role in _ORDER if role in host.grounds), None)
+        return next((role for role in _ORDER if host.why(role) is not None), None)
 
     def _zone(self, ip: int, roles: dict[int, str | None]) -> str | None:
         role, host = roles[ip], self._hosts[ip]
@@ -99,7 +103,7 @@ class Observations:
             return "access"
         if role == "p-cscf":
             return "access" if any(roles.get(peer) == "ue" for peer in host.peers) else "core"
-        return "core" if role is not None or "core" in host.grounds else None
+        return "core" if role is not None or host.why("core") is not None else None
 
     def hosts(self) -> list[int]:
         """Every host that was seen to speak SIP."""
@@ -123,7 +127,7 @@ class Observations:
                 continue
             word = _WORDS[role]
             counts[word] = counts.get(word, 0) + 1
-            addresses, grounds = [(ip, zone)], host.grounds[role]
+            addresses, grounds = [(ip, zone)], host.why(role) or ""
             core = core_side.get(ip)
             if core is not None:
                 addresses.append((core, zone_of[core] or "core"))

@@ -1,5 +1,6 @@
 """Where each SDES key was offered or answered: a key is for one m-line, one direction, one call (RFC 4568 6.1, 8.2)."""
 
+import struct
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from analyzer.protocols.sdp.session import Media
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.records import MessageRecord
 
+_CITE = struct.Struct("<5q")
 _APART_NS = 10 * SECOND_NS  # calls that start further apart are not two legs of one
 
 
@@ -20,7 +22,12 @@ class _Use:
     from_initiator: bool
     first_ns: int
     hung_up_ns: int | None  # None: not seen to be answered and ended
-    cites: tuple[Cite, ...]
+    packed: bytes  # its frames, as numbers: a hundred thousand are remembered
+
+    @property
+    def cites(self) -> tuple[Cite, ...]:
+        """The frames of the message that has the key."""
+        return tuple([Cite(*numbers) for numbers in _CITE.iter_unpack(self.packed)])
 
 
 class KeyUses:
@@ -39,7 +46,8 @@ class KeyUses:
         found: tuple[Tristate, tuple[Cite, ...]] = (False, ())
         source = message.carrier.endpoints.src.ip
         hung_up = call.ended_ns if any(each.answered for each in call.legs.values()) else None
-        use = _Use(call.ordinal, media.index, source == leg.initiator, call.first_ns, hung_up, message.cites)
+        packed = b"".join([_CITE.pack(*cite) for cite in message.cites])
+        use = _Use(call.ordinal, media.index, source == leg.initiator, call.first_ns, hung_up, packed)
         for key in (key.key for line in media.crypto for key in line.keys if key.key is not None):
             known = self._uses.setdefault(key.digest(), use)
             if known is use:

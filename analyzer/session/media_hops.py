@@ -15,6 +15,7 @@ from analyzer.core.limits import Limits
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Codec
 from analyzer.session.binding import Bound, BoundBfcp, BoundMsrp, Tables, bind, files, ip_protocol
+from analyzer.session.carrier import esp_rank
 from analyzer.session.connection_roles import (
     clients_certified,
     listening,
@@ -44,7 +45,7 @@ from analyzer.session.media_beside import (
 )
 from analyzer.session.media_candidates import Candidate, candidates, places
 from analyzer.session.media_path import consecutive, core_side, from_elements, judged, path_hop, with_core_sides
-from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide
+from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide, in_esp
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.states import E2ae, HopState, KeyExchange, RtcpState, YesNo
 from analyzer.session.msrp_relays import chain, ended_by_relay
@@ -57,12 +58,16 @@ from analyzer.session.offer_answer import (
 from analyzer.session.placement import Placement
 from analyzer.session.registrations import Registrations
 from analyzer.session.scope import Compare, Path, PathHop
-from analyzer.session.stream_protection import connection_protection
+from analyzer.session.stream_protection import Around, connection_protection
+from analyzer.session.trust import Trust
 
 TakeStreams = Callable[[Address, int, int], Taken]
 Between = Callable[[Address, Address], bool]
+Sealed = Callable[[int, int, tuple[int, int]], bool]  # ESP between two hosts in a span of time that stays closed
 _EARLY_NS = 1_000_000_000  # media may reach the tap this long before the message that announced it
 _OPEN_END = 1 << 63  # a call whose end was not seen has all the media that still comes
+_KEYED = ("srtp_sdes", "srtp_dtls", "srtp_mikey")
+_BY_ESP = ("esp_only", "esp_null_auth")
 _WEAK_TO_STRONG: tuple[Observed, ...] = ("rtp", "unknown", "srtp", "zrtp", "none")
 
 
@@ -98,6 +103,8 @@ class MediaSources:
     rtcp: Callable[[Address, Address, Span], list[RtcpRecord]]
     compare: Compare
     limits: Limits
+    trust: Trust
+    sealed: Sealed
 
 
 def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
@@ -176,7 +183,12 @@ def _rtp_hop(
         unauthenticated=any(line.unauthenticated_srtp for line in lines),
         doubtful=any(refusals.undecided for refusals in refused),
     )
-    protection = decide(facts)
+    protection = in_esp(decide(facts), min((record.ipsec for record in records), key=esp_rank, default=None))
+    if not records:
+        span = _span(call)
+        protection = _unless_sealed(protection, candidate, sources, (span.first_ns, span.last_ns))
+    elif candidate.first.medium == "image" and protection.state in _KEYED:
+        protection = replace(protection, state="rtp_encapsulated_srtp")  # T.38 in RTP (RFC 4612)
     streams = [
         ClaimedStream(
             record,
@@ -217,7 +229,8 @@ def _rtp_hop(
 
 
 def _stream_state(facts: Facts, record: StreamRecord, evidence: MediaEvidence) -> HopState | Unknown:
-    return decide(replace(facts, observed=evidence.observed, verified=verified_of([record]))).state
+    own = replace(facts, observed=evidence.observed, verified=verified_of([record]))
+    return in_esp(decide(own), record.ipsec).state
 
 
 def _with_zrtp(record: StreamRecord, evidence: MediaEvidence, agreed: Agreed, zrtp: Between) -> MediaEvidence:
@@ -339,7 +352,10 @@ def _connection_hop(
     connections = bound.connections
     for connection in connections:
         candidate.offer_address = peers.get(connection.ordinal, candidate.offer_address)
-    protection = connection_protection(medium_name(candidate.first), connections, last)
+    around = min((connection.ipsec for connection in connections), key=esp_rank, default=None)
+    beside = Around(_refused(bound.bfcp), sources.trust)
+    protection = in_esp(connection_protection(medium_name(candidate.first), connections, last, beside), around)
+    protection = _unless_sealed(protection, candidate, sources, lived) if not connections else protection
     facts = Facts(
         agreed="unknown" if last.answer is None else "secure" if last.answer.tls else "clear",
         keying="tls" if last.offer.tls else "none",
@@ -359,6 +375,23 @@ def _connection_hop(
     sessions: tuple[BoundMsrp | BoundBfcp, ...] = (*bound.msrp, *bound.bfcp)
     seen_at = tuple(seen.values())
     return HopFact(entity, legs, seen_at, text, observed, (), sessions, files(candidate.negotiations)), bound
+
+
+def _refused(sessions: Sequence[BoundBfcp]) -> int | None:
+    """The code of the Error that refused every BFCP session of a medium in clear; None if one was served."""
+    codes = [bound.session.refused for bound in sessions if bound.session.transport in ("tcp", "udp")]
+    return codes[0] if codes and None not in codes else None
+
+
+def _unless_sealed(
+    found: Protection, candidate: Candidate, sources: MediaSources, lived: tuple[int, int]
+) -> Protection:
+    """The protection of a hop of which nothing was seen: it may run in the ESP between its ends that stays closed."""
+    one, other = candidate.offer_address, candidate.answer_address
+    if one is None or other is None or not sources.sealed(one.ip, other.ip, lived):
+        return found
+    need = Unknown.of("key", "the key of the ESP association between the two addresses")
+    return Protection("tunnel_opaque", need, need, "structural_only")
 
 
 # -- the entity ----------------------------------------------------------------------------------------------------
@@ -412,7 +445,7 @@ def _entity(
         confidentiality=protection.confidentiality,
         integrity=protection.integrity,
         peer_auth=_peer_auth(protection.state),
-        key_exchange=_key_exchange(facts, zrtp),
+        key_exchange="ipsec" if protection.state in _BY_ESP else _key_exchange(facts, zrtp),
         evidence=protection.evidence,
         scope="unknown",  # the whole path decides
         scope_detail="none",
@@ -466,11 +499,11 @@ def _unexpected(facts: Facts) -> Tristate:
 
 
 def _peer_auth(state: object) -> YesNo | Unknown:
-    if isinstance(state, str) and state.endswith("_fp_ok"):
+    if isinstance(state, str) and state.endswith(("_fp_ok", "_ca_cert")):
         return "yes"
     if isinstance(state, str) and ("clear" in state or state.endswith("_fp_mismatch")):
         return "no"
-    return Unknown.of("key", "what proves the peer's identity: a certificate that matches its fingerprint")
+    return Unknown.of("key", "what proves the peer's identity: its fingerprint, or a certificate authority (--trust)")
 
 
 def _key_exchange(facts: Facts, zrtp: bool) -> KeyExchange:

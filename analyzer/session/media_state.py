@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analyzer.core.unknown import Unknown
+from analyzer.session.carrier import ESP_GROUNDS, Ipsec
 from analyzer.session.model.states import Evidence, HopState, KeyExchange, RtpState, YesNo
 
 Observed = Literal["rtp", "srtp", "unknown", "none", "zrtp"]
@@ -103,3 +104,23 @@ def _undecided(facts: Facts) -> Protection:
 
 def _need_key() -> Unknown:
     return Unknown.of("key", "the SRTP master key of this stream")
+
+
+def in_esp(found: Protection, ipsec: Ipsec | None) -> Protection:
+    """The protection of a medium whose packets all came out of ESP; its own, where that hides the content."""
+    if ipsec is None or found.confidentiality == "yes":
+        return found
+    evidence = ESP_GROUNDS[ipsec.check]
+    integrity = _checked(ipsec)
+    if ipsec.encrypted:
+        return Protection("esp_only", "yes", integrity, evidence)
+    if found.confidentiality == "no" and found.integrity != "yes" and integrity != "no":
+        return Protection("esp_null_auth", "no", integrity, evidence)
+    return found
+
+
+def _checked(ipsec: Ipsec) -> YesNo | Unknown:
+    """Whether the check values of ESP protect what is inside from change."""
+    if ipsec.check == "present":
+        return Unknown.of("key", "the integrity key of the ESP association, or CK and IK of the registration")
+    return "no" if ipsec.check == "none" else "yes"

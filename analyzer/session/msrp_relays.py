@@ -24,15 +24,16 @@ def chain(last: Negotiation) -> tuple[Address, ...]:
     return places if 2 < len(places) == len(raw) <= _LONGEST else ()
 
 
+def joins(connection: Connection, near: Address, far: Address) -> bool:
+    """Whether it is between two neighbours of a chain, whichever of them connected."""
+    ends = {connection.src, connection.dst}
+    there = near in ends or far in ends
+    return there and connection.ip_protocol == _TCP and {end.ip for end in ends} == {near.ip, far.ip}
+
+
 def connections(near: Address, far: Address, find: Callable[[Address, int], list[Connection]]) -> list[Connection]:
-    """Those between two neighbours of a chain, whichever of them connected."""
-    found = {
-        each.ordinal: each
-        for end, other in ((near, far), (far, near))
-        for each in find(end, _TCP)
-        if {each.src.ip, each.dst.ip} == {end.ip, other.ip}
-    }
-    return [found[ordinal] for ordinal in sorted(found)]
+    """Those between two neighbours of a chain."""
+    return [each for end in (near, far) for each in find(end, _TCP) if joins(each, near, far)]
 
 
 def ended_by_relay(hop: MediaHop) -> MediaHop:

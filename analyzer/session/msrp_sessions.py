@@ -3,6 +3,7 @@
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly, define
@@ -31,6 +32,7 @@ UNREQUESTED = define(
 
 _WAIT_NS = 30 * SECOND_NS  # RFC 4975 7.1.4: no response within 30 seconds is a failure
 _TYPES = 32
+_ONE_ID = 64  # sessions with one id: the hops of a way, and whoever uses it again
 
 
 @dataclass(slots=True)
@@ -102,14 +104,14 @@ class MsrpSessions:
         self.trace = False
         self.evicted = 0
 
-    def between(self, a: Address, b: Address, protocol: int) -> Sequence[MsrpSession]:
-        """The sessions of two addresses, oldest first."""
-        key = Endpoints(min(a, b), max(a, b), protocol)
-        return tuple(self._between.get(key, {}).values())
+    def between(self, a: Address, b: Address, protocol: int, most: int) -> tuple[Sequence[MsrpSession], int]:
+        """The first sessions of two addresses, oldest first, and how many there are in all."""
+        held = self._between.get(Endpoints(min(a, b), max(a, b), protocol), {})
+        return tuple(islice(held.values(), most)), len(held)
 
     def with_id(self, identifier: str) -> Sequence[MsrpSession]:
-        """The sessions one of whose ends has this session id, on whatever hop."""
-        return tuple(self._by_id.get(identifier, {}).values())
+        """The sessions one of whose ends has this session id, on whatever hop: the first `_ONE_ID` of them."""
+        return tuple(islice(self._by_id.get(identifier, {}).values(), _ONE_ID))
 
     def all(self) -> Sequence[MsrpSession]:
         """Every session that is followed, the one quiet longest first."""

@@ -115,6 +115,10 @@ class Path:
         hop = self._hops[at]
         if hop.entity.confidentiality != "yes":
             return NOTHING
+        if _by_esp(hop):
+            return Verdict(
+                "hop_by_hop", "none", "proven_by_keys" if hop.entity.evidence == "keyed_verified" else "assumed", False
+            )
         span = self._span(at)
         hops = [self._hops[each] for each in span]
         if hops[0].final("left") and hops[-1].final("right"):
@@ -169,7 +173,7 @@ class Path:
 
     def _relayed(self, at: int, other: int) -> bool:
         one, two = self._hops[at], self._hops[other]
-        if two.entity.confidentiality != "yes":
+        if two.entity.confidentiality != "yes" or _by_esp(two):
             return False
         same_keys = bool(one.keys and one.keys == two.keys) or bool(one.prints and one.prints == two.prints)
         return (same_keys and not _shaken_anew(one, two)) or self._equality(at, other).wire
@@ -224,6 +228,11 @@ class Path:
             if here.entity.access is not False:
                 return Verdict("unknown", _AMBIGUOUS, termination, False)
         return Verdict("hop_by_hop", "hop_by_hop_tls" if _connected(here) else "hop_by_hop_srtp", termination, False)
+
+
+def _by_esp(hop: PathHop) -> bool:
+    """What hides the medium is around its packets, and ends with them at the next element."""
+    return hop.entity.state == "esp_only"
 
 
 def _like(hop: PathHop) -> ScopeDetail:

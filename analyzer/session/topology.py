@@ -24,6 +24,7 @@ POLICIES: dict[str, tuple[str, ...]] = {
     "core_media": ("clear_permitted", "protect"),
     "server_messaging": ("clear_permitted", "protect"),
     "server_e2e": ("accept", "refuse"),
+    "inter_domain_identity": ("required", "optional"),
 }
 _HOST = 128
 _MAPPED = 96  # prefix bits of ::ffff:0:0/96

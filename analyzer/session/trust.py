@@ -1,4 +1,4 @@
-"""Certificates that the user trusts, and what they say of a signer, judged at the time of the capture.
+"""Certificates that the user trusts, and what they say of a signer or a TLS end, at the time of the capture.
 
 Nothing is fetched. A certificate the user names is trusted as it stands; one that comes in a message counts only if a
 chain leads from it to one of those.
@@ -65,6 +65,23 @@ def valid_at(certificate: x509.Certificate, ts_ns: int) -> bool:
         return certificate.not_valid_before_utc <= moment <= certificate.not_valid_after_utc
     except ValueError:
         return False
+
+
+def speaks_for(certificate: x509.Certificate, names: Iterable[str]) -> bool:
+    """Whether a subjectAltName is one of these hosts: names, a first label of `*` for any, or addresses (RFC 6125)."""
+    try:
+        given = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        hosts = [name.lower() for name in given.get_values_for_type(x509.DNSName)]
+        addresses = [str(address) for address in given.get_values_for_type(x509.IPAddress)]
+    except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension):
+        return False
+    return any(name in addresses or any(_fits(host, name) for host in hosts) for name in map(str.lower, names))
+
+
+def _fits(host: str, name: str) -> bool:
+    """RFC 6125 6.4.3: `*` stands for one whole label, the first."""
+    first, _, rest = name.partition(".")
+    return bool(first and name == host) or bool(first and rest and host == f"*.{rest}")
 
 
 def authority_of(certificate: x509.Certificate) -> Authority | None:
@@ -149,6 +166,16 @@ class Trust:
                 return False
             seen = issuer
         return False
+
+    def proves(self, chain: Sequence[bytes], names: Iterable[str], ts_ns: int) -> bool:
+        """Whether certificates in DER, the end's own first, lead to one that is trusted, and name the end."""
+        if not self._all or not chain:
+            return False
+        try:
+            leaf, *between = [x509.load_der_x509_certificate(der) for der in chain[:_DEPTH]]
+        except (ValueError, TypeError):
+            return False
+        return speaks_for(leaf, names) and self.anchors(leaf, between, ts_ns)
 
     def _issuer(self, certificate: x509.Certificate, between: Sequence[x509.Certificate]) -> x509.Certificate | None:
         for known in (*self._all, *between):

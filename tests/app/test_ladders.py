@@ -1,5 +1,7 @@
 """The ladder of the lab's conference: messages and floors among the SIP messages."""
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -10,6 +12,8 @@ from analyzer.cli.main import app
 from analyzer.export.ladder import LadderEvent, ladder
 from analyzer.pipeline.closing import ClosedCall
 from tests.conftest import SAMPLES, SHARED
+from tests.pipeline.wire import Wire
+from tests.session.dialogs import Leg, send
 
 
 def test_messages_and_floor_events_are_drawn() -> None:
@@ -61,6 +65,22 @@ def test_what_a_message_is_about_is_not_cut_off() -> None:
     lines = ladder(events, ["a", "b"], width=55)
     assert "| FloorReque… #12 Released >|" in lines[1]
     assert "|< INVITE (audio, message,… |" in lines[2]
+
+
+def test_a_frame_is_shown_with_its_capture_where_there_are_several(tmp_path: Path) -> None:
+    leg = Leg("192.0.2.1", "192.0.2.9", "c")
+    asks, answers = Wire(), Wire()
+    send(asks, leg, "INVITE")
+    answers.now_ns = asks.now_ns
+    send(answers, leg, "INVITE", 200)
+    (tmp_path / "a.pcap").write_bytes(asks.pcap())
+    (tmp_path / "b.pcap").write_bytes(answers.pcap())
+    both = [str(tmp_path / name) for name in ("a.pcap", "b.pcap")]
+    lines = CliRunner().invoke(app, ["show", *both, "call-1", "--quiet"]).stdout.splitlines()
+    assert "capture-1 #1 " in next(line for line in lines if "INVITE" in line)
+    assert "capture-2 #1 " in next(line for line in lines if "200 Said" in line)
+    alone = CliRunner().invoke(app, ["show", both[0], "call-1", "--quiet"]).stdout
+    assert " #1 " in alone and "capture-1" not in alone
 
 
 def test_the_command_tells_what_became_of_identities() -> None:

@@ -4,18 +4,28 @@ import base64
 import contextlib
 import io
 import re
+import traceback
 from pathlib import Path
 
 import pytest
 
+from analyzer.app.key_loading import load_keys
 from analyzer.app.offline import Run, analyze
 from analyzer.app.settings import Settings, Silent
+from analyzer.cli.main import app
 from analyzer.core.addresses import Endpoints
+from analyzer.crypto.srtp.engine import SrtpContext
+from analyzer.crypto.srtp.fast import FastStream
 from analyzer.export.key_coverage import closed_tables, keys_table, opened_by
 from analyzer.export.options import ExportOptions
 from analyzer.export.registry import EXPORTERS
 from analyzer.export.table import render
+from analyzer.pipeline.engine import Setup
 from analyzer.pipeline.streams import StreamHandler
+from analyzer.session.keyring import Keyring
+from analyzer.session.media.verification import Verifier
+from analyzer.session.media_keys import MediaKeys
+from analyzer.session.tls import TlsConnection
 from analyzer.transport.cited import Chunk
 from tests.app.test_decrypting_esp import table
 
@@ -105,6 +115,46 @@ def search(name: str, shared: Path, folder: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("name", CAPTURES)
 def test_no_output_shows_a_secret(name: str, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     search(name, shared, tmp_path, monkeypatch)
+
+
+FAULTS = [
+    (FastStream, "verify_many"), (SrtpContext, "open_rtcp"), (TlsConnection, "record"), (Keyring, "log_secret"),
+    (MediaKeys, "describe"), (Verifier, "close"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("owner", "method"), FAULTS, ids=lambda each: getattr(each, "__name__", each))
+@pytest.mark.parametrize("contain", [True, False])
+@pytest.mark.parametrize("name", ["e2ae-sdes", "e2e-sdes-clear-sip"])
+def test_no_traceback_shows_a_secret(
+    owner: type, method: str, contain: bool, name: str, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours where keys are at hand, which says all that it has: contained, or on its way out."""
+    lab = shared / "lab"
+    keys = keys_of(name, lab, tmp_path)
+    there = {base64.b64decode(found) for found in INLINE.findall((lab / f"{name}.pcapng").read_bytes())}
+    assert there if not keys else in_files(keys)
+
+    def faulty(self: object, *given: object, **named: object) -> None:
+        held = [getattr(self, slot, "") for slot in getattr(type(self), "__slots__", ())]
+        raise ValueError(f"{self!r} {held!r} {given!r} {named!r} {getattr(self, '__dict__', '')!r}")
+
+    monkeypatch.setattr(owner, method, faulty)
+    settings = Settings((str(lab / f"{name}.pcapng"),), tuple(keys))
+    text, report = "", b""
+    try:
+        run = analyze(
+            settings, Silent(), setup=None if contain else Setup(keyring=load_keys(keys, [], Silent()), contain=False)
+        )
+        report = outputs(run)["json"]
+        text = repr(run.engine.ledger.__dict__ if run.engine is not None else "")
+    except ValueError as fault:
+        text = "".join(traceback.format_exception(fault))
+    assert text
+    for secret in in_files(keys) | there:
+        for notation in notations(secret):
+            assert notation not in text.encode() and notation not in report
+    assert app.pretty_exceptions_enable is False, "rich would show local variables"
 
 
 def test_the_search_finds_what_is_there(shared: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@
 Every figure is the median of five runs (--quick: one) of whole processes, measured by the operating system
 (user + system time, peak resident set). mediasec runs twice: with --no-decrypt it does what tshark does and judges
 the calls; by itself it also verifies and decrypts every SRTP packet. Then memory: as many packets in calls five times
-as long, and four times as many calls. Nothing here passes or fails: it prints.
+as long, and four times as many calls. What memory may take is a promise: past it, the command ends with 1.
 """
 
 import argparse
@@ -25,6 +25,8 @@ FOLDER = ROOT / ".bench"
 CALLS = 2_000
 LONGER = 5
 MORE = 4
+BASE_MB, CALL_KB, LONGER_PERCENT = 150, 4, 5  # the peak of any number of calls; what longer calls may add
+MEMORY_RUNS = 3  # the peak of a run varies by a few MB with its threads
 MEDIASEC = [sys.executable, "-c", "from analyzer.cli.main import run; run()"]
 DPKT = """
 import sys, dpkt
@@ -71,18 +73,31 @@ def _line(name: str, cost: Cost, frames: int, base: Cost | None) -> None:
     print(f"{name:<44}{cost.cpu_s:8.2f}{frames / cost.cpu_s / 1e6:9.2f}{cost.rss_mb:9.0f}{ratio:>9}", flush=True)
 
 
-def _memory(analyze: list[str], ours: Cost) -> None:
-    """Longer calls must cost no memory, more calls only their records, and no more time each."""
-    few = CALLS // LONGER
-    short, long = (measure([*analyze, str(_capture(few, times))], 1) for times in (1, LONGER))
+def _allowed(calls: int) -> float:
+    """What a run of so many calls may take, in MB."""
+    return BASE_MB + calls * CALL_KB / 1024
+
+
+def _memory(analyze: list[str], ours: Cost) -> list[str]:
+    """Longer calls must cost no memory, more calls only their records, and no more time each; says what is broken."""
+    broken = []
+    few, many = CALLS // LONGER, MORE * CALLS
+    short, long = (measure([*analyze, str(_capture(few, times))], MEMORY_RUNS) for times in (1, LONGER))
     share = 100 * (long.rss_mb / short.rss_mb - 1)
     print(f"{few} calls: {short.rss_mb:.0f} MB; {LONGER} times as long: {long.rss_mb:.0f} MB ({share:+.1f} %)")
-    many = MORE * CALLS
-    cost = measure([*analyze, str(_capture(many))], 1)
-    grown = 1024 * (cost.rss_mb - ours.rss_mb) / (many - CALLS)
-    bound = 150 + many * 4 / 1024
-    print(f"{many} calls: {cost.rss_mb:.0f} MB ({grown:.1f} KB a call); 150 MB and 4 KB a call are {bound:.0f} MB")
+    if share > LONGER_PERCENT:
+        broken.append(f"calls {LONGER} times as long take {share:.1f} % more memory, {LONGER_PERCENT} % are allowed")
+    peaks = {CALLS: ours.rss_mb}
+    for calls in (2 * CALLS, many):
+        cost = measure([*analyze, str(_capture(calls))], 1)
+        grown = 1024 * (cost.rss_mb - ours.rss_mb) / (calls - CALLS)
+        peaks[calls] = cost.rss_mb
+        print(f"{calls} calls: {cost.rss_mb:.0f} MB of {_allowed(calls):.0f} ({grown:.1f} KB for each call more)")
     print(f"{many} calls: {cost.cpu_s / MORE / ours.cpu_s:.2f} times the CPU seconds a call")
+    for calls, peak in peaks.items():
+        if peak > _allowed(calls):
+            broken.append(f"{calls} calls take {peak:.0f} MB, {_allowed(calls):.0f} are allowed")
+    return broken
 
 
 def _help_seconds() -> float:
@@ -94,8 +109,8 @@ def _help_seconds() -> float:
     return statistics.median(times)
 
 
-def main() -> None:
-    """Prints the comparison."""
+def main() -> int:
+    """Prints the comparison; 1 where memory is beyond its bounds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one run each, no long capture")
     quick = parser.parse_args().quick
@@ -116,9 +131,8 @@ def main() -> None:
     ours = measure([*analyze, str(capture)], runs)
     _line("mediasec analyze, every SRTP packet verified", ours, frames, base)
     _line("dpkt reader and Ethernet/IP/UDP", measure([sys.executable, "-c", DPKT, str(capture)], 1), frames, base)
-    print(f"\npeak memory {ours.rss_mb:.0f} MB; 150 MB and 4 KB a call are {150 + CALLS * 4 / 1024:.0f} MB")
-    if not quick:
-        _memory(analyze, ours)
+    print(f"\npeak memory {ours.rss_mb:.0f} MB; {BASE_MB} MB and {CALL_KB} KB a call are {_allowed(CALLS):.0f} MB")
+    broken = [] if quick else _memory(analyze, ours)
     print(f"\nmediasec --help: {_help_seconds():.2f} s")
     from tests.bench import sip_speed, srtp_speed
 
@@ -131,7 +145,10 @@ def main() -> None:
 
     print("\nLegs into calls:")
     correlation.main()
+    for line in broken:
+        print(f"BROKEN: {line}", file=sys.stderr)
+    return 1 if broken else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

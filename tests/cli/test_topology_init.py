@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from analyzer.cli.main import run
-from analyzer.session.topology import load
+from analyzer.core.addresses import ip_text
+from analyzer.session.topology import Topology, load
 from tests.conftest import SHARED
 
 LAB = sorted(path.stem for path in (SHARED / "captures" / "lab").glob("*.pcapng"))
@@ -14,6 +15,10 @@ ROLES = {  # the lab's README: who has which address
     "10.1.0.2": "ue", "10.2.0.2": "ue", "10.1.0.1": "p-cscf", "10.0.0.11": "p-cscf", "10.2.0.1": "p-cscf",
     "10.0.0.12": "p-cscf", "10.0.0.1": "s-cscf", "10.0.0.13": "conference-server",
 }  # fmt: skip
+
+RELAYS = {("msrp-relay-kamailio", "10.0.0.11"): "msrp-relay"}  # the lab's README: the P-CSCF's host runs it
+ACCESS = {"10.1.0.2", "10.2.0.2", "10.1.0.1", "10.2.0.1"}
+ZONES = {ip: "access" if ip in ACCESS else "core" for ip in ROLES}
 
 
 @pytest.mark.parametrize("name", LAB)
@@ -32,13 +37,18 @@ def test_a_draft_names_every_host(
     assert problems == []
     placed = {found: re.search(rf'\{{role: (\S+), addresses: .*"{re.escape(found)}"', text) for found in _hosts(text)}
     roles = {ip: match[1] for ip, match in placed.items() if match}
-    assert roles
-    assert all(ROLES[ip] == role for ip, role in roles.items() if role != "other")
-    assert {ip for ip, role in roles.items() if role == "other"} <= set(ROLES)
-    if topology.nodes:  # its signalling was read: only a focus that does not say so is left to the user
-        assert {ip for ip, role in roles.items() if role == "other"} <= {"10.0.0.13"}
-        access = set() if name == "esp-aes" else {"10.1.0.2", "10.2.0.2", "10.1.0.1", "10.2.0.1"}  # closed there
-        assert access | {"10.0.0.1"} <= set(roles)
+    others = {ip for ip, role in roles.items() if role == "other"}
+    assert set(_hosts(text)) == set(roles) <= set(ROLES), "each is a node, none in a comment"
+    assert not [line for line in text.splitlines() if re.match(r"\s*#.*addresses:", line)]
+    assert all(role in (ROLES[ip], RELAYS.get((name, ip))) for ip, role in roles.items() if ip not in others)
+    if "s-cscf" in roles.values():  # its registrations were read
+        assert others == (ACCESS if name == "esp-aes" else set())  # closed there: only RTP shows
+        assert ACCESS | {"10.0.0.1"} <= set(roles)
+    assert {ip: zone for ip, zone in _zones(topology).items() if zone not in (ZONES[ip], "unknown")} == {}
+
+
+def _zones(topology: Topology) -> dict[str, str]:
+    return {ip_text(ip): zone for node in topology.nodes for ip, zone in node.addresses}
 
 
 def _hosts(text: str) -> list[str]:

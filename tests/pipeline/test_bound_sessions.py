@@ -1,15 +1,17 @@
 """Sessions of MSRP and BFCP bound to the m-lines that negotiated them, and what differs from their SDP."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from analyzer.core.addresses import Address
+from analyzer.core.limits import Limits
 from analyzer.pipeline.engine import Engine
 from analyzer.session.binding import _STRANGERS
 from tests.golden.runs import rules
-from tests.pipeline.wire import Wire, anomalies, at, message, rows
+from tests.linear import assert_linear
+from tests.pipeline.wire import STEP_NS, Wire, anomalies, at, message, rows
 
 UA, UB = at("192.0.2.1", 5060), at("192.0.2.2", 5060)
 GATEWAY = "198.51.100.1"
@@ -260,3 +262,47 @@ def test_strangers_at_one_address_are_counted_past_a_bound() -> None:
     engine = wire.run()
     assert len(bound(engine)) == _STRANGERS
     assert ours(engine) == {"msrp.sdp_mismatch": _STRANGERS + 1}
+
+
+def chats(count: int, talk: bool) -> Wire:
+    """Calls through one gateway to one server at a time, each with a connection of its own: its own ids, or foreign."""
+    wire = Wire()
+    for number in range(count):
+        one, two = f"msrp://{GATEWAY}:7654/g{number:06};tcp", f"msrp://{SERVER}:2855/s{number:06};tcp"
+        call(wire, sdp(GATEWAY, *msrp_line(one, 7654)), sdp(SERVER, *msrp_line(two)), call_id=f"call{number}")
+        ends = (one, two) if talk else (one.replace("/g", "/x"), two.replace("/s", "/y"))
+        send(wire, at(GATEWAY, 10_000 + number), at(SERVER, 2855), *ends, f"t{number:06}")
+        wire.now_ns -= 6 * STEP_NS
+    return wire
+
+
+def floors(count: int) -> Wire:
+    """The same with BFCP: one conference, a user each."""
+    wire = Wire()
+    for number in range(count):
+        bfcp_call(wire, GATEWAY, number, f"call{number}")
+        hello(wire, at(GATEWAY, 10_000 + number), number)
+        wire.now_ns -= 6 * STEP_NS
+    return wire
+
+
+@pytest.mark.parametrize(("make", "kind"), [(lambda count: chats(count, True), "msrp"), (floors, "bfcp")])
+def test_each_call_has_its_own_session_however_many_share_the_addresses(make: Callable[[int], Wire], kind: str) -> None:
+    """Only the two latest connections are looked at for themselves: the others are found by their ids."""
+    engine = make(20).run(limits=Limits(connections_per_address=2))
+    assert [len(of_call) for of_call in sessions(engine, kind)] == [1] * 20
+    assert {each["bound"] for of_call in sessions(engine, kind) for each in of_call} <= {"path", "identifiers"}
+    assert engine.connections.evicted
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda count: chats(count, True), lambda count: chats(count, False), floors],
+    ids=["own", "foreign", "bfcp"],
+)
+def test_calls_at_one_server_take_linear_time(make: Callable[[int], Wire]) -> None:
+    def prepare(count: int) -> Callable[[], object]:
+        wire = make(count)
+        return lambda: wire.run(limits=Limits(connections_per_address=8))
+
+    assert_linear(prepare, 100)

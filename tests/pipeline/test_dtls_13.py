@@ -34,15 +34,15 @@ def keyring(found: dict[str, bytes]) -> Keyring:
     return ring
 
 
-def shake(wire: Wire, suite: int = 0x1301) -> tuple[Epoch, Epoch]:
-    """RFC 9147 6, figure 8 in one flight each; gives both ends' application epochs."""
+def shake(wire: Wire, suite: int = 0x1301, der: bytes = b"the server's certificate") -> tuple[Epoch, Epoch]:
+    """RFC 9147 6, figure 8 in one flight each; gives both ends' application epochs. `der` is the certificate shown."""
     hello = client_hello()
     hello = hello[:-2] + b"\1\0" + (len(OFFER) + 7).to_bytes(2, "big") + OFFER + b"\0\x2b\0\3\2\xfe\xfc"
     wire.udp(CLIENT, SERVER, record(handshake(1, 0, hello), 0))
     wire.udp(SERVER, CLIENT, record(handshake(2, 0, server_hello(suite=suite, extensions=b"\0\x2b\0\2\xfe\xfc")), 0))
     of = secrets(suite)
     server = Epoch(suite, of["SERVER_HANDSHAKE_TRAFFIC_SECRET"], 2)
-    chain = certificate(b"the server's certificate")
+    chain = certificate(der)
     # RFC 8446 4.4.2: no request context; the entry's extensions follow it
     flight = b"\0" + (len(chain) - 3 + 2).to_bytes(3, "big") + chain[3:] + b"\0\0"
     extensions = len(USE_SRTP).to_bytes(2, "big") + USE_SRTP

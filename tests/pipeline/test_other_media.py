@@ -67,7 +67,7 @@ def test_msrp_over_websocket() -> None:
     assert engine.messaging.msrp.requests == {"SEND": 1}
     assert engine.messaging.msrp.reassembled == 1
     assert [(c.protocol, c.inner) for c in engine.connections.all()] == [("websocket", "msrp")]
-    (session,) = engine.messaging.msrp_sessions.between(CLIENT, SERVER, 6)
+    (session,), _ = engine.messaging.msrp_sessions.between(CLIENT, SERVER, 6, 2)
     assert session.transport == "ws"
     assert anomalies(engine) == {}
 
@@ -100,7 +100,7 @@ def test_msrp_and_bfcp_in_data_channels() -> None:
     assert connection.channels == {1: ("room", "msrp"), 2: ("", "bfcp")}
     assert messaging.msrp.requests == {"SEND": 1}
     assert messaging.bfcp.primitives == {"FloorQuery": 1}
-    (session,) = messaging.msrp_sessions.between(A, B, 17)
+    (session,), _ = messaging.msrp_sessions.between(A, B, 17, 2)
     assert (session.transport, session.first.frame, session.last.frame) == ("dtls", 2, 3)
     assert ledger.entries() == []
 
@@ -165,7 +165,7 @@ def test_t38_in_dtls_that_stays_closed() -> None:
     client, _ = shake(wire)
     wire.udp(DTLS_CLIENT, DTLS_SERVER, client.record(23, udptl(0, b"\x02")))
     (hop,) = media(wire.run(), "image")
-    assert (hop["state"], hop["confidentiality"]) == ("dtls_unverified_cert", "yes")
+    assert (hop["state"], hop["confidentiality"]) == ("dtls_unverified", "yes")
 
 
 def test_t38_in_clear_where_dtls_was_agreed() -> None:

@@ -33,11 +33,14 @@ class _End:
     tls: ssl.SSLObject
 
 
-class TlsWire:
-    """Carries plaintext between a client and a server; `key_log` opens it."""
+Shown = tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
 
-    def __init__(self, wire: Wire, client: Address, server: Address, folder: Path) -> None:
-        key, cert = certificate()
+
+class TlsWire:
+    """Carries plaintext between a client and a server; `key_log` opens it. `shown` is what the server shows."""
+
+    def __init__(self, wire: Wire, client: Address, server: Address, folder: Path, shown: Shown | None = None) -> None:
+        key, cert = shown or certificate()
         pem = folder / "server.pem"
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -341,6 +341,11 @@ def test_a_roster_that_names_a_private_participant() -> None:
         _dial_in(wire, "private", _pai(ALICE), "Privacy: id", caller=NOBODY)
         _notify(wire, _user(shown))
         assert _said(_run(wire), "CONF-10") == {verdict: 1}
+    for text, verdict in (("Alice of Sales", "fail"), ("Anonymous 1", "pass")):
+        wire = Wire()
+        _dial_in(wire, "private", _pai(ALICE), "Privacy: id", caller=NOBODY)
+        _notify(wire, f'<user entity="sip:a1@anonymous.invalid"><display-text>{text}</display-text></user>')
+        assert _said(_run(wire), "CONF-10") == {verdict: 1}, "RFC 4575 5.6.1: a display text names somebody, too"
     wire = Wire()
     _dial_in(wire, "private", _pai(ALICE), "Privacy: id", caller=NOBODY)
     assert _said(_run(wire), "CONF-10") == {"open": 1}

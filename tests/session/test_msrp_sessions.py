@@ -48,7 +48,7 @@ class Talk:
 
     @property
     def session(self) -> MsrpSession:
-        (found,) = self.messaging.msrp_sessions.between(B, A, 6)
+        (found,), _ = self.messaging.msrp_sessions.between(B, A, 6, 2)
         return found
 
 

@@ -1,5 +1,7 @@
 """Identities followed hop by hop: a UE, its P-CSCF, an S-CSCF and a conference server, every message generated."""
 
+from dataclasses import replace
+
 import pytest
 
 from analyzer.formats.yaml_file import FileProblem
@@ -189,6 +191,32 @@ def test_how_a_register_reached_the_edge(flag: str, from_ue: str, verdict: dict[
         contact = "Contact: <sip:ue1@10.1.0.2>"
         wire.udp(src, dst, request("REGISTER", "sip:ims.example", [*head, contact, credentials(word)]))
     assert _said(wire.run(rules=rules(), topology=lab_topology()), "SIG-16") == verdict
+
+
+@pytest.mark.parametrize(
+    ("policy", "headers", "verdict"),
+    [
+        ({"inter_domain_identity": "required"}, (), {"fail": 1}),
+        ({"inter_domain_identity": "required"}, ("Identity: a.b.c;info=<https://x>",), {"pass": 1}),
+        ({"inter_domain_identity": "optional"}, (), {}),
+        ({}, (), {}),
+    ],
+)
+def test_signed_identities_between_operators(
+    policy: dict[str, str], headers: tuple[str, ...], verdict: dict[str, int]
+) -> None:
+    loaded, _ = load(
+        b"""
+format: 1
+zones: {core: {trust: inside, nets: [10.0.0.0/24]}, other: {trust: peer, nets: [192.0.2.0/24]}}
+trust_domain: {zones: [core]}
+""",
+        "two operators",
+    )
+    wire = Wire()
+    wire.udp(SCSCF, at("192.0.2.1", 5060), _invite(2, *headers))
+    engine = wire.run(rules=rules(), topology=replace(loaded, policy=policy).indexed())
+    assert _said(engine, "ID-10.required") == verdict
 
 
 @pytest.mark.parametrize(

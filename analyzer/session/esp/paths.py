@@ -7,7 +7,7 @@ from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
-from analyzer.session.carrier import Ipsec
+from analyzer.session.carrier import Ipsec, esp_rank
 
 FORGOTTEN = define(
     "esp.connections_limit", Severity.MEDIUM,
@@ -16,7 +16,6 @@ FORGOTTEN = define(
 BARE = define(
     "esp.bare_segment", Severity.HIGH, "A TCP connection runs inside ESP, and a segment of it outside", "RFC 4301 5.2"
 )
-_CHECKS = ("none", "present", "agreed", "verified")
 
 
 class EspPaths:
@@ -52,4 +51,4 @@ class EspPaths:
 
 
 def _weaker(one: Ipsec, other: Ipsec | None) -> Ipsec | None:
-    return None if other is None else min(one, other, key=lambda each: (each.encrypted, _CHECKS.index(each.check)))
+    return min(one, other, key=esp_rank)

@@ -101,6 +101,7 @@ class Association:
     high: bytes = b""
     held: list[EspPacket] = field(default_factory=list)
     misfits: int = 0
+    last_ns: int = 0
 
     @property
     def tunnel(self) -> bool | None:
@@ -117,6 +118,7 @@ class AssociationTable:
         self._open: OrderedDict[tuple[int, int, int], Association] = OrderedDict()
         self._closed: OrderedDict[tuple[int, int, int], Association] = OrderedDict()
         self._ordinal = 0
+        self._between: dict[tuple[int, int], dict[int, Association]] = {}  # by the two hosts, then by ordinal
         self._held = 0
         self._anomalies: list[Anomaly] = []
         self.evicted = 0
@@ -130,6 +132,12 @@ class AssociationTable:
         """Every association that is remembered, in order of first sight."""
         return sorted((*self._open.values(), *self._closed.values()), key=lambda one: one.ordinal)
 
+    def sealed(self, one: int, other: int, span: tuple[int, int]) -> bool:
+        """Whether ESP passed between two hosts in a span of time of which nothing was opened."""
+        found = self._between.get((min(one, other), max(one, other)), {}).values()
+        begin, end = span
+        return any(not each.opened and each.first.ts_ns <= end and each.last_ns >= begin for each in found)
+
     def packet(self, packet: EspPacket) -> Sequence[Carried]:
         """Takes a packet; gives what it carried, behind what of its association had to wait."""
         if len(packet.data) < HEADER:
@@ -139,6 +147,7 @@ class AssociationTable:
         spi = int.from_bytes(packet.data[:4], "big")
         sequence = int.from_bytes(packet.data[4:8], "big")
         association = self._association(packet, spi)
+        association.last_ns = packet.cites[-1].ts_ns
         occurrence = association.window.place(sequence, packet.data, packet.vantage, packet.cites[-1].ts_ns)
         if occurrence in ("same_place", "repeated"):
             if occurrence == "repeated":
@@ -216,14 +225,22 @@ class AssociationTable:
             self._ordinal += 1
             known = Association(self._ordinal, packet.src, packet.dst, spi, packet.ports, packet.cites[0])
             self._closed[key] = known
+            self._between.setdefault(_hosts(known), {})[known.ordinal] = known
             if len(self._open) + len(self._closed) > self._limits.esp_associations:
                 _, gone = (self._closed if len(self._closed) > 1 else self._open).popitem(last=False)
-                self._held -= len(gone.held)
+                self._forget(gone)
                 self.evicted += 1
                 self._note(FORGOTTEN, packet, f"{self._limits.esp_associations} associations")
         else:
             self._closed.move_to_end(key)
         return known
+
+    def _forget(self, gone: Association) -> None:
+        self._held -= len(gone.held)
+        between = self._between[_hosts(gone)]
+        del between[gone.ordinal]
+        if not between:
+            del self._between[_hosts(gone)]
 
     def _understood(self, association: Association) -> None:
         key = association.src, association.dst, association.spi
@@ -326,6 +343,10 @@ class AssociationTable:
 
     def _note(self, kind: AnomalyKind, packet: EspPacket, detail: str = "") -> None:
         self._anomalies.append(Anomaly(kind, packet.cites[-1:], detail))
+
+
+def _hosts(association: Association) -> tuple[int, int]:
+    return min(association.src, association.dst), max(association.src, association.dst)
 
 
 def _plausible(opened: Opened, packet: EspPacket) -> bool:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
+from analyzer.session.media.evidence import plausible
 from analyzer.session.media.record import StreamRecord
 
 
@@ -17,7 +18,8 @@ class Taken(NamedTuple):
 
 
 class ClosedStreams:
-    """Records by destination. Past `Limits.streams` the oldest goes, like one whose time is over."""
+    """Records by destination. Past `Limits.streams` the oldest goes, like one whose time is over; those that wait to be
+    handed out are as many at most, others are lost and counted."""
 
     def __init__(self, limits: Limits) -> None:
         self._capacity = limits.streams
@@ -28,16 +30,21 @@ class ClosedStreams:
         self._taken: set[int] = set()
         self._overflow: list[StreamRecord] = []
 
-    def add(self, record: StreamRecord) -> None:
-        """Keeps a record."""
+    def add(self, record: StreamRecord) -> bool:
+        """Keeps a record; False where that cost one that a report would have had."""
         self._records[record.ordinal] = record
         address = record.endpoints.dst
         insort(self._to.setdefault(address, []), (record.first_ns, record.ordinal))
         self._latest[address] = max(record.last_ns, self._latest.get(address, 0))
         if len(self._records) > self._capacity:
             oldest = next(iter(self._records))
-            if (dropped := self._drop(oldest)) is not None:
-                self._overflow.append(dropped)
+            dropped = self._drop(oldest)
+            if dropped is None or not plausible(dropped):
+                return True  # a call has it, or no report would
+            if len(self._overflow) >= self._capacity:
+                return False
+            self._overflow.append(dropped)
+        return True
 
     def take(self, address: Address, first_ns: int, last_ns: int) -> Taken:
         """Records towards an address that overlap a span of time; first those that began in it.

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
+from analyzer.net import layers
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.session.media.pace import LARGEST, MARKER, TICK_NS
 from analyzer.session.media.statistics import SAMPLE
@@ -112,6 +113,7 @@ class Groups:
         self._step = step
         self.contiguous: list[bool] = np.logical_and.reduceat(step == 1, edges).tolist()
         self._lots = lots(ts)
+        self.esp: list[int] = np.minimum.reduceat(packets.layers[rows] >> layers.ESP_SHIFT, edges).tolist()
         self._miles = np.flatnonzero(seq % MILE == 0)
         self._mile_numbers: list[int] = seq[self._miles].tolist()
         self.jitter = self._jitter(ts, arrival, edges, count)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.protocols.rtp.rtcp import SenderReport
+from analyzer.session.carrier import Ipsec
 from analyzer.session.media.columns import CLOCKS
 from analyzer.session.media.counts import Counted
 from analyzer.session.media.statistics import PayloadStatistics
@@ -70,6 +71,7 @@ class StreamRecord:
     verification: Verification | None = None
     tried: Verification | None = None
     parted_by: str = ""
+    ipsec: Ipsec | None = None  # what ESP did around each of its packets: the weakest that any had
     trail: Trail = field(default_factory=Trail, compare=False, repr=False)
 
     @property

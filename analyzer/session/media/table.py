@@ -18,6 +18,7 @@ from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.net.packets import UDP, PacketBatch
+from analyzer.session.carrier import IPSEC
 from analyzer.session.media.closed import ClosedStreams, Taken
 from analyzer.session.media.columns import CLOCKS, Groups, group_rtp, recognise
 from analyzer.session.media.counts import Counts
@@ -85,6 +86,7 @@ class _Stream:
     payload_types: Counts = field(default_factory=Counts)
     sizes: Counts = field(default_factory=Counts)
     markers: int = 0
+    esp: int = len(IPSEC)  # the weakest that ESP was around any packet
     sample: list[bytes] = field(default_factory=list)
     cut: int = 0  # bit n: the capture does not have all of packet n of the sample
     trail: Trail = field(default_factory=Trail)
@@ -313,6 +315,7 @@ class StreamTable:
             for size, count in Counter(groups.sizes(index).tolist()).items():
                 stream.sizes.add(size, count, _MAX_SIZES)
         stream.markers += groups.markers[index]
+        stream.esp = min(stream.esp, groups.esp[index])
 
     # -- RTCP ----------------------------------------------------------------------------------------------------
 
@@ -347,7 +350,7 @@ class StreamTable:
         if self._verifier is not None:
             sighted = sum(view.packets for view in stream.views())
             verified = self._verifier.close(stream.ordinal, stream.endpoints, sighted)
-        self._closed.add(replace(_record(stream, verified), parted_by=parted_by))
+        self.evicted += not self._closed.add(replace(_record(stream, verified), parted_by=parted_by))
 
     def tick(self, now_ns: int) -> list[StreamRecord]:
         """Closes streams that have been idle; gives those that were let go and that no call has taken."""
@@ -441,6 +444,7 @@ def _record(stream: _Stream, verified: Verification | None) -> StreamRecord:
         payload_types=stream.payload_types.items(),
         sizes=stream.sizes.items(),
         markers=stream.markers,
+        ipsec=IPSEC[stream.esp],
         statistics=summarise(stream.sample, -1 if main is None else main),
         trail=stream.trail,
         verification=verified,

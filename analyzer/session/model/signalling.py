@@ -72,6 +72,9 @@ class SipMessage:
     )
     inside_headers: tuple[str, ...] | Unknown = rule_field("headers of charging and location, meant for the inside")
     signed_identities: int = rule_field("Identity headers: PASSporTs")
+    identity_policy: str = rule_field(
+        "the operator's policy for signed identities between operators: required or optional; empty: none is given"
+    )
     carries_roster: bool = rule_field("its body is the roster of a conference (conference-info)")
     challenge: bool = rule_field("it asks for HTTP authentication")
     credentials: tuple[str, ...] = rule_field(

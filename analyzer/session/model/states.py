@@ -21,8 +21,10 @@ BfcpState = Literal[
     "tls_fp_mismatch", "tls_unverified_cert", "tls_ca_cert", "tls_fp_ok",
     "dtls_fp_mismatch", "dtls_unverified_cert", "dtls_ca_cert", "dtls_fp_ok",
 ]  # fmt: skip
-UdptlState = Literal["clear", "dtls_fp_mismatch", "dtls_unverified", "dtls_fp_ok", "rtp_encapsulated_srtp"]
-DataChannelState = Literal["clear_sctp", "dtls_fp_mismatch", "dtls_unverified_cert", "dtls_fp_ok"]
+UdptlState = Literal[
+    "clear", "dtls_fp_mismatch", "dtls_unverified", "dtls_ca_cert", "dtls_fp_ok", "rtp_encapsulated_srtp"
+]
+DataChannelState = Literal["clear_sctp", "dtls_fp_mismatch", "dtls_unverified_cert", "dtls_ca_cert", "dtls_fp_ok"]
 # "unknown": no packet was seen and nothing was negotiated that would say more
 HopState = SipState | RtpState | MsrpState | BfcpState | UdptlState | DataChannelState | Literal["unknown"]
 Evidence = Literal["keyed_verified", "negotiated_and_structural", "negotiated_only", "structural_only", "none"]
