@@ -88,7 +88,8 @@ def call_media(**changes: Any) -> CallMedia:
 def call(**changes: Any) -> Call:
     row = Call(
         "call-1", ("a84b4c76e66710@10.1.0.10",), (leg(),), "conference-1", ("sip:user-1@ims.example",),
-        1_700_000_000_000_000_000, 1_700_000_009_000_000_000, "answered", (call_media(),),
+        "sip:user-1@ims.example", "sip:user-2@conf.ims.example", 1_700_000_000_000_000_000,
+        1_700_000_009_000_000_000, "answered", (call_media(),),
     )  # fmt: skip
     return dataclasses.replace(row, **changes)
 
