@@ -66,7 +66,8 @@ class ByteSource:
         self.compression = next((name for magic, name in MAGICS.items() if head.startswith(magic)), "")
         self._stream = self._open()
         self._prompt = prompt
-        self._read = self._stream.read1 if prompt else self._stream.read
+        # one step of the expansion at a time: a longer read that breaks would lose the steps before
+        self._read = self._stream.read1 if prompt or self.compression else self._stream.read
 
     def _open(self) -> io.BufferedIOBase:
         match self.compression:
@@ -99,7 +100,7 @@ class ByteSource:
         return b"".join(pieces)
 
     def _piece(self, size: int) -> bytes:
-        """Some of the expanded bytes; a stream that breaks loses no more than a piece."""
+        """Some of the expanded bytes, b"" at the end or where the stream breaks."""
         try:
             data = self._read(size)
         except _BROKEN as error:

@@ -27,7 +27,7 @@ class Limits:
     flows: int = 200_000
     tcp_held_bytes: int = 262_144  # out of order, in one direction of one connection
     tcp_held_total: int = 64 * 1024**2
-    tcp_recent_total: int = 16 * 1024**2  # last payloads kept to compare retransmissions with
+    tcp_recent_total: int = 16 * 1024**2  # payloads delivered last, kept to compare later copies with
     tcp_hole_timeout_ns: int = 10 * SECOND_NS  # for a lost segment to be sent again
     sctp_directions: int = 4_096  # of associations followed at once
     flow_idle_ns: int = 300 * SECOND_NS

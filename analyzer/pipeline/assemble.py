@@ -73,7 +73,9 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
     keys, key_names = _keys(engine, places)
     return Report(
         tool=Tool("mediasec", __version__),
-        captures=tuple(_capture(info, undecoded.get(info.index, {}), cut[info.index]) for info in captures),
+        captures=tuple(
+            _capture(info, undecoded.get(info.index, {}), cut[info.index], _vantages(engine, info)) for info in captures
+        ),
         coverage=_coverage(engine, undecoded, notes),
         summary=_summary(engine, tallies),
         sip=_sip(engine),
@@ -98,7 +100,7 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
     )
 
 
-def _capture(info: CaptureInfo, undecoded: Mapping[str, int], cut: int) -> CaptureRow:
+def _capture(info: CaptureInfo, undecoded: Mapping[str, int], cut: int, vantage: str) -> CaptureRow:
     return CaptureRow(
         id=capture_id(info.index),
         path=info.path,
@@ -108,7 +110,7 @@ def _capture(info: CaptureInfo, undecoded: Mapping[str, int], cut: int) -> Captu
         bytes=info.size,
         link_types=tuple(_LINK_TYPES.get(link, f"link_type_{link}") for link in info.link_types),
         interfaces=tuple(info.interfaces),
-        vantage=info.vantage,
+        vantage=vantage,
         first_ns=info.first_ns,
         last_ns=info.last_ns,
         truncated=info.truncated,
@@ -116,6 +118,12 @@ def _capture(info: CaptureInfo, undecoded: Mapping[str, int], cut: int) -> Captu
         undecoded=dict(sorted(undecoded.items())),
         cut=cut,
     )
+
+
+def _vantages(engine: Engine, info: CaptureInfo) -> str:
+    """The vantage point of a capture, or those of its interfaces in the order of their first frames."""
+    shown = zip(engine.decoder.vantages, engine.decoder.files, strict=True)
+    return info.vantage or ", ".join(name for name, files in shown if info.path in files)
 
 
 def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes: Sequence[str]) -> Coverage:

@@ -14,9 +14,10 @@ import numpy as np
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
+from analyzer.net.link import RAW
 from analyzer.net.packets import SYN, TCP, PacketBatch
 from analyzer.net.rewrite import with_payload
-from analyzer.pipeline.clear_window import ClearWindow
+from analyzer.pipeline.clear_window import ClearWindow, Made, Place
 from analyzer.pipeline.dispatch import Parsed, StreamDispatcher, StreamProtocol
 from analyzer.protocols.rtp.framing import FrameStream
 from analyzer.protocols.rtp.framing import probe as probe_framed
@@ -31,17 +32,15 @@ FRAMED = "framed"
 
 
 class _Segment(NamedTuple):
-    """Stream positions [start, start + size), and where they stand: that many bytes before a frame's end.
-
-    `source` is -1 where they are in more than one frame.
-    """
+    """Stream positions [start, start + size), and where they stand: that many bytes before a frame's end, or at the end
+    of the packet that several frames have in fragments."""
 
     start: int
     size: int
-    source: int
-    number: int
+    places: tuple[Place, ...]
     behind: int
     batch: int
+    ts_ns: int
 
     @property
     def end(self) -> int:
@@ -120,20 +119,14 @@ class ClearTcp:
         patch = _Patch(frame.position, old, content, self._window.admitted)
         while stream.segments and stream.segments[0].end <= patch.start:  # packets come in order: done with
             stream.segments.popleft()
-        made: dict[tuple[int, int], bytes] = {}
-        covered: list[tuple[int, int]] = []
-        for segment in stream.segments:
-            changed = self._patched(segment, patch)
-            if changed is not None:
-                made[segment.source, segment.number] = changed
-                covered.append(_common(segment, patch))
+        made = [(each, changed) for each in stream.segments if (changed := self._patched(each, patch)) is not None]
         reached = patch.start
-        for low, high in sorted(covered):
+        for low, high in sorted(_common(segment, patch) for segment, _ in made):
             reached = max(reached, high) if low <= reached else reached
         if reached < patch.end:
             return False
-        for place, changed in made.items():
-            self._window.replace(*place, changed)
+        for segment, changed in made:
+            self._window.put(changed, segment.ts_ns)
         stream.patches.append(patch)
         return True
 
@@ -148,8 +141,9 @@ class ClearTcp:
         near = self._tcp.position(key)
         alone = row not in packets.extra_cites
         segment = _Segment(
-            near + distance(seq, near), len(payload), int(packets.source[row]) if alone else -1,
-            int(packets.frame[row]), self._window.behind(packets, row) if alone else 0, self._window.admitted,
+            near + distance(seq, near), len(payload), self._window.places(packets, row),
+            self._window.behind(packets, row) if alone else len(payload), self._window.admitted,
+            int(packets.ts_ns[row]),
         )  # fmt: skip
         stream.segments.append(segment)
         for patch in reversed(stream.patches):
@@ -157,22 +151,19 @@ class ClearTcp:
                 break
             changed = self._patched(segment, patch)
             if changed is not None:
-                self._window.replace(segment.source, segment.number, changed)
+                self._window.put(changed, segment.ts_ns)
 
-    def _patched(self, segment: _Segment, patch: _Patch) -> bytes | None:
-        """The frame of a segment with what is to be changed in it; None where it has other bytes or left the window."""
+    def _patched(self, segment: _Segment, patch: _Patch) -> Made | None:
+        """The frames of a segment with what is to be changed in them; None where other bytes stand there, or one has
+        left the window."""
         low, high = _common(segment, patch)
-        found = self._window.frame(segment.source, segment.number) if low < high else None
-        if found is None:
+        if low >= high:
             return None
-        whole, link = found
-        at = len(whole) - segment.behind
-        payload = whole[at : at + segment.size]
-        first, last = low - segment.start, high - segment.start
-        if payload[first:last] != patch.old[low - patch.start : high - patch.start]:
-            return None
-        new = payload[:first] + patch.new[low - patch.start : high - patch.start] + payload[last:]
-        return with_payload(whole, link, at, segment.size, new)
+        if len(segment.places) > 1:
+            return self._window.pieces(segment.places, lambda whole: _changed(whole, RAW, segment, patch))
+        found = self._window.frame(*segment.places[0])
+        made = None if found is None else _changed(*found, segment, patch)
+        return None if made is None else Made({segment.places[0]: made})
 
     def _found(self, events: list[TcpEvent], row: int) -> Iterator[InStream]:
         for key, event in events:
@@ -202,3 +193,14 @@ class ClearTcp:
 
 def _common(segment: _Segment, patch: _Patch) -> tuple[int, int]:
     return max(segment.start, patch.start), min(segment.end, patch.end)
+
+
+def _changed(whole: bytes, link: int, segment: _Segment, patch: _Patch) -> bytes | None:
+    low, high = _common(segment, patch)
+    at = len(whole) - segment.behind
+    payload = whole[at : at + segment.size]
+    first, last = low - segment.start, high - segment.start
+    if payload[first:last] != patch.old[low - patch.start : high - patch.start]:
+        return None
+    new = payload[:first] + patch.new[low - patch.start : high - patch.start] + payload[last:]
+    return with_payload(whole, link, at, segment.size, new)

@@ -21,7 +21,19 @@ Change = Callable[[bytes, int, int], bytes | None]
 
 
 _MIRROR_NS = 1_000_000  # copies of a mirror port lie this close
+_CHANGES = 64  # of one fragment
 _LATELY = 65_536  # packets in fragments whose copies are waited for
+
+
+Place = tuple[int, int]  # source and number of a frame
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """New frames by their places; for those with fragments, what copies of these carry."""
+
+    frames: dict[Place, bytes]
+    shares: dict[bytes, Share] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -75,23 +87,33 @@ class ClearWindow:
         return made is not None
 
     def _change_pieces(self, packets: PacketBatch, row: int, payload: bytes, change: Change) -> bool:
-        last = self._held[-1]
-        found = [(last, int(packets.row[row]))]
-        for cite in packets.extra_cites[row]:
-            place = self._find(cite.source, cite.frame)
-            if place is None:
-                return False
-            found.append(place)
-        frames = [(held.frame(at), self._link(held, at)) for held, at in found]
-        shares = new_shares(frames, partial(_in_whole, payload, change))
+        made = self.pieces(self.places(packets, row), partial(_in_whole, payload, change))
+        if made is not None:
+            self.put(made, int(packets.ts_ns[row]))
+        return made is not None
+
+    def places(self, packets: PacketBatch, row: int) -> tuple[Place, ...]:
+        """The frames of a packet."""
+        others = tuple((cite.source, cite.frame) for cite in packets.extra_cites.get(row, ()))
+        return ((int(packets.source[row]), int(packets.frame[row])), *others)
+
+    def pieces(self, places: Sequence[Place], change: Callable[[bytes], bytes | None]) -> Made | None:
+        """The frames, all of which carry fragments of a packet, after `change` made another one of it, which is given
+        from its IP header on. None where one of them is not held, or the new packet does not go into them."""
+        frames = [found for place in places if (found := self.frame(*place)) is not None]
+        shares = new_shares(frames, change) if len(frames) == len(places) else None
         made = [frame for frame in (with_share(*each, shares or {}) for each in frames) if frame is not None]
-        if len(made) < len(found):
-            return False
-        for (held, at), frame in zip(found, made, strict=True):
-            held.changed[at] = frame
-        self._shares |= shares or {}
-        self._lately.append((self.admitted, int(packets.ts_ns[row]), list(shares or ())))
-        return True
+        return Made(dict(zip(places, made, strict=True)), shares or {}) if len(made) == len(places) else None
+
+    def put(self, made: Made, ts_ns: int) -> None:
+        """Puts frames in the place of those that are held. Copies of their fragments follow, near a time."""
+        for place, frame in made.frames.items():
+            found = self._find(*place)
+            if found is not None:
+                found[0].changed[found[1]] = frame
+        if made.shares:
+            self._shares |= made.shares
+            self._lately.append((self.admitted, ts_ns, list(made.shares)))
 
     def _link(self, held: _Held, at: int) -> int:
         return self._sources[int(held.batch.source[at])].link_type
@@ -106,12 +128,6 @@ class ClearWindow:
         """A frame that is held, as it is by now, and its link type."""
         found = self._find(source, number)
         return None if found is None else (found[0].frame(found[1]), self._link(*found))
-
-    def replace(self, source: int, number: int, frame: bytes) -> None:
-        """Puts another frame in the place of one that is held."""
-        found = self._find(source, number)
-        if found is not None:
-            found[0].changed[found[1]] = frame
 
     def _find(self, source: int, number: int) -> tuple[_Held, int] | None:
         for held in reversed(self._held):
@@ -145,7 +161,7 @@ class ClearWindow:
         behind = np.searchsorted(times, held.batch.ts_ns).clip(max=len(times) - 1)
         apart = np.minimum(np.abs(times[behind] - held.batch.ts_ns), np.abs(times[behind - 1] - held.batch.ts_ns))
         for at in np.flatnonzero(apart < _MIRROR_NS).tolist():
-            made = None if at in held.changed else with_share(held.frame(at), self._link(held, at), self._shares)
+            made = None if at in held.changed else self._copy(held.frame(at), self._link(held, at))
             if made is not None:
                 held.changed[at] = made
         last_ns = int(held.batch.ts_ns.max(initial=0))
@@ -157,6 +173,16 @@ class ClearWindow:
             self._lately.popleft()
             for identity in identities:
                 self._shares.pop(identity, None)
+
+    def _copy(self, frame: bytes, link: int) -> bytes | None:
+        """The copy of a fragment, changed as often as that was: there may be several packets in it (of a stream)."""
+        made = with_share(frame, link, self._shares)
+        for _ in range(_CHANGES):
+            again = with_share(made, link, self._shares) if made is not None else None
+            if again is None or again == made:
+                break
+            made = again
+        return made
 
 
 def _in_whole(payload: bytes, change: Change, whole: bytes) -> bytes | None:

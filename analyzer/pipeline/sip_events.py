@@ -43,7 +43,7 @@ class SipEvents:
                     if event.complete and not filed.record.retransmission:
                         self._ledger.extend(check(event, self._limits))
                     for address in filed.anew:
-                        self._begin_anew(filed.record.call_id, address)
+                        self._begin_anew(filed.call.name if filed.call is not None else "", address)
                 self._ledger.extend(filed.anomalies)
                 for call in filed.evicted:
                     self._close(call)

@@ -65,7 +65,7 @@ class CaptureRow:
     bytes: int = entry("bytes of the (expanded) file", default=0)
     link_types: Sequence[str] = entry("link types seen", default=())
     interfaces: Sequence[str] = entry("interface names, by the index that cites use", default=())
-    vantage: str = entry("the vantage point it belongs to", default="")
+    vantage: str = entry("the vantage point it belongs to, or those of its interfaces, by a comma", default="")
     first_ns: int | None = entry("time of the first frame, ns since the epoch; null: empty", default=None)
     last_ns: int | None = entry("time of the last frame", default=None)
     truncated: bool = entry("the file ends in the middle of a record", default=False)

@@ -13,7 +13,7 @@ YesNoUnknown = Literal["yes", "no", "unknown"]
 Exposed = Literal["content", "key", "identity"]
 LinkKind = Literal[
     "call_id", "session_id", "session_uuid", "icid", "header", "media_address", "origin", "dialog", "in_reply_to",
-    "likeness",
+    "refer_to", "referral", "likeness",
 ]  # fmt: skip
 Outcome = Literal["answered", "cancelled", "rejected", "failed", "unanswered", "unknown"]
 BaselineState = Literal["new", "known"]

@@ -11,7 +11,7 @@ from analyzer.session.model.states import Evidence, SipState, YesNo
 
 _CLEAR: dict[str, SipState] = {"udp": "clear_udp", "tcp": "clear_tcp", "sctp": "clear_tcp", "ws": "ws_clear"}
 _PROTECTED: dict[str, SipState] = {"tls": "tls_enc", "dtls": "tls_enc", "wss": "wss"}
-_ENCRYPTED: frozenset[SipState] = frozenset({"esp_enc", "tls_enc", "wss", "tunnel_opaque"})
+_ENCRYPTED: frozenset[SipState] = frozenset({"esp_enc", "tls_enc", "wss"})
 _ESP: frozenset[SipState] = frozenset({"esp_enc", "esp_null_auth"})
 _INTEGRITY_ONLY: frozenset[SipState] = frozenset({"esp_null_auth", "tls_null"})
 
@@ -28,7 +28,7 @@ GROUNDS: tuple[Evidence, ...] = (
 
 STRENGTH: tuple[SipState, ...] = (
     "clear_udp", "clear_tcp", "ws_clear", "esp_null_auth", "tls_null",
-    "esp_enc", "tls_enc", "wss", "tunnel_opaque", "unknown_post_decrypt",
+    "esp_enc", "tls_enc", "wss", "unknown_post_decrypt",
 )  # fmt: skip
 """Weak to strong (hops.md section 6)."""
 

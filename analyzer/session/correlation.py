@@ -2,9 +2,10 @@
 
 Calls are one call where a key joins them: exactly (a Call-ID that an element kept as it passed the call on,
 Session-ID, icid, a header that the operator named, the offered address, the origin of the offer, a dialog named by
-Replaces), or by likeness, where caller and callee, the shape of the offer and the time all agree. Joining is
-transitive. A wrong join is worse than none: where a key or a likeness would put two calls together that one call
-cannot hold, it joins nothing, and that is said.
+Replaces or in a Refer-To, a referral), or by likeness, where caller and callee, the shape of the offer and the time all
+agree; for an offer that was not seen two grounds stand in that alone prove nothing (who generated the icid, the
+operators, History-Info). Joining is transitive. A wrong join is worse than none: where a key or a likeness would put
+two calls together that one call cannot hold, it joins nothing, and that is said.
 
 Work and memory are proportional to the calls: every question goes to an index, and a key that too many calls carry
 names no session.
@@ -13,7 +14,7 @@ names no session.
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
@@ -24,15 +25,18 @@ from analyzer.session.correlation_keys import (
     BRIEF,
     SCORES,
     SLOT_NS,
+    Ground,
     Key,
     Kind,
     Named,
     call_id_keys,
     features,
+    grounds,
     header_keys,
     likenesses,
     named_dialogs,
     offer_keys,
+    referral_keys,
     similarity,
     slotted,
 )
@@ -43,6 +47,8 @@ from analyzer.session.records import MessageRecord
 BRIEF_NS = 10 * SECOND_NS  # calls with a common brief key start within this time of each other
 ACCEPTED = 70
 SHAPE, TIME, PERSONS = 40, 20, 30  # weights of a likeness
+SUPPORT, MOST_SUPPORT, SURE = 10, 20, 99  # of each ground that supports it, and of all; none makes it exact
+_GROUNDS = 8  # values that support a likeness, kept of a call
 _SIMILAR = 0.8
 _PERSISTENT = frozenset[Kind](("session_id", "icid", "header"))
 
@@ -85,6 +91,7 @@ class _Traits:
     likenesses: tuple[bytes, ...] = ()
     names: tuple[Named, ...] = ()
     shape: frozenset[int] | None = None
+    grounds: set[tuple[Ground, bytes]] = field(default_factory=set)
     late: bool = False
 
 
@@ -117,17 +124,21 @@ class Correlator:
 
     def observe(self, call: CallState, record: MessageRecord, message: Message) -> Sequence[Anomaly]:
         """Takes a message of an open call."""
-        if record.retransmission or not (record.method == "INVITE" or (record.initial and _names(message))):
-            return ()
         traits = self._traits.get(call.ordinal)
+        refers = record.request and record.method == "REFER" and traits is not None
+        if record.retransmission or not (refers or record.method == "INVITE" or (record.initial and _names(message))):
+            return ()
         if traits is None:
             traits = self._traits[call.ordinal] = _Traits(call)
             self._by_call_id.setdefault(call.call_id, []).append(call.ordinal)
         found = list(header_keys(message, self._headers)) if record.method == "INVITE" else []
         found += call_id_keys(message)
-        if record.initial:
+        if record.method == "INVITE":
+            traits.grounds |= set(islice(grounds(message), _GROUNDS - len(traits.grounds)))
+        if record.initial or refers:
             if not traits.names:
                 self._note_names(traits, tuple(named_dialogs(message)))
+            found += referral_keys(message) if record.request else ()
             if record.method == "INVITE":
                 found += offer_keys(record.sdp) if record.sdp is not None else ()
                 self._note_likeness(traits, message)
@@ -331,7 +342,7 @@ class Correlator:
         """Calls of the same persons with the same offer at the same time; None: too many to tell."""
         traits = self._traits[ordinal]
         shape = self._shape(traits)
-        if not traits.likenesses or not shape:
+        if not traits.likenesses or not (shape or traits.grounds):
             return
         slot, seen = traits.call.first_ns // SLOT_NS, {ordinal}
         for likeness in traits.likenesses:
@@ -353,8 +364,11 @@ class Correlator:
         if apart > SLOT_NS:
             return 0
         theirs = self._shape(other)
-        alike = bool(theirs) and similarity(shape, theirs) >= _SIMILAR
-        return PERSONS + TIME + (SHAPE if alike else 0)
+        alike = bool(shape and theirs) and similarity(shape, theirs) >= _SIMILAR
+        if not alike and shape and theirs:
+            return PERSONS + TIME  # two offers that differ: what many calls have in common does not outweigh that
+        support = min(MOST_SUPPORT, SUPPORT * len({ground for ground, _ in traits.grounds & other.grounds}))
+        return min(SURE, PERSONS + TIME + support + (SHAPE if alike else 0))
 
     def _shape(self, traits: _Traits) -> frozenset[int]:
         if traits.shape is None:
@@ -378,15 +392,14 @@ def _meant(name: Named, named: CallState, naming: CallState, node: NodeOf) -> bo
     """Whether the naming call belongs to the dialog that it names. In-Reply-To also names calls that are returned: it
     joins only what goes on while the other lasts, and not the participants of a focus (RFC 3261 20.21)."""
     if name.tags:
-        return _has_tags(named, name)
+        return _has_tags(named, name) and (name.kind == "dialog" or one_call([named, naming], node))
     lasts = named.ended_ns is None or named.ended_ns > naming.first_ns
     at_focus = any(m.conference_focus for call in (named, naming) for leg in call.legs.values() for m in leg.messages)
     return lasts and named.first_ns <= naming.first_ns and not at_focus and one_call([named, naming], node)
 
 
 def _naming(name: Named, one: CallState, other: CallState) -> Link:
-    kind: Kind = "dialog" if name.tags else "in_reply_to"
-    return _link(kind, SCORES[kind], one, other)
+    return _link(name.kind, SCORES[name.kind], one, other)
 
 
 def _near(members: list[CallState], call: CallState) -> list[CallState]:

@@ -10,21 +10,24 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from analyzer.formats.headers import parameters, split
-from analyzer.formats.uri import parse_uri
+from analyzer.formats.referral import parse_refer_to, parse_referred_by
+from analyzer.formats.uri import parse_name_addr, parse_uri
 from analyzer.protocols.sdp.session import Media, Session
 from analyzer.protocols.sip.message import Message
 
 Kind = Literal[
     "call_id", "session_id", "session_uuid", "icid", "header", "media_address", "origin", "dialog", "in_reply_to",
-    "likeness",
+    "refer_to", "referral", "likeness",
 ]  # fmt: skip
 SCORES: dict[Kind, int] = {
     "call_id": 100, "session_id": 100, "icid": 100, "header": 100, "dialog": 100, "media_address": 90, "origin": 90,
-    "session_uuid": 80, "in_reply_to": 80,
+    "session_uuid": 80, "in_reply_to": 80, "refer_to": 80, "referral": 80,
 }  # fmt: skip
 """What a common key is worth, per cent. `likeness` is weighed: see `correlation`."""
-BRIEF = frozenset[Kind](("media_address", "origin", "session_uuid"))
-"""Keys that name a session only among calls that start together: ports and counters come again."""
+BRIEF = frozenset[Kind](("media_address", "origin", "session_uuid", "referral"))
+"""Keys that name a session only among calls that start together: ports, counters and referrals come again."""
+Ground = Literal["icid-generated-at", "ioi", "history-info"]
+"""What supports a likeness: which element and operator began the call, for whom it was first. Alone it says nothing."""
 
 SLOT_NS = 500_000_000  # legs of one call start within this time of each other (hops.md section 3)
 _NIL = "0" * 32
@@ -47,10 +50,12 @@ class Key(NamedTuple):
 
 
 class Named(NamedTuple):
-    """A dialog that a message names: Replaces (RFC 3891), Target-Dialog (RFC 4538); without tags: In-Reply-To."""
+    """A dialog that a message names: Replaces (RFC 3891), Target-Dialog (RFC 4538), the Replaces in a Refer-To (RFC
+    3891 4); without tags: In-Reply-To."""
 
     call_id: str
     tags: tuple[str, ...]
+    kind: Kind = "dialog"
 
 
 def _key(kind: Kind, *values: object) -> Key:
@@ -114,7 +119,41 @@ def named_dialogs(message: Message) -> Iterator[Named]:
                 yield Named(call_id.strip(), tags)
     if message.method == "INVITE":
         for value in message.all("in-reply-to")[:1]:
-            yield from (Named(call_id.strip(), ()) for call_id in split(value)[:1] if call_id.strip())
+            yield from (Named(call_id.strip(), (), "in_reply_to") for call_id in split(value)[:1] if call_id.strip())
+    if message.method == "REFER" and (target := message.first("refer-to")) is not None:
+        replaced = parse_refer_to(target).replaces
+        if replaced is not None and replaced.call_id and replaced.from_tag and replaced.to_tag:
+            yield Named(replaced.call_id, (replaced.to_tag, replaced.from_tag), "refer_to")
+
+
+def referral_keys(message: Message) -> Iterator[Key]:
+    """Who refers whom (RFC 3515, RFC 3892): the same on each leg that a REFER, or the call it asks for, passes."""
+    by = message.first("referred-by")
+    referrer = _person(parse_referred_by(by)) if by is not None else ""
+    if not referrer:
+        return
+    if message.method == "REFER":
+        target = message.first("refer-to")
+        persons = [_person(parse_refer_to(target).uri)] if target is not None else []
+    else:
+        persons = sorted({_person(message.request_uri), _person(message.to_uri)})
+    for person in filter(None, persons):
+        yield _key("referral", message.method, person, referrer)
+
+
+def grounds(message: Message) -> Iterator[tuple[Ground, bytes]]:
+    """What a message of an INVITE transaction says that legs of one call have in common, and many other calls too
+    (RFC 7315 4.6, RFC 7044)."""
+    vector = message.first("p-charging-vector")
+    given = parameters(";" + vector)[1] if vector is not None else {}
+    if element := given.get("icid-generated-at", ""):
+        yield "icid-generated-at", _key("likeness", element.lower()).digest
+    for name in ("orig-ioi", "term-ioi"):
+        if operator := given.get(name, ""):
+            yield "ioi", _key("likeness", name, operator.lower()).digest
+    history = message.first("history-info")
+    if history is not None and (first := _person(parse_name_addr(split(history)[0]).uri)):
+        yield "history-info", _key("likeness", first).digest
 
 
 def likenesses(message: Message) -> Iterator[bytes]:

@@ -256,7 +256,7 @@ def _clock(record: StreamRecord, rtpmap: dict[int, Codec]) -> int | None:
 
 def _span(call: CallState) -> Span:
     last_ns = _OPEN_END if call.ended_ns is None else call.ended_ns
-    return Span(call.first_ns - _EARLY_NS, last_ns, call.call_ids or (call.call_id,))
+    return Span(call.first_ns - _EARLY_NS, last_ns, call.names or (call.name,))
 
 
 def _records(call: CallState, candidate: Candidate, take: TakeStreams, limits: Limits) -> Taken:
@@ -270,7 +270,7 @@ def _records(call: CallState, candidate: Candidate, take: TakeStreams, limits: L
         hosts = {source.ip for source in sources}
         lots = [take(target, first_ns, last_ns) for target in targets]
         whole = whole and all(lot.whole for lot in lots)
-        towards = [record for lot in lots for record in lot.records if record.parted_by not in span.call_ids]
+        towards = [record for lot in lots for record in lot.records if record.parted_by not in span.calls]
         exact = [record for record in towards if record.endpoints.src.ip in hosts]
         found += exact or towards
     seen = {record.ordinal for record in found}
@@ -288,7 +288,7 @@ def _records(call: CallState, candidate: Candidate, take: TakeStreams, limits: L
                 for record in back.records
                 if record.endpoints.src == sent.endpoints.dst
                 and record.ordinal not in seen
-                and record.parted_by not in span.call_ids
+                and record.parted_by not in span.calls
             ]
             seen.update(record.ordinal for record in fresh)
             found += fresh

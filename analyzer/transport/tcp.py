@@ -4,7 +4,7 @@ The capture is not the receiver: segments may be missing from it that were deliv
 it can no longer be filled, and what follows it goes on. Of two copies of a byte the first one captured wins.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 
 from analyzer.core.addresses import Endpoints
 from analyzer.core.anomalies import Anomaly, define
@@ -13,7 +13,7 @@ from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
 from analyzer.net.packets import ACK, FIN, RST, SYN
 from analyzer.transport.cited import Chunk, Closed, Gap, Opened
-from analyzer.transport.tcp_direction import MASK, PIECE_COST, Direction, StreamKey, TcpEvent, distance
+from analyzer.transport.tcp_direction import MASK, PIECE_COST, Direction, Piece, Recent, StreamKey, TcpEvent, distance
 
 __all__ = ["Chunk", "Closed", "Gap", "Opened", "StreamKey", "TcpEvent", "TcpReassembler"]
 
@@ -55,7 +55,7 @@ class TcpReassembler:
         self._directions: dict[StreamKey, Direction] = {}
         self._connections: OrderedDict[Direction, None] = OrderedDict()  # one direction of each, oldest first
         self._holed: OrderedDict[Direction, None] = OrderedDict()  # oldest hole first
-        self._recent: list[Direction] = []
+        self._recent: deque[Recent] = deque()  # whose oldest payload is the next to be forgotten
         self._recent_bytes = 0
         self._swept_ns: int | None = None
 
@@ -95,8 +95,8 @@ class TcpReassembler:
                 return events
             if direction.flowing and seq == direction.next & MASK:
                 events.append((direction.key, Chunk(payload, cite, direction.next)))
-                direction.next = direction.tail_end = direction.next + len(payload)
-                self._remember(direction, payload)
+                self._remember(direction, direction.next, payload, cite)
+                direction.next += len(payload)
                 return events
         self._irregular(direction, seq & MASK, flags, payload, min(max(missing, 0), _WINDOW), cite, events)
         return events
@@ -184,7 +184,7 @@ class TcpReassembler:
             self._hold(direction, start, payload, missing, cite, events)
         if flags & FIN and not direction.closed:
             direction.end_at(start + size, cite)
-        self._remember(direction, direction.drain(events))
+        self._delivered(direction, direction.drain(events))
         self._settle(direction, cost, before, cite.ts_ns)
         while direction.cost > self._limits.tcp_held_bytes:
             self._give_up(direction, cite.ts_ns, events)
@@ -215,10 +215,9 @@ class TcpReassembler:
         if size == 1 and not missing and end == direction.next:
             self.keepalives += 1
             return
-        first = direction.tail_end - len(direction.tail)
-        low, high = max(start, first), min(start + size, direction.tail_end)
-        if low < high and payload[low - start : high - start] != direction.tail[low - first : high - first]:
-            events.append((direction.key, Anomaly(OVERLAP_DIFFERS, (cite,), "with bytes already delivered")))
+        earlier = direction.recent.differs(start, payload) if start < direction.next else None
+        if earlier is not None:
+            events.append((direction.key, Anomaly(OVERLAP_DIFFERS, (earlier, cite), "with bytes already delivered")))
         if end <= direction.next:
             self.retransmitted += 1
             return
@@ -244,7 +243,7 @@ class TcpReassembler:
 
     def _give_up(self, direction: Direction, now_ns: int, events: list[TcpEvent]) -> None:
         cost, before = direction.cost, direction.next
-        self._remember(direction, direction.give_up(events))
+        self._delivered(direction, direction.give_up(events))
         self._settle(direction, cost, before, now_ns)
 
     def _settle(self, direction: Direction, cost: int, before: int, now_ns: int) -> None:
@@ -257,20 +256,17 @@ class TcpReassembler:
             self._holed[direction] = None
             self._holed.move_to_end(direction)
 
-    def _remember(self, direction: Direction, payload: bytes) -> None:
-        """Keeps the last payload of a direction. When all of them are too much, all are forgotten."""
-        if not payload:
-            return
-        if not direction.tail:
-            self._recent.append(direction)
-            self._recent_bytes += PIECE_COST
-        self._recent_bytes += len(payload) - len(direction.tail)
-        direction.tail = payload
-        if self._recent_bytes > self._limits.tcp_recent_total:
-            for each in self._recent:
-                each.tail = b""
-            self._recent.clear()
-            self._recent_bytes = 0
+    def _delivered(self, direction: Direction, pieces: list[Piece]) -> None:
+        for piece in pieces:
+            self._remember(direction, piece.start, piece.data or b"", piece.cite)
+
+    def _remember(self, direction: Direction, start: int, payload: bytes, cite: Cite) -> None:
+        """Keeps what was delivered; of all directions together, the oldest is forgotten first."""
+        direction.recent.add(start, payload, cite)
+        self._recent.append(direction.recent)
+        self._recent_bytes += len(payload) + PIECE_COST
+        while self._recent_bytes > self._limits.tcp_recent_total:
+            self._recent_bytes -= self._recent.popleft().forget() + PIECE_COST
 
 
 def _ended(direction: Direction) -> bool:

@@ -29,6 +29,46 @@ def distance(seq: int, origin: int) -> int:
     return (seq - origin + 0x80000000 & MASK) - 0x80000000
 
 
+class Recent:
+    """Payloads of a direction that were delivered, oldest first, to compare later copies of their bytes with."""
+
+    __slots__ = ("_first", "_payloads", "_starts")
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._payloads: list[tuple[bytes, Cite] | None] = []
+        self._first = 0  # those before it were forgotten
+
+    def add(self, start: int, data: bytes, cite: Cite) -> None:
+        """Takes the payload at a position behind all others."""
+        self._starts.append(start)
+        self._payloads.append((data, cite))
+
+    def forget(self) -> int:
+        """Forgets the oldest; says how long it was."""
+        oldest = self._payloads[self._first]
+        self._payloads[self._first] = None
+        self._first += 1
+        if 2 * self._first > len(self._starts):
+            del self._starts[: self._first], self._payloads[: self._first]
+            self._first = 0
+        return len(oldest[0]) if oldest is not None else 0
+
+    def differs(self, start: int, data: bytes) -> Cite | None:
+        """The frame of the first payload that has other bytes at the same positions, if any."""
+        end = start + len(data)
+        at = max(bisect_right(self._starts, start) - 1, self._first)
+        while at < len(self._starts) and self._starts[at] < end:
+            known = self._payloads[at]
+            if known is not None:
+                first = self._starts[at]
+                low, high = max(start, first), min(end, first + len(known[0]))
+                if low < high and data[low - start : high - start] != known[0][low - first : high - first]:
+                    return known[1]
+            at += 1
+        return None
+
+
 class Direction:
     """What is known of one direction. Positions are sequence numbers that do not wrap.
 
@@ -39,7 +79,7 @@ class Direction:
 
     __slots__ = (
         "closed", "cost", "fin", "fin_cite", "flowing", "isn", "key", "last", "next", "opened", "peer", "pieces",
-        "reset", "since", "start", "starts", "tail", "tail_end", "waiting",
+        "recent", "reset", "since", "start", "starts", "waiting",
     )  # fmt: skip
 
     def __init__(self, key: StreamKey, cite: Cite) -> None:
@@ -55,7 +95,7 @@ class Direction:
         self.pieces: list[Piece] = []
         self.cost = 0
         self.since = 0
-        self.tail, self.tail_end = b"", 0
+        self.recent = Recent()
 
     def open(self, seq: int, cite: Cite, syn: bool, events: list[TcpEvent]) -> None:
         """Starts the stream at `seq`."""
@@ -104,9 +144,9 @@ class Direction:
         if self.fin is None and fin >= (self.pieces[-1].end if self.pieces else self.next):
             self.fin, self.fin_cite = fin, cite
 
-    def drain(self, events: list[TcpEvent]) -> bytes:
-        """Delivers what is in order, and the end. Returns the last payload delivered."""
-        count, last = 0, b""
+    def drain(self, events: list[TcpEvent]) -> list[Piece]:
+        """Delivers what is in order, and the end. Returns the pieces delivered that have bytes."""
+        count, delivered = 0, []
         for piece in self.pieces:
             if piece.start > self.next:
                 break
@@ -117,14 +157,14 @@ class Direction:
             else:
                 events.append((self.key, Chunk(piece.data, piece.cite, piece.start)))
                 self.cost -= len(piece.data)
-                last, self.tail_end = piece.data, piece.end
+                delivered.append(piece)
         self.cost -= count * PIECE_COST
         del self.pieces[:count], self.starts[:count]
         if self.fin == self.next and not self.closed:
             self._closed(self.fin_cite, False, events)
         self.waiting = not self.closed and (bool(self.pieces) or self.fin is not None)
         self.flowing = self.opened and not self.closed and not self.waiting
-        return last
+        return delivered
 
     def hole(self) -> tuple[int, Cite]:
         """Where the hole at `next` ends, and the frame that shows it. Only while `waiting`."""
@@ -132,8 +172,8 @@ class Direction:
             return self.pieces[0].start, self.pieces[0].cite
         return (self.next if self.fin is None else self.fin), self.fin_cite
 
-    def give_up(self, events: list[TcpEvent]) -> bytes:
-        """Delivers the hole at `next` as a gap, and what follows it. Returns the last payload delivered."""
+    def give_up(self, events: list[TcpEvent]) -> list[Piece]:
+        """Delivers the hole at `next` as a gap, and what follows it. Returns the pieces delivered that have bytes."""
         end, cite = self.hole()
         if end > self.next:
             events.append((self.key, Gap(end - self.next, cite)))

@@ -112,6 +112,15 @@ def test_interfaces_of_one_name_in_two_captures_are_two_vantage_points(tmp_path:
     report = analyze(Settings(captures=(str(path), skewed(path, tmp_path, (SKEW_NS[1],) * 3))), Silent()).report
     assert report is not None
     assert report.sip.retransmissions == 0  # what both saw is two sightings of one message
+    assert {stream.duplicates for stream in report.streams} == {0}
+    assert all({sighting.capture for sighting in hop.sightings} == {"capture-1", "capture-2"} for hop in report.hops)
+    alone = analyze(Settings(captures=(str(path),)), Silent()).report
+    assert alone is not None
+    assert report.sip.messages == alone.sip.messages
+    assert [stream.packets for stream in report.streams] == [stream.packets for stream in alone.streams]
+    points = [row.vantage.split(", ") for row in report.captures]  # the VANTAGE POINT column
+    assert [len(names) for names in points] == [len(row.interfaces) for row in report.captures]
+    assert not set(points[0]) & set(points[1])
     (first, second) = report.clock
     assert first.offset_ns == 0
     assert abs(second.offset_ns + SKEW_NS[1]) < 2_000_000

@@ -20,7 +20,7 @@ from analyzer.capture import reader
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
 from tests.app.test_decrypting import frames
-from tests.app.test_decrypting_carriers import authenticated, datagram, fragments, printed
+from tests.app.test_decrypting_carriers import authenticated, datagram, fragments, gtpu, printed
 from tests.crypto.srtp.writer import Sender
 from tests.pipeline.dtls_recorded import GOODBYE, HELLO
 from tests.pipeline.test_datagrams import attribute, bind, channel, data, send, stun
@@ -278,16 +278,13 @@ def test_dtls_in_streams_and_relays(name: str, carrier: str, tmp_path: Path) -> 
 
 
 def test_what_cannot_be_changed_in_its_place_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Segments in IP fragments, or further apart than what is kept back: as they were, and counted."""
+    """Segments further apart than what is kept back: as they were, and counted."""
     sender, stream = Sender("cm", KEY[:16], KEY[16:], 10, 10), Stream(A, B)
     stream.begin()
     for number in range(1, 5):
         packet = rtp(number)
         said = framed(sender.rtp(packet[:12], packet[12:], 0))
-        if number == 2:
-            stream.put(*fragments(stream.segment(stream.sent, said), 2, [64]))
-            stream.sent += len(said)
-        elif number == 3:
+        if number == 3:
             stream.say(said[:40])
             stream.put(*[datagram(B, A, bytes(1_000), 4)] * 8)
             stream.say(said[40:])
@@ -296,13 +293,43 @@ def test_what_cannot_be_changed_in_its_place_stays(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(reader, "_BLOCK", 997)
     monkeypatch.setattr(decrypting, "Limits", lambda: changed(Limits(), clear_held_bytes=3_000))
     out, done = run(tmp_path, stream.wire.pcap())
-    assert (done.media.rtp, done.media.kept) == (4, 2)
+    assert (done.media.rtp, done.media.kept) == (4, 1)
     differing = [
         number
         for number, (new, (_, old)) in enumerate(zip(bytes_of(out), stream.wire.frames, strict=True))
         if new != old
     ]
-    assert differing == [1, len(stream.wire.frames) - 1]
+    assert differing == [1, 2, len(stream.wire.frames) - 1]
+
+
+@pytest.mark.parametrize("tunnel", [False, True])
+def test_segments_in_fragments(tunnel: bool, tmp_path: Path) -> None:
+    """Two packets in each segment, every segment in three fragments, or in those of a GTP-U packet; and a mirror port's
+    copies of them all."""
+    sender, stream = Sender("cm", KEY[:16], KEY[16:], 10, 10), Stream(A, B)
+    stream.begin()
+    for number in range(1, 21, 2):
+        said = b"".join(framed(sender.rtp(rtp(each)[:12], rtp(each)[12:], 0)) for each in (number, number + 1))
+        segment = stream.segment(stream.sent, said)
+        stream.sent += len(said)
+        if tunnel:
+            segment = datagram(at("10.9.0.1", 2152), at("10.9.0.2", 2152), gtpu(segment), 4)
+        pieces = fragments(segment, number, [64, 200])
+        stream.wire.now_ns += 20_000_000
+        stream.wire.frames += [(stream.wire.now_ns + n, piece) for n, piece in enumerate((*pieces, *pieces))]
+    out, done = run(tmp_path, stream.wire.pcap())
+    assert (done.media.rtp, done.media.kept, done.frames) == (20, 0, 61)
+    written = bytes_of(out)
+    wanted = b"".join(framed(rtp(number)) + bytes(10) for number in range(1, 21))
+    found = []
+    for first in range(1, 61, 6):
+        assert written[first : first + 3] == written[first + 3 : first + 6], "copies are copies"
+        whole = written[first][:2] + bytes(6) + written[first][8:20]
+        whole += b"".join(piece[20:] for piece in written[first : first + 3])
+        found.append(whole[36:] if tunnel else whole)
+    assert b"".join(bytes(dpkt.ip.IP(b"\x45" + whole[1:2] + len(whole).to_bytes(2, "big") + whole[4:]).data.data)
+                    for whole in found) == wanted  # fmt: skip
+    assert not bad(out)
 
 
 def test_streams_behind_ah(tmp_path: Path) -> None:

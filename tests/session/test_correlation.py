@@ -491,3 +491,132 @@ def test_what_a_call_is_known_by_goes_with_it() -> None:
     for call in table.all():
         table.remove(call)
     assert (len(table), table._known, table._keys, table._by_call_id) == (0, {}, {}, {})
+
+
+# -- referrals, and what supports a likeness (RFC 3515, RFC 3892, RFC 7315, RFC 7044) ------------------------------
+
+
+def refer(wire: Wire, legs: list[Leg], *headers: str) -> None:
+    """A REFER down the legs, in their dialogs."""
+    for leg in legs:
+        lines = say(leg, "REFER", cseq=3).replace(
+            b"Content-Length", "".join(f"{h}\r\n" for h in headers).encode() + b"Content-Length"
+        )
+        wire.udp(at(leg.src, 5060), at(leg.dst, 5060), lines)
+
+
+TO_BOB = ("Refer-To: <sip:bob@ims.example;method=INVITE>", "Referred-By: <sip:user1@ims.example>")
+
+
+def referred(*asked: tuple[str, ...]) -> list[set[str]]:
+    """Two legs that have nothing in common but, each, a REFER."""
+    wire, legs = Wire(), strangers()
+    setup(wire, legs)
+    for leg, headers in zip(legs, asked, strict=True):
+        refer(wire, [leg], *headers)
+    hang_up(wire, legs)
+    found = groups(wire)
+    return [{str(at_leg) for at_leg, leg in enumerate(legs) if leg.call_id in group} for group in found]
+
+
+def test_one_referral_on_two_legs_joins_them() -> None:
+    assert referred(TO_BOB, TO_BOB) == [{"0", "1"}]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        (TO_BOB[0].replace("bob", "carol"), TO_BOB[1]),
+        (TO_BOB[0], TO_BOB[1].replace("user1", "user2")),
+        TO_BOB[:1],
+    ],
+    ids=["another target", "another referrer", "nobody refers"],
+)
+def test_another_referral_joins_nothing(other: tuple[str, ...]) -> None:
+    assert referred(TO_BOB, other) == [{"0"}, {"1"}]
+
+
+def test_the_call_that_was_asked_for_is_known_by_its_referral() -> None:
+    """RFC 3892 3: Referred-By stays on the request; an anonymous caller changes nothing in that."""
+    near, far = strangers(request_headers=TO_BOB[1:])
+    far = replace(far, callee=near.callee)
+    assert groups(made([near, far])) == one([near, far])
+    assert groups(made([near, replace(far, request_headers=())])) == apart([near, far])
+
+
+def test_a_focus_that_calls_two_by_one_referrer_stays_two_calls() -> None:
+    """Referred by one, to two; and to one of them twice at a time, which one call cannot be."""
+    legs = [
+        Leg("10.0.0.13", "10.0.0.1", _id(), "sip:conf@ims.example", f"sip:{whom}@ims.example", TO_BOB[1:])
+        for whom in ("bob", "carol", "carol")
+    ]
+    wire = Wire()
+    setup(wire, legs)
+    assert _sorted(groups(wire)) == _sorted(apart(legs))
+
+
+def test_a_dialog_that_a_refer_names_is_joined_where_one_call_can_have_both() -> None:
+    """RFC 3891 4: Replaces in the URI of Refer-To. A caller's two calls stay two."""
+    first = Leg("10.1.0.2", "10.0.0.1", _id())
+    named = f"Replaces={first.call_id}%3Bto-tag%3Dt{first.call_id}%3Bfrom-tag%3Df{first.call_id}"
+    target = f"Refer-To: <sip:conf@ims.example?{named}>"
+    onward = Leg("10.0.0.1", "10.0.0.13", _id(), "sip:anonymous@anonymous.invalid", "sip:mrf@core.example")
+    beside = replace(onward, src="10.1.0.2", call_id=_id())
+    for other, expected in ((onward, one([first, onward])), (beside, apart([first, beside]))):
+        wire = Wire()
+        setup(wire, [first])
+        setup(wire, [other])
+        refer(wire, [other], target)
+        assert groups(wire) == expected
+
+
+GROUNDS = (
+    "P-Charging-Vector: icid-value={};icid-generated-at=192.0.6.8;orig-ioi=ims.example",
+    "History-Info: <sip:conf@ims.example>;index=1",
+)
+
+
+def delayed(*headers: str, **change: object) -> list[Leg]:
+    """The legs of a call whose INVITE has no offer, with icids of their own."""
+    near, far = (replace(leg, offer=b"") for leg in b2bua())
+    far = replace(far, **change)  # type: ignore[arg-type]  # fields of Leg
+    return [replace(leg, request_headers=tuple(h.format(_id()) for h in headers)) for leg in (near, far)]
+
+
+def test_persons_time_and_what_supports_them_join_where_there_is_no_offer() -> None:
+    for headers in (GROUNDS, GROUNDS[:1]):  # generated-at and ioi are two grounds
+        legs = delayed(*headers)
+        assert groups(made(legs)) == one(legs)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [(), GROUNDS[1:], (GROUNDS[0].partition(";orig")[0],)],
+    ids=["nothing", "History-Info alone", "generated-at alone"],
+)
+def test_one_ground_is_not_enough(headers: tuple[str, ...]) -> None:
+    legs = delayed(*headers)
+    assert groups(made(legs)) == apart(legs)
+
+
+@pytest.mark.parametrize("change", [{"caller": "sip:bob@ims.example"}, {"callee": "sip:other@ims.example"}])
+def test_what_supports_joins_nothing_by_itself(change: dict[str, object]) -> None:
+    """All calls of an operator have the same orig-ioi, those of a P-CSCF the same icid-generated-at."""
+    legs = delayed(*GROUNDS, **change)
+    assert groups(made(legs)) == apart(legs)
+
+
+def test_what_supports_does_not_outweigh_another_offer() -> None:
+    near, far = b2bua()
+    other = sdp("10.0.0.11", 40_002, lines=("a=label:9", "a=mid:x", "b=AS:64"))
+    legs = [
+        replace(leg, request_headers=tuple(h.format(_id()) for h in GROUNDS))
+        for leg in (near, replace(far, offer=other))
+    ]
+    assert groups(made(legs)) == apart(legs)
+
+
+def test_what_supports_makes_a_likeness_surer() -> None:
+    legs = [replace(leg, request_headers=tuple(h.format(_id()) for h in GROUNDS)) for leg in b2bua()]
+    (row,) = rows(made(legs).run().closer.calls)
+    assert [(link["by"], link["score"]) for link in row["links"]] == [("likeness", 99)]  # type: ignore[attr-defined,index]  # a list of objects

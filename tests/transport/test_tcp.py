@@ -259,6 +259,63 @@ def test_different_bytes_for_what_was_just_delivered_are_announced():
     assert words(capture.add(3, b"XDef")) == ["tcp.overlap_differs", b"ef"]
 
 
+def test_different_bytes_for_anything_delivered_lately_are_announced():
+    """RFC 9293 3.10.7.4 trims what was received already: which copy a receiver read, nobody can tell. A copy that
+    differs is named with the frame of the first, however many segments are between, and where it spans several."""
+    capture = Capture()
+    capture.add(0, flags=SYN)
+    for at in range(0, 400, 4):
+        capture.add(1 + at, b"%04d" % at)
+    for at, payload, first in ((1, b"X000", 2), (201, b"0200020X02", 53), (398, b"96XX", 101)):
+        (event,) = (event for _, event in capture.add(at, payload) if isinstance(event, Anomaly))
+        assert (event.kind.code, [cite.frame for cite in event.cites]) == (
+            "tcp.overlap_differs", [first, capture.frame],
+        )  # fmt: skip
+    assert capture.add(201, b"0200020402") == []
+
+
+def test_what_was_held_is_compared_too_once_it_is_delivered():
+    capture = Capture()
+    capture.add(0, flags=SYN)
+    capture.add(5, b"efgh")
+    capture.add(9, b"ijkl")
+    capture.add(1, b"abcd")
+    (event,) = (event for _, event in capture.add(5, b"efXh") if isinstance(event, Anomaly))
+    assert [cite.frame for cite in event.cites] == [2, 5]
+
+
+def test_what_is_kept_to_compare_with_is_bounded_over_all_connections():
+    """The oldest is forgotten first, whichever direction it is of; what is kept is still compared."""
+    limits = replace(LIMITS, tcp_recent_total=10 * (4 + PIECE_COST))
+    capture = Capture(limits)
+    for ends in (UP, DOWN):
+        capture.add(0, flags=SYN, ends=ends)
+    for at in range(0, 400, 4):
+        for ends in (UP, DOWN):
+            capture.add(1 + at, b"%04d" % at, ends=ends)
+            assert capture.tcp._recent_bytes <= limits.tcp_recent_total
+    held = [len([p for p in each.recent._payloads if p]) for each in capture.tcp._directions.values()]
+    assert held == [5, 5]
+    assert len(capture.tcp._recent) == 10
+    assert capture.add(1, b"XXXX") == []
+    assert words(capture.add(397, b"XXXX")) == ["tcp.overlap_differs"]
+
+
+def test_comparing_copies_is_linear_in_what_is_captured():
+    def prepare(count: int) -> Callable[[], object]:
+        def run() -> None:
+            capture = Capture()
+            capture.add(0, flags=SYN)
+            for at in range(count):
+                capture.add(1 + at, b"a")
+            for at in range(count):
+                capture.add(1 + at, b"b")
+
+        return run
+
+    assert_linear(prepare, 2_000)
+
+
 def test_keepalives_are_no_data():
     """RFC 9293 3.8.4: the sequence number is one before the next, with no byte or a garbage one."""
     capture = Capture()

@@ -49,7 +49,7 @@ class StreamRecord:
     `reordered` (RFC 4737 3.3), `backward` (steps to a lower number) and `replayed` (duplicates that come 32 numbers or
     more behind the highest, RFC 3711 3.3.2; `replay` is the first) are those of the best view. `jitter_ns` is
     RFC 3550's estimate at each of `CLOCKS`. `sizes` counts RTP payload lengths in bytes on the wire. `verification` is
-    None where no key concerns the stream; `parted_by` is the Call-ID of the call that took over its addresses, "" where
+    None where no key concerns the stream; `parted_by` is the name of the call that took over its addresses, "" where
     none did. `tried` is that of keys which said nothing: guessed ones, or those of an offer that was declined.
     """
 
@@ -103,15 +103,15 @@ class StreamRecord:
 
 
 class Span(NamedTuple):
-    """When a call's packets may have come, and the Call-IDs of its legs."""
+    """When a call's packets may have come, and the names of its legs' calls."""
 
     first_ns: int
     last_ns: int
-    call_ids: tuple[str, ...]
+    calls: tuple[str, ...]
 
     def holds(self, began_ns: int, ended_ns: int, parted_by: str) -> bool:
         """Whether packets of such a time may be the call's: not those that came before it took their addresses over."""
-        return parted_by not in self.call_ids and began_ns <= self.last_ns and ended_ns >= self.first_ns
+        return parted_by not in self.calls and began_ns <= self.last_ns and ended_ns >= self.first_ns
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ YesNo = Literal["yes", "no"]
 Plane = Literal["signalling", "media"]
 SipState = Literal[
     "clear_udp", "clear_tcp", "ws_clear", "esp_null_auth", "tls_null",
-    "esp_enc", "tls_enc", "wss", "tunnel_opaque", "unknown_post_decrypt",
+    "esp_enc", "tls_enc", "wss", "unknown_post_decrypt",
 ]  # fmt: skip
 RtpState = Literal[
     "clear", "osrtp_clear", "srtp_unencrypted", "srtp_unauthenticated",
@@ -14,7 +14,7 @@ RtpState = Literal[
 ]  # fmt: skip
 RtcpState = Literal["clear", "srtcp_auth_only", "srtcp_enc", "missing", "unknown"]
 MsrpState = Literal[
-    "clear", "tls_null", "esp_only", "tls_fp_mismatch", "tls_unverified_cert", "tls_ca_cert", "tls_fp_ok",
+    "clear", "tls_null", "tls_fp_mismatch", "tls_unverified_cert", "tls_ca_cert", "tls_fp_ok",
 ]  # fmt: skip
 BfcpState = Literal[
     "refused_clear_error9", "refused_clear_error11", "clear_tcp", "clear_udp", "tls_null",
@@ -25,8 +25,11 @@ UdptlState = Literal[
     "clear", "dtls_fp_mismatch", "dtls_unverified", "dtls_ca_cert", "dtls_fp_ok", "rtp_encapsulated_srtp"
 ]
 DataChannelState = Literal["clear_sctp", "dtls_fp_mismatch", "dtls_unverified_cert", "dtls_ca_cert", "dtls_fp_ok"]
+AnyMediumState = Literal["esp_only", "tunnel_opaque"]  # by what is around its packets; esp_null_auth as of sip
 # "unknown": no packet was seen and nothing was negotiated that would say more
-HopState = SipState | RtpState | MsrpState | BfcpState | UdptlState | DataChannelState | Literal["unknown"]
+HopState = (
+    SipState | RtpState | MsrpState | BfcpState | UdptlState | DataChannelState | AnyMediumState | Literal["unknown"]
+)
 Evidence = Literal["keyed_verified", "negotiated_and_structural", "negotiated_only", "structural_only", "none"]
 Scope = Literal["e2ae", "e2e", "hop_by_hop", "unknown"]
 ScopeDetail = Literal[
