@@ -31,13 +31,29 @@ class Clocks:
 
     interfaces: dict[str, list[str]] = field(default_factory=dict)
     known: dict[str, Offset] = field(default_factory=dict)
+    most: int = 1  # clocks of one capture
+    crowded: set[str] = field(default_factory=set)  # captures with more interfaces than are compared
 
     def of(self, path: str) -> dict[int, list[str]]:
-        """The clocks of a capture: what to add to the times of which of its interfaces, in their order."""
+        """The clocks of a capture: what to add to the times of which of its interfaces, in their order.
+
+        Past the bound an interface has the first one's.
+        """
         found: dict[int, list[str]] = {}
         for name in self.interfaces.get(path, ()):
-            found.setdefault(self.known[name].add_ns if name in self.known else 0, []).append(name)
+            add_ns = self._add_ns(name)
+            if add_ns not in found and len(found) >= self.most:
+                add_ns = next(iter(found))
+            found.setdefault(add_ns, []).append(name)
         return found
+
+    def _add_ns(self, name: str) -> int:
+        return self.known[name].add_ns if name in self.known else 0
+
+    def whole(self, path: str) -> bool:
+        """Whether every interface of a capture got its own clock."""
+        own = {self._add_ns(name) for name in self.interfaces.get(path, ())}
+        return len(own) <= self.most and path not in self.crowded
 
 
 def clocks_of(captures: Iterable[CaptureInfo], limits: Limits) -> Clocks:
@@ -48,9 +64,12 @@ def clocks_of(captures: Iterable[CaptureInfo], limits: Limits) -> Clocks:
         return Clocks()  # one vantage point; only of a pcap, which has one interface, that is known before it is read
     points: dict[str, Passed] = {}
     machines: dict[str, str] = {}
-    clocks = Clocks()
+    clocks = Clocks(most=limits.clocks)
     for info in infos:
         names = clocks.interfaces[info.path] = _scan(info, points, limits, alone)
+        if len(names) > limits.clock_interfaces:
+            clocks.crowded.add(info.path)
+            del names[limits.clock_interfaces :]
         machines |= {name: machines.get(names[0], info.path) for name in names}
     if len(points) > 1:
         clocks.known = offsets(points, machines)
@@ -58,7 +77,7 @@ def clocks_of(captures: Iterable[CaptureInfo], limits: Limits) -> Clocks:
 
 
 def _scan(info: CaptureInfo, points: dict[str, Passed], limits: Limits, alone: bool) -> list[str]:
-    """Reads a capture; gives the vantage points that its frames are from."""
+    """Reads a capture; gives the vantage points that its frames are from, one more than are compared at most."""
     sources = SourceTable()
     try:
         reader = open_capture(info.path, 0, sources, limits, vantage=info.vantage, prefix=info.prefix)
@@ -72,7 +91,10 @@ def _scan(info: CaptureInfo, points: dict[str, Passed], limits: Limits, alone: b
             break
         packets = decoder.decode(batch)
         for number in np.unique(packets.source).tolist():
-            name = found[number] = sources[number].vantage
+            name = sources[number].vantage
+            if number not in found and len(found) > limits.clock_interfaces:
+                continue
+            found[number] = name
             here = np.flatnonzero(packets.source == number)
             passed = own.setdefault(name, points.get(name) or Passed())
             messages += _sip(packets, here, passed, limits, _MESSAGES - messages)

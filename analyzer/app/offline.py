@@ -30,6 +30,8 @@ from analyzer.report.exit_codes import RunFacts
 from analyzer.report.model import Clock, Report
 from analyzer.session.keyring import Keyring
 
+_CROWDED = "more interfaces, or clocks of them, than are compared; the others are taken to have the first one's clock."
+
 
 @dataclass(slots=True)
 class Run:
@@ -146,10 +148,11 @@ def _clock_rows(infos: Sequence[CaptureInfo], clocks: Clocks) -> list[Clock]:
         own = clocks.of(info.path)
         if len(infos) == 1 and len(own) < 2:
             continue  # there is one clock
+        applied = {name: add_ns for add_ns, names in own.items() for name in names}
         known = [name for name in clocks.interfaces[info.path] if name in clocks.known] if own else []
         for name in known if len(own) > 1 else known[:1]:
             shown = name if len(own) > 1 else info.vantage or names[info.path]
-            rows[shown] = Clock(shown, clocks.known[name].add_ns, clocks.known[name].matched)
+            rows[shown] = Clock(shown, applied[name], clocks.known[name].matched)
     return list(rows.values())
 
 
@@ -189,6 +192,7 @@ class Reading:
     infos: list[CaptureInfo]
     problems: list[str]
     clocks: list[Clock]
+    notes: list[str]
     interrupted: bool = False
 
 
@@ -208,7 +212,8 @@ def _read(
     if watch is not None:
         engine.messaging.trace()
     infos = [reader.info for reader in readers]
-    done = Reading(engine, infos, problems, _clock_rows(infos, clocks))
+    notes = [f"{info.path}: {_CROWDED}" for info in infos if not clocks.whole(info.path)]
+    done = Reading(engine, infos, problems, _clock_rows(infos, clocks), notes)
     with ExitStack() as opened:
         for reader in (*readers, *beside):
             opened.callback(reader.close)
@@ -304,7 +309,7 @@ def _analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall
         captures_unreadable=len(problems),
         interrupted=done.interrupted,
     )
-    notes = [f"not read: {problem}" for problem in problems]
+    notes = [f"not read: {problem}" for problem in problems] + done.notes
     if done.interrupted:
         notes.append("The run was interrupted: frames behind that moment were not read.")
     report = replace(assemble(done.engine, done.infos, notes), clock=tuple(done.clocks))

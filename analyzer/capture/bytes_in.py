@@ -49,6 +49,47 @@ class _Hashed(io.RawIOBase):
         super().close()
 
 
+class _Xz(io.RawIOBase):
+    """The content of an xz file, its streams one after the other. A stream may ask for a dictionary of 4 GiB: what
+    takes more memory than `most` bytes is refused as broken."""
+
+    def __init__(self, raw: io.BufferedIOBase, most: int) -> None:
+        self._raw = raw
+        self._most = most
+        self._decoder = self._another()
+
+    def _another(self) -> lzma.LZMADecompressor:
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, self._most)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]  # as above
+        while True:
+            given = b""
+            if self._decoder.eof:
+                given = self._following()
+                if not given:
+                    return 0
+                self._decoder = self._another()
+            elif self._decoder.needs_input:
+                given = self._raw.read1(_PIECE)
+                if not given:
+                    raise EOFError
+            data = self._decoder.decompress(given, len(view))
+            view[: len(data)] = data
+            if data:
+                return len(data)
+
+    def _following(self) -> bytes:
+        """What follows a stream and its padding."""
+        given = self._decoder.unused_data.lstrip(b"\0")
+        while not given and (block := self._raw.read1(_PIECE)):
+            given = block.lstrip(b"\0")
+        return given
+
+
 class ByteSource:
     """Sequential bytes of one capture after decompression.
 
@@ -74,10 +115,10 @@ class ByteSource:
             case "gz":
                 return gzip.GzipFile(fileobj=self._buffered, mode="rb")
             case "zst":
-                reader = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+                reader = zstandard.ZstdDecompressor(max_window_size=self._limits.expansion_memory)
                 return io.BufferedReader(reader.stream_reader(self._buffered, read_across_frames=True))
             case "xz":
-                return lzma.LZMAFile(self._buffered)
+                return io.BufferedReader(_Xz(self._buffered, self._limits.expansion_memory))
             case "lz4":
                 return lz4.frame.open(self._buffered, "rb")  # type: ignore[no-any-return]
             case _:

@@ -10,7 +10,7 @@ seen later at the other point, and what came back is seen later there as well. T
 several machines into one file, and the clocks are as far apart as those of several captures would be.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -60,31 +60,39 @@ def offsets(points: Mapping[str, Passed], machines: Mapping[str, str] | None = N
     """
     machine = {name: (machines or {}).get(name, name) for name in points}
     known = dict.fromkeys(list(points)[:1], Offset(0, 0))
+    entered = {machine[name]: offset.add_ns for name, offset in known.items()}  # where its first known point is
     waiting = list(known)
     while waiting:
         while waiting:
-            waiting += _reached(waiting.pop(0), points, machine, known)
+            for name in (fresh := _reached(waiting.pop(0), points, machine, known, entered)):
+                entered.setdefault(machine[name], known[name].add_ns)
+            waiting += fresh
         for name in points:  # an interface that has nothing in common with others
-            first = next((other for other in known if machine[other] == machine[name]), None)
-            if name not in known and first is not None:
-                known[name] = Offset(known[first].add_ns, 0)
+            if name not in known and machine[name] in entered:
+                known[name] = Offset(entered[machine[name]], 0)
                 waiting.append(name)
     return known
 
 
 def _reached(
-    reference: str, points: Mapping[str, Passed], machine: Mapping[str, str], known: dict[str, Offset]
+    reference: str,
+    points: Mapping[str, Passed],
+    machine: Mapping[str, str],
+    known: dict[str, Offset],
+    entered: Container[str],
 ) -> list[str]:
     """The points whose clocks are known from what they have in common with one; a machine is entered at one of them."""
-    fresh = []
+    fresh: list[str] = []
+    new: set[str] = set()
     for name in points:
         together = machine[name] == machine[reference]
-        if name in known or (not together and any(machine[other] == machine[name] for other in known)):
+        if name in known or (not together and (machine[name] in entered or machine[name] in new)):
             continue
         between = _of_one_machine if together else _between
         if (found := between(points[reference], points[name])) is not None:
             known[name] = Offset(known[reference].add_ns - found.add_ns, found.matched)
             fresh.append(name)
+            new.add(machine[name])
     return fresh
 
 

@@ -258,6 +258,7 @@ def _description(
         tls_id_valid=tls_id_valid(media),
         tls_id_stale=more.hygiene.tls_id_stale,
         key_mgmt=bool(media.key_mgmt),
+        key_line=media.key_line,
         e2ae=media.e2ae,
         from_addr=ends.from_node,
         to_addr=ends.to_node,

@@ -2,12 +2,16 @@
 
 import struct
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from analyzer.app.clocks import clocks_of
 from analyzer.app.offline import analyze
 from analyzer.app.settings import Settings, Silent
+from analyzer.capture.sources import CaptureInfo
+from analyzer.core.limits import Limits
 from analyzer.report.model import Report
 from tests.conftest import SAMPLES
 
@@ -87,6 +91,21 @@ def test_offsets_of_the_interfaces_of_one_capture(tmp_path: Path, name: str) -> 
     for moved, was in ((ours.first_ns, theirs.first_ns), (ours.last_ns, theirs.last_ns)):
         assert abs(moved - was) < 2_000_000
     assert [(row.code, row.count) for row in report.anomalies] == [(row.code, row.count) for row in together.anomalies]
+
+
+def test_clocks_of_one_capture_are_bounded(tmp_path: Path) -> None:
+    """Each is another reading of the file: past the bound an interface has the first one's clock, and that is said."""
+    path = skewed(SAMPLES / "conf-e2ae-sdes.pcapng", tmp_path, SKEW_NS)
+    info = CaptureInfo(0, path)
+    full = clocks_of([info], Limits())
+    assert [len(names) for names in full.of(path).values()] == [1, 1, 1]
+    assert full.whole(path)
+    two = clocks_of([info], replace(Limits(), clocks=2))
+    assert list(two.of(path).values()) == [["p1:acc1", "p2:acc2"], ["core:br0"]]
+    assert not two.whole(path)
+    few = clocks_of([info], replace(Limits(), clock_interfaces=2))
+    assert list(few.of(path).values()) == [["p1:acc1"], ["core:br0"]]
+    assert not few.whole(path)
 
 
 def test_cites_of_a_capture_with_several_clocks_open_in_it(tmp_path: Path) -> None:

@@ -16,12 +16,15 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.capture import bytes_in
+from analyzer.capture.bytes_in import ByteSource
 from analyzer.capture.inputs import expand
 from analyzer.capture.merge import merge
 from analyzer.capture.reader import CaptureReader, open_capture
 from analyzer.capture.sources import CaptureProblem, SourceTable
 from analyzer.capture.vantage import group
 from analyzer.core.limits import Limits
+from tests.linear import assert_linear
 
 LIMITS = Limits()
 Frame = tuple[int, bytes]  # time in ns, bytes
@@ -161,12 +164,61 @@ def test_all_that_expands_before_the_break_is_read(name: str, share: int) -> Non
     assert {anomaly.kind.code for anomaly in opened.take_anomalies()} & {"capture.broken", "capture.truncated"}
 
 
-def test_an_expansion_bomb_is_stopped() -> None:
+@pytest.mark.parametrize("name", COMPRESSORS)
+def test_an_expansion_bomb_is_stopped(name: str) -> None:
+    """Whatever is behind the bound is not expanded: what was asked for last, and no more."""
     limits = Limits(expanded_bytes=1_000_000)
-    bomb = gzip.compress(pcap([(0, b"\0" * 60_000)] * 100))
+    bomb = COMPRESSORS[name](pcap([(0, b"\0" * 60_000)] * 100))
     opened = open_capture("x", 0, SourceTable(), limits, stream=io.BytesIO(bomb))
-    frames(opened)
+    assert 1 <= len(frames(opened)) <= 20
     assert "capture.broken" in {anomaly.kind.code for anomaly in opened.take_anomalies()}
+
+
+@pytest.mark.parametrize("name", ["gz", "xz", "zst"])
+def test_what_expands_beyond_a_ratio_is_stopped(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as it is within the bound on bytes."""
+    monkeypatch.setattr(bytes_in, "_RATIO_FLOOR", 1_000_000)
+    source = ByteSource(io.BytesIO(COMPRESSORS[name](bytes(8_000_000))), Limits(expansion_ratio=100))
+    while source.read(65_536):
+        pass
+    assert "expands beyond the bound" in source.problem
+    assert source.expanded < 2_000_000
+
+
+@pytest.mark.parametrize("name", COMPRESSORS)
+def test_expanding_takes_linear_time(name: str) -> None:
+    def prepare(count: int) -> Callable[[], object]:
+        packed = COMPRESSORS[name](bytes(count))
+
+        def work() -> None:
+            source = ByteSource(io.BytesIO(packed), Limits())
+            while source.read(65_536):
+                pass
+            assert source.expanded == count
+
+        return work
+
+    assert_linear(prepare, 1_000_000)
+
+
+def test_xz_streams_follow_each_other_behind_padding() -> None:
+    """Format specification 2.2: multiples of four zero bytes."""
+    packed = lzma.compress(b"one") + bytes(4) + lzma.compress(b"") + bytes(100_000) + lzma.compress(b"two") + bytes(8)
+    source = ByteSource(io.BytesIO(packed), Limits())
+    assert (source.read(100), source.read(100), source.problem) == (b"onetwo", b"", "")
+
+
+def test_a_dictionary_of_4_gib_is_refused() -> None:
+    """The .xz file format 3.1 and 5.3.1: block header behind 12 bytes, LZMA2's one property, its size, and a CRC32."""
+    packed = bytearray(lzma.compress(b"little"))
+    assert (packed[12], packed[14], packed[15]) == (2, 0x21, 1)
+    packed[16] = 40
+    packed[20:24] = struct.pack("<I", zlib.crc32(packed[12:20]))
+    source = ByteSource(io.BytesIO(bytes(packed)), Limits())
+    assert source.read(100) == b""
+    assert "broken (LZMAError)" in source.problem
+    allowed = ByteSource(io.BytesIO(bytes(packed)), Limits(expansion_memory=2**33))
+    assert allowed.read(100) == b"little"
 
 
 @pytest.mark.parametrize(("data", "reason"), [(b"", "is empty"), (b"not a capture at all", "is not a pcap")])

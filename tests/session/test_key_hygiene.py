@@ -161,3 +161,23 @@ def test_one_key_in_two_calls(apart_s: int, verdict: dict[str, int]) -> None:
     other = _sdp("192.0.2.2", (5000, _line(THREE)))
     _call(wire, "two", OFFER, other)
     assert _said(wire.run(rules=rules()), "SDES-07") == verdict
+
+
+def test_suites_that_nobody_registered() -> None:
+    answer = _sdp("192.0.2.2", (5000, _line(TWO, suite="ROT13_80")))
+    assert _judged("SDES-17", OFFER, answer) == {"fail": 1}
+    assert _judged("SDES-17", OFFER, ANSWER) == {"pass": 1}
+
+
+def test_an_answer_with_two_ways_of_keying() -> None:
+    """RFC 4568 7.5."""
+    print_ = f"a=fingerprint:sha-256 {':'.join(['AB'] * 32)}\r\n".encode()
+    assert _judged("SDES-18", OFFER + print_, ANSWER) == {"pass": 1}
+    assert _judged("SDES-18", OFFER, ANSWER + print_) == {"fail": 1}
+
+
+@pytest.mark.parametrize("place", ["t=0 0", "RTP/SAVP 0"])
+def test_a_key_line(place: str) -> None:
+    """RFC 8866 5.12: of the session, or of the m-line."""
+    line = f"{place}\r\nk=clear:secret".encode()
+    assert _judged("SDES-18.key-line", OFFER.replace(place.encode(), line), ANSWER) == {"pass": 1, "fail": 1}

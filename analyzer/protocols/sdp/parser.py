@@ -29,7 +29,7 @@ TOO_LONG = define("sdp.too_long", Severity.MEDIUM, "More SDP lines than are read
 _LINE_TYPES = frozenset("vosiuepcbtrzkam")
 _INHERITED = frozenset(
     ("address", "direction", "setup", "tls_id", "ice_ufrag", "ice_pwd", "e2ae", "fingerprints", "key_mgmt",
-     "key_mgmt_data", "encrypted_extensions")
+     "key_mgmt_data", "encrypted_extensions", "key_line")
 )  # fmt: skip
 
 
@@ -73,6 +73,7 @@ class _Builder:
             else:
                 self.scope.setdefault("bandwidths", []).append((name, rate))
         elif kind == "k":
+            self.scope["key_line"] = True
             self.name_anomaly(KEY_LINE, "")
         elif kind not in _LINE_TYPES:
             self.name_anomaly(UNKNOWN_LINE, f"{kind}=")

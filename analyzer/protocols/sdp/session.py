@@ -112,6 +112,7 @@ class Media:
     encrypted_extensions: tuple[int, ...] = ()
     key_mgmt: tuple[str, ...] = ()
     key_mgmt_data: tuple[Secret | None, ...] = ()
+    key_line: bool = False  # k= applies (RFC 8866 5.12)
     path: tuple[str, ...] = ()
     accept_types: tuple[str, ...] = ()
     accept_wrapped_types: tuple[str, ...] = ()

@@ -69,6 +69,7 @@ class MediaDescription:
     tls_id_valid: bool = rule_field("a=tls-id, if there is one, has 20 to 255 characters of its alphabet (RFC 8842 4)")
     tls_id_stale: bool = rule_field("the same end had this a=tls-id before in the dialog, with other fingerprints")
     key_mgmt: bool = rule_field("a=key-mgmt applies, media or session level")
+    key_line: bool = rule_field("k= applies, media or session level: obsolete, and a key may stand in it in clear")
     mikey: tuple[MikeyMessage, ...] = rule_field("its MIKEY messages (a=key-mgmt:mikey), not opened")
     path_scheme: str = rule_field("scheme of a=path: msrp, msrps, mixed, or none")
     path_elsewhere: Tristate = rule_field("a=path names one end alone, and another address than c= and m=")
