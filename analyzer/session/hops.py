@@ -29,6 +29,7 @@ from analyzer.session.shown_identities import (
     well_formed,
 )
 
+_SEALED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _DIGITS = frozenset({"application/dtmf", "application/dtmf-relay", "audio/telephone-event"})
 
 
@@ -188,6 +189,9 @@ def message_entity(
         on_agreed_port=message.on_agreed_port,
         agreed_security=registrations.secured(src if ends.from_ue is True else dst),
         refused=_refused(message, answers),
+        sips=(sips := message.request_uri[:5].lower() == "sips:"),
+        contact_sips=not sips or not any("sip:" in contact.lower() for contact in message.all("contact")),
+        sealed_body=message.sdp is None and _sealed(message),
         event=_event(message),
         dtmf=_dtmf(message),
         hop_local=_hop_local(message),
@@ -213,6 +217,10 @@ def _refused(message: MessageRecord, answers: _Answered) -> Tristate:
         return False
     found = answers.get((message.method, message.cseq, message.from_tag))
     return found if found is not None else Unknown.of("message", f"the answer to {message.method}")
+
+
+def _sealed(message: MessageRecord) -> bool:
+    return any(parameters(value)[0].strip().lower() in _SEALED for value in message.all("content-type"))
 
 
 def _event(message: MessageRecord) -> str:

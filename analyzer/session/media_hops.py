@@ -4,7 +4,7 @@ A hop is between the two elements that terminate its transport. Legs of a call w
 addresses share one hop: what stands between them only relays.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -33,6 +33,7 @@ from analyzer.session.media.closed import Taken
 from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, refusals_of, verified_of
 from analyzer.session.media.record import RtcpRecord, Span, StreamRecord
+from analyzer.session.media.refused import Refusals
 from analyzer.session.media.rtcp_flows import rtcp_state
 from analyzer.session.media_beside import (
     captured_from_start,
@@ -205,7 +206,7 @@ def _rtp_hop(
     control = rtcp_of(candidate.negotiations, records, lambda a, b: sources.rtcp(a, b, _span(call)))
     entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
     weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
-    clear = sorted((each.first for each in refused if each.first is not None), key=lambda cite: cite.ts_ns)
+    clear = sorted(_clear_cites(records, evidences, refused), key=lambda cite: cite.ts_ns)
     events = [kind for kind, codec in rtpmap.items() if codec.name.lower() == "telephone-event"]
     entity = replace(
         entity,
@@ -226,6 +227,15 @@ def _rtp_hop(
     negotiated = _negotiated_text(last, facts)
     legs = tuple(leg.ordinal for leg in candidate.legs)
     return HopFact(entity, legs, _seen(records), negotiated, observed, grounds, rtcp=control), streams, shaken
+
+
+def _clear_cites(
+    records: Sequence[StreamRecord], evidences: Sequence[MediaEvidence], refused: Sequence[Refusals]
+) -> Iterator[Cite]:
+    """Of each stream in clear the first such packet: its first, unless its others verify."""
+    for record, evidence, refusals in zip(records, evidences, refused, strict=True):
+        if evidence.observed == "rtp":
+            yield refusals.first or record.first
 
 
 def _stream_state(facts: Facts, record: StreamRecord, evidence: MediaEvidence) -> HopState | Unknown:

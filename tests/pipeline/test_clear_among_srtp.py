@@ -156,6 +156,13 @@ def test_the_packet_in_clear_is_cited() -> None:
     assert 3 + 120 in {cite.frame for cite in found.evidence}
 
 
+def test_the_packet_in_clear_of_another_source_is_cited() -> None:
+    """It follows 119 packets: the stream that goes on is not what is wrong."""
+    engine = call(beside(lambda n: n == 120, lambda n: n, 0xDEAD)).run(rules=rules())
+    (found,) = [finding for finding in engine.judge.findings if finding.rule.id == "SRTP-01"]
+    assert 3 + 120 in {cite.frame for cite in found.evidence}
+
+
 def test_a_direction_under_another_key_proves_nothing_of_the_hop() -> None:
     """B's packets verify under the key of its answer, A's under none that was agreed: ciphertext, but whose?"""
     wire = call(lambda _, number: protect(rtp(number, tone(number)), bytes(range(50, 80))))

@@ -82,3 +82,30 @@ def test_an_association_that_nobody_agreed_on(seen_from_start: bool) -> None:
         assert found == {"pass": 4, "fail": 1}
     else:
         assert "fail" not in found
+
+
+@pytest.mark.parametrize(
+    ("uri", "contact", "verdict"),
+    [
+        ("sips:bob@ims.example", "<sips:alice@10.1.0.10>", {"fail": 1}),  # over UDP
+        ("SIPS:bob@ims.example", "<sip:alice@10.1.0.10>", {"fail": 1}),
+        ("sip:bob@ims.example", "<sip:alice@10.1.0.10>", {}),
+    ],
+)
+def test_sips_in_clear(uri: str, contact: str, verdict: dict[str, int]) -> None:
+    """RFC 3261 8.1.1.8, 26.2.2."""
+    wire = Wire()
+    head = dialog("s", 1, "INVITE", via=[UE])
+    wire.udp(at(UE, 5060), at(PROXY, 5060), request("INVITE", uri, [*head, f"Contact: {contact}"]))
+    assert counted(wire.run(topology=ACCESS, rules=rules()), "SIG-17") == verdict
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict"), [("application/pkcs7-mime; smime-type=enveloped-data", {"fail": 1}), ("application/sdp", {})]
+)
+def test_a_sealed_body(kind: str, verdict: dict[str, int]) -> None:
+    """TS 24.229 6.1.1."""
+    wire = Wire()
+    head = dialog("s", 1, "INVITE", via=[UE])
+    wire.udp(at(UE, 5060), at(PROXY, 5060), request("INVITE", "sip:bob@ims.example", head, b"x", kind))
+    assert counted(wire.run(topology=ACCESS, rules=rules()), "SIG-23") == verdict

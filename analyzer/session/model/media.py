@@ -164,7 +164,7 @@ class MediaHop:
     handshake_seen: Tristate = rule_field("of RTP that DTLS keys: a handshake passed between its addresses")
     tls_by_offerer: Tristate = rule_field("the offerer began TLS on each connection; the answerer is its server")
     rtcp_first: Cites = rule_field("its first RTCP packet; if some is in clear, the first of that")
-    first_clear: Cites = rule_field("the first packet in clear of a stream of which other packets verify")
+    first_clear: Cites = rule_field("the first packet in clear; of a stream whose others verify, the one that does not")
     rtcp_unencrypted_agreed: bool = rule_field("offer or answer has UNENCRYPTED_SRTCP")
     forked: bool = rule_field("another end answered the same offer of this medium")
     fork_reuses_key: Tristate = rule_field("its branches got different packets under the offerer's key")

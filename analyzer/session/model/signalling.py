@@ -54,6 +54,9 @@ class SipMessage:
         "the registration of the UE on this hop agreed on a security mechanism for signalling (Security-Server)"
     )
     refused: Tristate = rule_field("of a request: an error answers it; unknown: no final answer was captured")
+    sips: bool = rule_field("of a request: its Request-URI has the scheme sips")
+    contact_sips: bool = rule_field("of a request to a sips URI: every Contact with a SIP URI has the scheme sips")
+    sealed_body: bool = rule_field("its body is S/MIME (application/pkcs7-mime): an SDP in it is hidden")
     event: str = rule_field("the event package of SUBSCRIBE, NOTIFY or PUBLISH, lower case; empty: none")
     dtmf: bool = rule_field("INFO that carries keypad digits (application/dtmf, dtmf-relay)")
     hop_local: tuple[str, ...] | Unknown = rule_field(
