@@ -44,14 +44,9 @@ class _Stream:
     ordinal: int
     ssrc: int
     endpoints: Endpoints
-<<<<<<< HEAD
     main: OpenView | None = None  # at the vantage point that saw it first
+    shown: OpenView | None = None  # at the one whose packets are looked into
     others: dict[int, OpenView] | None = None
-=======
-    main: _View | None = None  # at the vantage point that saw it first
-    shown: _View | None = None  # at the one whose packets are looked into
-    others: dict[int, _View] | None = None
->>>>>>> main
     payload_types: Counts = field(default_factory=Counts)
     sizes: Counts = field(default_factory=Counts)
     markers: int = 0
@@ -77,15 +72,11 @@ class _Stream:
         else:
             self.others[view.vantage] = view
 
-<<<<<<< HEAD
-    def views(self) -> Iterator[OpenView]:
-=======
-    def look_at(self, view: _View) -> None:
+    def look_at(self, view: OpenView) -> None:
         """Looks into the packets of another vantage point, which has all of what the first one cut."""
         self.shown, self.sample, self.cut, self.trail = view, [], 0, Trail()
 
-    def views(self) -> Iterator[_View]:
->>>>>>> main
+    def views(self) -> Iterator[OpenView]:
         """Every vantage point, in the order of first sight."""
         if self.main is not None:
             yield self.main
