@@ -91,6 +91,7 @@ class Limits:
     rtcp_wait_packets: int = 32  # SRTCP packets of a direction kept until the key that opens them is known
     key_wait_packets: int = 256  # packets of a stream kept until the key that opens them is known
     keyed_media: int = 100_000  # m-lines with keys remembered, over all calls
+    cut_messages: int = 1_024  # SIP messages captured in part that wait for a whole copy
     descriptions_per_medium: int = 64  # addresses and keys remembered for one of them
     sighting_window_ns: int = 2 * SECOND_NS
     stream_idle_ns: int = 60 * SECOND_NS

@@ -118,7 +118,7 @@ class Engine:
             self.messaging, self.keys, setup.keyring.opened_media, Passports(setup.trust),
         )  # fmt: skip
         self.signalling.registrations.forgotten = self._registration
-        sip = SipEvents(limits, self.signalling, self.ledger, self._close, self._begin_anew)
+        sip = self._sip = SipEvents(limits, self.signalling, self.ledger, self._close, self._begin_anew)
         self.tcp = StreamHandler(limits, self.ledger, sip, self.messaging, self.connections, setup.keyring)
         self._media = MediaRows(self.streams)
         relay = _let_go if setup.keys_only else self._media.relay
@@ -147,6 +147,7 @@ class Engine:
         self._now_ns = max(self._now_ns, now_ns)
 
     def _housekeep(self, now_ns: int) -> None:
+        self._sip.tick(now_ns)
         self.tcp.tick(now_ns)
         self.datagrams.tick(now_ns)
         self.connections.tick(now_ns)
@@ -328,6 +329,7 @@ class Engine:
         self.esp.finish()
         self.tcp.finish()
         self.datagrams.finish()
+        self._sip.finish()
         self._media.finish()
         self.verifier.flush()
         self.ledger.extend(self.messaging.finish())

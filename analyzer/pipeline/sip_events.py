@@ -11,7 +11,7 @@ from analyzer.protocols.sip.checks import check
 from analyzer.protocols.sip.message import Message
 from analyzer.session.carrier import Carrier
 from analyzer.session.legs import CallState
-from analyzer.session.signalling import Signalling
+from analyzer.session.signalling import Filed, Signalling
 
 CloseCall = Callable[[CallState], None]
 BeginAnew = Callable[[str, Address], None]
@@ -36,17 +36,30 @@ class SipEvents:
         for event in events:
             if isinstance(event, Message):
                 messages += 1
-                filed = self._signalling.message(event, carrier)
-                if filed.record is not None:
-                    for anomaly in event.anomalies:
-                        self._ledger.add(anomaly, event.cites)
-                    if event.complete and not filed.record.retransmission:
-                        self._ledger.extend(check(event, self._limits))
-                    for address in filed.anew:
-                        self._begin_anew(filed.call.name if filed.call is not None else "", address)
-                self._ledger.extend(filed.anomalies)
-                for call in filed.evicted:
-                    self._close(call)
+                self.tick(event.ts_ns)
+                self._filed(event, self._signalling.message(event, carrier))
             elif isinstance(event, Anomaly):
                 self._ledger.add(event, cites)
         return messages
+
+    def tick(self, now_ns: int) -> None:
+        """Files what was captured in part and of which no whole copy can come any more."""
+        for message, filed in self._signalling.overdue(now_ns):
+            self._filed(message, filed)
+
+    def finish(self) -> None:
+        """The capture has ended: no whole copy comes."""
+        for message, filed in self._signalling.overdue(None):
+            self._filed(message, filed)
+
+    def _filed(self, message: Message, filed: Filed) -> None:
+        if filed.record is not None:
+            for anomaly in message.anomalies:
+                self._ledger.add(anomaly, message.cites)
+            if message.complete and not filed.record.retransmission:
+                self._ledger.extend(check(message, self._limits))
+            for address in filed.anew:
+                self._begin_anew(filed.call.name if filed.call is not None else "", address)
+        self._ledger.extend(filed.anomalies)
+        for call in filed.evicted:
+            self._close(call)

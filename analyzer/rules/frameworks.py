@@ -93,13 +93,6 @@ def _requirement(reader: Reader, node: Node, framework: str, document: str) -> R
     )  # fmt: skip
 
 
-def unknown_rules(frameworks: Iterable[Framework], known: Iterable[str]) -> list[str]:
-    """What frameworks name that is no rule, as 'requirement: rule'."""
-    rules = set(known)
-    named = [(each, rule) for framework in frameworks for each in framework.requirements for rule in each.rules]
-    return [f"{each.id}: {rule}" for each, rule in named if rule not in rules]
-
-
 def framework_docs(frameworks: Iterable[Framework]) -> str:
     """Markdown of every statement: what decides it, and what no capture can show of it."""
     lines = [

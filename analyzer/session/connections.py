@@ -1,6 +1,7 @@
 """Connections and datagram flows that are not RTP: who, when, what protocol, seen where."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -32,8 +33,8 @@ class Connection:
     tls_cipher: str = ""
     srtp_profile: int | None = None  # that the handshake agreed on (RFC 5764 4.1.2)
     alpn: str = ""
-    server_certificates: list[bytes] = field(default_factory=list)  # DER, leaf first
-    client_certificates: list[bytes] = field(default_factory=list)
+    server_certificates: Sequence[bytes] = ()  # DER, leaf first
+    client_certificates: Sequence[bytes] = ()
     client_certified: bool | None = None  # its client showed a certificate; None: that part was not read
     handshake: int = 0  # digest of both randoms, under a key of this process: whose are equal is one; 0: not seen
     sealed: frozenset[int] = frozenset()  # digests of its first encrypted records, under the same key
@@ -58,7 +59,7 @@ class Connection:
 
     def certificate_hashes(self) -> tuple[str, ...]:
         """SHA-256 of each certificate seen, hexadecimal."""
-        return tuple(hashlib.sha256(der).hexdigest() for der in self.server_certificates + self.client_certificates)
+        return tuple(hashlib.sha256(der).hexdigest() for der in (*self.server_certificates, *self.client_certificates))
 
     def seen(self, vantage: int, cite: Cite, size: int, ipsec: Ipsec | None = None) -> None:
         """Counts a packet of it at a vantage point."""

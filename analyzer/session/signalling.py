@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from analyzer.core.addresses import Address, parse_ip
 from analyzer.core.anomalies import Anomaly
+from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.formats.uri import host_port
 from analyzer.protocols.sip.message import Message
@@ -57,6 +58,16 @@ class Filed:
     anew: tuple[Address, ...] = ()
 
 
+@dataclass(slots=True)
+class _Seen:
+    """A message that was seen: its record, or while it is held back what was captured of it. `others` saw it too."""
+
+    message: Message
+    carrier: Carrier
+    record: MessageRecord | None = None
+    others: dict[int, tuple[Cite, ...]] = field(default_factory=dict)
+
+
 class Signalling:
     """Takes SIP messages in capture order."""
 
@@ -74,28 +85,54 @@ class Signalling:
         self.agreements = Agreements(limits)
         self.observations = Observations()
         self._ordinal = 0
+        self._held: dict[int, _Seen] = {}  # copies in part, until it is known that no whole one comes
 
     def message(self, message: Message, carrier: Carrier) -> Filed:
-        """Takes one sighting of a message."""
-        holder: list[MessageRecord] = []
-        occurrence, owner = self._sightings.place(carrier, message.raw, message.ts_ns, holder)
+        """Takes one sighting of a message. One that was captured in part is held back: a whole copy counts for it."""
+        seen = _Seen(message, carrier)
+        alias = _alias(message, carrier)
+        occurrence, owner = self._sightings.place(carrier, message.raw, message.ts_ns, seen, alias, message.cut)
+        known = owner if isinstance(owner, _Seen) else seen
         if occurrence == "mirror":
             self.counts.mirrored += 1
             return Filed(None, None, (), ())
-        if occurrence == "sighting":
-            if isinstance(owner, list) and owner:
-                seen: MessageRecord = owner[0]
-                seen.sightings.setdefault(carrier.vantage, message.cites)
+        if occurrence in ("whole", "whole again") and self._held.pop(id(known), None) is not None:
+            known.others.setdefault(known.carrier.vantage, known.message.cites)
+            known.message, known.carrier = message, carrier
+            return self._file(known, occurrence == "whole again")
+        if occurrence in ("sighting", "whole", "whole again"):
+            places = known.others if known.record is None else known.record.sightings
+            places.setdefault(carrier.vantage, message.cites)
             return Filed(None, None, (), ())
+        if message.cut:
+            self._held[id(seen)] = seen
+            return Filed(None, None, (), ())
+        return self._file(seen, occurrence == "retransmission")
+
+    def overdue(self, now_ns: int | None) -> list[tuple[Message, Filed]]:
+        """Files messages that were held back too long for a whole copy to come; all of them, without a time."""
+        found: list[tuple[Message, Filed]] = []
+        excess = len(self._held) - self._limits.cut_messages
+        for place, seen in list(self._held.items()) if self._held else ():
+            due = now_ns is None or now_ns - seen.message.ts_ns > self._limits.sighting_window_ns
+            if not due and len(found) >= excess:
+                break
+            del self._held[place]
+            found.append((seen.message, self._file(seen, False)))
+        return found
+
+    def _file(self, seen: _Seen, repeated: bool) -> Filed:
+        """Counts a message and puts it into its call."""
+        message, carrier = seen.message, seen.carrier
         self._count(message)
-        if occurrence == "retransmission":
-            self.counts.retransmissions += 1
+        self.counts.retransmissions += repeated
         self._ordinal += 1
         bodies, anomalies = bodies_of(message, self._limits)
         sdp = bodies.sdp
         filed = record(message, carrier, bodies, self._ordinal)
-        filed.retransmission = occurrence == "retransmission"
-        holder.append(filed)
+        filed.retransmission = repeated
+        filed.sightings.update({place: cites for place, cites in seen.others.items() if place != carrier.vantage})
+        seen.record = filed
         self._observe(message, carrier, filed.vias)
         ends = carrier.endpoints
         filed.on_agreed_port = self.agreements.protects(ends)
@@ -164,6 +201,15 @@ class Signalling:
         )
         if message.method == "REGISTER":
             self.registrations.observe(message, carrier, vias == 1)
+
+
+def _alias(message: Message, carrier: Carrier) -> tuple[object, ...] | None:
+    """What a copy of a message that was captured in part has in common with a whole one: the packet, or the branch."""
+    what = message.method if message.is_request else message.status
+    if carrier.ip_id > 0:
+        return carrier.endpoints, carrier.ip_id, what
+    branch = message.branch
+    return (carrier.endpoints, branch, what) if branch else None
 
 
 def _divided(calls: Sequence[CallState]) -> list[Anomaly]:

@@ -1,22 +1,23 @@
-"""A process that runs captures one after another: `python -m tests.golden.memory_run CUTS PATH...`.
+"""A process that runs captures one after another: `python -m tests.golden.memory_run CUTS FIRST STEP PATH...`.
 
-Each capture whole where CUTS is 0, else cut at that many random offsets. After each one, a line on standard output:
-the most memory the process has taken so far, in KiB, and the capture.
+Each capture whole where CUTS is 0, else cut at the offsets FIRST, FIRST + STEP and so on of that many random ones; of
+each the report has to be valid and in time. After each capture, a line on standard output: the most memory the process
+has taken so far, in KiB, how many pieces of the capture were run, and the capture.
 """
 
+import gc
 import random
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-from tests.golden.runs import run, setup
+from tests.golden.held import holds
 
 
-def _pieces(path: Path, cuts: int) -> Iterator[bytes]:
+def _pieces(path: Path, cuts: int, first: int, step: int) -> list[bytes]:
     data = path.read_bytes()
     chance = random.Random(path.name)
-    yield from (data[: chance.randrange(len(data))] for _ in range(cuts)) if cuts else (data,)
+    return [data[:cut] for cut in [chance.randrange(len(data)) for _ in range(cuts)][first::step]] if cuts else [data]
 
 
 def _peak_kib() -> int:
@@ -26,7 +27,12 @@ def _peak_kib() -> int:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[2:]:
-        for piece in _pieces(Path(name), int(sys.argv[1])):
-            run(piece, setup())
-        print(_peak_kib(), name)
+    cuts, first, step = map(int, sys.argv[1:4])
+    holds(b"")
+    gc.freeze()  # the rules are there for good, and need not be looked through after each piece
+    for name in sys.argv[4:]:
+        pieces = _pieces(Path(name), cuts, first, step)
+        for piece in pieces:
+            holds(piece)
+            gc.collect()  # an engine refers to itself: what is left behind is what stays now
+        print(_peak_kib(), len(pieces), name)

@@ -113,10 +113,10 @@ class Wire:
         return _run(io.BytesIO(self.pcap()), rows, limits or Limits(), finish, setup)
 
 
-def run_capture(path: Path) -> Engine:
-    """The engine behind a capture."""
+def run_capture(path: Path, rows: int = 32_768, limits: Limits | None = None) -> Engine:
+    """The engine behind a capture, fed `rows` frames at a time."""
     with path.open("rb") as file:
-        return _run(file, 32_768, Limits(), True, {})
+        return _run(file, rows, limits or Limits(), True, {})
 
 
 def _run(file: BinaryIO, rows: int, limits: Limits, finish: bool, setup: dict[str, object]) -> Engine:

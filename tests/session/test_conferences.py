@@ -272,6 +272,30 @@ def test_a_bye_of_the_focus_is_a_decision_by_its_reason_or_its_time(seconds: int
     assert _said(engine, "CONF-07") == {"fail": {"pass": 1}, "open": {"open": 1}}.get(verdict, {})
 
 
+@pytest.mark.parametrize(
+    ("seconds", "reason", "notes", "verdicts"),
+    [
+        (1, "", 1, {}),
+        (20, "", 0, {"open": 1}),  # nobody answered, or nobody was named: no packet says which
+        (1, "Reason: SIP;cause=200", 0, {"pass": 1}),  # RFC 3326 3.1: another branch answered
+        (20, "Reason: SIP;cause=403", 1, {}),
+    ],
+)
+def test_an_invitation_that_the_focus_cancels(seconds: int, reason: str, notes: int, verdicts: dict[str, int]) -> None:
+    """G.2: the server may cancel the invitation; `seconds` after the called rang."""
+    wire = Wire()
+    focus = "<sip:conf7@10.0.0.13>;tag=f"
+    ask = dialog("out", 1, "INVITE", via=["10.0.0.13"], caller=focus, called=BOB)
+    say = dialog("out", 1, "INVITE", via=["10.0.0.13"], caller=focus, called=f"{BOB};tag=b")
+    exchange(wire, MRF, SCSCF, request("INVITE", "sip:bob@ims.example", [*ask, FOCUS]), response(180, say))
+    wire.now_ns += seconds * 10**9
+    cancel = dialog("out", 1, "CANCEL", via=["10.0.0.13"], caller=focus, called=BOB)
+    wire.udp(MRF, SCSCF, request("CANCEL", "sip:bob@ims.example", [*cancel, *([reason] if reason else [])]))
+    engine = _run(wire)
+    assert engine.judge.tallies["CONF-07"].notes == notes
+    assert _said(engine, "CONF-07") == verdicts
+
+
 def test_a_bye_of_the_participant_is_no_decision_of_the_focus() -> None:
     wire = Wire()
     _dial_out(wire, "out", "Privacy: id")

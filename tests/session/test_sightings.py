@@ -33,3 +33,20 @@ def test_a_flood_of_equal_messages_is_held_in_bounds() -> None:
     for n in range(20_000):
         table.place(carrier(0), b"m", n * 1_000_001, n)
     assert sum(len(identity.owners) for identity in table._identities.values()) <= 256
+
+
+def test_a_copy_in_part_is_the_message_that_a_whole_one_shows() -> None:
+    """The k-th at one vantage point matches the k-th at another, whichever of them is whole."""
+    table, same, place = SightingTable(Limits()), ("branch", "INVITE"), carrier
+    assert table.place(place(0), b"m", 0, "a", same, True) == ("new", "a")
+    assert table.place(place(1), b"message", 1, "b", same) == ("whole", "a")
+    assert table.place(place(2), b"mes", 2, "c", same, True) == ("sighting", "a")
+    assert table.place(place(0), b"m", SECOND, "d", same, True) == ("new", "d")
+    assert table.place(place(1), b"message", SECOND + 1, "e", same) == ("whole again", "d")
+
+
+def test_what_is_known_of_copies_in_part_goes_with_them() -> None:
+    table = SightingTable(Limits(), capacity=10)
+    for n in range(100):
+        table.place(carrier(n % 2, n + 1), b"%d" % n, n * 60 * SECOND, n, (n,), n % 3 == 0)
+    assert len(table._whole) <= len(table._identities) <= 11

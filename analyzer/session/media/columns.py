@@ -62,9 +62,12 @@ def _extension_fits(
     return fitting
 
 
+_address = lru_cache(maxsize=4_096)(Address)  # the two directions of a flow share theirs
+
+
 @lru_cache(maxsize=4_096)
 def _endpoints(src: int, dst: int, sport: int, dport: int) -> Endpoints:
-    return Endpoints(Address(src, sport), Address(dst, dport), UDP)
+    return Endpoints(_address(src, sport), _address(dst, dport), UDP)
 
 
 class Groups:

@@ -82,6 +82,7 @@ class _Stream:
     ssrc: int
     endpoints: Endpoints
     main: _View | None = None  # at the vantage point that saw it first
+    shown: _View | None = None  # at the one whose packets are looked into
     others: dict[int, _View] | None = None
     payload_types: Counts = field(default_factory=Counts)
     sizes: Counts = field(default_factory=Counts)
@@ -102,11 +103,15 @@ class _Stream:
     def see(self, view: _View) -> None:
         """Takes another vantage point."""
         if self.main is None:
-            self.main = view
+            self.main = self.shown = view
         elif self.others is None:
             self.others = {view.vantage: view}
         else:
             self.others[view.vantage] = view
+
+    def look_at(self, view: _View) -> None:
+        """Looks into the packets of another vantage point, which has all of what the first one cut."""
+        self.shown, self.sample, self.cut, self.trail = view, [], 0, Trail()
 
     def views(self) -> Iterator[_View]:
         """Every vantage point, in the order of first sight."""
@@ -162,7 +167,7 @@ class StreamTable:
             passed.setdefault(index, []).append((number, row))
         for index in groups.in_row_order:
             stream = self._update(packets, groups, index, groups.keys[index])
-            if stream.main is not None and stream.main.vantage == groups.vantage[index]:
+            if stream.shown is not None and stream.shown.vantage == groups.vantage[index]:
                 for lot, row in drawn.get(index, ()):
                     stream.trail.draw(lot, packets, row)
                 for number, row in passed.get(index, ()):
@@ -226,6 +231,8 @@ class StreamTable:
                 vantage, Ranges(self._limits.sequence_ranges), cite, cite, seq, base, ts, arrival, -1, base - 1
             )
             stream.see(view)
+            if stream.cut & 1 and not packets.missing[groups.first_row[index]]:
+                stream.look_at(view)
         else:
             step = _signed16(seq - view.last_seq)
             base = view.last_ext + step
@@ -250,7 +257,7 @@ class StreamTable:
         view.last = groups.last[index]
         stream.last_ns = max(stream.last_ns, view.last_ns)
         self._content(groups, index, stream)
-        if view is stream.main:  # one view: batches do not show
+        if view is stream.shown:  # one view: batches do not show
             if len(stream.sample) < SAMPLE:
                 stream.cut |= groups.sample(packets, index, stream.sample)
             if room := stream.trail.pace.room:
