@@ -173,6 +173,7 @@ def stream_row(
         lost=record.lost,
         duplicates=record.duplicates,
         reordered=record.reordered,
+        replayed=record.replayed,
         jitter_ms=round(jitter / 1e6, 2) if jitter is not None else None,
         protection=_state(protection),
         suite=verified.suite if verified else None,

@@ -274,6 +274,7 @@ class Stream:
     failure_detail: str | None = entry("the same as a sentence, with what would help", default=None)
     call: str | None = entry("call it belongs to; null: none that is in the capture and readable", default=None)
     reordered: int = entry("packets that came behind one with a higher sequence number (RFC 4737 3.3)", default=0)
+    replayed: int = entry("duplicates that came 32 numbers or more behind the highest (RFC 3711 3.3.2)", default=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,9 @@ def stream_entity(claimed: ClaimedStream, streams: KeyStreams, placement: Placem
         reused_with=others,
         authenticated=found.authenticated if found is not None and known else closed,
         failed=found.failed if found is not None and known else closed,
+        repeated_late=record.replayed,
         first=(record.first,),
+        first_repeated=(record.replay,) if record.replay is not None else (),
         from_node=placement.node(src.ip),
         to_node=placement.node(dst.ip),
     )

@@ -38,7 +38,7 @@ CONTRACT = {
     "+rtcp +rtcp_packets +rtcp_authenticated +rtcp_failed +continued",
     "Sighting": "capture interface zone first last packets",
     "Stream": "id ssrc src dst sightings payload_types packets lost duplicates jitter_ms protection suite key "
-    "authenticated auth_failed decrypted failure +failure_detail +call +reordered",
+    "authenticated auth_failed decrypted failure +failure_detail +call +reordered +replayed",
     "TlsConnection": "id src dst version cipher alpn decrypted certificates carries +failure +channels",
     "Key": "id kind source opened unused problem",
     "AnomalyRow": "code severity count cites",

@@ -8,7 +8,7 @@ from analyzer.core.addresses import Address, Endpoints
 from analyzer.pipeline.call_media import weakest
 from analyzer.session.carrier import Carrier, confidentiality, integrity
 from analyzer.session.connections import Connection
-from analyzer.session.stream_protection import connection_protection
+from analyzer.session.stream_protection import Around, connection_protection
 
 CLIENT, SERVER = Address(1, 40000), Address(2, 2855)
 
@@ -23,9 +23,9 @@ def _connection(ordinal: int, cipher: str) -> Connection:
 def test_one_connection_without_a_cipher_is_enough(medium: str) -> None:
     both = [_connection(0, "TLS_AES_128_GCM_SHA256"), _connection(1, "TLS_ECDHE_ECDSA_WITH_NULL_SHA")]
     last = SimpleNamespace(offer=None, answer=None)
-    found = connection_protection(medium, both, last)
+    found = connection_protection(medium, both, last, Around())
     assert (found.state, found.confidentiality, found.integrity) == ("tls_null", "no", "yes")
-    assert connection_protection(medium, both[:1], last).confidentiality == "yes"
+    assert connection_protection(medium, both[:1], last, Around()).confidentiality == "yes"
 
 
 @pytest.mark.parametrize("transport", ["tls", "wss"])

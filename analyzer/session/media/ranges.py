@@ -50,6 +50,12 @@ class Ranges:
             del self._highs[0]
         return new
 
+    def first_in(self, low: int, high: int) -> int | None:
+        """The lowest number of the set from `low` to `high`."""
+        at = bisect_left(self._highs, low)
+        found = max(self._lows[at], low) if at < len(self._lows) else high + 1
+        return found if found <= high else None
+
     def _insert(self, low: int, high: int) -> int:
         first = bisect_left(self._highs, low - 1)
         last = first

@@ -46,7 +46,8 @@ class StreamRecord:
     """One SSRC from one address to another.
 
     `packets` are distinct ones, over all vantage points; `lost`, `duplicates`, `mirrored` (copies of a mirror port),
-    `reordered` (RFC 4737 3.3) and `backward` (steps to a lower number) are those of the best view. `jitter_ns` is
+    `reordered` (RFC 4737 3.3), `backward` (steps to a lower number) and `replayed` (duplicates that come 32 numbers or
+    more behind the highest, RFC 3711 3.3.2; `replay` is the first) are those of the best view. `jitter_ns` is
     RFC 3550's estimate at each of `CLOCKS`. `sizes` counts RTP payload lengths in bytes on the wire. `verification` is
     None where no key concerns the stream; `parted_by` is the name of the call that took over its addresses, "" where
     none did. `tried` is that of keys which said nothing: guessed ones, or those of an offer that was declined.
@@ -62,6 +63,8 @@ class StreamRecord:
     mirrored: int
     reordered: int
     backward: int
+    replayed: int
+    replay: Cite | None
     restarts: int
     jitter_ns: tuple[float, ...]
     payload_types: Counted

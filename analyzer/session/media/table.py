@@ -22,6 +22,7 @@ from analyzer.session.carrier import IPSEC
 from analyzer.session.media.closed import ClosedStreams, Taken
 from analyzer.session.media.columns import CLOCKS, Groups, group_rtp, recognise
 from analyzer.session.media.counts import Counts
+from analyzer.session.media.open_view import OpenView
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media.record import StreamRecord, View
 from analyzer.session.media.rtcp_flows import RtcpFlows
@@ -36,44 +37,6 @@ _DECAY = 15 / 16
 _MAX_SIZES = 64
 _MAX_TYPES = 128
 _MIRROR_NS = 1_000_000
-_MAX_MISORDER = 100  # numbers that a packet may be late (RFC 3550 A.1)
-_STILL = (0.0,) * len(CLOCKS)
-
-
-@dataclass(slots=True)
-class _View:
-    """A stream at one vantage point, while it is open."""
-
-    vantage: int
-    ranges: Ranges
-    first: Cite
-    last: Cite
-    last_seq: int
-    last_ext: int
-    last_ts: int
-    last_ns: int
-    last_ip_id: int
-    top: int  # the highest number since the sequence began, or began anew
-    packets: int = 0
-    duplicates: int = 0
-    mirrored: int = 0
-    reordered: int = 0
-    backward: int = 0  # steps to a lower number
-    jitter: tuple[float, ...] = _STILL
-
-    def follow(self, low: int, high: int) -> int:
-        """Takes a run of numbers; says how many are new.
-
-        New ones below the highest are reordered (RFC 4737 3.3), but for a jump back over more than that: the sequence
-        began anew (RFC 3550 A.1).
-        """
-        new, top = self.ranges.add(low, high), self.top
-        if low <= top and top - low < _MAX_MISORDER:
-            self.reordered += max(new - max(high - top, 0), 0)
-            self.top = max(top, high)
-        else:
-            self.top = high
-        return new
 
 
 @dataclass(slots=True)
@@ -81,9 +44,9 @@ class _Stream:
     ordinal: int
     ssrc: int
     endpoints: Endpoints
-    main: _View | None = None  # at the vantage point that saw it first
-    shown: _View | None = None  # at the one whose packets are looked into
-    others: dict[int, _View] | None = None
+    main: OpenView | None = None  # at the vantage point that saw it first
+    shown: OpenView | None = None  # at the one whose packets are looked into
+    others: dict[int, OpenView] | None = None
     payload_types: Counts = field(default_factory=Counts)
     sizes: Counts = field(default_factory=Counts)
     markers: int = 0
@@ -94,13 +57,13 @@ class _Stream:
     last_ns: int = 0
     begun_by: str = ""  # the call that had taken over an address when it began
 
-    def view(self, vantage: int) -> _View | None:
+    def view(self, vantage: int) -> OpenView | None:
         """What a vantage point has seen of it."""
         if self.main is not None and self.main.vantage == vantage:
             return self.main
         return self.others.get(vantage) if self.others is not None else None
 
-    def see(self, view: _View) -> None:
+    def see(self, view: OpenView) -> None:
         """Takes another vantage point."""
         if self.main is None:
             self.main = self.shown = view
@@ -109,11 +72,11 @@ class _Stream:
         else:
             self.others[view.vantage] = view
 
-    def look_at(self, view: _View) -> None:
+    def look_at(self, view: OpenView) -> None:
         """Looks into the packets of another vantage point, which has all of what the first one cut."""
         self.shown, self.sample, self.cut, self.trail = view, [], 0, Trail()
 
-    def views(self) -> Iterator[_View]:
+    def views(self) -> Iterator[OpenView]:
         """Every vantage point, in the order of first sight."""
         if self.main is not None:
             yield self.main
@@ -227,7 +190,7 @@ class StreamTable:
         if view is None:
             base = self._base(stream, seq)
             cite = groups.first[index]
-            view = _View(
+            view = OpenView(
                 vantage, Ranges(self._limits.sequence_ranges), cite, cite, seq, base, ts, arrival, -1, base - 1
             )
             stream.see(view)
@@ -248,6 +211,8 @@ class StreamTable:
             last_ext = base + count - 1
             new = view.follow(base, last_ext)
             view.duplicates += count - new - mirrored
+            if view.late_repeat is not None and view.replay is None:
+                view.replay = _cite(packets, int(groups.rows(index)[view.late_repeat - base]))
         else:
             last_ext = self._irregular(packets, groups, index, base, view)
             view.duplicates -= mirrored  # its number was known, as that of any repeat
@@ -273,22 +238,23 @@ class StreamTable:
         return seq + 65_536 if view is None else view.last_ext + _signed16(seq - view.last_seq)
 
     @staticmethod
-    def _jitter_step(view: _View, ts: int, arrival: int) -> None:
+    def _jitter_step(view: OpenView, ts: int, arrival: int) -> None:
         media = _signed32(ts - view.last_ts)
         changes = [abs(arrival - view.last_ns - media * 1_000_000_000 / clock) for clock in CLOCKS]
         view.jitter = tuple([old + (change - old) / 16 for old, change in zip(view.jitter, changes, strict=True)])
 
     @staticmethod
-    def _mirrored(packets: PacketBatch, row: int, view: _View) -> bool:
+    def _mirrored(packets: PacketBatch, row: int, view: OpenView) -> bool:
         near = abs(int(packets.ts_ns[row]) - view.last_ns) < _MIRROR_NS
         return near and int(packets.ip_id[row]) == view.last_ip_id
 
-    def _irregular(self, packets: PacketBatch, groups: Groups, index: int, base: int, view: _View) -> int:
+    def _irregular(self, packets: PacketBatch, groups: Groups, index: int, base: int, view: OpenView) -> int:
         """A group with loss, reordering or repetition inside: number by number, in runs."""
         extended = (base + groups.relative(index)).tolist()
         rows = groups.rows(index).tolist()
         run_low = run_high = extended[0]
-        pending: list[tuple[int, int]] = []
+        begins = 0
+        pending: list[tuple[int, int, int]] = []
         for at in range(1, len(extended)):
             number = extended[at]
             if number == run_high + 1:
@@ -301,11 +267,14 @@ class StreamTable:
                 view.mirrored += mirrored
                 view.duplicates += not mirrored
                 continue
-            pending.append((run_low, run_high))
+            pending.append((run_low, run_high, begins))
             run_low = run_high = number
-        pending.append((run_low, run_high))
-        for low, high in pending:
+            begins = at
+        pending.append((run_low, run_high, begins))
+        for low, high, at in pending:
             new = view.follow(low, high)
+            if view.late_repeat is not None and view.replay is None:
+                view.replay = _cite(packets, rows[at + view.late_repeat - low])
             if new < high - low + 1:
                 view.duplicates += high - low + 1 - new
         return int(extended[-1])
@@ -446,6 +415,8 @@ def _record(stream: _Stream, verified: Verification | None) -> StreamRecord:
         mirrored=best.mirrored,
         reordered=best.reordered,
         backward=best.backward,
+        replayed=best.replayed,
+        replay=best.replay,
         restarts=restarts,
         jitter_ns=tuple([round(j, 0) for j in best.jitter]),
         payload_types=stream.payload_types.items(),

@@ -196,6 +196,8 @@ class SrtpStream:
     reused_with: Cites = rule_field("the other stream that used it; none: the stream itself")
     authenticated: int | Unknown = rule_field("distinct packets whose tag verified")
     failed: int | Unknown = rule_field("distinct packets whose tag failed")
+    repeated_late: int = rule_field("packets that came again 32 numbers or more behind the highest (RFC 3711 3.3.2)")
     first: Cites = rule_field("the first packet")
+    first_repeated: Cites = rule_field("the first packet that came again so late")
     from_node: str = rule_field("stable name of the source")
     to_node: str = rule_field("stable name of the destination")
