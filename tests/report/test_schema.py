@@ -29,7 +29,8 @@ CONTRACT = {
     "SipCounts": "messages requests responses retransmissions malformed +call_ids",
     "MsrpCounts": "sessions requests responses messages_reassembled",
     "BfcpCounts": "sessions primitives",
-    "Call": "id call_ids legs conference participants start_ns end_ns outcome media +links +msrp +bfcp +floors",
+    "Call": "id call_ids legs conference participants +claimed_from +claimed_to start_ns end_ns outcome media +links "
+    "+msrp +bfcp +floors",
     "CallMedia": "medium path protection assurance exposed caveats",
     "Conference": "id focus uri legs participants floors +floor_control weakest caveats",
     "Participant": "identity asserted anonymous outcome",
