@@ -119,7 +119,7 @@ def test_dtls_1_3_says_so_in_an_extension_and_shows_no_certificate() -> None:
     engine = wire.run()
     connection = found(engine)
     assert (connection.tls_version, connection.tls_cipher) == ("DTLS 1.3", "TLS_AES_128_GCM_SHA256")
-    assert (connection.server_certificates, connection.packets) == ([], 3)
+    assert (connection.server_certificates, connection.packets) == ((), 3)
 
 
 def test_ice_checks_on_the_flow_do_not_hide_dtls() -> None:
@@ -215,5 +215,5 @@ def test_real_handshakes_read_as_tshark_reads_them(shared: Path, name: str) -> N
     engine = run_capture(shared / name)
     connections = [c for c in engine.connections.all() if c.protocol == "dtls"]
     assert {str(c.dst): c.tls_version for c in connections} == versions
-    seen = {der.hex() for c in connections for der in c.server_certificates + c.client_certificates}
+    seen = {der.hex() for c in connections for der in (*c.server_certificates, *c.client_certificates)}
     assert seen == certificates
