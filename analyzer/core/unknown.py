@@ -1,6 +1,7 @@
 """A value whose evidence may be missing from a capture, and what would settle it."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 NeedKind = Literal["key", "vantage", "message", "topology", "frames", "media"]
@@ -22,8 +23,13 @@ class Unknown:
 
     @staticmethod
     def of(kind: NeedKind, what: str) -> "Unknown":
-        """An unknown that one thing would settle."""
-        return Unknown((Need(kind, what),))
+        """An unknown that one thing would settle; one object for all that want the same."""
+        return _of(kind, what)
+
+
+@lru_cache(maxsize=1_024)
+def _of(kind: NeedKind, what: str) -> Unknown:
+    return Unknown((Need(kind, what),))
 
 
 Tristate: TypeAlias = bool | Unknown

@@ -31,7 +31,7 @@ def _quoted(text: str) -> str:
     return encode_text(scrub(clean(text)))
 
 
-_remembered = lru_cache(maxsize=4_096)(_quoted)
+_remembered = lru_cache(maxsize=1_024)(_quoted)
 
 
 def _text(text: str) -> str:

@@ -2,14 +2,16 @@
 
 Kept are a stream's first packets, and those that drew the lowest lots by their RTP timestamps: a relay keeps
 timestamps, so that two hops keep the same packets even where their captures do not begin together. Of every packet
-whose sequence number is a milestone a digest is kept. What is compared
-are digests keyed anew in every process (Python's hash of bytes, SipHash), which never leave it.
+whose sequence number is a milestone a digest is kept. What is compared are digests keyed anew in every process
+(Python's hash of bytes, SipHash), which never leave it.
 """
 
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heappush, heappushpop
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -62,7 +64,7 @@ class Trail:
         self._first: Sequence[bytes] = ()
         self._drawn: list[bytes] | None = None  # a heap: four bytes that fall as the lot rises, the packet behind them
         self._apart = MILE
-        self._miles: dict[int, int] | None = None  # digests of milestones, by sequence number
+        self._miles: array[int] | None = None  # of milestones: sequence number, digest, and so on
 
     def begin(self, packets: Iterable[bytes]) -> None:
         """Takes the first packets of the stream."""
@@ -98,15 +100,20 @@ class Trail:
         if number % self._apart or packets.missing[row]:
             return
         if self._miles is None:
-            self._miles = {}
-        elif number in self._miles:
+            self._miles = array("q")
+        elif number in self._miles[::2]:
             return
         start = int(packets.payload_start[row])
         end = start + int(packets.payload_length[row])
-        self._miles[number] = hash(packets.buffer[start + _FIXED : end].tobytes())
-        if len(self._miles) > _MARKED:
+        self._miles.extend((number, hash(packets.buffer[start + _FIXED : end].tobytes())))
+        if len(self._miles) > 2 * _MARKED:
             self._apart *= 2
-            self._miles = {kept: digest for kept, digest in self._miles.items() if kept % self._apart == 0}
+            kept = [pair for pair in self._passed() if pair[0] % self._apart == 0]
+            self._miles = array("q", chain.from_iterable(kept))
+
+    def _passed(self) -> Iterator[tuple[int, int]]:
+        miles = self._miles or ()
+        return zip(miles[::2], miles[1::2], strict=True)
 
     def _kept(self) -> list[bytes]:
         """The packets, each once, in an order that lets a key follow them."""
@@ -119,7 +126,7 @@ class Trail:
         """Digests of packets behind their fixed headers, by sequence number: the first ones, and milestones, so that
         two streams that have some hundred numbers in common have marks in common.
         """
-        return (self._miles or {}) | {
+        return dict(self._passed()) | {
             int.from_bytes(packet[2:4], "big"): hash(packet[_FIXED:]) for packet in self._first[:count]
         }
 
