@@ -7,7 +7,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.headers import split
 from analyzer.formats.passport import parse_passport
-from analyzer.formats.uri import parse_name_addr, same_user, telephone
+from analyzer.formats.uri import parse_name_addr, same_user
 from analyzer.session.endings import ended_by_focus
 from analyzer.session.focus import FocusLeg
 from analyzer.session.model.people import Participant
@@ -133,16 +133,19 @@ def _connected(messages: list[MessageRecord], focal: FocusLeg) -> list[tuple[Mes
 
 
 def _retargeted(invited: str, asserted: tuple[str, ...], identified: Tristate, together: Together) -> Tristate:
-    """Whether who answered is another user than was called: one user may have a name and a telephone number, which
-    only the registration tells to be one (P-Associated-URI)."""
+    """Whether who answered is another user than was called: one user may have several names and telephone numbers,
+    which only the registration tells to be one (P-Associated-URI)."""
     named = [uri for uri in asserted if not anonymous(uri)]
     if not named or not invited:
         unseen = Unknown.of("message", "an identity asserted of who answered the INVITE of the focus")
         return identified if isinstance(identified, Unknown) else unseen
     own = together(invited)
+    theirs = [known for uri in named for known in together(uri)]
     if any(same_user(uri, known) for uri in named for known in (invited, *own)):
         return False
-    if not own and all(bool(telephone(uri)) != bool(telephone(invited)) for uri in named):
+    if any(same_user(invited, known) for known in theirs):
+        return False
+    if not own and not theirs:
         return Unknown.of("message", f"the registration of {invited}, for its other identities")
     return True
 

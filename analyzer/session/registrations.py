@@ -216,7 +216,7 @@ class Registrations:
     def together(self, uri: str) -> tuple[str, ...]:
         """The identities that were registered together with one (P-Associated-URI); none: that was not seen."""
         found = next((self._by_user[name] for name in user_names(uri) if name in self._by_user), None)
-        return (found.aor, *(found.associated or ())) if found is not None else ()
+        return (found.aor, *found.associated) if found is not None and found.associated is not None else ()
 
     def of(self, ue: int) -> tuple[Binding, ...]:
         """What is registered from an address, in order of first sight."""

@@ -217,6 +217,7 @@ def test_private_towards_others_is_not_anonymous_to_the_focus() -> None:
 
 def test_answered_by_somebody_else() -> None:
     wire = Wire()
+    _register(wire, "<sip:bob@ims.example>")
     _dial_out(wire, "out", _pai(CAROL))
     engine = _run(wire)
     assert _said(engine, "CONF-05") == {"fail": 1}
@@ -224,6 +225,7 @@ def test_answered_by_somebody_else() -> None:
     message = next(f.message for f in engine.judge.findings if f.rule.id == "CONF-05")
     assert message == "mrf called sip:bob@ims.example, and sip:carol@ims.example answered"
     wire = Wire()
+    _register(wire, "<sip:bob@ims.example>")
     _dial_out(wire, "out", _pai(CAROL), "History-Info: <sip:bob@ims.example>;index=1, <sip:carol@x>;index=1.1;mp=1")
     assert _said(_run(wire), "ID-15") == {"pass": 1}
     wire = Wire()
@@ -316,6 +318,7 @@ def test_a_bye_of_the_participant_is_no_decision_of_the_focus() -> None:
 )
 def test_who_answered_may_be_said_later_in_the_dialog(supported: str, shown: str, revealed: str, same: str) -> None:
     wire = Wire()
+    _register(wire, "<sip:bob@ims.example>")
     _dial_out(wire, "out")
     update = dialog("out", 2, "UPDATE", via=["10.0.0.1"], caller=f"{shown};tag=b", called="<sip:conf7@10.0.0.13>;tag=f")
     wire.udp(SCSCF, MRF, request("UPDATE", "sip:conf7@10.0.0.13", [*update, supported]))
@@ -324,10 +327,10 @@ def test_who_answered_may_be_said_later_in_the_dialog(supported: str, shown: str
     assert _said(engine, "CONF-05") == {same: 1}
 
 
-def _register(wire: Wire, associated: str) -> None:
-    ue, edge, bob = at("10.2.0.2", 5060), at("10.2.0.1", 5060), "<sip:bob@ims.example>"
-    ask = dialog("reg", 1, "REGISTER", via=["10.2.0.2"], caller=f"{bob};tag=r", called=bob)
-    say = dialog("reg", 1, "REGISTER", via=["10.2.0.2"], caller=f"{bob};tag=r", called=f"{bob};tag=s")
+def _register(wire: Wire, associated: str, user: str = "<sip:bob@ims.example>") -> None:
+    ue, edge = at("10.2.0.2", 5060), at("10.2.0.1", 5060)
+    ask = dialog("reg", 1, "REGISTER", via=["10.2.0.2"], caller=f"{user};tag=r", called=user)
+    say = dialog("reg", 1, "REGISTER", via=["10.2.0.2"], caller=f"{user};tag=r", called=f"{user};tag=s")
     answer = response(200, [*say, f"P-Associated-URI: {associated}"])
     exchange(wire, ue, edge, request("REGISTER", "sip:ims.example", [*ask, "Contact: <sip:bob@10.2.0.2>"]), answer)
 
@@ -335,7 +338,8 @@ def _register(wire: Wire, associated: str) -> None:
 @pytest.mark.parametrize(
     ("registered", "answered", "verdict"),
     [
-        ("", "<tel:+4930123>", "open"),  # a name and a number: one user or two
+        ("", "<tel:+4930123>", "open"),  # one user or two: only a registration tells
+        ("", CAROL, "open"),
         ("<sip:bob@ims.example>, <tel:+4930123>", "<tel:+49-30-123>", "pass"),
         ("<sip:bob@ims.example>, <tel:+4930123>", "<tel:+4930999>", "fail"),
         ("<sip:bob@ims.example>, <sip:robert@ims.example>", "<sip:robert@ims.example>", "pass"),
@@ -347,6 +351,17 @@ def test_an_answer_by_another_identity_of_the_invited_user(registered: str, answ
     if registered:
         _register(wire, registered)
     _dial_out(wire, "out", _pai(answered))
+    assert _said(_run(wire), "CONF-05") == {verdict: 1}
+
+
+@pytest.mark.parametrize(
+    ("associated", "verdict"),
+    [("<sip:carol@ims.example>", "fail"), ("<sip:carol@ims.example>, <sip:bob@ims.example>", "pass")],
+)
+def test_the_registration_of_who_answered_tells_as_well(associated: str, verdict: str) -> None:
+    wire = Wire()
+    _register(wire, associated, CAROL)
+    _dial_out(wire, "out", _pai(CAROL))
     assert _said(_run(wire), "CONF-05") == {verdict: 1}
 
 

@@ -238,3 +238,22 @@ def test_other_algorithms_are_refused() -> None:
 def test_a_file_without_certificates() -> None:
     with pytest.raises(ValueError, match=r".*"):
         read_certificates(json.dumps({}).encode())
+
+
+@pytest.mark.parametrize(
+    ("ppt", "more"),
+    [
+        ("shaken", {"attest": "A", "origid": "123e4567-e89b-12d3-a456-426655440000"}),  # RFC 8588 4, 5
+        ("div", {"div": {"tn": "12155551214"}}),  # RFC 8946 3
+        ("rph", {"rph": {"auth": ["ets.0", "wps.0"]}}),  # RFC 8443 4
+    ],
+)
+def test_the_signature_of_every_kind_is_verified(ppt: str, more: dict[str, object]) -> None:
+    token = SIGNER.token(_claims(**more), {"ppt": ppt})
+    params = f";ppt={ppt}"
+    for rule in ("ID-10.form", "ID-11.signature", "ID-11.certificate"):
+        assert _said(_run(_invite(token, params=params)), rule) == {"pass": 1}, rule
+    head, body, signature = token.split(".")
+    for changed in (f"{head}.{serialize(_claims(**more, x=1))}.{signature}", f"{head}.{body}.{signature[::-1]}"):
+        assert _said(_run(_invite(changed, params=params)), "ID-11.signature") == {"fail": 1}
+    assert _said(_run(_invite(token, params=params), trust=(OTHER,)), "ID-11.signature") == {"fail": 1}
