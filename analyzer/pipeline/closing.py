@@ -33,8 +33,9 @@ from analyzer.session.media.keyed import evidence_of, keyed, verified_of
 from analyzer.session.media.probing import Prober
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
-from analyzer.session.media_hops import ClaimedStream, MediaSources, Sealed, media_hops
+from analyzer.session.media_hops import ClaimedStream, media_hops
 from analyzer.session.media_keys import KeyOrigin
+from analyzer.session.media_sources import MediaSources, Sealed
 from analyzer.session.media_state import Facts, decide, in_esp
 from analyzer.session.messaging import Messaging
 from analyzer.session.messaging_entities import bfcp_entity, msrp_entity

@@ -4,7 +4,7 @@ A hop is between the two elements that terminate its transport. Legs of a call w
 addresses share one hop: what stands between them only relays.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -12,27 +12,24 @@ from analyzer.core.addresses import Address
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
-from analyzer.core.unknown import Tristate, Unknown
+from analyzer.core.unknown import Unknown
 from analyzer.protocols.sdp.session import Codec
-from analyzer.session.binding import Bound, BoundBfcp, BoundMsrp, Tables, bind, files, ip_protocol
+from analyzer.session.binding import Bound, BoundBfcp, BoundMsrp, bind, files, ip_protocol
 from analyzer.session.carrier import esp_rank
 from analyzer.session.connection_roles import (
     clients_certified,
     listening,
-    setup_agrees,
-    setup_of,
     tls_by_active,
-    tls_by_offerer,
 )
 from analyzer.session.connections import Connection
-from analyzer.session.descriptions import keyed_by_dtls, medium_name
+from analyzer.session.descriptions import medium_name
 from analyzer.session.forking import with_forks
-from analyzer.session.hops import HopFact, Seen, named
+from analyzer.session.hops import HopFact, Seen
 from analyzer.session.legs import CallState
 from analyzer.session.media.closed import Taken
 from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, refusals_of, verified_of
-from analyzer.session.media.record import RtcpRecord, Span, StreamRecord
+from analyzer.session.media.record import Span, StreamRecord
 from analyzer.session.media.refused import Refusals
 from analyzer.session.media.rtcp_flows import rtcp_state
 from analyzer.session.media_beside import (
@@ -45,10 +42,12 @@ from analyzer.session.media_beside import (
     rtcp_of,
 )
 from analyzer.session.media_candidates import Candidate, candidates, places
-from analyzer.session.media_path import consecutive, core_side, from_elements, judged, path_hop, with_core_sides
+from analyzer.session.media_entity import media_entity
+from analyzer.session.media_path import consecutive, from_elements, judged, path_hop, with_core_sides
+from analyzer.session.media_sources import Between, MediaSources, TakeStreams
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide, in_esp
 from analyzer.session.model.media import MediaHop
-from analyzer.session.model.states import E2ae, HopState, KeyExchange, RtcpState, YesNo
+from analyzer.session.model.states import HopState
 from analyzer.session.msrp_relays import chain, ended_by_relay
 from analyzer.session.offer_answer import (
     Negotiation,
@@ -56,19 +55,12 @@ from analyzer.session.offer_answer import (
     keying,
     opportunistic,
 )
-from analyzer.session.placement import Placement
-from analyzer.session.registrations import Registrations
-from analyzer.session.scope import Compare, Path, PathHop
+from analyzer.session.scope import Path, PathHop
 from analyzer.session.stream_protection import Around, connection_protection
-from analyzer.session.trust import Trust
 
-TakeStreams = Callable[[Address, int, int], Taken]
-Between = Callable[[Address, Address], bool]
-Sealed = Callable[[int, int, tuple[int, int]], bool]  # ESP between two hosts in a span of time that stays closed
 _EARLY_NS = 1_000_000_000  # media may reach the tap this long before the message that announced it
 _OPEN_END = 1 << 63  # a call whose end was not seen has all the media that still comes
 _KEYED = ("srtp_sdes", "srtp_dtls", "srtp_mikey")
-_BY_ESP = ("esp_only", "esp_null_auth")
 _WEAK_TO_STRONG: tuple[Observed, ...] = ("rtp", "unknown", "srtp", "zrtp", "none")
 
 
@@ -90,22 +82,6 @@ class MediaHops:
     hops: tuple[HopFact, ...]
     streams: tuple[ClaimedStream, ...]
     anomalies: tuple[Anomaly, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class MediaSources:
-    """Where a call's packets are looked up."""
-
-    take: TakeStreams
-    tables: Tables
-    registrations: Registrations
-    placement: Placement
-    zrtp: Between
-    rtcp: Callable[[Address, Address, Span], list[RtcpRecord]]
-    compare: Compare
-    limits: Limits
-    trust: Trust
-    sealed: Sealed
 
 
 def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
@@ -204,7 +180,7 @@ def _rtp_hop(
     if not whole:
         grounds += ("more streams run to these addresses than are looked at",)
     control = rtcp_of(candidate.negotiations, records, lambda a, b: sources.rtcp(a, b, _span(call)))
-    entity = _entity(candidate, sources, protection, facts, records, rtcp_state(control))
+    entity = media_entity(candidate, sources, protection, facts, records, rtcp_state(control))
     weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
     clear = sorted(_clear_cites(records, evidences, refused), key=lambda cite: cite.ts_ns)
     events = [kind for kind, codec in rtpmap.items() if codec.name.lower() == "telephone-event"]
@@ -249,14 +225,6 @@ def _with_zrtp(record: StreamRecord, evidence: MediaEvidence, agreed: Agreed, zr
     if agreed == "secure" or evidence.observed not in ("srtp", "unknown") or not zrtp(ends.src, ends.dst):
         return evidence
     return replace(evidence, observed="zrtp", grounds=(*evidence.grounds, "ZRTP was spoken between the addresses"))
-
-
-def _zrtp_spoken(candidate: Candidate, packets: list[StreamRecord] | list[Connection], zrtp: Between) -> bool:
-    """Whether ZRTP passed between the negotiated addresses, or where the streams really ran."""
-    pairs = [(item.endpoints.src, item.endpoints.dst) for item in packets if isinstance(item, StreamRecord)]
-    if candidate.offer_address is not None and candidate.answer_address is not None:
-        pairs.append((candidate.offer_address, candidate.answer_address))
-    return any(zrtp(a, b) for a, b in pairs)
 
 
 def _clock(record: StreamRecord, rtpmap: dict[int, Codec]) -> int | None:
@@ -371,7 +339,7 @@ def _connection_hop(
         keying="tls" if last.offer.tls else "none",
         observed="none",
     )
-    entity = _entity(candidate, sources, protection, facts, connections)
+    entity = media_entity(candidate, sources, protection, facts, connections)
     seen: dict[int, Seen] = {}
     for connection in connections:
         for vantage, (first, final, packets) in connection.sightings.items():
@@ -402,127 +370,3 @@ def _unless_sealed(
         return found
     need = Unknown.of("key", "the key of the ESP association between the two addresses")
     return Protection("tunnel_opaque", need, need, "structural_only")
-
-
-# -- the entity ----------------------------------------------------------------------------------------------------
-
-
-def _entity(
-    candidate: Candidate,
-    sources: MediaSources,
-    protection: Protection,
-    facts: Facts,
-    packets: list[StreamRecord] | list[Connection],
-    rtcp: RtcpState = "missing",
-) -> MediaHop:
-    placement = sources.placement
-    last = candidate.negotiations[-1]
-    leg = candidate.legs[0]
-    offerer = leg.initiator if last.exchange.offer.from_initiator else leg.responder
-    answerer = leg.responder if offerer == leg.initiator else leg.initiator
-    a = candidate.offer_address.ip if candidate.offer_address else last.offer.ip or offerer
-    b = candidate.answer_address.ip if candidate.answer_address else answerer
-    marks: list[E2ae] = [m.e2ae for n in candidate.negotiations for m in (n.offer, n.answer) if m and m.e2ae != "none"]
-    mark = "applied" if "applied" in marks else marks[0] if marks else "none"
-    access = placement.access(a, b)
-    ue = next((ip for ip in (a, b) if placement.is_ue(ip) is True), None)
-    medium = medium_name(candidate.first)
-    exchange = last.exchange
-    connections = [item for item in packets if isinstance(item, Connection)]
-    counted = sum(item.packets for item in packets)
-    firsts = [cite for item in packets for cite in _first_cites(item)]
-    unseen = Unknown.of("message", "the answer to this offer")
-    zrtp = _zrtp_spoken(candidate, packets, sources.zrtp)
-    return MediaHop(
-        medium=medium,
-        from_addr=named(placement, a, candidate.offer_address.port if candidate.offer_address else None),
-        to_addr=named(placement, b, candidate.answer_address.port if candidate.answer_address else None),
-        from_node=placement.node(a),
-        to_node=placement.node(b),
-        from_zone=placement.zone(a),
-        to_zone=placement.zone(b),
-        zones=placement.zones(a, b),
-        inferred=placement.inferred,
-        access=access,
-        server=placement.either(placement.is_server(a), placement.is_server(b)),
-        gateway="gateway" in (placement.role(a), placement.role(b)),
-        core_side=core_side(()),  # the other hops of the call decide
-        proto=last.answer.proto if last.answer else unseen,
-        secure_negotiated=unseen if facts.agreed == "unknown" else facts.agreed == "secure",
-        clear_negotiated=unseen if facts.agreed == "unknown" else facts.agreed in ("clear", "opportunistic"),
-        e2ae=mark,
-        state=protection.state,
-        confidentiality=protection.confidentiality,
-        integrity=protection.integrity,
-        peer_auth=_peer_auth(protection.state),
-        key_exchange="ipsec" if protection.state in _BY_ESP else _key_exchange(facts, zrtp),
-        evidence=protection.evidence,
-        scope="unknown",  # the whole path decides
-        scope_detail="none",
-        termination="unknown",
-        end_to_end=unseen,
-        passed_on=unseen,
-        packets=counted,
-        rtcp=rtcp if rtcp != "unknown" else Unknown.of("key", "the SRTP master key of this RTCP"),
-        cema=_cema(candidate.negotiations),
-        setup=setup_of(last),
-        setup_agrees=setup_agrees(last),
-        tls_by_active=tls_by_active(connections, candidate.negotiations),
-        fingerprinted=bool(last.offer.fingerprints and last.answer and last.answer.fingerprints),
-        client_certified=clients_certified(connections),
-        handshake_seen=True,
-        tls_by_offerer=tls_by_offerer(connections, candidate.negotiations),
-        rtcp_first=(),
-        first_clear=(),
-        forked=False,  # the other hops of the call decide
-        fork_reuses_key=False,
-        rtcp_unencrypted_agreed=any(line is not None and line.unencrypted_srtcp for line in chosen_crypto(last)),
-        levels_in_clear=False,
-        dtmf_packets=0,
-        opportunistic=opportunistic(last),
-        unexpected_srtp=_unexpected(facts),
-        zrtp=zrtp,
-        mediasec=sources.registrations.mediasec(ue, medium, keyed_by_dtls(last.offer)),
-        policy=_policy(placement, medium),
-        offer=exchange.offer.cites,
-        answer=exchange.answer.cites if exchange.answer else (),
-        first=tuple(firsts[:1]),
-    )
-
-
-def _cema(negotiations: Sequence[Negotiation]) -> bool:
-    """CEMA was offered or taken, and no a=path leads over a relay, whose certificate SDP does not fingerprint."""
-    sides = [media for each in negotiations for media in (each.offer, each.answer) if media is not None]
-    return any(media.msrp_cema for media in sides) and all(len(media.path) <= 1 for media in sides)
-
-
-def _first_cites(item: StreamRecord | Connection) -> list[Cite]:
-    if isinstance(item, StreamRecord):
-        return [item.first]
-    return [first for first, _, _ in item.sightings.values()]
-
-
-def _unexpected(facts: Facts) -> Tristate:
-    if facts.agreed == "unknown" or facts.observed == "unknown":
-        return Unknown.of("message" if facts.agreed == "unknown" else "key", "whether plain RTP was agreed and sent")
-    return facts.agreed in ("clear", "opportunistic") and facts.observed == "srtp"
-
-
-def _peer_auth(state: object) -> YesNo | Unknown:
-    if isinstance(state, str) and state.endswith(("_fp_ok", "_ca_cert")):
-        return "yes"
-    if isinstance(state, str) and ("clear" in state or state.endswith("_fp_mismatch")):
-        return "no"
-    return Unknown.of("key", "what proves the peer's identity: its fingerprint, or a certificate authority (--trust)")
-
-
-def _key_exchange(facts: Facts, zrtp: bool) -> KeyExchange:
-    if zrtp and facts.keying == "none":
-        return "zrtp"  # in the media path: no description tells (RFC 6189)
-    return "unknown" if facts.agreed == "unknown" and not facts.verified else facts.keying
-
-
-def _policy(placement: Placement, medium: str) -> str | Unknown:
-    name = "server_messaging" if medium in ("message", "bfcp") else "core_media"
-    known = placement.topology.policy.get(name)
-    return known or Unknown.of("topology", f"policy {name}")

@@ -2,7 +2,7 @@
 
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from analyzer.core.cites import Cite
 from analyzer.protocols.rtp.framing import FrameStream, probe, with_null_packets
 from analyzer.transport.cited import Chunk, Gap
 from analyzer.transport.framed import Event, Frame
-from tests.linear import assert_linear
+from tests.linear import assert_linear, reading
 from tests.pipeline.test_associations import client_hello, handshake, record
 from tests.pipeline.wire import rows, rtp, run_capture
 from tests.protocols.bfcp.writer import CITE
@@ -110,17 +110,7 @@ def test_there_is_no_room_for_less_than_nothing() -> None:
 
 @pytest.mark.parametrize("unit", [b"\0", b"\0\1x", b"\xff", framed(rtp(1))])
 def test_time_is_linear(unit: bytes) -> None:
-    def prepare(size: int) -> Callable[[], None]:
-        data, stream = unit * (size // len(unit)), FrameStream()
-
-        def work() -> None:
-            for start in range(0, len(data), 700):
-                stream.receive(Chunk(data[start : start + 700], CITE))
-            stream.close()
-
-        return work
-
-    assert_linear(prepare, 40_000)
+    assert_linear(lambda size: reading(FrameStream(), unit * (size // len(unit)), 700), 40_000)
 
 
 def test_a_stream_that_ends_in_a_packet_says_so() -> None:

@@ -1,7 +1,7 @@
 """STUN and channel data in TCP (RFC 8489 6.2.2, RFC 8656 12.5): the six properties, and what is taken for it."""
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +12,7 @@ from analyzer.core.cites import Cite
 from analyzer.protocols.stun.stream import StunStream, probe
 from analyzer.transport.cited import Chunk, Gap
 from analyzer.transport.framed import Event, Frame
-from tests.linear import assert_linear
+from tests.linear import assert_linear, reading
 from tests.protocols.bfcp.writer import CITE
 from tests.protocols.events import codes, cuts, merged
 from tests.protocols.rtp.test_framing import BINDING, framed
@@ -81,17 +81,7 @@ def test_the_rest_of_a_stream_is_let_go_once() -> None:
 
 @pytest.mark.parametrize("unit", [BINDING, channel(b""), channel(b"x"), b"\0", b"\xff"])
 def test_time_is_linear(unit: bytes) -> None:
-    def prepare(size: int) -> Callable[[], None]:
-        data, stream = unit * (size // len(unit)), StunStream()
-
-        def work() -> None:
-            for start in range(0, len(data), 700):
-                stream.receive(Chunk(data[start : start + 700], CITE))
-            stream.close()
-
-        return work
-
-    assert_linear(prepare, 40_000)
+    assert_linear(lambda size: reading(StunStream(), unit * (size // len(unit)), 700), 40_000)
 
 
 @given(MESSAGES.filter(lambda each: each[0] < 4))
