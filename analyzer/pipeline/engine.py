@@ -47,7 +47,7 @@ from analyzer.session.file_transfers import FileStore, FileTransfers
 from analyzer.session.keyring import Keyring
 from analyzer.session.legs import CallState
 from analyzer.session.media.table import StreamTable
-from analyzer.session.media.verification import Verifier
+from analyzer.session.media.verifier import Verifier
 from analyzer.session.messaging import Messaging
 from analyzer.session.messaging_entities import relay_entity
 from analyzer.session.passports import Passports
