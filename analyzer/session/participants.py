@@ -27,13 +27,16 @@ Together = Callable[[str], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A participant with what a report and the roster need of it: identity as shown, as asserted, its dialog."""
+    """A participant with what a report and the roster need of it: identity as shown, as asserted, its dialog, and when
+    it was let in and left (None: not seen)."""
 
     entity: Participant
     identity: str
     asserted: tuple[str, ...]
     anonymous: bool | None
     call_ids: tuple[str, ...]
+    since_ns: int
+    until_ns: int | None
 
 
 def joined(focal: FocusLeg, call_ids: tuple[str, ...], placement: Placement, together: Together) -> Joined:
@@ -85,7 +88,15 @@ def joined(focal: FocusLeg, call_ids: tuple[str, ...], placement: Placement, tog
         first=_cites(invite, answers, ender),
     )
     seen = nobody if isinstance(nobody, bool) else None
-    return Joined(entity, shown or caller, asserted, seen, call_ids)
+    since, until = _while(messages)
+    return Joined(entity, shown or caller, asserted, seen, call_ids, since, until)
+
+
+def _while(messages: list[MessageRecord]) -> tuple[int, int | None]:
+    """From the answer, or the first message seen, to the BYE."""
+    answers = [m.ts_ns for m in messages if m.method == "INVITE" and 200 <= (m.status or 0) < 300]
+    ends = [m.ts_ns for m in messages if m.request and m.method == "BYE"]
+    return min(answers, default=messages[0].ts_ns), min(ends, default=None)
 
 
 def _policy(name: str) -> Unknown:
