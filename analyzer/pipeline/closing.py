@@ -15,7 +15,7 @@ from analyzer.pipeline.places import Places
 from analyzer.pipeline.rows import call_row, hop_row, stream_row
 from analyzer.report.redact import Redactor
 from analyzer.report.rows import PackedRows, encode_row
-from analyzer.session.binding import BoundMsrp, Tables
+from analyzer.session.bound import BoundMsrp, Tables
 from analyzer.session.call_floors import call_floors
 from analyzer.session.conferences import Conferences, HopState
 from analyzer.session.connection_entities import connection_entity

@@ -12,7 +12,7 @@ from analyzer.core.limits import Limits
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.conference_info import ConferenceInfo, merge
 from analyzer.formats.uri import parse_name_addr, parse_uri, same_user
-from analyzer.session.binding import BoundBfcp, BoundMsrp
+from analyzer.session.bound import BoundBfcp, BoundMsrp
 from analyzer.session.call_floors import CallFloor, together
 from analyzer.session.focus import ROLES, FocusLeg, conference_uri, focus_leg, focus_name
 from analyzer.session.legs import CallState

@@ -6,7 +6,7 @@ from analyzer.core.addresses import ip_text
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.headers import parameters, split
-from analyzer.session.binding import BoundBfcp, BoundMsrp
+from analyzer.session.bound import BoundBfcp, BoundMsrp
 from analyzer.session.carrier import GROUNDS, Carrier, confidentiality, integrity, weakest
 from analyzer.session.credentials import authentication
 from analyzer.session.legs import CallState, LegState

@@ -14,7 +14,8 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.unknown import Unknown
 from analyzer.protocols.sdp.session import Codec
-from analyzer.session.binding import Bound, BoundBfcp, BoundMsrp, bind, files, ip_protocol
+from analyzer.session.binding import bind, files, ip_protocol
+from analyzer.session.bound import Bound, BoundBfcp, BoundMsrp
 from analyzer.session.carrier import esp_rank
 from analyzer.session.connection_roles import (
     clients_certified,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
-from analyzer.session.binding import Tables
+from analyzer.session.bound import Tables
 from analyzer.session.media.closed import Taken
 from analyzer.session.media.record import RtcpRecord, Span
 from analyzer.session.placement import Placement
