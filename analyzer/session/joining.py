@@ -1,6 +1,6 @@
 """The legs of correlated calls as one call, in the order in which a request passes them."""
 
-from analyzer.session.correlation import Group
+from analyzer.session.call_links import Group
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.records import MessageRecord
 

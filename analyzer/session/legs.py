@@ -18,7 +18,7 @@ from analyzer.session.offer_answer import OfferAnswer, SdpMessage
 from analyzer.session.records import MessageRecord
 
 if TYPE_CHECKING:
-    from analyzer.session.correlation import Link
+    from analyzer.session.call_links import Link
 
 _NEGOTIATING = frozenset({"INVITE", "UPDATE", "PRACK", "ACK"})
 _MAX_FORKS = 16
