@@ -11,7 +11,7 @@ from analyzer.formats.uri import parse_name_addr, same_user
 from analyzer.session.endings import ended_by_focus
 from analyzer.session.focus import FocusLeg
 from analyzer.session.model.people import Participant
-from analyzer.session.passports import canonical, claimed
+from analyzer.session.passports import claimed, forms
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.shown_identities import anonymous, from_uri
@@ -168,7 +168,7 @@ def _explained(messages: list[MessageRecord], invited: str) -> Tristate:
         return True
     tokens = [part for m in messages for value in m.all("identity") for part in split(value)]
     diverted = [one.div for one in map(parse_passport, tokens[:_TOKENS]) if one.ppt in ("div", "div-o")]
-    if any(not each or canonical(invited) in claimed(each.numbers, each.uris) for each in diverted):
+    if any(not each or forms(invited) & claimed(each.numbers, each.uris) for each in diverted):
         return True
     whole = all(message.complete for message in messages)
     return False if whole else Unknown.of("frames", "whole messages of the call: some were captured in part")
