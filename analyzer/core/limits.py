@@ -103,6 +103,9 @@ class Limits:
     correlation_candidates: int = 32  # calls that are alike, beyond which they are not told apart
     correlation_past: int = 65_536  # keys of judged calls remembered, to know a leg that comes late
     # report
+    identities: int = 65_536  # that have ordinals as pseudonyms, `user-1`; a later one has a digest
+    named_keys: int = 65_536  # the same for keys
+    call_ids: int = 65_536  # the latest shown, which free text may name
     cites_per_anomaly: int = 20
     findings: int = 100_000
     open_places: int = 100  # open findings of one rule that are told apart; the others are one

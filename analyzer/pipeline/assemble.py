@@ -243,7 +243,7 @@ def _keys(engine: Engine, places: Places) -> tuple[tuple[Key, ...], KeyNames]:
     """
     redactor, sources = engine.redactor, engine.setup.keyring.sources
     given = {redactor.key(source.media_key) for source in sources if source.media_key is not None}
-    found = sorted(engine.closer.used.items(), key=lambda item: int(item[0].rpartition("-")[2]))
+    found = sorted(engine.closer.used.items(), key=lambda item: (len(item[0]), item[0]))  # ordinals, then digests
     rows = []
     for name, key in found:
         if name not in given and (key.opened or engine.setup.decrypt):

@@ -279,7 +279,7 @@ class Closer:
                     seen = message_entity(message, placement, post_decrypt, registrations, answers, callers)
                     where = partial(_of_message, base | {"leg": name}, message)
                     judge("sip_message", seen, where)
-                    for passport in self._passports.entities(message, placement):
+                    for passport in self._passports.entities(call, message, placement):
                         judge("passport", passport, where)
             judge("leg", self._leg_entity(call, leg.ordinal, placement), partial(dict, base, leg=name))
         self._identities(call, base, placement, post_decrypt)

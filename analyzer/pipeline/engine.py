@@ -109,7 +109,7 @@ class Engine:
         self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits, setup.known)
         self.verifier = Verifier(self.keys, limits)
         self.streams = StreamTable(limits, self.verifier)
-        self.redactor = Redactor(setup.reveal_identities)
+        self.redactor = Redactor(setup.reveal_identities, limits)
         files = FileTransfers(limits, setup.files, self.signalling.claims.files) if setup.files is not None else None
         self.messaging = Messaging(limits, files)
         ice = IceChecks(limits)

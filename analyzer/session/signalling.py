@@ -13,9 +13,10 @@ from analyzer.formats.uri import host_port
 from analyzer.protocols.sip.message import Message
 from analyzer.session.address_uses import AddressUses
 from analyzer.session.bodies import bodies_of
+from analyzer.session.call_links import AMBIGUOUS, NodeOf, first_cites
 from analyzer.session.carrier import Carrier
 from analyzer.session.claims import Claims
-from analyzer.session.correlation import AMBIGUOUS, Correlator, NodeOf, first_cites
+from analyzer.session.correlation import Correlator
 from analyzer.session.esp.agreements import Agreements
 from analyzer.session.inference import Facts, Observations
 from analyzer.session.joining import joined
