@@ -15,6 +15,8 @@ from analyzer.session.bound import BoundBfcp, BoundMsrp
 from analyzer.session.call_floors import CallFloor, together
 from analyzer.session.focus import ROLES, FocusLeg, conference_uri, focus_leg, focus_name
 from analyzer.session.legs import CallState
+from analyzer.session.media.record import RtcpRecord, StreamRecord
+from analyzer.session.mixing import Mixing
 from analyzer.session.model.people import Conference, Participant, Referral
 from analyzer.session.participant_talk import FloorUser, Talk, floor_uris, talk_of, with_talk
 from analyzer.session.participants import Joined, Together, joined
@@ -62,6 +64,7 @@ class ConferenceState:
     control: dict[tuple[int, int], CallFloor] = field(default_factory=dict)  # what BFCP shows of them
     talk: dict[str, Talk] = field(default_factory=dict)  # of each participant, by its call
     floor_uris: dict[FloorUser, str] = field(default_factory=dict)  # USER-URI of BFCP users
+    mixing: Mixing = field(default_factory=Mixing)  # whose streams its mixer put together
     states: set[str] = field(default_factory=set)
     access_seen: bool = False
     protected: Tristate = True  # every leg of who joined, as far as captured
@@ -108,6 +111,8 @@ class Conferences:
         floors: Sequence[CallFloor] = (),
         sessions: Sequence[BoundMsrp | BoundBfcp] = (),
         together: Together = lambda _: (),
+        records: Sequence[StreamRecord] = (),
+        rtcp: Sequence[RtcpRecord] = (),
     ) -> str | None:
         """Takes a call, or a dialog without INVITE; gives the id of the conference that it joins.
 
@@ -136,6 +141,7 @@ class Conferences:
         state.access_seen |= any(hop.access for hop in hops)
         state.protected = _still_protected(state.protected, call, hops, "protect" in placement.topology.policy.values())
         state.cite(one.entity.first)
+        state.mixing.take(call_id, focal, records, rtcp)
         self._bodies(focal, state)
         self._floors(floors, state)
         self._rosters(call, placement)
