@@ -23,6 +23,7 @@ from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.equality import Comparer
 from analyzer.session.hops import HopFact, answered, message_entity, signalling_hops
+from analyzer.session.ice_checks import IceChecks
 from analyzer.session.identity_path import connected_identities, identity_headers
 from analyzer.session.idle_keys import idle_keys
 from analyzer.session.key_streams import KeyStreams
@@ -133,6 +134,7 @@ class Closer:
         keys: StreamKeys,
         opened: Callable[[Secret, int], None],
         passports: Passports,
+        ice: IceChecks,
     ) -> None:
         self._places = Places(sources)
         self._limits = limits
@@ -149,6 +151,7 @@ class Closer:
         self._path_uses = PathUses(limits)
         self._key_streams = KeyStreams(limits)
         self._passports = passports
+        self._ice = ice
         self._prober = Prober(keys, limits)
         self.conferences = Conferences(limits)
         self._written: set[int] = set()
@@ -178,6 +181,7 @@ class Closer:
                 placement,
                 self._streams.zrtp.between,
                 self._streams.rtcp.between,
+                self._ice,
                 Comparer(self._keys.contexts, self._messaging.trails.same, self._limits),
                 self._limits,
                 self._passports.trust,
@@ -225,6 +229,7 @@ class Closer:
             )
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
+            self._streams.claim(stream.record.ordinal)
             self._write_stream(stream.record, stream, placement, call_id)
             stream.record.trail.forget()
         for idle in idle_keys(call):
@@ -277,7 +282,7 @@ class Closer:
                     seen = message_entity(message, placement, post_decrypt, registrations, answers, callers)
                     where = partial(_of_message, base | {"leg": name}, message)
                     judge("sip_message", seen, where)
-                    for passport in self._passports.entities(message, placement):
+                    for passport in self._passports.entities(call, message, placement):
                         judge("passport", passport, where)
             judge("leg", self._leg_entity(call, leg.ordinal, placement), partial(dict, base, leg=name))
         self._identities(call, base, placement, post_decrypt)

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.unknown import Tristate, Unknown
-from analyzer.formats.conference_info import ConferenceInfo, merge
-from analyzer.formats.uri import parse_name_addr, parse_uri, same_user
+from analyzer.formats.uri import parse_name_addr, same_user
 from analyzer.session.bound import BoundBfcp, BoundMsrp
 from analyzer.session.call_floors import CallFloor, together
 from analyzer.session.focus import ROLES, FocusLeg, conference_uri, focus_leg, focus_name
@@ -21,13 +20,13 @@ from analyzer.session.participant_talk import FloorUser, Talk, floor_uris, talk_
 from analyzer.session.participants import Joined, Together, joined
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
+from analyzer.session.rosters import Rosters, documents
 from analyzer.session.shown_identities import anonymous
 
 MAX_CONFERENCES = 10_000
 MAX_PARTICIPANTS = 1_000
 _MAX_KEPT = 256  # recipients, referrals, invitations of one conference
 _CITES = 20
-_TELLING = 4  # characters of a user part by which a display text names somebody
 
 
 @dataclass(slots=True)
@@ -67,7 +66,7 @@ class ConferenceState:
     access_seen: bool = False
     protected: Tristate = True  # every leg of who joined, as far as captured
     inside: Tristate = False  # the focus belongs to the trust domain
-    roster: ConferenceInfo | None = None
+    rosters: Rosters = field(default_factory=Rosters)
     listed: dict[str, bool] = field(default_factory=dict)  # recipient: whether it should stay unnamed
     refers: list[_Refer] = field(default_factory=list)
     invites: list[_Invite] = field(default_factory=list)
@@ -139,6 +138,7 @@ class Conferences:
         state.cite(one.entity.first)
         self._bodies(focal, state)
         self._floors(floors, state)
+        self._rosters(call, placement)
         self._refers(call, placement, state)
         return f"conference-{state.ordinal}"
 
@@ -200,15 +200,18 @@ class Conferences:
 
     def _dialog(self, call: CallState, placement: Placement) -> None:
         """A subscription or a referral outside the call."""
-        for leg in call.legs.values():
-            for message in leg.messages:
-                roster = message.bodies.roster
-                if roster is not None and roster.entity:
-                    state = self._near(roster.entity, message.carrier.endpoints.src.ip, placement)
-                    if state is not None:
-                        state.roster = merge(state.roster, roster)[0]
-                        state.cite(message.cites)
+        self._rosters(call, placement)
         self._refers(call, placement, None)
+
+    def _rosters(self, call: CallState, placement: Placement) -> None:
+        for leg in call.legs.values():
+            for document in documents(leg.messages):
+                message, known = document.message, document.known
+                state = self._near(known.entity, message.carrier.endpoints.src.ip, placement) if known.entity else None
+                if state is not None:
+                    state.rosters.take(known, document.every, message.ts_ns)
+                    state.rosters.whole &= not call.unkept
+                    state.cite(message.cites)
 
     def _near(self, uri: str, focus: int, placement: Placement) -> ConferenceState | None:
         wanted = conference_uri(uri)
@@ -259,47 +262,8 @@ def _accepted(refer: MessageRecord, messages: Sequence[MessageRecord]) -> Trista
 def participant_entities(state: ConferenceState) -> Iterator[tuple[Participant, str]]:
     """Each participant with the id of its call, held against the roster."""
     for one, call_id in zip(state.joined, state.calls, strict=True):
-        exposed = _exposed(one, state.roster)
+        exposed = one.entity.private and state.rosters.exposed(one)
         yield with_talk(replace(one.entity, exposed=exposed), one, state.talk[call_id], state.floor_uris), call_id
-
-
-def _exposed(one: Joined, roster: ConferenceInfo | None) -> Tristate:
-    if not one.entity.private:
-        return False
-    if roster is None:
-        return Unknown.of("message", "the roster of the conference (NOTIFY with conference-info)")
-    own = [uri for uri in one.asserted if not anonymous(uri)]
-    shown = [uri for user in roster.users for uri in (user.entity, *user.associated, *_endpoints(user.endpoints))]
-    if any(same_user(uri, known) for uri in shown for known in own):
-        return True
-    names = [name for uri in own if len(name := parse_uri(uri).user.lower().lstrip("+")) >= _TELLING]
-    texts = [text.lower() for user in roster.users for text in (user.display_text, *_texts(user.endpoints)) if text]
-    return any(name in text for name in names for text in texts)
-
-
-def _texts(endpoints: Iterable[object]) -> list[str]:
-    return [str(getattr(endpoint, "display_text", "")) for endpoint in endpoints]
-
-
-def _endpoints(endpoints: Iterable[object]) -> list[str]:
-    return [str(getattr(endpoint, "entity", "")) for endpoint in endpoints]
-
-
-def _roster_right(state: ConferenceState) -> Tristate:
-    """Users of the roster against asserted identities: by the dialog it names, else by identity."""
-    if state.roster is None:
-        return Unknown.of("message", "a roster")
-    unseen: Unknown | None = None
-    for user in state.roster.users:
-        if user.state == "deleted" or anonymous(user.entity):
-            continue
-        dialogs = {endpoint.call_id for endpoint in user.endpoints if endpoint.call_id}
-        named_by = [one for one in state.joined if dialogs & set(one.call_ids)]
-        if any(one.asserted and not _is(user.entity, one) for one in named_by):
-            return False
-        if not any(_is(user.entity, one) for one in state.joined):
-            unseen = Unknown.of("vantage", "the calls of users that the roster names")
-    return unseen or True
 
 
 def _is(uri: str, one: Joined) -> bool:
@@ -321,7 +285,10 @@ def _still_protected(before: Tristate, call: CallState, hops: Sequence[HopState]
 
 
 def _all_protected(state: ConferenceState) -> Tristate:
-    """Who else takes part is seen at the focus alone, so that nothing holds for all of them without that hop."""
+    """Who else takes part is seen at the focus alone, so that nothing holds for all of them without that hop; nor does
+    anything of those whom the focus did not let in."""
+    if state.protected is True and not any(one.entity.admitted for one in state.joined):
+        return Unknown.of("message", "a leg of a participant whom the focus let in")
     if state.protected is True and not state.at_focus:
         return Unknown.of("vantage", "the hop at the focus, which shows every participant")
     return state.protected
@@ -344,8 +311,8 @@ def conference_entity(state: ConferenceState) -> Conference:
         focus_node=state.focus,
         calls=len(state.calls),
         participants=len(state.joined),
-        roster_seen=state.roster is not None,
-        roster_right=_roster_right(state),
+        roster_seen=state.rosters.names_somebody,
+        roster_right=state.rosters.right(state.joined),
         list_seen=bool(state.listed),
         list_reached=reached,
         all_protected=_all_protected(state),
