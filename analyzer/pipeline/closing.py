@@ -17,7 +17,8 @@ from analyzer.report.redact import Redactor
 from analyzer.report.rows import PackedRows, encode_row
 from analyzer.session.bound import BoundMsrp, Tables
 from analyzer.session.call_floors import call_floors
-from analyzer.session.conferences import Conferences, HopState
+from analyzer.session.conference_state import HopState
+from analyzer.session.conferences import Conferences
 from analyzer.session.connection_entities import connection_entity
 from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
