@@ -23,6 +23,7 @@ from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.equality import Comparer
 from analyzer.session.hops import HopFact, answered, message_entity, signalling_hops
+from analyzer.session.ice_checks import IceChecks
 from analyzer.session.identity_path import connected_identities, identity_headers
 from analyzer.session.idle_keys import idle_keys
 from analyzer.session.key_streams import KeyStreams
@@ -132,6 +133,7 @@ class Closer:
         keys: StreamKeys,
         opened: Callable[[Secret, int], None],
         passports: Passports,
+        ice: IceChecks,
     ) -> None:
         self._places = Places(sources)
         self._limits = limits
@@ -148,6 +150,7 @@ class Closer:
         self._path_uses = PathUses(limits)
         self._key_streams = KeyStreams(limits)
         self._passports = passports
+        self._ice = ice
         self._prober = Prober(keys, limits)
         self.conferences = Conferences(limits)
         self._written: set[int] = set()
@@ -176,6 +179,7 @@ class Closer:
                 placement,
                 self._streams.zrtp.between,
                 self._streams.rtcp.between,
+                self._ice,
                 Comparer(self._keys.contexts, self._messaging.trails.same, self._limits),
                 self._limits,
                 self._passports.trust,
@@ -222,6 +226,7 @@ class Closer:
             )
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
+            self._streams.claim(stream.record.ordinal)
             self._write_stream(stream.record, stream, placement, call_id)
             stream.record.trail.forget()
         for idle in idle_keys(call):

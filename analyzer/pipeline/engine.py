@@ -44,6 +44,7 @@ from analyzer.rules.frameworks import Framework
 from analyzer.session.connections import ConnectionTable
 from analyzer.session.esp.table import EspPacket
 from analyzer.session.file_transfers import FileStore, FileTransfers
+from analyzer.session.ice_checks import IceChecks
 from analyzer.session.keyring import Keyring
 from analyzer.session.legs import CallState
 from analyzer.session.media.table import StreamTable
@@ -111,11 +112,12 @@ class Engine:
         self.redactor = Redactor(setup.reveal_identities, limits)
         files = FileTransfers(limits, setup.files, self.signalling.claims.files) if setup.files is not None else None
         self.messaging = Messaging(limits, files)
+        ice = IceChecks(limits)
         self.writer = Writer(Places(sources), self.redactor)
         self.judge = Judge(setup.rules, limits, self.ledger, self.writer)
         self.closer = Closer(
             sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections,
-            self.messaging, self.keys, setup.keyring.opened_media, Passports(setup.trust),
+            self.messaging, self.keys, setup.keyring.opened_media, Passports(setup.trust), ice,
         )  # fmt: skip
         self.signalling.registrations.forgotten = self._registration
         sip = self._sip = SipEvents(limits, self.signalling, self.ledger, self._close, self._begin_anew)
@@ -124,7 +126,7 @@ class Engine:
         relay = _let_go if setup.keys_only else self._media.relay
         self.datagrams = DatagramHandler(
             limits, self.ledger, sip, self.messaging, self.connections, self.streams.zrtp, relay,
-            setup.keyring, self.keys, self.signalling.claims,
+            setup.keyring, self.keys, self.signalling.claims, ice,
         )  # fmt: skip
         self.tcp.framed = self.datagrams.carried
         self.esp = EspHandler(

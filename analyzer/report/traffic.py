@@ -13,6 +13,7 @@ from analyzer.session.model.states import (
     Evidence,
     HopState,
     KeyExchange,
+    MovedBy,
     Plane,
     RtcpState,
     Scope,
@@ -214,6 +215,16 @@ class Continuation:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """Two addresses between which streams of a hop ran, other than described."""
+
+    from_addr: str = entry("address and port at the end that `from` of the hop is", "from")
+    to_addr: str = entry("address and port at the other end", "to")
+    by: MovedBy = entry("ICE checks that verify with the passwords described, or an address that STUN showed")
+    evidence: Sequence[Cite] = entry("the first check, or the response with the address", default=())
+
+
+@dataclass(frozen=True, slots=True)
 class Hop:
     """Between two elements that terminate its transport: what was agreed against what was seen."""
 
@@ -245,6 +256,7 @@ class Hop:
     rtcp_packets: int = entry("RTCP packets seen, every sighting counted", default=0)
     rtcp_authenticated: int | None = entry("distinct RTCP packets whose tag verified; null: no key", default=None)
     rtcp_failed: int | None = entry("distinct RTCP packets whose tag failed; null: no key", default=None)
+    moved: Sequence[Moved] = entry("where its streams ran, as ICE and STUN show, other than described", default=())
     continued: Sequence[Continuation] = entry("the hops that were found to carry its media on", default=())
 
 

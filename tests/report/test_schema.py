@@ -36,7 +36,7 @@ CONTRACT = {
     "Participant": "identity asserted anonymous outcome",
     "Hop": "id call leg plane medium from to from_zone to_zone inferred transport negotiated observed state "
     "confidentiality integrity peer_auth key_exchange evidence scope scope_detail termination sightings packets "
-    "+rtcp +rtcp_packets +rtcp_authenticated +rtcp_failed +continued",
+    "+rtcp +rtcp_packets +rtcp_authenticated +rtcp_failed +moved +continued",
     "Sighting": "capture interface zone first last packets",
     "Stream": "id ssrc src dst sightings payload_types packets lost duplicates jitter_ms protection suite key "
     "authenticated auth_failed decrypted failure +failure_detail +call +reordered +replayed",

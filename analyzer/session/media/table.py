@@ -302,6 +302,10 @@ class StreamTable:
         self.evicted += not taken.whole
         return Taken([self._overtaken(record) for record in taken.records], taken.whole)
 
+    def claim(self, ordinal: int) -> None:
+        """Says that a stream which was taken is a call's."""
+        self._closed.claim(ordinal)
+
     def _overtaken(self, record: StreamRecord) -> StreamRecord:
         """A record that was closed before any key for it was known, under what is known now."""
         if self._verifier is None or record.verification is not None:
