@@ -102,6 +102,9 @@ class Limits:
     correlation_keys: int = 32  # by which one call is joined to others
     correlation_members: int = 64  # calls with a common key, beyond which it names no session
     correlation_candidates: int = 32  # calls that are alike, beyond which they are not told apart
+    referrals: int = 4_096  # REFERs that wait for what they ask for, and as many that something may have come of
+    referral_candidates: int = 16  # requests that may be what one REFER asked for; REFERs that may have asked for one
+    referral_ns: int = 60 * SECOND_NS  # in which what a REFER asks for is sent, where no NOTIFY ends that before
     correlation_past: int = 65_536  # keys of judged calls remembered, to know a leg that comes late
     # report
     identities: int = 65_536  # that have ordinals as pseudonyms, `user-1`; a later one has a digest

@@ -17,7 +17,8 @@ from analyzer.report.redact import Redactor
 from analyzer.report.rows import PackedRows, encode_row
 from analyzer.session.bound import BoundMsrp, Tables
 from analyzer.session.call_floors import call_floors
-from analyzer.session.conferences import Conferences, HopState
+from analyzer.session.conference_state import HopState
+from analyzer.session.conferences import Conferences
 from analyzer.session.connection_entities import connection_entity
 from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
@@ -51,6 +52,7 @@ from analyzer.session.passports import Passports
 from analyzer.session.path_uses import PathUses
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
+from analyzer.session.referral_facts import Relation
 from analyzer.session.registration_entities import registration_entity
 from analyzer.session.registrations import Binding
 from analyzer.session.shown_identities import caller_identities
@@ -162,6 +164,7 @@ class Closer:
         self.hops = PackedRows()
         self.stream_rows = PackedRows()
         self.used: dict[str, UsedKey] = {}  # by the name the report has for it
+        self.relations: Sequence[Relation] = ()  # between calls, known at the end
 
     def close(self, call: CallState, placement: Placement, post_decrypt: frozenset[int]) -> None:
         """Judges a call and writes its rows."""
@@ -189,6 +192,7 @@ class Closer:
             facts += media.hops
             streams = media.streams
             self._judge.note(media.anomalies)
+        self._signalling.referrals.closed(call, call_id)
         legs = {leg.ordinal: f"{call_id or 'dialog'}/leg-{leg.ordinal}" for leg in call.legs.values()}
         named = [(self._hop_id(), fact) for fact in facts]
         self._entities(call, call_id, legs, named, placement, post_decrypt)

@@ -10,13 +10,9 @@ from analyzer.pipeline.places import Places
 from analyzer.report.traffic import Conference, Contributor, Mix, Participant
 from analyzer.session import mixing
 from analyzer.session.call_floors import in_order
-from analyzer.session.conferences import (
-    Conferences,
-    ConferenceState,
-    conference_entity,
-    participant_entities,
-    referral_entities,
-)
+from analyzer.session.conference_entities import conference_entity, participant_entities, referral_entities
+from analyzer.session.conference_state import ConferenceState
+from analyzer.session.conferences import Conferences
 
 CAVEATS = ("NO_PARTICIPANT_TO_PARTICIPANT_ASSURANCE", "NO_ASSURANCE_BEYOND_HOP", "PAI_TRUTH_NOT_OBSERVABLE")
 

@@ -7,7 +7,15 @@ from typing import Literal
 from analyzer.report.evidence import Cite, Sighting
 from analyzer.report.keys import Handling, entry
 from analyzer.report.messaging import BfcpSession, Floor, MsrpSession
-from analyzer.report.words import Exposed, LinkKind, Outcome, YesNoUnknown
+from analyzer.report.words import (
+    Exposed,
+    LinkKind,
+    Outcome,
+    RelationGround,
+    RelationKind,
+    RelationRole,
+    YesNoUnknown,
+)
 from analyzer.session.model.states import (
     Continuity,
     Evidence,
@@ -127,6 +135,21 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Relation:
+    """That one call was asked for in another: a REFER and the request it led to (RFC 3515). They stay two calls."""
+
+    by: RelationKind = entry("how they are related")
+    role: RelationRole = entry("whether this call asks for the other one or was asked for")
+    score: int = entry("how sure, per cent")
+    call: str | None = entry("id of the other call; null: a dialog that is no call, as that of a REFER by itself")
+    call_ids: Sequence[str] = entry("Call-IDs: of the REFER, and of what it asked for", handling=Handling.CALL_ID)
+    method: str = entry("of the request that was asked for", handling=Handling.TEXT)
+    grounds: Sequence[RelationGround] = entry("what agrees")
+    status: int | None = entry("final answer to it that a NOTIFY told (message/sipfrag); null: not seen", default=None)
+    evidence: Sequence[Cite] = entry("the REFER, the request it led to, the NOTIFY", default=())
+
+
+@dataclass(frozen=True, slots=True)
 class Exposure:
     """What could be read on the wire of one hop."""
 
@@ -177,6 +200,7 @@ class Call:
     msrp: Sequence[MsrpSession] = entry("MSRP sessions, by hop", default=())
     bfcp: Sequence[BfcpSession] = entry("BFCP sessions, by hop", default=())
     floors: Sequence[Floor] = entry("floors that its BFCP shows", default=())
+    related: Sequence[Relation] = entry("calls that it asked for, or that asked for it", default=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ CONTRACT = {
     "MsrpCounts": "sessions requests responses messages_reassembled",
     "BfcpCounts": "sessions primitives",
     "Call": "id call_ids legs conference participants +claimed_from +claimed_to start_ns end_ns outcome media +links "
-    "+msrp +bfcp +floors",
+    "+msrp +bfcp +floors +related",
     "CallMedia": "medium path protection assurance exposed caveats",
     "Conference": "id focus uri legs participants floors +floor_control +mixes weakest caveats",
     "Participant": "identity asserted anonymous outcome",
