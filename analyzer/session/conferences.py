@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.unknown import Tristate, Unknown
+from analyzer.formats.referral import ReferTo
 from analyzer.formats.uri import parse_name_addr, same_user
 from analyzer.session.bound import BoundBfcp, BoundMsrp
 from analyzer.session.call_floors import CallFloor, together
@@ -31,10 +32,14 @@ _CITES = 20
 
 @dataclass(slots=True)
 class _Refer:
-    target: str
+    """A REFER to the focus; `within`: the participant in whose dialog it stands."""
+
+    target: ReferTo
     sender: str
     asserted: tuple[str, ...]
     accepted: Tristate
+    within: Joined | None
+    ts_ns: int
     cites: tuple[Cite, ...]
 
 
@@ -45,6 +50,7 @@ class _Invite:
     called: str
     referred_by: bool
     listed: tuple[str, ...]
+    ts_ns: int
     cites: tuple[Cite, ...]
 
 
@@ -139,7 +145,7 @@ class Conferences:
         self._bodies(focal, state)
         self._floors(floors, state)
         self._rosters(call, placement)
-        self._refers(call, placement, state)
+        self._refers(call, placement, state, one)
         return f"conference-{state.ordinal}"
 
     def _of(self, uri: str, focus: str, at_focus: bool) -> ConferenceState | None:
@@ -169,7 +175,7 @@ class Conferences:
             if from_focus and len(state.invites) < _MAX_KEPT:
                 shown = tuple(r.uri for r in recipients.recipients) if recipients else ()
                 called = parse_name_addr(next(iter(message.all("to")), "")).uri
-                state.invites.append(_Invite(called, bool(message.referred_by), shown, message.cites))
+                state.invites.append(_Invite(called, bool(message.referred_by), shown, message.ts_ns, message.cites))
             elif recipients is not None and not from_focus:
                 self._list(recipients.recipients, state)
                 state.cite(message.cites)
@@ -201,7 +207,7 @@ class Conferences:
     def _dialog(self, call: CallState, placement: Placement) -> None:
         """A subscription or a referral outside the call."""
         self._rosters(call, placement)
-        self._refers(call, placement, None)
+        self._refers(call, placement, None, None)
 
     def _rosters(self, call: CallState, placement: Placement) -> None:
         for leg in call.legs.values():
@@ -218,7 +224,9 @@ class Conferences:
         known, at_focus = self._found.get(wanted), placement.role(focus) in ROLES
         return known or self._of(wanted, focus_name(focus, at_focus, wanted, placement), at_focus)
 
-    def _refers(self, call: CallState, placement: Placement, inside: ConferenceState | None) -> None:
+    def _refers(
+        self, call: CallState, placement: Placement, inside: ConferenceState | None, one: Joined | None
+    ) -> None:
         for leg in call.legs.values():
             for message in leg.messages:
                 target = message.carrier.endpoints.dst.ip
@@ -231,7 +239,10 @@ class Conferences:
                     continue
                 sender = placement.node(message.carrier.endpoints.src.ip)
                 accepted = _accepted(message, leg.messages)
-                state.refers.append(_Refer(message.refer_to.uri, sender, message.asserted, accepted, message.cites))
+                within = one if message.to_tag else None
+                state.refers.append(
+                    _Refer(message.refer_to, sender, message.asserted, accepted, within, message.ts_ns, message.cites)
+                )
                 if message.bodies.recipients is not None:
                     self._list(message.bodies.recipients.recipients, state)
 
@@ -266,8 +277,14 @@ def participant_entities(state: ConferenceState) -> Iterator[tuple[Participant, 
         yield with_talk(replace(one.entity, exposed=exposed), one, state.talk[call_id], state.floor_uris), call_id
 
 
-def _is(uri: str, one: Joined) -> bool:
-    return any(same_user(uri, known) for known in (*one.asserted, one.identity))
+def _took_part(one: Joined, asserted: Iterable[str], refer: _Refer) -> bool:
+    """Whether who sent a REFER was let in by then and had not left: by the dialog it stands in, else by who is asserted
+    of both; what a caller says of itself proves nothing."""
+    during = one.since_ns <= refer.ts_ns and (one.until_ns is None or refer.ts_ns <= one.until_ns)
+    if not (one.entity.admitted and during):
+        return False
+    own = [uri for uri in one.asserted if not anonymous(uri)]
+    return one is refer.within or any(same_user(uri, known) for uri in asserted for known in own)
 
 
 def _still_protected(before: Tristate, call: CallState, hops: Sequence[HopState], core: bool) -> Tristate:
@@ -325,16 +342,21 @@ def conference_entity(state: ConferenceState) -> Conference:
 def referral_entities(state: ConferenceState) -> Iterator[Referral]:
     """Each REFER to the focus, with the call that it led to."""
     for refer in state.refers:
-        names = any(not anonymous(uri) for uri in refer.asserted)
-        member: Tristate = any(_is(uri, one) for uri in refer.asserted for one in state.joined)
+        asserted = refer.asserted or (refer.within.asserted if refer.within is not None else ())
+        names = any(not anonymous(uri) for uri in asserted)
+        member: Tristate = any(_took_part(one, asserted, refer) for one in state.joined)
         if not member and names:
-            member = Unknown.of("vantage", "the call of who sent the REFER with the focus")
-        led = next((invite for invite in state.invites if same_user(invite.called, refer.target)), None)
+            member = Unknown.of("vantage", "the call of who sent the REFER with the focus, at that time")
+        after = [
+            each for each in state.invites if each.ts_ns >= refer.ts_ns and same_user(each.called, refer.target.uri)
+        ]
+        led = min(after, key=lambda each: each.ts_ns, default=None)
         unseen = Unknown.of("vantage", "the INVITE that the REFER led to")
         yield Referral(
             focus_node=state.focus,
             from_node=refer.sender,
             accepted=refer.accepted,
+            invites=refer.target.method == "INVITE",
             identified=names,
             member=member,
             named_on=led.referred_by if led is not None else unseen,
