@@ -79,6 +79,7 @@ class Limits:
     messages_per_call: int = 2_000
     streams: int = 100_000
     connections_per_address: int = 256  # the latest are looked at for one m-line, others where their ids are its own
+    contributors: int = 64  # CSRCs of one stream that are told apart
     streams_per_address: int = 256  # looked at for one call; what more there was in its time is unknown
     sequence_ranges: int = 512  # disjoint runs of sequence numbers remembered for a stream
     srtp_roc_search: int = 1_024  # roll-over counters tried for a stream that began before, under up to four keys each

@@ -17,7 +17,8 @@ from analyzer.report.redact import Redactor
 from analyzer.report.rows import PackedRows, encode_row
 from analyzer.session.bound import BoundMsrp, Tables
 from analyzer.session.call_floors import call_floors
-from analyzer.session.conferences import Conferences, HopState
+from analyzer.session.conference_state import HopState
+from analyzer.session.conferences import Conferences
 from analyzer.session.connection_entities import connection_entity
 from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
@@ -208,7 +209,9 @@ class Closer:
         sessions = [bound for fact in facts for bound in fact.sessions]
         floors = call_floors(named, self._messaging.floors)
         together = self._signalling.registrations.together
-        conference = self.conferences.take(call, call_id, states, placement, floors, sessions, together)
+        records = [stream.record for stream in streams]
+        rtcp = [flow for fact in facts for flow in fact.rtcp]
+        conference = self.conferences.take(call, call_id, states, placement, floors, sessions, together, records, rtcp)
         others = [hop_id for hop_id, _ in named[between:]]
         for hop_id, fact in named:
             self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places, others)))
