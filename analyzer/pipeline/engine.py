@@ -45,10 +45,11 @@ from analyzer.rules.frameworks import Framework
 from analyzer.session.connections import ConnectionTable
 from analyzer.session.esp.table import EspPacket
 from analyzer.session.file_transfers import FileStore, FileTransfers
+from analyzer.session.ice_checks import IceChecks
 from analyzer.session.keyring import Keyring
 from analyzer.session.legs import CallState
 from analyzer.session.media.table import StreamTable
-from analyzer.session.media.verification import Verifier
+from analyzer.session.media.verifier import Verifier
 from analyzer.session.messaging import Messaging
 from analyzer.session.messaging_entities import relay_entity
 from analyzer.session.passports import Passports
@@ -109,14 +110,15 @@ class Engine:
         self.keys = StreamKeys(self.signalling.keys, SuppliedKeys(setup.keyring.srtp), limits, setup.known)
         self.verifier = Verifier(self.keys, limits)
         self.streams = StreamTable(limits, self.verifier)
-        self.redactor = Redactor(setup.reveal_identities)
+        self.redactor = Redactor(setup.reveal_identities, limits)
         files = FileTransfers(limits, setup.files, self.signalling.claims.files) if setup.files is not None else None
         self.messaging = Messaging(limits, files)
+        ice = IceChecks(limits)
         self.writer = Writer(Places(sources), self.redactor)
         self.judge = Judge(setup.rules, limits, self.ledger, self.writer)
         self.closer = Closer(
             sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections,
-            self.messaging, self.keys, setup.keyring.opened_media, Passports(setup.trust),
+            self.messaging, self.keys, setup.keyring.opened_media, Passports(setup.trust), ice,
         )  # fmt: skip
         self.signalling.registrations.forgotten = self._registration
         sip = self._sip = SipEvents(limits, self.signalling, self.ledger, self._close, self._begin_anew)
@@ -125,7 +127,7 @@ class Engine:
         relay = _let_go if setup.keys_only else self._media.relay
         self.datagrams = DatagramHandler(
             limits, self.ledger, sip, self.messaging, self.connections, self.streams.zrtp, relay,
-            setup.keyring, self.keys, self.signalling.claims,
+            setup.keyring, self.keys, self.signalling.claims, ice,
         )  # fmt: skip
         self.tcp.framed = self.datagrams.carried
         self.esp = EspHandler(
@@ -345,6 +347,8 @@ class Engine:
             if session.requests["AUTH"]:
                 relay = relay_entity(session, self._placement(), self._post_decrypt())
                 self.judge.judge("msrp_relay", relay, partial(dict, {"from": relay.from_node, "to": relay.to_node}))
+        self.closer.relations, doubts = self.signalling.referrals.decide(self._placement().node)
+        self.ledger.extend(doubts)
         judge_conferences(self.closer.conferences, self.judge)
         self.closer.orphans(self.streams.finish(), self._placement())
         for sa_id, sa in esp_entities(self.esp, self._placement(), self.signalling.registrations):

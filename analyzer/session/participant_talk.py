@@ -7,7 +7,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.msrp_uri import session_id
 from analyzer.formats.uri import same_user
-from analyzer.session.binding import BoundBfcp, BoundMsrp
+from analyzer.session.bound import BoundBfcp, BoundMsrp
 from analyzer.session.focus import FocusLeg
 from analyzer.session.model.people import Participant
 from analyzer.session.participants import Joined

@@ -11,7 +11,7 @@ from analyzer.formats.uri import parse_name_addr, same_user
 from analyzer.session.endings import ended_by_focus
 from analyzer.session.focus import FocusLeg
 from analyzer.session.model.people import Participant
-from analyzer.session.passports import canonical, claimed
+from analyzer.session.passports import claimed, forms
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.shown_identities import anonymous, from_uri
@@ -27,13 +27,16 @@ Together = Callable[[str], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A participant with what a report and the roster need of it: identity as shown, as asserted, its dialog."""
+    """A participant with what a report and the roster need of it: identity as shown, as asserted, its dialog, and when
+    it was let in and left (None: not seen)."""
 
     entity: Participant
     identity: str
     asserted: tuple[str, ...]
     anonymous: bool | None
     call_ids: tuple[str, ...]
+    since_ns: int
+    until_ns: int | None
 
 
 def joined(focal: FocusLeg, call_ids: tuple[str, ...], placement: Placement, together: Together) -> Joined:
@@ -85,7 +88,15 @@ def joined(focal: FocusLeg, call_ids: tuple[str, ...], placement: Placement, tog
         first=_cites(invite, answers, ender),
     )
     seen = nobody if isinstance(nobody, bool) else None
-    return Joined(entity, shown or caller, asserted, seen, call_ids)
+    since, until = _while(messages)
+    return Joined(entity, shown or caller, asserted, seen, call_ids, since, until)
+
+
+def _while(messages: list[MessageRecord]) -> tuple[int, int | None]:
+    """From the answer, or the first message seen, to the BYE."""
+    answers = [m.ts_ns for m in messages if m.method == "INVITE" and 200 <= (m.status or 0) < 300]
+    ends = [m.ts_ns for m in messages if m.request and m.method == "BYE"]
+    return min(answers, default=messages[0].ts_ns), min(ends, default=None)
 
 
 def _policy(name: str) -> Unknown:
@@ -157,7 +168,7 @@ def _explained(messages: list[MessageRecord], invited: str) -> Tristate:
         return True
     tokens = [part for m in messages for value in m.all("identity") for part in split(value)]
     diverted = [one.div for one in map(parse_passport, tokens[:_TOKENS]) if one.ppt in ("div", "div-o")]
-    if any(not each or canonical(invited) in claimed(each.numbers, each.uris) for each in diverted):
+    if any(not each or forms(invited) & claimed(each.numbers, each.uris) for each in diverted):
         return True
     whole = all(message.complete for message in messages)
     return False if whole else Unknown.of("frames", "whole messages of the call: some were captured in part")

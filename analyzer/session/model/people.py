@@ -28,12 +28,16 @@ class Passport:
         "that certificate is trusted, itself or by a chain, and was valid at capture time"
     )
     numbers_listed: Tristate = rule_field("the certificate names the telephone numbers it may speak for (TNAuthList)")
-    authorised: Tristate = rule_field("the certificate's TNAuthList holds the caller's number")
+    authorised: Tristate = rule_field(
+        "the certificate's TNAuthList holds the caller's number; of a diversion, the number it leads on from"
+    )
     age_s: int | Unknown = rule_field("seconds from iat to the capture of the message; negative: ahead of it")
     fresh: Tristate = rule_field("iat is within 60 seconds of the capture of the message")
-    reused: Tristate = rule_field("the same token passed this hop in another dialog before")
+    reused: Tristate = rule_field("another call used the same token, and this one cannot have it from there")
     orig_matches: Tristate = rule_field("orig is the caller: P-Asserted-Identity or From")
-    dest_matches: Tristate = rule_field("dest names the called: To or Request-URI")
+    dest_matches: Tristate = rule_field(
+        "dest names the called, To or Request-URI, or whom a signed diversion leads on from"
+    )
     media_due: bool = rule_field("the message's SDP has fingerprints, so that mky has to hold them")
     media_bound: Tristate = rule_field("mky holds every fingerprint of the SDP as it is at this hop")
     from_addr: str = rule_field("the sender on this hop: its node name, else its address", name="from")
@@ -166,7 +170,7 @@ class Participant:
     )
     anonymous_policy: str | Unknown = rule_field("the operator's policy for anonymous dial-in: accept or reject")
     unrevealed_policy: str | Unknown = rule_field("the operator's policy for a dial-out nobody is named in")
-    exposed: Tristate = rule_field("the roster names it although it asked for privacy")
+    exposed: Tristate = rule_field("a roster named it while it took part, although it asked for privacy")
     writes: bool = rule_field("it sent message/cpim")
     writes_as_self: Tristate = rule_field("From of each message/cpim that it sent is its own identity, or anonymous")
     floor_named: bool = rule_field("floor control names the user id that the focus gave it, by USER-URI")
@@ -183,8 +187,8 @@ class Conference:
     focus_node: str = rule_field("stable name of the focus")
     calls: int = rule_field("calls that joined or tried to")
     participants: int = rule_field("participants")
-    roster_seen: bool = rule_field("a roster (conference-info) was captured")
-    roster_right: Tristate = rule_field("every connected user of the roster is the asserted identity of a participant")
+    roster_seen: bool = rule_field("a roster (conference-info) that names somebody was captured")
+    roster_right: Tristate = rule_field("every user that a roster showed is the asserted identity of a participant")
     list_seen: bool = rule_field("a list of recipients to invite was captured")
     list_reached: Tristate = rule_field("every recipient of the list was called")
     list_leaked: Tristate = rule_field("a recipient that should stay unnamed stands in a list sent to others")
