@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Tristate, Unknown
+from analyzer.formats.referral import ReferTo
 from analyzer.session.call_floors import CallFloor
 from analyzer.session.legs import CallState
 from analyzer.session.mixing import Mixing
@@ -17,12 +18,14 @@ _CITES = 20
 
 @dataclass(slots=True)
 class AskedInvitation:
-    """A REFER to the focus."""
+    """A REFER to the focus; `within`: the participant in whose dialog it stands."""
 
-    target: str
+    target: ReferTo
     sender: str
     asserted: tuple[str, ...]
     accepted: Tristate
+    within: Joined | None
+    ts_ns: int
     cites: tuple[Cite, ...]
 
 
@@ -33,6 +36,7 @@ class Invitation:
     called: str
     referred_by: bool
     listed: tuple[str, ...]
+    ts_ns: int
     cites: tuple[Cite, ...]
 
 

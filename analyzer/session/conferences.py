@@ -22,7 +22,7 @@ from analyzer.session.focus import ROLES, FocusLeg, conference_uri, focus_leg, f
 from analyzer.session.legs import CallState
 from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.participant_talk import floor_uris, talk_of
-from analyzer.session.participants import Together, joined
+from analyzer.session.participants import Joined, Together, joined
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.rosters import documents
@@ -87,7 +87,7 @@ class Conferences:
         self._bodies(focal, state)
         self._floors(floors, state)
         self._rosters(call, placement)
-        self._refers(call, placement, state)
+        self._refers(call, placement, state, one)
         return f"conference-{state.ordinal}"
 
     def _of(self, uri: str, focus: str, at_focus: bool) -> ConferenceState | None:
@@ -117,7 +117,7 @@ class Conferences:
             if from_focus and len(state.invites) < _MAX_KEPT:
                 shown = tuple(r.uri for r in recipients.recipients) if recipients else ()
                 called = parse_name_addr(next(iter(message.all("to")), "")).uri
-                state.invites.append(Invitation(called, bool(message.referred_by), shown, message.cites))
+                state.invites.append(Invitation(called, bool(message.referred_by), shown, message.ts_ns, message.cites))
             elif recipients is not None and not from_focus:
                 self._list(recipients.recipients, state)
                 state.cite(message.cites)
@@ -149,7 +149,7 @@ class Conferences:
     def _dialog(self, call: CallState, placement: Placement) -> None:
         """A subscription or a referral outside the call."""
         self._rosters(call, placement)
-        self._refers(call, placement, None)
+        self._refers(call, placement, None, None)
 
     def _rosters(self, call: CallState, placement: Placement) -> None:
         for leg in call.legs.values():
@@ -166,7 +166,9 @@ class Conferences:
         known, at_focus = self._found.get(wanted), placement.role(focus) in ROLES
         return known or self._of(wanted, focus_name(focus, at_focus, wanted, placement), at_focus)
 
-    def _refers(self, call: CallState, placement: Placement, inside: ConferenceState | None) -> None:
+    def _refers(
+        self, call: CallState, placement: Placement, inside: ConferenceState | None, one: Joined | None
+    ) -> None:
         for leg in call.legs.values():
             for message in leg.messages:
                 target = message.carrier.endpoints.dst.ip
@@ -179,8 +181,10 @@ class Conferences:
                     continue
                 sender = placement.node(message.carrier.endpoints.src.ip)
                 accepted = _accepted(message, leg.messages)
-                wanted = message.refer_to.uri
-                state.refers.append(AskedInvitation(wanted, sender, message.asserted, accepted, message.cites))
+                within, wanted = one if message.to_tag else None, message.refer_to
+                state.refers.append(
+                    AskedInvitation(wanted, sender, message.asserted, accepted, within, message.ts_ns, message.cites)
+                )
                 if message.bodies.recipients is not None:
                     self._list(message.bodies.recipients.recipients, state)
 
