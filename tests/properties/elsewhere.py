@@ -39,7 +39,6 @@ ELSEWHERE = (
 )  # fmt: skip
 
 NO_PARSERS = {
-    "analyzer.app.offline.open_all": "opens captures, each by open_capture",
     "analyzer.app.outputs.parse_formats": "words of the command line",
     "analyzer.capture.bpf.compile_filter": "runs tcpdump on words of the command line",
     "analyzer.capture.bytes_in.open_file": "opens a file, reads nothing",

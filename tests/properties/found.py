@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 WIRE = ("protocols", "formats", "net", "transport", "capture")  # whose whole work it is to read what comes from outside
 _TAKEN = re.compile(r"\b(?:bytes|bytearray|memoryview|Chunk|DtlsRecord|Packets|str)\b")
 _NAMES = re.compile(
-    r"(?:parse|read|load|decode|recognise|probe|looks_like|split|scan|open|from|unpack|unpad)(?:_|$)|.*_parts$"
+    r"(?:parse|read|load|decode|recognise|probe|looks_like|split|scan|from|unpack|unpad)(?:_|$)|.*_parts$"
 )
 _FEEDS = frozenset(("receive", "feed", "segment", "unwrap", "walk", "decode", "read_batch", "add_key_log", "poll"))
 _BASES = ("Framer", "PacketStream")
