@@ -171,9 +171,11 @@ def within(batch: FrameBatch, settings: Settings) -> FrameBatch:
 def _batches(
     readers: Sequence[CaptureReader], beside: Sequence[CaptureReader], observer: Observer
 ) -> Iterator[FrameBatch]:
-    for batch in merge([*readers, *beside]):
+    def told(batch: FrameBatch) -> FrameBatch:
         observer.advanced(sum(reader.stored_bytes for reader in readers))
-        yield batch
+        return batch
+
+    return map(told, merge([*readers, *beside]))
 
 
 def _take_secrets(readers: Sequence[CaptureReader], taken: list[int], keyring: Keyring) -> None:
@@ -236,6 +238,7 @@ def _feed(
             if secrets:
                 _take_secrets(readers, taken, keyring)
             engine.feed(within(batch, inputs.settings))
+            del batch  # its buffer, before another one is filled
             for reader in readers:
                 engine.ledger.extend(reader.take_anomalies())
         if secrets:

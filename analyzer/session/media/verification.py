@@ -5,7 +5,7 @@ by extended sequence number. A packet whose key is not known yet waits for it, w
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -17,10 +17,11 @@ from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.fast import FastStream, Prepared
 from analyzer.crypto.srtp.reasons import Reason
-from analyzer.crypto.srtp.stream import PacketColumns, counters_tried
+from analyzer.crypto.srtp.stream import counters_tried
 from analyzer.net.packets import PacketBatch
 from analyzer.session.media.columns import Groups, cites
 from analyzer.session.media.failure import Explained, Failure, explain
+from analyzer.session.media.noted import Noted, prepare
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media.refused import Lot, Refused, Shape
 from analyzer.session.media_keys import KeyOrigin, MediaKey
@@ -28,6 +29,7 @@ from analyzer.session.stream_keys import StreamId, StreamKeys
 
 I64 = npt.NDArray[np.int64]
 _END = 1 << 62
+_AT_ONCE = 2_048  # packets from which those of further streams are copied later: copies of a whole batch are megabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,21 +231,6 @@ class _Stream:
         return Failure.TRUNCATED if cut else None
 
 
-@dataclass(slots=True)
-class _Noted:
-    """Rows of one stream at one vantage point that are not verified yet."""
-
-    packets: PacketBatch
-    groups: Groups
-    at: int
-    base: int
-    vantage: int
-    position: int  # frames before the batch
-    prepared: Prepared | None = None  # with packets of other streams
-    first: int = 0  # where its own begin there
-    cut: I64 = field(default_factory=lambda: np.empty(0, np.int64))  # those that the capture cut short, counted from it
-
-
 class Verifier:
     """Opens what the stream table has seen, after the signalling among the same rows has been read."""
 
@@ -251,7 +238,7 @@ class Verifier:
         self._keys = self.keys = keys
         self._limits = limits
         self._streams: dict[int, _Stream] = {}
-        self._noted: dict[int, list[_Noted]] = {}
+        self._noted: dict[int, list[Noted]] = {}
         self._sources: dict[int, tuple[Endpoints, int]] = {}
         self._explained = 0
         self.wanted: dict[StreamId, tuple[MediaKey, ...]] = {}  # keys of streams that they came too late for
@@ -261,18 +248,26 @@ class Verifier:
         self, ordinal: int, endpoints: Endpoints, packets: PacketBatch, groups: Groups, index: int, base: int
     ) -> None:
         """Remembers a group of rows until `flush`; `base` is the extended sequence number of its first."""
-        noted = _Noted(packets, groups, index, base, groups.vantage[index], self.batch_position)
+        noted = Noted(packets, groups, index, base, groups.vantage[index], self.batch_position)
         self._noted.setdefault(ordinal, []).append(noted)
         self._sources[ordinal] = endpoints, groups.keys[index][1]
 
     def flush(self) -> None:
         """Opens what was noted. The batch's buffer may be reused after this."""
         concerned = [ordinal for ordinal in self._noted if self._concerned(ordinal)]
-        _prepare([item for ordinal in concerned for item in self._noted[ordinal]])
-        for ordinal in concerned:
-            self._flush(ordinal)
+        first = waiting = 0
+        for at, ordinal in enumerate(concerned, 1):
+            waiting += sum(item.groups.count[item.at] for item in self._noted[ordinal])
+            if waiting >= _AT_ONCE or at == len(concerned):
+                self._open_all(concerned[first:at])
+                first, waiting = at, 0
         self._noted.clear()
         self._sources.clear()
+
+    def _open_all(self, ordinals: Sequence[int]) -> None:
+        prepare([item for ordinal in ordinals for item in self._noted[ordinal]])
+        for ordinal in ordinals:
+            self._flush(ordinal)
 
     def _concerned(self, ordinal: int) -> bool:
         endpoints, ssrc = self._sources[ordinal]
@@ -330,7 +325,7 @@ class Verifier:
         if not noted or not self._concerned(ordinal):
             return
         if noted[0].prepared is None:
-            _prepare(noted)
+            prepare(noted)
         stream = self._streams.get(ordinal) or _Stream(*self._sources[ordinal], self._limits)
         for item in noted:
             self._group(stream, item)
@@ -338,7 +333,7 @@ class Verifier:
         if stream.views:
             self._streams[ordinal] = stream
 
-    def _group(self, stream: _Stream, item: _Noted) -> None:
+    def _group(self, stream: _Stream, item: Noted) -> None:
         src, dst = stream.endpoints.src, stream.endpoints.dst
         count = item.groups.count[item.at]
         numbers: Sequence[int] = range(item.base, item.base + count)
@@ -365,7 +360,7 @@ class Verifier:
         if view is not None and not (cuts and cuts[-1] > int(positions[-1])):
             view.version = version
 
-    def _try(self, stream: _Stream, view: _View, item: _Noted, start: int, numbers: Sequence[int]) -> None:
+    def _try(self, stream: _Stream, view: _View, item: Noted, start: int, numbers: Sequence[int]) -> None:
         room = view.room(self._limits.key_wait_packets)
         if room is not None and room < len(numbers):
             _open(stream, view, item, start, numbers[:room])
@@ -375,25 +370,7 @@ class Verifier:
         _open(stream, view, item, start, numbers)
 
 
-def _prepare(items: Sequence[_Noted]) -> None:
-    """Makes the packets of all items ready at once, batch by batch."""
-    batches: dict[int, list[_Noted]] = {}
-    for item in items:
-        batches.setdefault(id(item.packets), []).append(item)
-    for members in batches.values():
-        packets = members[0].packets
-        rows = np.concatenate([item.groups.rows(item.at) for item in members])
-        columns = PacketColumns(packets.buffer.data, packets.payload_start[rows], packets.payload_length[rows])
-        prepared, cut, first = Prepared(columns), np.flatnonzero(packets.missing[rows]), 0
-        for item in members:
-            item.prepared, item.first = prepared, first
-            first += item.groups.count[item.at]
-            if len(cut):
-                low, high = np.searchsorted(cut, (item.first, first)).tolist()
-                item.cut = cut[low:high] - item.first
-
-
-def _open(stream: _Stream, view: _View, item: _Noted, start: int, numbers: Sequence[int]) -> None:
+def _open(stream: _Stream, view: _View, item: Noted, start: int, numbers: Sequence[int]) -> None:
     """Opens packets of an item from `start` on, without those that the capture cut short."""
     assert item.prepared is not None
     end = start + len(numbers)
