@@ -11,6 +11,7 @@ from analyzer.pipeline.esp_rows import KeyNames, esp_notes, esp_rows
 from analyzer.pipeline.findings import FindingRows
 from analyzer.pipeline.places import Places, capture_id
 from analyzer.pipeline.registration_rows import registration_row
+from analyzer.pipeline.related_rows import related_rows
 from analyzer.report.model import (
     AnomalyRow,
     CaptureRow,
@@ -23,7 +24,7 @@ from analyzer.report.model import (
     VerdictCounts,
 )
 from analyzer.report.redact import Redactor
-from analyzer.report.rows import Rows
+from analyzer.report.rows import AmendedRows, Rows
 from analyzer.report.traffic import (
     BfcpCounts,
     Call,
@@ -83,7 +84,7 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
         bfcp=_bfcp(engine),
         registrations=_registrations(engine, places, Placement(topology)),
         esp=tuple(redactor.row(row) for row in esp_rows(engine.esp, places, key_names)),
-        calls=Rows(Call, closer.calls),
+        calls=Rows(Call, AmendedRows(closer.calls, related_rows(closer.relations, places, redactor))),
         conferences=tuple(redactor.row(row) for row in conference_rows(closer.conferences, places)),
         hops=Rows(Hop, closer.hops),
         streams=Rows(Stream, closer.stream_rows),
@@ -151,6 +152,7 @@ def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes:
         engine.closer.conferences,
         engine.esp.table,
         engine.signalling.agreements,
+        engine.signalling.referrals,
     )
     return Coverage(
         decoded=engine.decoded,
@@ -243,7 +245,7 @@ def _keys(engine: Engine, places: Places) -> tuple[tuple[Key, ...], KeyNames]:
     """
     redactor, sources = engine.redactor, engine.setup.keyring.sources
     given = {redactor.key(source.media_key) for source in sources if source.media_key is not None}
-    found = sorted(engine.closer.used.items(), key=lambda item: int(item[0].rpartition("-")[2]))
+    found = sorted(engine.closer.used.items(), key=lambda item: (len(item[0]), item[0]))  # ordinals, then digests
     rows = []
     for name, key in found:
         if name not in given and (key.opened or engine.setup.decrypt):

@@ -15,7 +15,7 @@ from analyzer.report.messaging import (
     MsrpSession,
     SavedFile,
 )
-from analyzer.session.binding import BoundBfcp, BoundMsrp
+from analyzer.session.bound import BoundBfcp, BoundMsrp
 from analyzer.session.call_floors import CallFloor
 from analyzer.session.file_transfers import FileTransfers
 from analyzer.session.floors import ChairDecision, FloorRequestState

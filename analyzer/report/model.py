@@ -21,6 +21,7 @@ from analyzer.report.traffic import (
     MsrpCounts,
     Participant,
     Registration,
+    Relation,
     SipCounts,
     Stream,
     TlsConnection,
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Accepted", "AnomalyRow", "BfcpCounts", "Call", "CallMedia", "CaptureRow", "Cite", "ClauseRow", "Clock",
     "Conference", "Coverage", "EspSa", "Exposure", "Finding", "Hop", "Key", "Leg", "Link", "MsrpCounts", "Need",
-    "Note", "Participant", "Registration", "Report", "RuleRow", "Sighting", "SipCounts", "Stream", "Summary",
-    "TlsConnection", "Tool", "VerdictCounts",
+    "Note", "Participant", "Registration", "Relation", "Report", "RuleRow", "Sighting", "SipCounts", "Stream",
+    "Summary", "TlsConnection", "Tool", "VerdictCounts",
 ]  # fmt: skip
 
 

@@ -3,15 +3,18 @@
 import dataclasses
 import operator
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
+from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
-from analyzer.core.text import ELLIPSIS
+from analyzer.core.text import ELLIPSIS, encode
 from analyzer.report.border import clean, scrub
 from analyzer.report.evidence import Cite, Sighting
 from analyzer.report.keys import Handling, handling
+from analyzer.report.pseudonyms import Pseudonyms
 from analyzer.report.rows import encode_text
 
 T = TypeVar("T")
@@ -41,45 +44,45 @@ _AFTER_CALL_ID = re.compile(r"call-?id\W{0,4}\Z", re.IGNORECASE)
 
 
 class Redactor:
-    """Gives each identity and each key its ordinal, in order of first sight; everything shown passes through it once.
+    """Gives each identity and each key its pseudonym; everything shown passes through it once.
 
     With `reveal_identities` user parts and numbers stay; secrets are removed all the same.
     """
 
-    def __init__(self, reveal_identities: bool = False) -> None:
+    def __init__(self, reveal_identities: bool = False, limits: Limits = Limits()) -> None:  # noqa: B008  (Limits is frozen)
         self._reveal = reveal_identities
-        self._users: dict[str, str] = {}
-        self._issued: set[str] = set()
-        self._keys: dict[Secret, str] = {}
-        self._others = 0
-        self._call_ids: set[str] = set()
+        self._users = Pseudonyms[str]("user-", limits.identities, encode)
+        self._keys = Pseudonyms[Secret]("key-", limits.named_keys, Secret.reveal)
+        self._call_ids: OrderedDict[str, None] = OrderedDict()  # the latest shown
+        self._most_call_ids = limits.call_ids
         self._texts: dict[str, str] = {}  # short texts and what is shown of them
         self._quoted: dict[str, str] = {}  # the same as JSON
         self._plain: dict[str, str] = {}  # plain strings already found harmless: ids, addresses, words
 
     def key(self, secret: Secret) -> str:
         """`key-1`, `key-2`, ...: equal keys have one name, which says nothing about them."""
-        return self._keys.setdefault(secret, f"key-{len(self._keys) + self._others + 1}")
+        return self._keys.of(secret)
 
     def other_key(self) -> str:
         """The next ordinal, for a key that is named once: a key log, an association."""
-        self._others += 1
-        return f"key-{len(self._keys) + self._others}"
+        return self._keys.once()
 
     def user(self, name: str) -> str:
         """The pseudonym of one user part, user name or number; a pseudonym stays what it is."""
-        if self._reveal or name in self._issued or name.lower() == ANONYMOUS:
+        if self._reveal or self._users.issued(name) or name.lower() == ANONYMOUS:
             return name
-        canonical = _canonical(name)
-        if canonical not in self._users:
-            self._users[canonical] = f"user-{len(self._users) + 1}"
-            self._issued.add(self._users[canonical])
-        return self._users[canonical]
+        return self._users.of(_canonical(name))
 
     def call_id(self, value: str) -> str:
-        """A Call-ID, safe to show. It is no identity; free text may name it from now on."""
+        """A Call-ID, safe to show. It is no identity; free text may name it while it is among the latest shown.
+
+        In a later text one that looks like an address has the pseudonym of one: more is hidden then, never less.
+        """
         shown = clean(value)
-        self._call_ids.add(shown)
+        self._call_ids[shown] = None
+        self._call_ids.move_to_end(shown)
+        if len(self._call_ids) > self._most_call_ids:
+            self._call_ids.popitem(last=False)
         return scrub(shown)
 
     def identity(self, value: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from analyzer.core.cites import Cite
-from analyzer.session.binding import BoundBfcp
+from analyzer.session.bound import BoundBfcp
 from analyzer.session.floors import FloorBook, FloorControl
 from analyzer.session.hops import HopFact
 

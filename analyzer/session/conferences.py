@@ -4,88 +4,32 @@ Calls are taken as they close; what is said of a conference is decided at the en
 participants, rosters and referrals are counted, not kept.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
 
-from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.unknown import Tristate, Unknown
-from analyzer.formats.conference_info import ConferenceInfo, merge
-from analyzer.formats.uri import parse_name_addr, parse_uri, same_user
-from analyzer.session.binding import BoundBfcp, BoundMsrp
+from analyzer.formats.uri import parse_name_addr
+from analyzer.session.bound import BoundBfcp, BoundMsrp
 from analyzer.session.call_floors import CallFloor, together
+from analyzer.session.conference_state import (
+    AskedInvitation,
+    ConferenceState,
+    HopState,
+    Invitation,
+    still_protected,
+)
 from analyzer.session.focus import ROLES, FocusLeg, conference_uri, focus_leg, focus_name
 from analyzer.session.legs import CallState
-from analyzer.session.model.people import Conference, Participant, Referral
-from analyzer.session.participant_talk import FloorUser, Talk, floor_uris, talk_of, with_talk
+from analyzer.session.media.record import RtcpRecord, StreamRecord
+from analyzer.session.participant_talk import floor_uris, talk_of
 from analyzer.session.participants import Joined, Together, joined
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
-from analyzer.session.shown_identities import anonymous
+from analyzer.session.rosters import documents
 
 MAX_CONFERENCES = 10_000
 MAX_PARTICIPANTS = 1_000
 _MAX_KEPT = 256  # recipients, referrals, invitations of one conference
-_CITES = 20
-_TELLING = 4  # characters of a user part by which a display text names somebody
-
-
-@dataclass(slots=True)
-class _Refer:
-    target: str
-    sender: str
-    asserted: tuple[str, ...]
-    accepted: Tristate
-    cites: tuple[Cite, ...]
-
-
-@dataclass(slots=True)
-class _Invite:
-    """An INVITE of the focus: whom it calls, for whom, and whom its body names."""
-
-    called: str
-    referred_by: bool
-    listed: tuple[str, ...]
-    cites: tuple[Cite, ...]
-
-
-@dataclass(slots=True)
-class ConferenceState:
-    """What is known of one conference."""
-
-    ordinal: int
-    at_focus: bool
-    focus: str  # its node name, address or host name
-    uri: str
-    calls: list[str] = field(default_factory=list)
-    joined: list[Joined] = field(default_factory=list)
-    floors: dict[str, None] = field(default_factory=dict)  # named in SDP or on the wire, as conference/floor
-    control: dict[tuple[int, int], CallFloor] = field(default_factory=dict)  # what BFCP shows of them
-    talk: dict[str, Talk] = field(default_factory=dict)  # of each participant, by its call
-    floor_uris: dict[FloorUser, str] = field(default_factory=dict)  # USER-URI of BFCP users
-    states: set[str] = field(default_factory=set)
-    access_seen: bool = False
-    protected: Tristate = True  # every leg of who joined, as far as captured
-    inside: Tristate = False  # the focus belongs to the trust domain
-    roster: ConferenceInfo | None = None
-    listed: dict[str, bool] = field(default_factory=dict)  # recipient: whether it should stay unnamed
-    refers: list[_Refer] = field(default_factory=list)
-    invites: list[_Invite] = field(default_factory=list)
-    cites: tuple[Cite, ...] = ()
-
-    def cite(self, cites: Iterable[Cite]) -> None:
-        """Remembers evidence, within the bound."""
-        self.cites = tuple(dict.fromkeys((*self.cites, *cites)))[:_CITES]
-
-
-@dataclass(frozen=True, slots=True)
-class HopState:
-    """What a conference needs of a media hop of its calls."""
-
-    state: str
-    access: bool
-    core: bool  # beyond the access, with packets
-    readable: Tristate = False  # content is in clear where nothing permits that
 
 
 class Conferences:
@@ -109,6 +53,8 @@ class Conferences:
         floors: Sequence[CallFloor] = (),
         sessions: Sequence[BoundMsrp | BoundBfcp] = (),
         together: Together = lambda _: (),
+        records: Sequence[StreamRecord] = (),
+        rtcp: Sequence[RtcpRecord] = (),
     ) -> str | None:
         """Takes a call, or a dialog without INVITE; gives the id of the conference that it joins.
 
@@ -135,11 +81,13 @@ class Conferences:
                 state.floor_uris.setdefault(user, uri)
         state.states.update(hop.state for hop in hops)
         state.access_seen |= any(hop.access for hop in hops)
-        state.protected = _still_protected(state.protected, call, hops, "protect" in placement.topology.policy.values())
+        state.protected = still_protected(state.protected, call, hops, "protect" in placement.topology.policy.values())
         state.cite(one.entity.first)
+        state.mixing.take(call_id, focal, records, rtcp)
         self._bodies(focal, state)
         self._floors(floors, state)
-        self._refers(call, placement, state)
+        self._rosters(call, placement)
+        self._refers(call, placement, state, one)
         return f"conference-{state.ordinal}"
 
     def _of(self, uri: str, focus: str, at_focus: bool) -> ConferenceState | None:
@@ -169,7 +117,7 @@ class Conferences:
             if from_focus and len(state.invites) < _MAX_KEPT:
                 shown = tuple(r.uri for r in recipients.recipients) if recipients else ()
                 called = parse_name_addr(next(iter(message.all("to")), "")).uri
-                state.invites.append(_Invite(called, bool(message.referred_by), shown, message.cites))
+                state.invites.append(Invitation(called, bool(message.referred_by), shown, message.ts_ns, message.cites))
             elif recipients is not None and not from_focus:
                 self._list(recipients.recipients, state)
                 state.cite(message.cites)
@@ -200,22 +148,27 @@ class Conferences:
 
     def _dialog(self, call: CallState, placement: Placement) -> None:
         """A subscription or a referral outside the call."""
+        self._rosters(call, placement)
+        self._refers(call, placement, None, None)
+
+    def _rosters(self, call: CallState, placement: Placement) -> None:
         for leg in call.legs.values():
-            for message in leg.messages:
-                roster = message.bodies.roster
-                if roster is not None and roster.entity:
-                    state = self._near(roster.entity, message.carrier.endpoints.src.ip, placement)
-                    if state is not None:
-                        state.roster = merge(state.roster, roster)[0]
-                        state.cite(message.cites)
-        self._refers(call, placement, None)
+            for document in documents(leg.messages):
+                message, known = document.message, document.known
+                state = self._near(known.entity, message.carrier.endpoints.src.ip, placement) if known.entity else None
+                if state is not None:
+                    state.rosters.take(known, document.every, message.ts_ns)
+                    state.rosters.whole &= not call.unkept
+                    state.cite(message.cites)
 
     def _near(self, uri: str, focus: int, placement: Placement) -> ConferenceState | None:
         wanted = conference_uri(uri)
         known, at_focus = self._found.get(wanted), placement.role(focus) in ROLES
         return known or self._of(wanted, focus_name(focus, at_focus, wanted, placement), at_focus)
 
-    def _refers(self, call: CallState, placement: Placement, inside: ConferenceState | None) -> None:
+    def _refers(
+        self, call: CallState, placement: Placement, inside: ConferenceState | None, one: Joined | None
+    ) -> None:
         for leg in call.legs.values():
             for message in leg.messages:
                 target = message.carrier.endpoints.dst.ip
@@ -228,7 +181,10 @@ class Conferences:
                     continue
                 sender = placement.node(message.carrier.endpoints.src.ip)
                 accepted = _accepted(message, leg.messages)
-                state.refers.append(_Refer(message.refer_to.uri, sender, message.asserted, accepted, message.cites))
+                within, wanted = one if message.to_tag else None, message.refer_to
+                state.refers.append(
+                    AskedInvitation(wanted, sender, message.asserted, accepted, within, message.ts_ns, message.cites)
+                )
                 if message.bodies.recipients is not None:
                     self._list(message.bodies.recipients.recipients, state)
 
@@ -254,122 +210,3 @@ def _accepted(refer: MessageRecord, messages: Sequence[MessageRecord]) -> Trista
     if not answers:
         return Unknown.of("message", "the answer to the REFER")
     return any(200 <= (status or 0) < 300 for status in answers)
-
-
-def participant_entities(state: ConferenceState) -> Iterator[tuple[Participant, str]]:
-    """Each participant with the id of its call, held against the roster."""
-    for one, call_id in zip(state.joined, state.calls, strict=True):
-        exposed = _exposed(one, state.roster)
-        yield with_talk(replace(one.entity, exposed=exposed), one, state.talk[call_id], state.floor_uris), call_id
-
-
-def _exposed(one: Joined, roster: ConferenceInfo | None) -> Tristate:
-    if not one.entity.private:
-        return False
-    if roster is None:
-        return Unknown.of("message", "the roster of the conference (NOTIFY with conference-info)")
-    own = [uri for uri in one.asserted if not anonymous(uri)]
-    shown = [uri for user in roster.users for uri in (user.entity, *user.associated, *_endpoints(user.endpoints))]
-    if any(same_user(uri, known) for uri in shown for known in own):
-        return True
-    names = [name for uri in own if len(name := parse_uri(uri).user.lower().lstrip("+")) >= _TELLING]
-    texts = [text.lower() for user in roster.users for text in (user.display_text, *_texts(user.endpoints)) if text]
-    return any(name in text for name in names for text in texts)
-
-
-def _texts(endpoints: Iterable[object]) -> list[str]:
-    return [str(getattr(endpoint, "display_text", "")) for endpoint in endpoints]
-
-
-def _endpoints(endpoints: Iterable[object]) -> list[str]:
-    return [str(getattr(endpoint, "entity", "")) for endpoint in endpoints]
-
-
-def _roster_right(state: ConferenceState) -> Tristate:
-    """Users of the roster against asserted identities: by the dialog it names, else by identity."""
-    if state.roster is None:
-        return Unknown.of("message", "a roster")
-    unseen: Unknown | None = None
-    for user in state.roster.users:
-        if user.state == "deleted" or anonymous(user.entity):
-            continue
-        dialogs = {endpoint.call_id for endpoint in user.endpoints if endpoint.call_id}
-        named_by = [one for one in state.joined if dialogs & set(one.call_ids)]
-        if any(one.asserted and not _is(user.entity, one) for one in named_by):
-            return False
-        if not any(_is(user.entity, one) for one in state.joined):
-            unseen = Unknown.of("vantage", "the calls of users that the roster names")
-    return unseen or True
-
-
-def _is(uri: str, one: Joined) -> bool:
-    return any(same_user(uri, known) for known in (*one.asserted, one.identity))
-
-
-def _still_protected(before: Tristate, call: CallState, hops: Sequence[HopState], core: bool) -> Tristate:
-    """Whether all legs are protected when those of one more call are known (Kleene and). `core`: there, too."""
-    if before is False or any(hop.readable is True for hop in hops):
-        return False
-    if not any(leg.outcome == "answered" for leg in call.legs.values()):
-        return before
-    missing = [hop.readable for hop in hops if isinstance(hop.readable, Unknown)]
-    if not any(hop.access for hop in hops):
-        missing.append(Unknown.of("vantage", "the access leg of every participant"))
-    if core and not any(hop.core for hop in hops):
-        missing.append(Unknown.of("vantage", "the media of every participant in the core, which policy protects"))
-    return missing[0] if missing else before
-
-
-def _all_protected(state: ConferenceState) -> Tristate:
-    """Who else takes part is seen at the focus alone, so that nothing holds for all of them without that hop."""
-    if state.protected is True and not state.at_focus:
-        return Unknown.of("vantage", "the hop at the focus, which shows every participant")
-    return state.protected
-
-
-def conference_entity(state: ConferenceState) -> Conference:
-    """The conference as rules see it."""
-    called = [invite.called for invite in state.invites]
-    reached: Tristate = all(any(same_user(uri, other) for other in called) for uri in state.listed)
-    if reached is False:
-        reached = Unknown.of("vantage", "the INVITEs of the focus to the recipients of the list")
-    hidden = [uri for uri, secret in state.listed.items() if secret]
-    leaked = any(
-        same_user(uri, shown) and not same_user(uri, invite.called)
-        for uri in hidden
-        for invite in state.invites
-        for shown in invite.listed
-    )
-    return Conference(
-        focus_node=state.focus,
-        calls=len(state.calls),
-        participants=len(state.joined),
-        roster_seen=state.roster is not None,
-        roster_right=_roster_right(state),
-        list_seen=bool(state.listed),
-        list_reached=reached,
-        all_protected=_all_protected(state),
-        focus_inside=state.inside,
-        list_leaked=leaked or (False if state.invites else Unknown.of("vantage", "the INVITEs of the focus")),
-        first=state.cites,
-    )
-
-
-def referral_entities(state: ConferenceState) -> Iterator[Referral]:
-    """Each REFER to the focus, with the call that it led to."""
-    for refer in state.refers:
-        names = any(not anonymous(uri) for uri in refer.asserted)
-        member: Tristate = any(_is(uri, one) for uri in refer.asserted for one in state.joined)
-        if not member and names:
-            member = Unknown.of("vantage", "the call of who sent the REFER with the focus")
-        led = next((invite for invite in state.invites if same_user(invite.called, refer.target)), None)
-        unseen = Unknown.of("vantage", "the INVITE that the REFER led to")
-        yield Referral(
-            focus_node=state.focus,
-            from_node=refer.sender,
-            accepted=refer.accepted,
-            identified=names,
-            member=member,
-            named_on=led.referred_by if led is not None else unseen,
-            first=tuple(dict.fromkeys((*refer.cites, *(led.cites if led is not None else ())))),
-        )

@@ -11,16 +11,15 @@ Work and memory are proportional to the calls: every question goes to an index, 
 names no session.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 
-from analyzer.core.anomalies import Anomaly, define
+from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.limits import SECOND_NS, Limits
-from analyzer.core.severity import Severity
 from analyzer.protocols.sip.message import Message
+from analyzer.session.call_links import LATE, Group, Link, NodeOf, doubt, link, meant, naming
 from analyzer.session.correlation_keys import (
     BRIEF,
     SCORES,
@@ -40,6 +39,7 @@ from analyzer.session.correlation_keys import (
     similarity,
     slotted,
 )
+from analyzer.session.key_index import KeyIndex
 from analyzer.session.legs import CallState
 from analyzer.session.one_call import one_call, passed_on
 from analyzer.session.records import MessageRecord
@@ -51,37 +51,6 @@ SUPPORT, MOST_SUPPORT, SURE = 10, 20, 99  # of each ground that supports it, and
 _GROUNDS = 8  # values that support a likeness, kept of a call
 _SIMILAR = 0.8
 _PERSISTENT = frozenset[Kind](("session_id", "icid", "header"))
-
-AMBIGUOUS = define(
-    "correlation.ambiguous",
-    Severity.LOW,
-    "Calls have something in common that names one call, and cannot all be one: they are left apart",
-)
-LATE = define(
-    "correlation.late_leg",
-    Severity.LOW,
-    "A leg came after the call it belongs to was judged: the statements on that call do not know of it",
-)
-NodeOf = Callable[[int], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Why two calls are one: by what, how sure (per cent), and the first messages of both."""
-
-    kind: Kind
-    score: int
-    call_ids: tuple[str, str]
-    cites: tuple[Cite, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """What belongs together, in order of start. `doubts` are joins that were refused."""
-
-    calls: tuple[CallState, ...]
-    links: tuple[Link, ...] = ()
-    doubts: tuple[Anomaly, ...] = ()
 
 
 @dataclass(slots=True)
@@ -111,11 +80,9 @@ class Correlator:
         self._limits = limits
         self._headers = tuple(headers)
         self._traits: dict[int, _Traits] = {}
-        self._members: dict[bytes, int | list[int]] = {}  # key -> the call, or calls, that carry it
+        self._index = KeyIndex(limits.correlation_past)
         self._by_call_id: dict[str, list[int]] = {}
         self._named_by: dict[str, list[int]] = {}  # Call-ID -> calls that name that dialog
-        self._past: OrderedDict[bytes, None] = OrderedDict()  # keys of calls that were judged
-        self._spoiled: OrderedDict[bytes, None] = OrderedDict()  # keys that were found to join what is not one call
 
     def __len__(self) -> int:
         return len(self._traits)
@@ -149,8 +116,8 @@ class Correlator:
         for key in found:
             if key not in traits.keys and len(traits.keys) < self._limits.correlation_keys:
                 traits.keys[key] = None
-                self._enter(key.digest, traits.call.ordinal)
-                late |= key.digest in self._past
+                self._index.enter(key.digest, traits.call.ordinal)
+                late |= self._index.is_past(key.digest)
         if not late or traits.late:
             return ()
         traits.late = True
@@ -167,31 +134,7 @@ class Correlator:
         traits.likenesses = tuple(likenesses(message))
         slot = traits.call.first_ns // SLOT_NS
         for likeness in traits.likenesses:
-            self._enter(slotted(likeness, slot), traits.call.ordinal)
-
-    def _enter(self, digest: bytes, ordinal: int) -> None:
-        known = self._members.get(digest)
-        if known is None:
-            self._members[digest] = ordinal
-        elif isinstance(known, int):
-            self._members[digest] = [known, ordinal]
-        else:
-            known.append(ordinal)
-
-    def _spoil(self, digest: bytes) -> None:
-        """The key joins nothing from now on: what is left when some of its calls were judged is no better founded."""
-        self._spoiled[digest] = None
-        while len(self._spoiled) > self._limits.correlation_past:
-            self._spoiled.popitem(last=False)
-
-    def _leave(self, digest: bytes, ordinal: int) -> None:
-        known = self._members.get(digest)
-        if isinstance(known, list) and ordinal in known:
-            known.remove(ordinal)
-            if len(known) == 1:
-                self._members[digest] = known[0]
-        elif known == ordinal:
-            del self._members[digest]
+            self._index.enter(slotted(likeness, slot), traits.call.ordinal)
 
     def forget(self, call: CallState) -> None:
         """A call has been judged. Its lasting keys are remembered, within a bound, to know a leg that comes late."""
@@ -203,14 +146,12 @@ class Correlator:
         if not same:
             del self._by_call_id[call.call_id]
         for key in traits.keys:
-            self._leave(key.digest, call.ordinal)
+            self._index.leave(key.digest, call.ordinal)
             if key.kind in _PERSISTENT:
-                self._past[key.digest] = None
-        while len(self._past) > self._limits.correlation_past:
-            self._past.popitem(last=False)
+                self._index.remember(key.digest)
         slot = call.first_ns // SLOT_NS
         for likeness in traits.likenesses:
-            self._leave(slotted(likeness, slot), call.ordinal)
+            self._index.leave(slotted(likeness, slot), call.ordinal)
         for name in traits.names:
             naming = self._named_by.get(name.call_id, [])
             if call.ordinal in naming:
@@ -250,14 +191,14 @@ class Correlator:
         ]
         found: list[int] = []
         for other, name in pairs:
-            if _meant(name, call, self._traits[other].call, node):
+            if meant(name, call, self._traits[other].call, node):
                 found.append(other)
-                whole.links.append(_naming(name, call, self._traits[other].call))
+                whole.links.append(naming(name, call, self._traits[other].call))
         for name in self._traits[ordinal].names:
             for named in self._by_call_id.get(name.call_id, ())[: self._limits.correlation_members]:
-                if named != ordinal and _meant(name, self._traits[named].call, call, node):
+                if named != ordinal and meant(name, self._traits[named].call, call, node):
                     found.append(named)
-                    whole.links.append(_naming(name, call, self._traits[named].call))
+                    whole.links.append(naming(name, call, self._traits[named].call))
         return found
 
     def _exact(self, start: int, node: NodeOf) -> _Component:
@@ -272,21 +213,21 @@ class Correlator:
             for key in traits.keys:
                 members = self._joined_by(key, traits.call, node, found)
                 waiting += [member.ordinal for member in members]
-                found.links += [_link(key.kind, SCORES[key.kind], one, other) for one, other in pairwise(members)]
+                found.links += [link(key.kind, SCORES[key.kind], one, other) for one, other in pairwise(members)]
         if len(found.calls) > 1 and not one_call(list(found.calls.values()), node):
             return self._refused(start, found)
         return found
 
     def _joined_by(self, key: Key, call: CallState, node: NodeOf, found: _Component) -> list[CallState]:
-        if key.digest in self._spoiled:
-            found.doubts.append(_doubt(call, str(key.kind)))
+        if self._index.is_spoiled(key.digest):
+            found.doubts.append(doubt(call, str(key.kind)))
             return []
-        known = self._members.get(key.digest)
-        if not isinstance(known, list):
+        if not self._index.shared(key.digest):
             return []
+        known = self._index.carriers(key.digest)
         if len(known) > self._limits.correlation_members:
-            self._spoil(key.digest)
-            found.doubts.append(_doubt(call, str(key.kind)))
+            self._index.spoil(key.digest)
+            found.doubts.append(doubt(call, str(key.kind)))
             return []
         members = sorted((self._traits[o].call for o in known), key=lambda each: (each.first_ns, each.ordinal))
         if key.kind in BRIEF:
@@ -294,8 +235,8 @@ class Correlator:
         elif key.kind == "call_id":
             members = passed_on(members, call, node)
         if len(members) > 1 and not one_call(members, node):
-            self._spoil(key.digest)
-            found.doubts.append(_doubt(call, str(key.kind)))
+            self._index.spoil(key.digest)
+            found.doubts.append(doubt(call, str(key.kind)))
             return []
         return members
 
@@ -303,10 +244,10 @@ class Correlator:
         """Each key by itself joins what may be one call, all together do not: none of them does."""
         for ordinal in found.calls:
             for key in self._traits[ordinal].keys:
-                if isinstance(self._members.get(key.digest), list):
-                    self._spoil(key.digest)
+                if self._index.shared(key.digest):
+                    self._index.spoil(key.digest)
         alone = self._traits[start].call
-        return _Component({start: alone}, [], [*found.doubts, _doubt(alone, "what joins it leads to two calls")])
+        return _Component({start: alone}, [], [*found.doubts, doubt(alone, "what joins it leads to two calls")])
 
     def _alike(self, start: int, node: NodeOf) -> _Component:
         """The same, with the calls that likeness joins to them."""
@@ -323,7 +264,7 @@ class Correlator:
                 likely = True
                 more = self._exact(other, node)
                 whole.calls |= more.calls
-                whole.links += [*more.links, _link("likeness", score, self._traits[ordinal].call, whole.calls[other])]
+                whole.links += [*more.links, link("likeness", score, self._traits[ordinal].call, whole.calls[other])]
                 whole.doubts += more.doubts
                 waiting += list(more.calls)
         if likely and not one_call(list(whole.calls.values()), node):
@@ -334,9 +275,9 @@ class Correlator:
         for ordinal in whole.calls:
             traits = self._traits[ordinal]
             for likeness in traits.likenesses:
-                self._spoil(slotted(likeness, traits.call.first_ns // SLOT_NS))
-        doubt = _doubt(self._traits[start].call, "likeness")
-        return _Component(first.calls, first.links, [*first.doubts, doubt])
+                self._index.spoil(slotted(likeness, traits.call.first_ns // SLOT_NS))
+        unlike = doubt(self._traits[start].call, "likeness")
+        return _Component(first.calls, first.links, [*first.doubts, unlike])
 
     def _likely(self, ordinal: int) -> Iterator[tuple[int | None, int]]:
         """Calls of the same persons with the same offer at the same time; None: too many to tell."""
@@ -348,9 +289,8 @@ class Correlator:
         for likeness in traits.likenesses:
             for near in (slot - 1, slot, slot + 1):
                 digest = slotted(likeness, near)
-                known = self._members.get(digest, ())
-                members = (known,) if isinstance(known, int) else known
-                if digest in self._spoiled or len(members) > self._limits.correlation_candidates:
+                members = self._index.carriers(digest)
+                if self._index.is_spoiled(digest) or len(members) > self._limits.correlation_candidates:
                     yield None, 0
                 for other in members:
                     if other not in seen:
@@ -382,26 +322,6 @@ def _names(message: Message) -> bool:
     return any(message.first(name) is not None for name in ("replaces", "target-dialog"))
 
 
-def _has_tags(call: CallState, name: Named) -> bool:
-    """Whether one dialog of the call has both tags."""
-    wanted = set(name.tags)
-    return any(wanted == {message.from_tag, message.to_tag} for leg in call.legs.values() for message in leg.messages)
-
-
-def _meant(name: Named, named: CallState, naming: CallState, node: NodeOf) -> bool:
-    """Whether the naming call belongs to the dialog that it names. In-Reply-To also names calls that are returned: it
-    joins only what goes on while the other lasts, and not the participants of a focus (RFC 3261 20.21)."""
-    if name.tags:
-        return _has_tags(named, name) and (name.kind == "dialog" or one_call([named, naming], node))
-    lasts = named.ended_ns is None or named.ended_ns > naming.first_ns
-    at_focus = any(m.conference_focus for call in (named, naming) for leg in call.legs.values() for m in leg.messages)
-    return lasts and named.first_ns <= naming.first_ns and not at_focus and one_call([named, naming], node)
-
-
-def _naming(name: Named, one: CallState, other: CallState) -> Link:
-    return _link(name.kind, SCORES[name.kind], one, other)
-
-
 def _near(members: list[CallState], call: CallState) -> list[CallState]:
     """Those of a sorted row of calls that start near this one, over any number of steps."""
     rows: list[list[CallState]] = []
@@ -411,18 +331,3 @@ def _near(members: list[CallState], call: CallState) -> list[CallState]:
         else:
             rows.append([member])
     return next(row for row in rows if any(member is call for member in row))
-
-
-def first_cites(call: CallState) -> tuple[Cite, ...]:
-    """The frame of its first message."""
-    legs = [leg for leg in call.legs.values() if leg.messages]
-    return legs[0].first.cites[-1:] if legs else ()
-
-
-def _link(kind: Kind, score: int, one: CallState, other: CallState) -> Link:
-    first, second = sorted((one, other), key=lambda call: (call.first_ns, call.ordinal))
-    return Link(kind, score, (first.call_id, second.call_id), first_cites(first) + first_cites(second))
-
-
-def _doubt(call: CallState, why: str) -> Anomaly:
-    return Anomaly(AMBIGUOUS, first_cites(call), why)

@@ -1,6 +1,6 @@
 """The legs of correlated calls as one call, in the order in which a request passes them."""
 
-from analyzer.session.correlation import Group
+from analyzer.session.call_links import Group
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.records import MessageRecord
 
@@ -27,6 +27,7 @@ def joined(group: Group) -> CallState:
         messages=sum(call.messages for call in calls),
         roster=next((call.roster for call in calls if call.roster is not None), None),
         notified=[message for call in calls for message in call.notified],
+        unkept=sum(call.unkept for call in calls),
         call_ids=tuple(dict.fromkeys(call.call_id for call in calls)),
         names=tuple(call.name for call in calls),
         links=group.links,

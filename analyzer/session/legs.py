@@ -18,7 +18,7 @@ from analyzer.session.offer_answer import OfferAnswer, SdpMessage
 from analyzer.session.records import MessageRecord
 
 if TYPE_CHECKING:
-    from analyzer.session.correlation import Link
+    from analyzer.session.call_links import Link
 
 _NEGOTIATING = frozenset({"INVITE", "UPDATE", "PRACK", "ACK"})
 _MAX_FORKS = 16
@@ -90,6 +90,7 @@ class CallState:
     messages: int = 0
     roster: ConferenceInfo | None = None  # what its notifications say together (RFC 4575 4.6)
     notified: list[MessageRecord] = field(default_factory=list)  # the last of them whose own document is kept
+    unkept: int = 0  # documents that are not
     call_ids: tuple[str, ...] = ()  # of a call put together from several: each of theirs
     names: tuple[str, ...] = ()  # likewise
     links: "tuple[Link, ...]" = ()  # what joins them
@@ -101,6 +102,7 @@ class CallState:
         self.notified.append(message)
         if len(self.notified) > _ROSTERS:
             self.notified.pop(0).bodies = Bodies()
+            self.unkept += 1
         self.roster, gaps = merge(self.roster, message.bodies.roster)
         return gaps
 

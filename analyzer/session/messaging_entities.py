@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.msrp_uri import session_id
-from analyzer.session.binding import BoundBfcp, BoundMsrp
+from analyzer.session.bound import BoundBfcp, BoundMsrp
 from analyzer.session.carrier import confidentiality
 from analyzer.session.floors import FloorBook
 from analyzer.session.hops import HopFact

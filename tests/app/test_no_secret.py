@@ -23,7 +23,7 @@ from analyzer.export.table import render
 from analyzer.pipeline.engine import Setup
 from analyzer.pipeline.streams import StreamHandler
 from analyzer.session.keyring import Keyring
-from analyzer.session.media.verification import Verifier
+from analyzer.session.media.verifier import Verifier
 from analyzer.session.media_keys import MediaKeys
 from analyzer.session.tls import TlsConnection
 from analyzer.transport.cited import Chunk

@@ -22,8 +22,9 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.protocols.sip.message import Message
 from analyzer.protocols.sip.parser import parse_datagram
+from analyzer.session.call_links import Group, NodeOf
 from analyzer.session.carrier import Carrier
-from analyzer.session.correlation import Correlator, Group, NodeOf
+from analyzer.session.correlation import Correlator
 from analyzer.session.legs import CallState
 from analyzer.session.records import MessageRecord
 from analyzer.session.signalling import Signalling

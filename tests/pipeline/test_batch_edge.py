@@ -43,6 +43,9 @@ TINY = replace(
     cites_per_anomaly=2,
     findings=5,
     open_places=2,
+    identities=2,
+    named_keys=2,
+    call_ids=2,
 )
 LIMITS = {"ample": AMPLE, "tiny": TINY}
 

@@ -8,7 +8,7 @@ import pytest
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
 from analyzer.pipeline.engine import Engine
-from analyzer.session.binding import _STRANGERS
+from analyzer.session.msrp_binding import _STRANGERS
 from tests.golden.runs import rules
 from tests.linear import assert_linear
 from tests.pipeline.wire import STEP_NS, Wire, anomalies, at, message, rows

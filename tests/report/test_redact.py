@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.report.border import clean, scrub
 from analyzer.report.model import Finding, Report
@@ -72,6 +73,58 @@ def test_a_known_call_id_stays_in_free_text() -> None:
     redactor = Redactor()
     redactor.call_id("xyz@10.0.0.1")
     assert redactor.text("xyz@10.0.0.1 and bob@10.0.0.1") == "xyz@10.0.0.1 and user-1@10.0.0.1"
+
+
+FEW = Limits(identities=2, named_keys=2, call_ids=2)
+
+
+def size(redactor: Redactor) -> int:
+    """What a redactor remembers of whom it named."""
+    return len(redactor._users._names) + len(redactor._keys._names) + len(redactor._call_ids)
+
+
+def named(redactor: Redactor, name: str) -> tuple[str, str, str]:
+    """What is shown of a person, a key and a Call-ID of this name."""
+    return redactor.text(f"{name}@h"), redactor.key(Secret(name.encode())), redactor.call_id(name)
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), min_size=20, max_size=60))
+def test_beyond_the_bound_who_is_who_stays_visible_and_nothing_more_is_kept(names: list[str]) -> None:
+    redactor, again = Redactor(limits=FEW), Redactor(limits=FEW)
+    shown = [named(redactor, name) for name in names]
+    assert shown == [named(again, name) for name in names]
+    assert size(redactor) <= 6
+    for place in (0, 1):
+        given_to = {(name, each[place]) for name, each in zip(names, shown, strict=True)}
+        assert len({one for one, _ in given_to}) == len({one for _, one in given_to}) == len(given_to)
+    first = list(dict.fromkeys(names))[:2]
+    assert [redactor.user(name) for name in first] == [f"user-{at}" for at in range(1, len(first) + 1)]
+    assert [redactor.text(each[0]) for each in shown] == [each[0] for each in shown]  # passing twice changes nothing
+
+
+def test_a_digest_names_nobody_who_does_not_know_whom_the_ordinals_stand_for() -> None:
+    one, other = Redactor(limits=FEW), Redactor(limits=FEW)
+    for name in ("alice", "bob"):
+        one.user(name)
+        other.user(name[::-1])
+    assert one.user("carol") != other.user("carol")
+    assert "carol" not in one.user("carol")
+
+
+@pytest.mark.parametrize("name", ["user-3", "user-01", "user-0", "user-", "user-" + "0" * 28, "user-" + "a" * 28])
+def test_a_name_that_only_looks_like_a_pseudonym_is_hidden(name: str) -> None:
+    redactor = Redactor(limits=FEW)
+    assert redactor.user("alice") != name
+    assert redactor.user("bob") != name
+    assert redactor.user(name) not in (name, "user-1", "user-2")
+
+
+def test_a_call_id_shown_long_ago_is_hidden_like_an_identity() -> None:
+    redactor = Redactor(limits=FEW)
+    for value in ("first@h", "second@h", "first@h", "third@h"):
+        assert redactor.call_id(value) == value
+    assert redactor.text("of first@h and third@h") == "of first@h and third@h"
+    assert redactor.text("of second@h") == "of user-1@h"
 
 
 def test_a_row_is_redacted_by_its_declarations() -> None:

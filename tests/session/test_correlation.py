@@ -365,7 +365,7 @@ def test_nothing_is_kept_of_calls_that_were_judged() -> None:
     wire, _ = _crowd(20)
     engine = wire.run()
     correlator = engine.signalling._correlator  # its tables are what the test is about
-    assert not (correlator._traits or correlator._members or correlator._by_call_id or correlator._named_by)
+    assert not (correlator._traits or len(correlator._index) or correlator._by_call_id or correlator._named_by)
 
 
 def test_legs_stand_in_path_order_by_their_vias() -> None:

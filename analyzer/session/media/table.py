@@ -7,8 +7,7 @@ at that very row: results do not depend on how rows are batched.
 """
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -18,69 +17,22 @@ from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.net.packets import UDP, PacketBatch
-from analyzer.session.carrier import IPSEC
 from analyzer.session.media.closed import ClosedStreams, Taken
 from analyzer.session.media.columns import CLOCKS, Groups, group_rtp, recognise
-from analyzer.session.media.counts import Counts
+from analyzer.session.media.open_stream import OpenStream, record_of
 from analyzer.session.media.open_view import OpenView
 from analyzer.session.media.ranges import Ranges
-from analyzer.session.media.record import StreamRecord, View
+from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.rtcp_flows import RtcpFlows
-from analyzer.session.media.statistics import SAMPLE, summarise
-from analyzer.session.media.trail import Trail
-from analyzer.session.media.verification import Verification, Verifier
+from analyzer.session.media.statistics import SAMPLE
+from analyzer.session.media.verifier import Verifier
 from analyzer.session.media.zrtp import ZrtpFlows
 
 I64 = npt.NDArray[np.int64]
-DROPOUT = 3_000  # RFC 3550 A.1 MAX_DROPOUT: a wider gap is a restart
 _DECAY = 15 / 16
 _MAX_SIZES = 64
 _MAX_TYPES = 128
 _MIRROR_NS = 1_000_000
-
-
-@dataclass(slots=True)
-class _Stream:
-    ordinal: int
-    ssrc: int
-    endpoints: Endpoints
-    main: OpenView | None = None  # at the vantage point that saw it first
-    shown: OpenView | None = None  # at the one whose packets are looked into
-    others: dict[int, OpenView] | None = None
-    payload_types: Counts = field(default_factory=Counts)
-    sizes: Counts = field(default_factory=Counts)
-    markers: int = 0
-    esp: int = len(IPSEC)  # the weakest that ESP was around any packet
-    sample: list[bytes] = field(default_factory=list)
-    cut: int = 0  # bit n: the capture does not have all of packet n of the sample
-    trail: Trail = field(default_factory=Trail)
-    last_ns: int = 0
-    begun_by: str = ""  # the call that had taken over an address when it began
-
-    def view(self, vantage: int) -> OpenView | None:
-        """What a vantage point has seen of it."""
-        if self.main is not None and self.main.vantage == vantage:
-            return self.main
-        return self.others.get(vantage) if self.others is not None else None
-
-    def see(self, view: OpenView) -> None:
-        """Takes another vantage point."""
-        if self.main is None:
-            self.main = self.shown = view
-        elif self.others is None:
-            self.others = {view.vantage: view}
-        else:
-            self.others[view.vantage] = view
-
-    def look_at(self, view: OpenView) -> None:
-        """Looks into the packets of another vantage point, which has all of what the first one cut."""
-        self.shown, self.sample, self.cut, self.trail = view, [], 0, Trail()
-
-    def views(self) -> Iterator[OpenView]:
-        """Every vantage point, in the order of first sight."""
-        if self.main is not None:
-            yield self.main
-        yield from self.others.values() if self.others is not None else ()
 
 
 Key = tuple[Endpoints, int]
@@ -92,7 +44,7 @@ class StreamTable:
     def __init__(self, limits: Limits, verifier: Verifier | None = None) -> None:
         self._limits = limits
         self._verifier = verifier
-        self._streams: OrderedDict[Key, _Stream] = OrderedDict()
+        self._streams: OrderedDict[Key, OpenStream] = OrderedDict()
         self._to: dict[Address, dict[Key, None]] = {}
         self._from: dict[Address, dict[Key, None]] = {}
         self._taken_over: OrderedDict[Address, str] = OrderedDict()  # by which call
@@ -128,6 +80,9 @@ class StreamTable:
         passed: dict[int, list[tuple[int, int]]] = {}
         for index, number, row in groups.miles():
             passed.setdefault(index, []).append((number, row))
+        mixed: dict[int, list[tuple[int, int]]] = {}
+        for index, source, count in groups.contributors(packets):
+            mixed.setdefault(index, []).append((source, count))
         for index in groups.in_row_order:
             stream = self._update(packets, groups, index, groups.keys[index])
             if stream.shown is not None and stream.shown.vantage == groups.vantage[index]:
@@ -135,6 +90,8 @@ class StreamTable:
                     stream.trail.draw(lot, packets, row)
                 for number, row in passed.get(index, ()):
                     stream.trail.pass_mile(number, packets, row)
+                for source, count in mixed.get(index, ()):
+                    stream.mix(source, count, self._limits.contributors)
 
     def _crowded(self, keys: list[Key]) -> bool:
         """Whether one of these streams has to make room for others before the last of its rows."""
@@ -166,7 +123,7 @@ class StreamTable:
             found.append(lives[number])
         return np.array(found, np.int64)
 
-    def _stream(self, key: Key) -> _Stream:
+    def _stream(self, key: Key) -> OpenStream:
         stream = self._streams.get(key)
         if stream is None:
             if len(self._streams) >= self._limits.streams:
@@ -174,13 +131,13 @@ class StreamTable:
                 self._close(oldest)
                 self.evicted += 1
             self._ordinal += 1
-            stream = self._streams[key] = _Stream(self._ordinal, key[1], key[0])
+            stream = self._streams[key] = OpenStream(self._ordinal, key[1], key[0])
             stream.begun_by = self._taken_over.get(key[0].src) or self._taken_over.get(key[0].dst, "")
             self._to.setdefault(key[0].dst, {})[key] = None
             self._from.setdefault(key[0].src, {})[key] = None
         return stream
 
-    def _update(self, packets: PacketBatch, groups: Groups, index: int, key: Key) -> _Stream:
+    def _update(self, packets: PacketBatch, groups: Groups, index: int, key: Key) -> OpenStream:
         stream = self._stream(key)
         count = groups.count[index]
         vantage = groups.vantage[index]
@@ -232,7 +189,7 @@ class StreamTable:
         return stream
 
     @staticmethod
-    def _base(stream: _Stream, seq: int) -> int:
+    def _base(stream: OpenStream, seq: int) -> int:
         """The extended number of a view's first packet, aligned with the views there are."""
         view = stream.main
         return seq + 65_536 if view is None else view.last_ext + _signed16(seq - view.last_seq)
@@ -279,7 +236,7 @@ class StreamTable:
                 view.duplicates += high - low + 1 - new
         return int(extended[-1])
 
-    def _content(self, groups: Groups, index: int, stream: _Stream) -> None:
+    def _content(self, groups: Groups, index: int, stream: OpenStream) -> None:
         if groups.one_type[index]:
             stream.payload_types.add(groups.first_type[index], groups.count[index], _MAX_TYPES)
         else:
@@ -326,7 +283,7 @@ class StreamTable:
         if self._verifier is not None:
             sighted = sum(view.packets for view in stream.views())
             verified = self._verifier.close(stream.ordinal, stream.endpoints, sighted)
-        self.evicted += not self._closed.add(replace(_record(stream, verified), parted_by=parted_by))
+        self.evicted += not self._closed.add(replace(record_of(stream, verified), parted_by=parted_by))
 
     def tick(self, now_ns: int) -> list[StreamRecord]:
         """Closes streams that have been idle; gives those that were let go and that no call has taken."""
@@ -349,6 +306,10 @@ class StreamTable:
         taken = self._closed.take(address, first_ns, last_ns)
         self.evicted += not taken.whole
         return Taken([self._overtaken(record) for record in taken.records], taken.whole)
+
+    def claim(self, ordinal: int) -> None:
+        """Says that a stream which was taken is a call's."""
+        self._closed.claim(ordinal)
 
     def _overtaken(self, record: StreamRecord) -> StreamRecord:
         """A record that was closed before any key for it was known, under what is known now."""
@@ -390,40 +351,3 @@ def _signed16(value: int) -> int:
 
 def _signed32(value: int) -> int:
     return (value + 0x80000000 & 0xFFFFFFFF) - 0x80000000
-
-
-def _record(stream: _Stream, verified: Verification | None) -> StreamRecord:
-    views = list(stream.views())
-    best = max(views, key=lambda view: view.ranges.count)
-    union = best.ranges
-    if len(views) > 1:
-        union = Ranges(1 << 20)
-        for view in views:
-            for low, high in view.ranges:
-                union.add(low, high)
-    lost, restarts = union.gaps(DROPOUT)
-    stream.trail.begin(packet for at, packet in enumerate(stream.sample) if not stream.cut >> at & 1)
-    main = stream.payload_types.commonest
-    return StreamRecord(
-        ordinal=stream.ordinal,
-        ssrc=stream.ssrc,
-        endpoints=stream.endpoints,
-        views=tuple([View.of(v.vantage, v.packets, v.first, v.last) for v in views]),
-        packets=union.count,
-        lost=lost,
-        duplicates=best.duplicates,
-        mirrored=best.mirrored,
-        reordered=best.reordered,
-        backward=best.backward,
-        replayed=best.replayed,
-        replay=best.replay,
-        restarts=restarts,
-        jitter_ns=tuple([round(j, 0) for j in best.jitter]),
-        payload_types=stream.payload_types.items(),
-        sizes=stream.sizes.items(),
-        markers=stream.markers,
-        ipsec=IPSEC[stream.esp],
-        statistics=summarise(stream.sample, -1 if main is None else main),
-        trail=stream.trail,
-        verification=verified,
-    )
