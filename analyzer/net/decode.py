@@ -137,7 +137,7 @@ class Decoder:
         self, b: FrameBatch, buffer: Array, of: dict[str, Array], present: npt.NDArray[np.bool_]
     ) -> PacketBatch:
         extra: dict[int, tuple[Cite, ...]] = {}
-        row = np.flatnonzero(present).astype(np.int32)
+        row = np.flatnonzero(present)
         if len(row) < len(b):
             b = b.take(row)
             of = {name: values[row] for name, values in of.items()}
@@ -145,7 +145,7 @@ class Decoder:
             index = np.searchsorted(row, list(self._ledger.extra)).tolist()
             extra = dict(sorted(zip(index, self._ledger.extra.values(), strict=True)))
         return PacketBatch(
-            buffer=buffer, row=row, ts_ns=b.ts_ns, source=b.source, frame=b.frame, offset=b.offset,
+            buffer=buffer, row=row.astype(np.int32), ts_ns=b.ts_ns, source=b.source, frame=b.frame, offset=b.offset,
             captured=b.captured, extra_cites=extra, **of,
         )  # fmt: skip
 
