@@ -63,6 +63,7 @@ class Limits:
     bfcp_attributes: int = 1_024  # of one message, nested ones counted
     bfcp_fragmented: int = 256  # messages whose fragments are not all here
     tls_waiting: int = 256  # connections that ended before the secret their records wait for came, in a live run
+    message_paces: int = 8_192  # connections whose first messages are compared by size
     turn_channels: int = 65_536  # bindings of TURN channels to peers, all flows together
     ice_checks: int = 16_384  # flows with connectivity checks, and addresses beyond a NAT, of each
     dtls_handshakes: int = 2_048  # under way at once

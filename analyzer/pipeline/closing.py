@@ -183,7 +183,7 @@ class Closer:
                 self._streams.zrtp.between,
                 self._streams.rtcp.between,
                 self._ice,
-                Comparer(self._keys.contexts, self._messaging.trails.same, self._limits),
+                Comparer(self._keys.contexts, self._messaging.trails.same, self._messaging.paces.like, self._limits),
                 self._limits,
                 self._passports.trust,
                 self.sealed,
