@@ -63,6 +63,7 @@ class Limits:
     bfcp_attributes: int = 1_024  # of one message, nested ones counted
     bfcp_fragmented: int = 256  # messages whose fragments are not all here
     tls_waiting: int = 256  # connections that ended before the secret their records wait for came, in a live run
+    message_paces: int = 8_192  # connections whose first messages are compared by size
     turn_channels: int = 65_536  # bindings of TURN channels to peers, all flows together
     ice_checks: int = 16_384  # flows with connectivity checks, and addresses beyond a NAT, of each
     dtls_handshakes: int = 2_048  # under way at once
@@ -79,6 +80,7 @@ class Limits:
     messages_per_call: int = 2_000
     streams: int = 100_000
     connections_per_address: int = 256  # the latest are looked at for one m-line, others where their ids are its own
+    contributors: int = 64  # CSRCs of one stream that are told apart
     streams_per_address: int = 256  # looked at for one call; what more there was in its time is unknown
     sequence_ranges: int = 512  # disjoint runs of sequence numbers remembered for a stream
     srtp_roc_search: int = 1_024  # roll-over counters tried for a stream that began before, under up to four keys each

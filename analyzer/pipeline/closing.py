@@ -183,7 +183,7 @@ class Closer:
                 self._streams.zrtp.between,
                 self._streams.rtcp.between,
                 self._ice,
-                Comparer(self._keys.contexts, self._messaging.trails.same, self._limits),
+                Comparer(self._keys.contexts, self._messaging.trails.same, self._messaging.paces.like, self._limits),
                 self._limits,
                 self._passports.trust,
                 self.sealed,
@@ -209,7 +209,9 @@ class Closer:
         sessions = [bound for fact in facts for bound in fact.sessions]
         floors = call_floors(named, self._messaging.floors)
         together = self._signalling.registrations.together
-        conference = self.conferences.take(call, call_id, states, placement, floors, sessions, together)
+        records = [stream.record for stream in streams]
+        rtcp = [flow for fact in facts for flow in fact.rtcp]
+        conference = self.conferences.take(call, call_id, states, placement, floors, sessions, together, records, rtcp)
         others = [hop_id for hop_id, _ in named[between:]]
         for hop_id, fact in named:
             self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places, others)))

@@ -18,6 +18,7 @@ from analyzer.capture.batch import FrameBatch, Source
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
+from analyzer.core.faults import described
 from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.core.text import safe
 from analyzer.formats.msrp_uri import session_id
@@ -227,11 +228,7 @@ class Engine:
     def _contain(self, fault: Exception, cites: tuple[Cite, ...]) -> None:
         if not self.setup.contain:
             raise fault
-        frames = fault.__traceback__
-        while frames is not None and frames.tb_next is not None:
-            frames = frames.tb_next
-        where = f"{frames.tb_frame.f_code.co_name}:{frames.tb_lineno}" if frames is not None else ""
-        self.ledger.add(Anomaly(FAULT, cites, safe(f"{type(fault).__name__} in {where}")))
+        self.ledger.add(Anomaly(FAULT, cites, safe(described(fault))))
 
     # -- frames --------------------------------------------------------------------------------------------------
 

@@ -178,6 +178,7 @@ def stream_row(
         duplicates=record.duplicates,
         reordered=record.reordered,
         replayed=record.replayed,
+        csrc=tuple([f"0x{source:08x}" for source, _ in record.contributors]),
         jitter_ms=round(jitter / 1e6, 2) if jitter is not None else None,
         protection=_state(protection),
         suite=verified.suite if verified else None,

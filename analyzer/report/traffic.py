@@ -20,6 +20,7 @@ from analyzer.report.words import (
 from analyzer.session.model.states import (
     Continuity,
     Evidence,
+    HeardBy,
     HopState,
     KeyExchange,
     MovedBy,
@@ -233,6 +234,26 @@ class Grouping:
 
 
 @dataclass(frozen=True, slots=True)
+class Contributor:
+    """Somebody whose media a mixed stream contains (RFC 3550 7.1)."""
+
+    ssrc: str = entry("CSRC, 0x and eight hexadecimal digits")
+    packets: int = entry("packets of the mixed stream that name it", default=0)
+    call: str | None = entry("the participant's call; null: no participant's, or not one's alone", default=None)
+    streams: Sequence[str] = entry("ids of the participant's streams", default=())
+    by: HeardBy = entry("what tells: a stream's SSRC, one described in SDP (RFC 5576), the CNAME", default="nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """A stream that a mixer made of others. Payloads of a mix are like none of its parts: nothing else shows them."""
+
+    stream: str = entry("id of the mixed stream")
+    call: str = entry("id of the call that it belongs to")
+    contributors: Sequence[Contributor] = entry("whose media it contains, in order of sight", default=())
+
+
+@dataclass(frozen=True, slots=True)
 class Conference:
     """One focus and the legs to it (RFC 4579)."""
 
@@ -243,6 +264,7 @@ class Conference:
     participants: Sequence[Participant] = entry("who joined or tried to", default=())
     floors: Sequence[str] = entry("BFCP floor ids named in SDP or seen, as conference/floor", default=())
     floor_control: Sequence[Floor] = entry("floors that the BFCP of its calls shows, each once", default=())
+    mixes: Sequence[Mix] = entry("streams of its calls that name their parts", default=())
     weakest: HopState = entry("the weakest state of its media hops, as far as they are known", default="unknown")
     caveats: Sequence[str] = entry("what the evidence cannot show", default=())
     grouping: Grouping = entry("why its calls are of one conference", default=Grouping())
@@ -330,6 +352,7 @@ class Stream:
     call: str | None = entry("call it belongs to; null: none that is in the capture and readable", default=None)
     reordered: int = entry("packets that came behind one with a higher sequence number (RFC 4737 3.3)", default=0)
     replayed: int = entry("duplicates that came 32 numbers or more behind the highest (RFC 3711 3.3.2)", default=0)
+    csrc: Sequence[str] = entry("contributing sources that its packets name, 0x and hexadecimal", default=())
 
 
 @dataclass(frozen=True, slots=True)

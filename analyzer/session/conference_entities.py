@@ -1,11 +1,11 @@
 """A conference, who takes part in it and who asked it for others, as rules see them (TS 33.328 G.2, RFC 4579)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.uri import same_user
-from analyzer.session.conference_state import ConferenceState
+from analyzer.session.conference_state import AskedInvitation, ConferenceState
 from analyzer.session.model.people import Conference, Participant, Referral
 from analyzer.session.participant_talk import with_talk
 from analyzer.session.participants import Joined
@@ -19,8 +19,14 @@ def participant_entities(state: ConferenceState) -> Iterator[tuple[Participant, 
         yield with_talk(replace(one.entity, exposed=exposed), one, state.talk[call_id], state.floor_uris), call_id
 
 
-def _is(uri: str, one: Joined) -> bool:
-    return any(same_user(uri, known) for known in (*one.asserted, one.identity))
+def _took_part(one: Joined, asserted: Iterable[str], refer: AskedInvitation) -> bool:
+    """Whether who sent a REFER was let in by then and had not left: by the dialog it stands in, else by who is asserted
+    of both; what a caller says of itself proves nothing."""
+    during = one.since_ns <= refer.ts_ns and (one.until_ns is None or refer.ts_ns <= one.until_ns)
+    if not (one.entity.admitted and during):
+        return False
+    own = [uri for uri in one.asserted if not anonymous(uri)]
+    return one is refer.within or any(same_user(uri, known) for uri in asserted for known in own)
 
 
 def _all_protected(state: ConferenceState) -> Tristate:
@@ -64,16 +70,21 @@ def conference_entity(state: ConferenceState) -> Conference:
 def referral_entities(state: ConferenceState) -> Iterator[Referral]:
     """Each REFER to the focus, with the call that it led to."""
     for refer in state.refers:
-        names = any(not anonymous(uri) for uri in refer.asserted)
-        member: Tristate = any(_is(uri, one) for uri in refer.asserted for one in state.joined)
+        asserted = refer.asserted or (refer.within.asserted if refer.within is not None else ())
+        names = any(not anonymous(uri) for uri in asserted)
+        member: Tristate = any(_took_part(one, asserted, refer) for one in state.joined)
         if not member and names:
-            member = Unknown.of("vantage", "the call of who sent the REFER with the focus")
-        led = next((invite for invite in state.invites if same_user(invite.called, refer.target)), None)
+            member = Unknown.of("vantage", "the call of who sent the REFER with the focus, at that time")
+        after = [
+            each for each in state.invites if each.ts_ns >= refer.ts_ns and same_user(each.called, refer.target.uri)
+        ]
+        led = min(after, key=lambda each: each.ts_ns, default=None)
         unseen = Unknown.of("vantage", "the INVITE that the REFER led to")
         yield Referral(
             focus_node=state.focus,
             from_node=refer.sender,
             accepted=refer.accepted,
+            invites=refer.target.method == "INVITE",
             identified=names,
             member=member,
             named_on=led.referred_by if led is not None else unseen,

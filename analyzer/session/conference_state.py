@@ -6,8 +6,10 @@ from typing import Literal
 
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Tristate, Unknown
+from analyzer.formats.referral import ReferTo
 from analyzer.session.call_floors import CallFloor, together
 from analyzer.session.legs import CallState
+from analyzer.session.mixing import Mixing
 from analyzer.session.participant_talk import FloorUser, Talk
 from analyzer.session.participants import Joined
 from analyzer.session.rosters import Rosters
@@ -19,12 +21,14 @@ GroupedBy = Literal["uri", "identifier", "common_word", "none"]
 
 @dataclass(slots=True)
 class AskedInvitation:
-    """A REFER to the focus."""
+    """A REFER to the focus; `within`: the participant in whose dialog it stands."""
 
-    target: str
+    target: ReferTo
     sender: str
     asserted: tuple[str, ...]
     accepted: Tristate
+    within: Joined | None
+    ts_ns: int
     cites: tuple[Cite, ...]
 
 
@@ -35,6 +39,7 @@ class Invitation:
     called: str
     referred_by: bool
     listed: tuple[str, ...]
+    ts_ns: int
     cites: tuple[Cite, ...]
 
 
@@ -64,6 +69,7 @@ class ConferenceState:
     control: dict[tuple[int, int], CallFloor] = field(default_factory=dict)  # what BFCP shows of them
     talk: dict[str, Talk] = field(default_factory=dict)  # of each participant, by its call
     floor_uris: dict[FloorUser, str] = field(default_factory=dict)  # USER-URI of BFCP users
+    mixing: Mixing = field(default_factory=Mixing)  # whose streams its mixer put together
     states: set[str] = field(default_factory=set)
     access_seen: bool = False
     protected: Tristate = True  # every leg of who joined, as far as captured
@@ -82,13 +88,17 @@ class ConferenceState:
         self.floor_uris = other.floor_uris | self.floor_uris
         self.floors |= other.floors
         for key, floor in other.control.items():
-            self.control[key] = together(self.control[key], floor) if key in self.control else floor
+            if key in self.control:
+                self.control[key] = together(self.control[key], floor)
+            elif len(self.control) < MAX_KEPT:
+                self.control[key] = floor
         self.states |= other.states
         self.access_seen |= other.access_seen
         self.protected = both(self.protected, other.protected)
         if self.inside is not True:
             self.inside = other.inside
-        self.listed = other.listed | self.listed
+        self.mixing.calls |= other.mixing.calls
+        self.listed = dict([*self.listed.items(), *other.listed.items()][:MAX_KEPT])
         self.refers = [*self.refers, *other.refers][:MAX_KEPT]
         self.invites = [*self.invites, *other.invites][:MAX_KEPT]
         self.cite(other.cites)

@@ -29,8 +29,9 @@ from analyzer.session.conference_state import (
 from analyzer.session.controlled import REQUEST_URI, ControlDialog, control_dialog
 from analyzer.session.focus import ROLES, FocusLeg, conference_uri, focus_leg, focus_name
 from analyzer.session.legs import CallState
+from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.participant_talk import floor_uris, talk_of
-from analyzer.session.participants import Together, joined
+from analyzer.session.participants import Joined, Together, joined
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.rosters import documents
@@ -77,6 +78,8 @@ class Conferences:
         floors: Sequence[CallFloor] = (),
         sessions: Sequence[BoundMsrp | BoundBfcp] = (),
         together: Together = lambda _: (),
+        records: Sequence[StreamRecord] = (),
+        rtcp: Sequence[RtcpRecord] = (),
     ) -> str | None:
         """Takes a call, or a dialog without INVITE; gives the id of the conference that it joins.
 
@@ -105,10 +108,11 @@ class Conferences:
         state.access_seen |= any(hop.access for hop in hops)
         state.protected = still_protected(state.protected, call, hops, "protect" in placement.topology.policy.values())
         state.cite(one.entity.first)
+        state.mixing.take(call_id, focal, records, rtcp)
         self._bodies(focal, state)
         self._floors(floors, state)
         self._rosters(call, placement)
-        self._refers(call, placement, state)
+        self._refers(call, placement, state, one)
         return f"conference-{state.ordinal}" if state.ordinal > 0 else None
 
     def _named(self, focal: FocusLeg, placement: Placement) -> ConferenceState | None:
@@ -181,7 +185,7 @@ class Conferences:
             if from_focus and len(state.invites) < MAX_KEPT:
                 shown = tuple(r.uri for r in recipients.recipients) if recipients else ()
                 called = parse_name_addr(next(iter(message.all("to")), "")).uri
-                state.invites.append(Invitation(called, bool(message.referred_by), shown, message.cites))
+                state.invites.append(Invitation(called, bool(message.referred_by), shown, message.ts_ns, message.cites))
             elif recipients is not None and not from_focus:
                 self._list(recipients.recipients, state)
                 state.cite(message.cites)
@@ -213,7 +217,7 @@ class Conferences:
     def _dialog(self, call: CallState, placement: Placement) -> None:
         """A subscription or a referral outside the call."""
         self._rosters(call, placement)
-        self._refers(call, placement, None)
+        self._refers(call, placement, None, None)
 
     def _rosters(self, call: CallState, placement: Placement) -> None:
         for leg in call.legs.values():
@@ -230,7 +234,9 @@ class Conferences:
         known, at_focus = self._found.get(wanted), placement.role(focus) in ROLES
         return known or self._of(wanted, focus_name(focus, at_focus, wanted, placement), at_focus, wanted)
 
-    def _refers(self, call: CallState, placement: Placement, inside: ConferenceState | None) -> None:
+    def _refers(
+        self, call: CallState, placement: Placement, inside: ConferenceState | None, one: Joined | None
+    ) -> None:
         for leg in call.legs.values():
             for message in leg.messages:
                 target = message.carrier.endpoints.dst.ip
@@ -243,8 +249,10 @@ class Conferences:
                     continue
                 sender = placement.node(message.carrier.endpoints.src.ip)
                 accepted = _accepted(message, leg.messages)
-                wanted = message.refer_to.uri
-                state.refers.append(AskedInvitation(wanted, sender, message.asserted, accepted, message.cites))
+                within, wanted = one if message.to_tag else None, message.refer_to
+                state.refers.append(
+                    AskedInvitation(wanted, sender, message.asserted, accepted, within, message.ts_ns, message.cites)
+                )
                 if message.bodies.recipients is not None:
                     self._list(message.bodies.recipients.recipients, state)
 

@@ -22,6 +22,12 @@ SHARED = define(
     "Calls that do not belong together name the same fragments of ICE: their checks bind no media",
     "RFC 8445 5.3",
 )
+CROWDED = define(
+    "rtp.contributors_limit",
+    Severity.LOW,
+    "More contributing sources of one stream than are told apart",
+    "RFC 3550 5.1",
+)
 _EARLY_NS = 1_000_000_000  # media may reach the tap this long before the message that announced it
 _OPEN_END = 1 << 63  # a call whose end was not seen has all the media that still comes
 _MOVES = 16  # of one medium that are named
@@ -59,7 +65,12 @@ def streams_of(call: CallState, candidate: Candidate, sources: MediaSources) -> 
         found, moves = lookup.described(candidate)
     records = _ordered(found)
     packets = _packets(records) if moves else sum(record.packets for record in records)
-    return MediumStreams(records, lookup.whole, packets, tuple(moves), shared)
+    crowded = [
+        Anomaly(CROWDED, (record.first,), f"{len(record.contributors)} sources")
+        for record in records
+        if record.more_contributors
+    ]
+    return MediumStreams(records, lookup.whole, packets, tuple(moves), (*shared, *crowded))
 
 
 def ice_flows(candidate: Candidate, span: Span, sources: MediaSources) -> tuple[list[IceFlow], tuple[Anomaly, ...]]:

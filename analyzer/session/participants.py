@@ -73,7 +73,9 @@ def joined(focal: FocusLeg, call_ids: tuple[str, ...], placement: Placement, tog
         invited=invited,
         answered_by=asserted if focal.direction == "dial_out" else (),
         revealed=identified if focal.direction == "dial_out" else True,
-        retargeted=_retargeted(invited, asserted, identified, together) if focal.direction == "dial_out" else False,
+        retargeted=_answered_by(answers, asserted, invited, identified, together)
+        if focal.direction == "dial_out"
+        else False,
         explained=_explained(messages, invited),
         removed=removed,
         anonymous_policy=policies.get("anonymous_dial_in") or _policy("anonymous_dial_in"),
@@ -141,6 +143,26 @@ def _connected(messages: list[MessageRecord], focal: FocusLeg) -> list[tuple[Mes
             shown = message.asserted or ((from_uri(message),) if _FROM_CHANGE in tags else ())
             found += [(message, uri) for uri in shown if uri and not anonymous(uri)]
     return found
+
+
+def _answered_by(
+    answers: list[MessageRecord], asserted: tuple[str, ...], invited: str, identified: Tristate, together: Together
+) -> Tristate:
+    """Whether one of those who answered is another user than was called. Each final answer of a fork counts, by what it
+    asserts itself; where it does not, by what was asserted before or after (requirements, CONF-05)."""
+    final = {m.to_tag: m.asserted for m in answers if (m.status or 0) >= 200}
+    early = {m.to_tag: m.asserted for m in answers if (m.status or 0) < 200 and m.asserted}
+    said = [
+        _retargeted(invited, own if _somebody(own) else early.get(tag, ()), identified, together)
+        for tag, own in final.items()
+    ]
+    if len(final) < 2 and not any(map(_somebody, final.values())):
+        said = [_retargeted(invited, asserted, identified, together)]
+    return True if True in said else next((each for each in said if each is not False), False)
+
+
+def _somebody(uris: tuple[str, ...]) -> bool:
+    return any(not anonymous(uri) for uri in uris)
 
 
 def _retargeted(invited: str, asserted: tuple[str, ...], identified: Tristate, together: Together) -> Tristate:
