@@ -98,7 +98,8 @@ class ConferenceState:
         if self.inside is not True:
             self.inside = other.inside
         self.mixing.calls |= other.mixing.calls
-        self.listed = dict([*self.listed.items(), *other.listed.items()][:MAX_KEPT])
+        for uri, hidden in list(other.listed.items())[: MAX_KEPT - len(self.listed)]:
+            self.listed.setdefault(uri, hidden)
         self.refers = [*self.refers, *other.refers][:MAX_KEPT]
         self.invites = [*self.invites, *other.invites][:MAX_KEPT]
         self.cite(other.cites)
