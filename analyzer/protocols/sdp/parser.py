@@ -129,8 +129,11 @@ class _Builder:
         for kind in "vost":
             if kind not in self.types:
                 self.name_anomaly(MISSING_LINE, f"{kind}=")
-        media = tuple(self._medium(index, fields) for index, fields in enumerate(self.media))
         session = self.session
+        for name in _INHERITED & session.keys():
+            if type(session[name]) is list:  # one tuple for all media that inherit it
+                session[name] = tuple(session[name])
+        media = tuple(self._medium(index, fields) for index, fields in enumerate(self.media))
         return Session(
             origin=self.origin,
             name=self.name,
