@@ -183,6 +183,7 @@ def _feed(parts: Iterable[Part], sources: SourceTable, done: Reading, observer: 
             else:
                 engine.feed(part.batch)
                 engine.ledger.extend(part.anomalies)
+            del part  # the buffer of its batch, before another one is filled
     except KeyboardInterrupt:
         done.interrupted = True
     except (ChildLost, CaptureProblem) as lost:

@@ -160,8 +160,11 @@ def read(captures: Captures, clocks: Clocks) -> Generator[Part, None, None]:
         for reader in (*readers, *beside):
             opened.callback(reader.close)
         told = _Told(sources, readers, beside)
-        for batch in merge([*readers, *beside]):
-            yield told.part(_trimmed(within(batch, captures.from_ns, captures.to_ns)))
+
+        def part(batch: FrameBatch) -> Part:
+            return told.part(_trimmed(within(batch, captures.from_ns, captures.to_ns)))
+
+        yield from map(part, merge([*readers, *beside]))  # keeps no batch while the next one is read
         yield told.part(None)
 
 

@@ -271,6 +271,11 @@ def _runs(packets: PacketBatch, size: int) -> npt.NDArray[np.void]:
 
 def group_rtp(packets: PacketBatch, rows: I64, apart: I64 | None = None) -> Groups:
     """Sorts RTP rows by stream and vantage point, keeping their order within each; `apart` tells further groups."""
+    return Groups(packets, *_sorted(packets, rows, apart))
+
+
+def _sorted(packets: PacketBatch, rows: I64, apart: I64 | None) -> tuple[I64, I64]:
+    """The rows stream behind stream, and where each begins."""
     ssrc = _runs(packets, 4)[packets.payload_start[rows] + 8].view(">u4").astype(np.uint64)
     ports = packets.sport[rows].astype(np.uint64) << np.uint64(16) | packets.dport[rows].astype(np.uint64)
     columns = [ssrc | packets.vantage[rows].astype(np.uint64) << np.uint64(32), ports]
@@ -289,7 +294,7 @@ def group_rtp(packets: PacketBatch, rows: I64, apart: I64 | None = None) -> Grou
     if len(np.unique(mixed[order[edge]])) != len(edge):  # two streams with one hash: sort by the columns themselves
         order = np.lexsort((np.arange(len(rows)), *columns))
         edge = _edges(columns, order)
-    return Groups(packets, rows[order], edge)
+    return rows[order], edge
 
 
 def _edges(columns: list[npt.NDArray[np.uint64]], order: I64) -> I64:
