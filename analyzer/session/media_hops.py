@@ -39,6 +39,7 @@ from analyzer.session.media_beside import (
     levels_in_clear,
     peers_proven,
     rtcp_of,
+    secured_since,
 )
 from analyzer.session.media_candidates import Candidate, candidates
 from analyzer.session.media_entity import media_entity
@@ -58,6 +59,7 @@ from analyzer.session.offer_answer import (
 from analyzer.session.scope import Path, PathHop
 from analyzer.session.stream_protection import Around, connection_protection
 
+_UPGRADED = Unknown.of("media", "whether packets in clear came after the agreement on keys: the first came before it")
 _KEYED = ("srtp_sdes", "srtp_dtls", "srtp_mikey")
 _WEAK_TO_STRONG: tuple[Observed, ...] = ("rtp", "unknown", "srtp", "zrtp", "none")
 
@@ -192,6 +194,9 @@ def _rtp_hop(
         levels_in_clear=levels_in_clear(last),
         dtmf_packets=sum(count for record in records for kind, count in record.payload_types if kind in events),
     )
+    since = secured_since(candidate.negotiations)
+    if agreed == "secure" and since is not None and clear and clear[0].ts_ns < since:
+        entity = replace(entity, secure_negotiated=_UPGRADED)
     if how == "dtls":
         entity = replace(
             entity,
