@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from analyzer.capture.inputs import is_pipe
 from analyzer.capture.reader import CaptureReader, open_capture
 from analyzer.capture.sources import CaptureInfo, CaptureProblem, SourceTable
+from analyzer.core.each import Each, in_turn
 from analyzer.core.limits import Limits
 from analyzer.net.decode import Decoder
 from analyzer.net.packets import UDP, PacketBatch
@@ -56,7 +58,7 @@ class Clocks:
         return len(own) <= self.most and path not in self.crowded
 
 
-def clocks_of(captures: Iterable[CaptureInfo], limits: Limits) -> Clocks:
+def clocks_of(captures: Iterable[CaptureInfo], limits: Limits, each: Each = in_turn) -> Clocks:
     """The clocks of captures: those of one vantage point have one, and each interface of another one has its own."""
     infos = [info for info in captures if not is_pipe(info.path)]
     alone = len(infos) == 1
@@ -65,8 +67,10 @@ def clocks_of(captures: Iterable[CaptureInfo], limits: Limits) -> Clocks:
     points: dict[str, Passed] = {}
     machines: dict[str, str] = {}
     clocks = Clocks(most=limits.clocks)
-    for info in infos:
-        names = clocks.interfaces[info.path] = _scan(info, points, limits, alone)
+    for info, own in zip(infos, each(partial(_scan, limits=limits, alone=alone), infos), strict=True):
+        for name, passed in own.items():
+            points.setdefault(name, Passed()).follow(passed)
+        names = clocks.interfaces[info.path] = list(own)
         if len(names) > limits.clock_interfaces:
             clocks.crowded.add(info.path)
             del names[limits.clock_interfaces :]
@@ -76,13 +80,13 @@ def clocks_of(captures: Iterable[CaptureInfo], limits: Limits) -> Clocks:
     return clocks
 
 
-def _scan(info: CaptureInfo, points: dict[str, Passed], limits: Limits, alone: bool) -> list[str]:
+def _scan(info: CaptureInfo, limits: Limits, alone: bool) -> dict[str, Passed]:
     """Reads a capture; gives the vantage points that its frames are from, one more than are compared at most."""
     sources = SourceTable()
     try:
         reader = open_capture(info.path, 0, sources, limits, vantage=info.vantage, prefix=info.prefix)
     except CaptureProblem:
-        return []
+        return {}
     found: dict[int, str] = {}
     own: dict[str, Passed] = {}
     decoder, messages = Decoder(sources, limits), 0
@@ -96,14 +100,11 @@ def _scan(info: CaptureInfo, points: dict[str, Passed], limits: Limits, alone: b
                 continue
             found[number] = name
             here = np.flatnonzero(packets.source == number)
-            passed = own.setdefault(name, points.get(name) or Passed())
+            passed = own.setdefault(name, Passed())
             messages += _sip(packets, here, passed, limits, _MESSAGES - messages)
             _rtp(packets, here, passed)
     reader.close()
-    names = list(dict.fromkeys(found[number] for number in sorted(found)))
-    for name in names:
-        points.setdefault(name, own[name])
-    return names
+    return {found[number]: own[found[number]] for number in sorted(found)}
 
 
 def _enough(reader: CaptureReader, interfaces: int) -> bool:

@@ -14,8 +14,9 @@ from typing import Final, Self
 from analyzer.app.feeders import Feeder, Interfaces, Stream, standard_input
 from analyzer.app.file_folder import file_folder
 from analyzer.app.key_loading import KeyTail
-from analyzer.app.offline import Run, limits_of, within
+from analyzer.app.offline import Run, limits_of
 from analyzer.app.prepare import prepare
+from analyzer.app.reading import within
 from analyzer.app.recording import Recording
 from analyzer.app.settings import Observer, Settings, WrongUse
 from analyzer.capture.batch import FrameBatch
@@ -140,7 +141,7 @@ class _Loop:
             placed = self._recording.add(batch)
             batch = placed if self._offsets else batch
         self._now_ns = max(self._now_ns, int(batch.ts_ns.max()))
-        self._engine.feed(within(batch, self._settings))
+        self._engine.feed(within(batch, self._settings.from_ns, self._settings.to_ns))
 
     def tell(self) -> None:
         """Hands out what has been decided."""

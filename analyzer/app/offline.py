@@ -1,34 +1,32 @@
 """Captures from files: opened, merged by time, fed to the engine, reported."""
 
 import gc
-import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
-
-import numpy as np
 
 from analyzer.app.clocks import Clocks, clocks_of
 from analyzer.app.file_folder import file_folder
 from analyzer.app.prepare import prepare
+from analyzer.app.reading import Captures, Part, read
 from analyzer.app.settings import Observer, Settings, WrongUse
-from analyzer.capture.batch import FrameBatch
-from analyzer.capture.bytes_in import open_file, spool
+from analyzer.capture.bytes_in import open_file, spool, spool_file
 from analyzer.capture.inputs import STDIN, expand, is_pipe
-from analyzer.capture.merge import merge
-from analyzer.capture.reader import CaptureReader, Lane, open_capture
+from analyzer.capture.reader import CaptureReader
 from analyzer.capture.sources import CaptureInfo, CaptureProblem, SourceTable
-from analyzer.capture.vantage import group, unmatched
+from analyzer.capture.vantage import Grouping, group, unmatched
+from analyzer.core.anomalies import Anomaly
 from analyzer.core.limits import Limits
+from analyzer.core.text import safe
 from analyzer.pipeline.assemble import assemble
 from analyzer.pipeline.closing import ClosedCall
 from analyzer.pipeline.engine import Engine, Setup
+from analyzer.pipeline.ledger import FAULT
+from analyzer.processes.children import ChildLost, Children
 from analyzer.report.exit_codes import RunFacts
 from analyzer.report.model import Clock, Report
-from analyzer.session.keyring import Keyring
 
 _CROWDED = "more interfaces, or clocks of them, than are compared; the others are taken to have the first one's clock."
 
@@ -54,89 +52,65 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def _spooled(path: str) -> BinaryIO:
-    if path == STDIN:
-        return spool(sys.stdin.buffer)
-    with open_file(path) as pipe:
-        return spool(pipe)
-
-
-@dataclass(slots=True)
 class Inputs:
-    """The captures of a run. What can be read once only is spooled when it is first opened."""
+    """The captures of a run, and the processes that read them beside this one. What can be read once only is spooled
+    when it is first opened."""
 
-    paths: Sequence[str]
-    settings: Settings
-    limits: Limits
-    _pipes: dict[str, BinaryIO] = field(default_factory=dict)
-    _clocks: Clocks | None = None
+    def __init__(self, paths: Sequence[str], settings: Settings, limits: Limits) -> None:
+        self.paths = paths
+        self.limits = limits
+        self.settings = settings
+        self._spools = {path: spool_file() for path in paths if is_pipe(path)}
+        self._spooled: set[str] = set()
+        self._points: Grouping | None = None
+        self._clocks: Clocks | None = None
+        useful = max(len(paths), 2)  # one reads, one judges; before that, each has a capture
+        self._children = Children(min(settings.jobs, useful) - 1, self._descriptors().values())
+
+    def _descriptors(self) -> dict[str, int]:
+        return {path: file.fileno() for path, file in self._spools.items()}
+
+    def _captures(self, paths: Sequence[str]) -> Captures:
+        if self._points is None:
+            self._points = group(self.paths, self.settings.vantages, self.limits, self._children.each)
+        times = self.settings.from_ns, self.settings.to_ns
+        return Captures(paths, self._points, self._descriptors(), self.limits, *times)
+
+    def _spool(self, path: str) -> None:
+        if path not in self._spooled:
+            self._spooled.add(path)
+            if path == STDIN:
+                spool(sys.stdin.buffer, self._spools[path])
+            else:
+                with open_file(path) as pipe:
+                    spool(pipe, self._spools[path])
 
     def open(self, sources: SourceTable) -> tuple[list[CaptureReader], list[str]]:
         """Readers of the captures, and the problems of those that have none."""
-        return open_all(self.paths, self.settings, sources, self.limits, self._pipe)
+        return self._captures(self.paths).open(sources, self._spool)
 
-    def _pipe(self, path: str) -> BinaryIO:
-        if path not in self._pipes:
-            self._pipes[path] = _spooled(path)
-        stream = os.fdopen(os.dup(self._pipes[path].fileno()), "rb")
-        stream.seek(0)
-        return stream
+    def look(self) -> tuple[list[CaptureInfo], list[str]]:
+        """What is known of the captures before they are read, and the problems of those that cannot be."""
+        readers, problems = self.open(SourceTable())
+        for reader in readers:
+            reader.close()
+        return [reader.info for reader in readers], problems
 
-    def clocks(self, readers: Sequence[CaptureReader]) -> Clocks:
+    def clocks(self, infos: Sequence[CaptureInfo]) -> Clocks:
         """The clocks of the captures, found at the first call."""
         if self._clocks is None:
-            self._clocks = clocks_of([reader.info for reader in readers], self.limits)
+            self._clocks = clocks_of(infos, self.limits, self._children.each)
         return self._clocks
 
+    def parts(self, infos: Sequence[CaptureInfo]) -> Generator[Part, None, None]:
+        """What reading these captures gives. ChildLost or CaptureProblem where it cannot go on."""
+        return self._children.ahead(read, self._captures([info.path for info in infos]), self.clocks(infos))
+
     def close(self) -> None:
-        """Lets go of what was spooled."""
-        for spooled in self._pipes.values():
+        """Lets go of what was spooled, and of the processes."""
+        self._children.close()
+        for spooled in self._spools.values():
             spooled.close()
-
-
-def open_all(
-    paths: Sequence[str],
-    settings: Settings,
-    sources: SourceTable,
-    limits: Limits,
-    pipe: Callable[[str], BinaryIO] = _spooled,
-) -> tuple[list[CaptureReader], list[str]]:
-    """Opens captures; gives those that can be read, and what is wrong with the others."""
-    readers: list[CaptureReader] = []
-    problems: list[str] = []
-    points = group(paths, settings.vantages, limits)
-    for path in paths:
-        vantage, prefix = points.names.get(path, ""), points.prefixes.get(path, "")
-        try:
-            stream = pipe(path) if is_pipe(path) else None
-            reader = open_capture(path, len(readers), sources, limits, stream=stream, vantage=vantage, prefix=prefix)
-        except CaptureProblem as problem:
-            problems.append(str(problem))
-        else:
-            readers.append(reader)
-    return readers, problems
-
-
-def _set_clocks(
-    readers: Sequence[CaptureReader], clocks: Clocks, sources: SourceTable, limits: Limits
-) -> list[CaptureReader]:
-    """Puts all captures on the clock of the first one, as far as what passed several of them tells.
-
-    A capture whose interfaces have several clocks is not in the order of time: it is read once for each, all at once.
-    Gives the readers that are opened for that, beside the first one.
-    """
-    beside: list[CaptureReader] = []
-    for reader in readers:
-        info, own = reader.info, list(clocks.of(reader.info.path).items())
-        if own:
-            reader.shift_ns = own[0][0]
-        if len(own) > 1:
-            reader.lane = Lane(frozenset(name for _, names in own[1:] for name in names), named=False)
-        for add_ns, names in own[1:]:
-            other = open_capture(info.path, info.index, sources, limits, vantage=info.vantage, prefix=info.prefix)
-            other.lane, other.shift_ns = Lane(frozenset(names), named=True), add_ns
-            beside.append(other)
-    return beside
 
 
 def _clock_rows(infos: Sequence[CaptureInfo], clocks: Clocks) -> list[Clock]:
@@ -156,34 +130,6 @@ def _clock_rows(infos: Sequence[CaptureInfo], clocks: Clocks) -> list[Clock]:
     return list(rows.values())
 
 
-def within(batch: FrameBatch, settings: Settings) -> FrameBatch:
-    """The frames of a batch inside --from and --to."""
-    keep = np.ones(len(batch), np.bool_)
-    if settings.from_ns is not None:
-        keep &= batch.ts_ns >= settings.from_ns
-    if settings.to_ns is not None:
-        keep &= batch.ts_ns < settings.to_ns
-    if keep.all():
-        return batch
-    return batch.take(np.flatnonzero(keep))
-
-
-def _batches(
-    readers: Sequence[CaptureReader], beside: Sequence[CaptureReader], observer: Observer
-) -> Iterator[FrameBatch]:
-    for batch in merge([*readers, *beside]):
-        observer.advanced(sum(reader.stored_bytes for reader in readers))
-        yield batch
-
-
-def _take_secrets(readers: Sequence[CaptureReader], taken: list[int], keyring: Keyring) -> None:
-    """Hands on the decryption secrets that have been read since; `taken` counts those of each capture."""
-    for number, reader in enumerate(readers):
-        for kind, secret in reader.secrets[taken[number] :]:
-            keyring.add_capture_secret(kind, secret, Path(reader.info.path).name)
-        taken[number] = len(reader.secrets)
-
-
 @dataclass(slots=True)
 class Reading:
     """One reading of every capture."""
@@ -194,59 +140,57 @@ class Reading:
     clocks: list[Clock]
     notes: list[str]
     interrupted: bool = False
+    lost: str = ""  # why reading ended before the captures did
 
 
 def _read(
     inputs: Inputs, setup: Setup, observer: Observer, watch: Callable[[ClosedCall], None] | None, secrets: bool
 ) -> Reading | list[str]:
     """Reads the captures to their end; the problems if there is none to read. `secrets`: hand on those in captures."""
-    sources = SourceTable()
-    readers, problems = inputs.open(sources)
-    if not readers:
+    infos, problems = inputs.look()
+    if not infos:
         return problems
-    clocks = inputs.clocks(readers)
-    beside = _set_clocks(readers, clocks, sources, inputs.limits)
+    clocks = inputs.clocks(infos)
     observer.started(sum(Path(path).stat().st_size for path in inputs.paths if Path(path).is_file()))
+    sources = SourceTable()
     engine = Engine(sources, setup)
     engine.closer.watch = watch
     if watch is not None:
         engine.messaging.trace()
-    infos = [reader.info for reader in readers]
     notes = [f"{info.path}: {_CROWDED}" for info in infos if not clocks.whole(info.path)]
     done = Reading(engine, infos, problems, _clock_rows(infos, clocks), notes)
-    with ExitStack() as opened:
-        for reader in (*readers, *beside):
-            opened.callback(reader.close)
-        _feed(inputs, done, readers, beside, observer, secrets)
+    with closing(inputs.parts(infos)) as parts:
+        _feed(parts, sources, done, observer, secrets)
     return done
 
 
-def _feed(
-    inputs: Inputs,
-    done: Reading,
-    readers: Sequence[CaptureReader],
-    beside: Sequence[CaptureReader],
-    observer: Observer,
-    secrets: bool,
-) -> None:
-    """Gives the engine what the readers read."""
-    engine, keyring, taken = done.engine, done.engine.setup.keyring, [0] * len(readers)
+def _feed(parts: Iterable[Part], sources: SourceTable, done: Reading, observer: Observer, secrets: bool) -> None:
+    """Gives the engine what is read."""
+    engine, keyring = done.engine, done.engine.setup.keyring
+    last: Sequence[Anomaly] = ()
     try:
-        for batch in _batches(readers, beside, observer):
+        for part in parts:
+            observer.advanced(part.read_bytes)
+            for source in part.sources:
+                sources.add(source)
+            for info in part.infos:
+                done.infos[info.index] = info
             if secrets:
-                _take_secrets(readers, taken, keyring)
-            engine.feed(within(batch, inputs.settings))
-            for reader in readers:
-                engine.ledger.extend(reader.take_anomalies())
-        if secrets:
-            _take_secrets(readers, taken, keyring)
+                for kind, secret, name in part.secrets:
+                    keyring.add_capture_secret(kind, secret, name)
+            if part.batch is None:
+                last = part.anomalies
+            else:
+                engine.feed(part.batch)
+                engine.ledger.extend(part.anomalies)
+            del part  # the buffer of its batch, before another one is filled
     except KeyboardInterrupt:
         done.interrupted = True
+    except (ChildLost, CaptureProblem) as lost:
+        done.lost = str(lost)
+        engine.ledger.add(Anomaly(FAULT, (), safe(done.lost)))
     engine.finish()
-    for reader in readers:
-        engine.ledger.extend(reader.take_anomalies())
-    for other in beside:  # what is wrong with the capture, the first reader says
-        done.infos[other.info.index].widen(other.info)
+    engine.ledger.extend(last)
 
 
 def read_all(
@@ -259,7 +203,7 @@ def read_all(
     if isinstance(done, list):
         return done
     known = done.engine.wanted()
-    if known is not None and not done.interrupted:
+    if known is not None and not done.interrupted and not done.lost:
         observer.remark("keys came after the packets that they open: the captures are read a second time")
         setup.keyring.rewind()
         if setup.files is not None:
@@ -281,25 +225,25 @@ def analyze(
     Where keys came after the packets that they open, the captures are read a second time, and `watch` sees the calls
     again.
     """
-    limits = limits_of(settings)
-    setup = setup or prepare(settings, observer, limits)
-    with file_folder(settings.files) as folder:
-        run = _analyze(settings, observer, watch, replace(setup, files=folder))
-    run.failed += folder.problems if folder is not None else []
-    return run
-
-
-def _analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall], None] | None, setup: Setup) -> Run:
-    limits = setup.limits
+    limits = setup.limits if setup is not None else limits_of(settings)
     paths, missing = expand(settings.captures)
-    idle = [] if missing else unmatched(paths, settings.vantages)
-    if idle:
-        raise WrongUse([f"--vantage: {name}={pattern} matches no capture" for name, pattern in idle])
-    inputs = Inputs(paths, settings, limits)
+    inputs = Inputs(paths, settings, limits)  # first, so that other processes start while rules are loaded
     try:
-        done = read_all(inputs, setup, observer, watch)
+        setup = setup or prepare(settings, observer, limits)
+        idle = [] if missing else unmatched(paths, settings.vantages)
+        if idle:
+            raise WrongUse([f"--vantage: {name}={pattern} matches no capture" for name, pattern in idle])
+        with file_folder(settings.files) as folder:
+            done = read_all(inputs, replace(setup, files=folder), observer, watch)
+            run = _reported(done, missing)
+        run.failed += folder.problems if folder is not None else []
+        return run
     finally:
         inputs.close()
+
+
+def _reported(done: Reading | list[str], missing: list[str]) -> Run:
+    """The report of what was read."""
     if isinstance(done, list):
         failed = missing + done
         return Run(None, RunFacts(captures_given=len(failed), captures_unreadable=len(failed)), failed)
@@ -312,5 +256,7 @@ def _analyze(settings: Settings, observer: Observer, watch: Callable[[ClosedCall
     notes = [f"not read: {problem}" for problem in problems] + done.notes
     if done.interrupted:
         notes.append("The run was interrupted: frames behind that moment were not read.")
+    if done.lost:
+        notes.append(f"{done.lost}: frames behind that moment were not read.")
     report = replace(assemble(done.engine, done.infos, notes), clock=tuple(done.clocks))
-    return Run(report, facts, problems, done.engine)
+    return Run(report, facts, problems + [done.lost] * bool(done.lost), done.engine)

@@ -24,6 +24,7 @@ class Settings:
     reveal_identities: bool = False
     decrypt: bool = True
     every_place: bool = False  # open findings are told apart without a bound
+    jobs: int = 1  # processes that work at once
     files: Path | None = None  # the folder that transferred files are written to
 
 

@@ -187,10 +187,13 @@ def open_file(path: str) -> BinaryIO:
         raise CaptureProblem(path, f"cannot be opened ({error.strerror})") from None
 
 
-def spool(stream: BinaryIO) -> BinaryIO:
-    """A pipe copied to an unlinked temporary file that only this user can read, so that it can be read twice."""
-    spooled = tempfile.TemporaryFile()  # noqa: SIM115  # the caller closes it
+def spool(stream: BinaryIO, into: BinaryIO) -> None:
+    """Copies a pipe into a file, so that it can be read twice."""
     while block := stream.read(1 << 20):
-        spooled.write(block)
-    spooled.seek(0)
-    return spooled
+        into.write(block)
+    into.flush()
+
+
+def spool_file() -> BinaryIO:
+    """An unlinked temporary file that only this user can read; the caller closes it."""
+    return tempfile.TemporaryFile()

@@ -45,8 +45,7 @@ class _Head:
 def merge(readers: Sequence[CaptureReader]) -> Iterator[FrameBatch]:
     """Batches of all captures in the order of time. One capture passes through as it is."""
     if len(readers) == 1:
-        while (batch := readers[0].read_batch()) is not None:
-            yield batch
+        yield from iter(readers[0].read_batch, None)  # keeps no batch while the next one is read
         return
     heads = [_Head(reader) for reader in readers]
     while alive := [head for head in heads if head.batch is not None]:

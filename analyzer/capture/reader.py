@@ -125,8 +125,10 @@ class CaptureReader:
                     return batch
             elif self._format.broken:
                 self._end(self._format.broken)
-            elif not self._fill():
-                self._end("")
+            else:
+                del batch  # empty, but it holds the buffer
+                if not self._fill():
+                    self._end("")
         return None
 
     def _note(self, batch: FrameBatch) -> None:
@@ -135,10 +137,11 @@ class CaptureReader:
             self.info.span(int(times.min()), int(times.max()))
 
     def _fill(self) -> bool:
-        """Adds bytes behind what is left. A new object each time: batches are views of the old one."""
+        """Adds bytes behind what is left. A new object each time: batches are views of the old one, which is let go
+        of first, so that whoever keeps no batch needs no room for both."""
+        left, self._data, self._at = self._data[self._at :], b"", 0
         more = self._bytes.read(_BLOCK)
-        self._data = self._data[self._at :] + more
-        self._at = 0
+        self._data = left + more
         return bool(more)
 
     def _end(self, broken: str) -> None:

@@ -8,11 +8,13 @@ with the same several interfaces; where the times of such files overlap, they ar
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 
 from analyzer.capture.inputs import is_pipe
 from analyzer.capture.reader import open_capture
 from analyzer.capture.sources import CaptureInfo, CaptureProblem, SourceTable
+from analyzer.core.each import Each, in_turn
 from analyzer.core.limits import Limits
 
 
@@ -59,7 +61,7 @@ def _fits(path: str, glob: str) -> bool:
     return fnmatch(path, glob) or fnmatch(Path(path).name, glob)
 
 
-def group(paths: Sequence[str], named: Sequence[tuple[str, str]], limits: Limits) -> Grouping:
+def group(paths: Sequence[str], named: Sequence[tuple[str, str]], limits: Limits, each: Each = in_turn) -> Grouping:
     """The vantage points of captures; one that is missing in `names` keeps an own one for each of its interfaces."""
     vantages: dict[str, str] = {}
     for path in paths:
@@ -67,7 +69,7 @@ def group(paths: Sequence[str], named: Sequence[tuple[str, str]], limits: Limits
             if _fits(path, pattern):
                 vantages.setdefault(path, name)
     rest = [path for path in paths if path not in vantages and not is_pipe(path)]
-    chains = _chains(rest, limits) if len(rest) > 1 else []
+    chains = _chains(rest, limits, each) if len(rest) > 1 else []
     single = [chain for chain in chains if len(chain[0].interfaces) == 1]
     several = [chain for chain in chains if len(chain[0].interfaces) > 1]
     names = zip(single, _names([_name(chain[0]) for chain in single], single), strict=True)
@@ -88,11 +90,10 @@ def _names(names: Sequence[str], chains: Sequence[list[_Span]]) -> list[str]:
     return [name if names.count(name) == 1 else chain[0].path for name, chain in zip(names, chains, strict=True)]
 
 
-def _chains(paths: Sequence[str], limits: Limits) -> list[list[_Span]]:
+def _chains(paths: Sequence[str], limits: Limits, each: Each) -> list[list[_Span]]:
     """Files in sequence, by time."""
     spans: list[_Span] = []
-    for path in paths:
-        info = scan(path, limits)
+    for path, info in zip(paths, each(partial(scan, limits=limits), paths), strict=True):
         if info is None or info.first_ns is None or info.last_ns is None:
             continue
         kind = (tuple(info.link_types), tuple(info.interfaces))

@@ -7,7 +7,7 @@ import typer
 
 from analyzer.cli import options as opt
 from analyzer.cli.concluding import asked, conclude, decisions_of, outputs_of, saved_report, write_report
-from analyzer.cli.run_one import give_up, run, say, settings_of
+from analyzer.cli.run_one import give_up, jobs_of, run, say, settings_of
 
 
 def analyze(
@@ -34,6 +34,7 @@ def analyze(
     reveal: opt.Reveal = None,
     files: opt.Files = None,
     no_decrypt: opt.NoDecrypt = False,
+    jobs: opt.Jobs = "1",
     no_color: opt.NoColor = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -46,7 +47,7 @@ def analyze(
     settings = asked(
         captures, keys, topology, trust=trust, rules=rules, profile=profile, rule=rule, skip_rule=skip_rule,
         from_time=from_time, to_time=to_time, linger=linger, vantage=vantage, reveal=reveal, fail_on=fail_on,
-        decrypt=not no_decrypt, every_place=call is not None, files=files,
+        decrypt=not no_decrypt, every_place=call is not None, files=files, jobs=jobs_of(jobs),
     )  # fmt: skip
     outputs, decisions = outputs_of(format), decisions_of(accepted, baseline, new_only)
     conclude(

@@ -9,7 +9,7 @@ import typer
 
 from analyzer.cli import options as opt
 from analyzer.cli.concluding import asked, conclude, decisions_of, outputs_of
-from analyzer.cli.run_one import UNREADABLE, Progress, give_up, say
+from analyzer.cli.run_one import UNREADABLE, Progress, give_up, jobs_of, say
 
 if TYPE_CHECKING:
     from analyzer.app.live import LiveSettings
@@ -84,6 +84,7 @@ def live(
     vantage: opt.Vantage = [],  # noqa: B006  # as above
     reveal: opt.Reveal = None,
     files: opt.Files = None,
+    jobs: opt.Jobs = "1",
     no_color: opt.NoColor = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -97,8 +98,10 @@ def live(
     settings = asked(
         [], keys, topology, trust=trust, rules=rules, profile=profile, rule=rule, skip_rule=skip_rule,
         from_time=from_time, to_time=to_time, linger=linger, vantage=vantage, reveal=reveal, fail_on=fail_on,
-        files=files,
+        files=files, jobs=jobs_of(jobs),
     )  # fmt: skip
+    if settings.jobs > 1 and not quiet:
+        say("mediasec: --jobs: a live run is one process, for there is nothing to read ahead")
     outputs, decisions = outputs_of(format), decisions_of(accepted, baseline, new_only)
     apart = any(output.path is None and output.name != "table" for output in outputs)
     outcome, failed = _watch(settings, LiveSettings(tuple(interface), capture_filter, write), quiet, verbose, apart)

@@ -71,6 +71,14 @@ Files = Annotated[
         show_default=False,
     ),
 ]  # fmt: skip
+Jobs = Annotated[
+    str,
+    typer.Option(
+        "--jobs", metavar="N",
+        help="Processes that work at once: with 2, one reads captures ahead of the one that judges; with more, several "
+        "captures are looked through at once before. The report is the same.",
+    ),
+]  # fmt: skip
 NoDecrypt = Annotated[
     bool, typer.Option("--no-decrypt", help="Open nothing: SRTP is told by its shape and the signalling, not its tags.")
 ]

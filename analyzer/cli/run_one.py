@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from analyzer.app.offline import Run
     from analyzer.app.settings import Observer, Settings
 
-USAGE, UNREADABLE = 2, 3
+USAGE, UNREADABLE, FAULT = 2, 3, 70
+MOST_JOBS = 64
 
 
 def say(text: str) -> None:
@@ -49,6 +50,13 @@ def vantages(values: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple((name, pattern) for name, _, pattern in pairs)
 
 
+def jobs_of(value: str) -> int:
+    """The number of processes."""
+    if not (value.isascii() and value.isdigit() and len(value) < 4 and 1 <= int(value) <= MOST_JOBS):
+        give_up([f"--jobs: '{value}' is not a number of processes from 1 to {MOST_JOBS}"])
+    return int(value)
+
+
 class Progress:
     """A bar on a terminal, nothing elsewhere."""
 
@@ -84,6 +92,7 @@ def run(settings: "Settings", quiet: bool, watch: Callable[[Any], None] | None =
     """Analyses, or ends the command with the code that the problems call for."""
     from analyzer.app.offline import analyze
     from analyzer.app.settings import WrongUse
+    from analyzer.processes.children import ChildLost
 
     progress = Progress(quiet)
     observer: Observer = progress
@@ -91,6 +100,8 @@ def run(settings: "Settings", quiet: bool, watch: Callable[[Any], None] | None =
         outcome = analyze(settings, observer, watch)
     except WrongUse as wrong:
         give_up(wrong.problems)
+    except ChildLost as lost:
+        give_up([str(lost)], FAULT)
     finally:
         progress.close()
     for problem in outcome.problems:

@@ -15,6 +15,7 @@ class Limits:
     expansion_ratio: int = 2_000  # expanded bytes per compressed byte, beyond 64 MiB
     expansion_memory: int = 128 * 1024**2  # that a stream may ask for to be expanded: its window, its dictionary
     block_bytes: int = 16 * 1024**2  # of one pcapng block
+    interfaces: int = 65_536  # of one capture; packets of others are counted, not read
     clock_interfaces: int = 64  # of one capture, whose clocks are compared; others are taken to have the first one's
     clocks: int = 8  # of one capture, which is read as often
     ring_bytes: int = 32 * 1024**2  # shared with the kernel, for each live interface
@@ -63,7 +64,9 @@ class Limits:
     bfcp_attributes: int = 1_024  # of one message, nested ones counted
     bfcp_fragmented: int = 256  # messages whose fragments are not all here
     tls_waiting: int = 256  # connections that ended before the secret their records wait for came, in a live run
+    message_paces: int = 8_192  # connections whose first messages are compared by size
     turn_channels: int = 65_536  # bindings of TURN channels to peers, all flows together
+    ice_checks: int = 16_384  # flows with connectivity checks, and addresses beyond a NAT, of each
     dtls_handshakes: int = 2_048  # under way at once
     dtls_sessions: int = 20_000  # flows whose handshake gave keys that are still at hand
     # session
@@ -78,6 +81,7 @@ class Limits:
     messages_per_call: int = 2_000
     streams: int = 100_000
     connections_per_address: int = 256  # the latest are looked at for one m-line, others where their ids are its own
+    contributors: int = 64  # CSRCs of one stream that are told apart
     streams_per_address: int = 256  # looked at for one call; what more there was in its time is unknown
     sequence_ranges: int = 512  # disjoint runs of sequence numbers remembered for a stream
     srtp_roc_search: int = 1_024  # roll-over counters tried for a stream that began before, under up to four keys each
@@ -100,6 +104,9 @@ class Limits:
     correlation_keys: int = 32  # by which one call is joined to others
     correlation_members: int = 64  # calls with a common key, beyond which it names no session
     correlation_candidates: int = 32  # calls that are alike, beyond which they are not told apart
+    referrals: int = 4_096  # REFERs that wait for what they ask for, and as many that something may have come of
+    referral_candidates: int = 16  # requests that may be what one REFER asked for; REFERs that may have asked for one
+    referral_ns: int = 60 * SECOND_NS  # in which what a REFER asks for is sent, where no NOTIFY ends that before
     correlation_past: int = 65_536  # keys of judged calls remembered, to know a leg that comes late
     # report
     identities: int = 65_536  # that have ordinals as pseudonyms, `user-1`; a later one has a digest

@@ -18,7 +18,7 @@ from rich.text import Text
 from analyzer.core.text import ELLIPSIS
 from analyzer.export.tables import BAD, DIM, GOOD, WARN, assurances, exposures, protection, text, words
 from analyzer.report.border import clean, scrub
-from analyzer.report.model import Call, Hop
+from analyzer.report.model import Call, Hop, Relation
 
 _NAME = 10  # columns of the medium's name
 _LEAST, _MOST = 14, 30  # columns between two nodes
@@ -38,7 +38,18 @@ def path_view(call: Call, hops: Sequence[Hop], width: int) -> list[RenderableTyp
         at = {node: _NAME + 4 + index * step for index, node in enumerate(nodes)}
         lines = [*_heads(at, step, _zones(hops)), *(_line(name, row, at) for name, row in rows if row)]
     notes = [text(f"{m.medium} exposed: {exposures(m.exposed)}", BAD) for m in call.media if m.exposed]
+    notes += [text(_relation(each), DIM) for each in call.related]
     return [head, *lines, *assurances(call), *(Padding(note, (0, 0, 0, 2)) for note in notes)]
+
+
+def _relation(related: Relation) -> str:
+    """Which other call asked for this one, or was asked for in it."""
+    frame = f"frame {related.evidence[0].frame}" if related.evidence else "a frame"
+    other = related.call or f"dialog {related.call_ids[0 if related.role == 'asked_for' else 1]}"
+    sure = f"(REFER in {frame}, {related.score} of 100)"
+    if related.role == "asks":
+        return scrub(clean(f"asks for the {related.method} of {other} {sure}"))
+    return scrub(clean(f"its {related.method} was asked for in {other} {sure}"))
 
 
 def _length(call: Call) -> str:

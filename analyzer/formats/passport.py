@@ -7,6 +7,7 @@ What is wrong is a list of sentences beside the values; nothing raises. The sign
 import base64
 import binascii
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ MAX_CLAIMS = 64  # identities of a destination, fingerprints of mky
 EXTENSIONS = frozenset({"shaken", "div", "div-o", "rph", "sph", "rcd", "msgi"})
 _BASE64URL = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 _NUMBER = frozenset("0123456789*#")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", re.ASCII)
 Json = dict[str, object]
 
 
@@ -85,6 +87,7 @@ def parse_passport(value: str) -> Passport:
     if not compact:
         _check(header, claims, params, info, problems)
     orig = _party(claims.get("orig"), "orig", problems)
+    _shapes(claims, problems)
     return Passport(
         token=token,
         compact=compact,
@@ -127,6 +130,8 @@ def _check(header: Json, claims: Json, params: dict[str, str], info: str, proble
         problems.append("an unknown ppt")
     if ppt == "shaken" and (_text(claims, "attest") not in ("A", "B", "C") or not _text(claims, "origid")):
         problems.append("shaken without attest A, B or C and origid")
+    elif ppt == "shaken" and not _UUID.fullmatch(_text(claims, "origid")):
+        problems.append("origid is not a UUID")
     if ppt in ("div", "div-o") and not isinstance(claims.get("div"), dict):
         problems.append("div without its claim")
     if ppt == "rph" and not isinstance(claims.get("rph"), dict):
@@ -206,12 +211,29 @@ def _party(value: object, name: str, problems: list[str]) -> Party:
     return party
 
 
+def _shapes(claims: Json, problems: list[str]) -> None:
+    """One identity, as a text, originates a call and was diverted from; those called stand in arrays (RFC 8225 5.2.1,
+    RFC 8946 3)."""
+    for name in ("orig", "div"):
+        value = claims.get(name)
+        named = [value[form] for form in ("tn", "uri") if form in value] if isinstance(value, dict) else []
+        if len(named) > 1 or not all(isinstance(each, str) for each in named):
+            problems.append(f"{name} is not one identity")
+    dest = claims.get("dest")
+    if isinstance(dest, dict) and not all(isinstance(dest[form], list) for form in ("tn", "uri") if form in dest):
+        problems.append("an identity of dest stands in no array")
+
+
 def _mky(value: object, problems: list[str]) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
+    if not isinstance(value, list):
+        problems.append("mky is no array")
     items: Sequence[object] = value if isinstance(value, list) else [value]
     for item in items[:MAX_CLAIMS]:
         if isinstance(item, dict) and _text(item, "alg") and _text(item, "dig"):
             found.append((_text(item, "alg").lower(), _text(item, "dig").replace(":", "").lower()))
+            if ":" in _text(item, "dig"):
+                problems.append("a dig of mky has colons")
         else:
             problems.append("an mky without alg and dig")
     if found != sorted(found, key=lambda pair: pair[0] + pair[1]):

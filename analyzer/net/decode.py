@@ -137,17 +137,16 @@ class Decoder:
         self, b: FrameBatch, buffer: Array, of: dict[str, Array], present: npt.NDArray[np.bool_]
     ) -> PacketBatch:
         extra: dict[int, tuple[Cite, ...]] = {}
-        if present.all():
-            row = np.arange(len(b), dtype=np.int32)
-        else:
-            row = np.flatnonzero(present).astype(np.int32)
+        row = np.flatnonzero(present)
+        if len(row) < len(b):
+            b = b.take(row)
             of = {name: values[row] for name, values in of.items()}
         if self._ledger.extra:
             index = np.searchsorted(row, list(self._ledger.extra)).tolist()
             extra = dict(sorted(zip(index, self._ledger.extra.values(), strict=True)))
         return PacketBatch(
-            buffer=buffer, row=row, ts_ns=b.ts_ns[row], source=b.source[row], frame=b.frame[row], offset=b.offset[row],
-            captured=b.captured[row], extra_cites=extra, **of,
+            buffer=buffer, row=row.astype(np.int32), ts_ns=b.ts_ns, source=b.source, frame=b.frame, offset=b.offset,
+            captured=b.captured, extra_cites=extra, **of,
         )  # fmt: skip
 
 

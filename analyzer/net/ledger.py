@@ -89,3 +89,4 @@ class Ledger:
         for row, kind, cites, detail in self._pending:
             self._anomalies.append(Anomaly(kind, cites or (self.cite(row),), detail))
         self._pending.clear()
+        self._batch = None

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from analyzer.capture.sources import CaptureInfo
 from analyzer.core.severity import Verdict
 from analyzer.core.version import __version__
+from analyzer.pipeline.amendments import amendments
 from analyzer.pipeline.conference_rows import conference_rows
 from analyzer.pipeline.engine import Engine
 from analyzer.pipeline.esp_rows import KeyNames, esp_notes, esp_rows
@@ -23,7 +24,7 @@ from analyzer.report.model import (
     VerdictCounts,
 )
 from analyzer.report.redact import Redactor
-from analyzer.report.rows import Rows
+from analyzer.report.rows import AmendedRows, Rows
 from analyzer.report.traffic import (
     BfcpCounts,
     Call,
@@ -83,7 +84,7 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
         bfcp=_bfcp(engine),
         registrations=_registrations(engine, places, Placement(topology)),
         esp=tuple(redactor.row(row) for row in esp_rows(engine.esp, places, key_names)),
-        calls=Rows(Call, closer.calls),
+        calls=Rows(Call, AmendedRows(closer.calls, amendments(closer, places, redactor))),
         conferences=tuple(redactor.row(row) for row in conference_rows(closer.conferences, places)),
         hops=Rows(Hop, closer.hops),
         streams=Rows(Stream, closer.stream_rows),
@@ -151,6 +152,7 @@ def _coverage(engine: Engine, undecoded: Mapping[int, Mapping[str, int]], notes:
         engine.closer.conferences,
         engine.esp.table,
         engine.signalling.agreements,
+        engine.signalling.referrals,
     )
     return Coverage(
         decoded=engine.decoded,

@@ -17,12 +17,14 @@ from analyzer.report.redact import Redactor
 from analyzer.report.rows import PackedRows, encode_row
 from analyzer.session.bound import BoundMsrp, Tables
 from analyzer.session.call_floors import call_floors
-from analyzer.session.conferences import Conferences, HopState
+from analyzer.session.conference_state import HopState
+from analyzer.session.conferences import Conferences
 from analyzer.session.connection_entities import connection_entity
 from analyzer.session.connections import Connection, ConnectionTable
 from analyzer.session.descriptions import descriptions
 from analyzer.session.equality import Comparer
 from analyzer.session.hops import HopFact, answered, message_entity, signalling_hops
+from analyzer.session.ice_checks import IceChecks
 from analyzer.session.identity_path import connected_identities, identity_headers
 from analyzer.session.idle_keys import idle_keys
 from analyzer.session.key_streams import KeyStreams
@@ -50,6 +52,7 @@ from analyzer.session.passports import Passports
 from analyzer.session.path_uses import PathUses
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
+from analyzer.session.referral_facts import Relation
 from analyzer.session.registration_entities import registration_entity
 from analyzer.session.registrations import Binding
 from analyzer.session.shown_identities import caller_identities
@@ -132,6 +135,7 @@ class Closer:
         keys: StreamKeys,
         opened: Callable[[Secret, int], None],
         passports: Passports,
+        ice: IceChecks,
     ) -> None:
         self._places = Places(sources)
         self._limits = limits
@@ -148,6 +152,7 @@ class Closer:
         self._path_uses = PathUses(limits)
         self._key_streams = KeyStreams(limits)
         self._passports = passports
+        self._ice = ice
         self._prober = Prober(keys, limits)
         self.conferences = Conferences(limits)
         self._written: set[int] = set()
@@ -159,6 +164,7 @@ class Closer:
         self.hops = PackedRows()
         self.stream_rows = PackedRows()
         self.used: dict[str, UsedKey] = {}  # by the name the report has for it
+        self.relations: Sequence[Relation] = ()  # between calls, known at the end
 
     def close(self, call: CallState, placement: Placement, post_decrypt: frozenset[int]) -> None:
         """Judges a call and writes its rows."""
@@ -176,7 +182,8 @@ class Closer:
                 placement,
                 self._streams.zrtp.between,
                 self._streams.rtcp.between,
-                Comparer(self._keys.contexts, self._messaging.trails.same, self._limits),
+                self._ice,
+                Comparer(self._keys.contexts, self._messaging.trails.same, self._messaging.paces.like, self._limits),
                 self._limits,
                 self._passports.trust,
                 self.sealed,
@@ -185,6 +192,7 @@ class Closer:
             facts += media.hops
             streams = media.streams
             self._judge.note(media.anomalies)
+        self._signalling.referrals.closed(call, call_id)
         legs = {leg.ordinal: f"{call_id or 'dialog'}/leg-{leg.ordinal}" for leg in call.legs.values()}
         named = [(self._hop_id(), fact) for fact in facts]
         self._entities(call, call_id, legs, named, placement, post_decrypt)
@@ -201,7 +209,9 @@ class Closer:
         sessions = [bound for fact in facts for bound in fact.sessions]
         floors = call_floors(named, self._messaging.floors)
         together = self._signalling.registrations.together
-        conference = self.conferences.take(call, call_id, states, placement, floors, sessions, together)
+        records = [stream.record for stream in streams]
+        rtcp = [flow for fact in facts for flow in fact.rtcp]
+        conference = self.conferences.take(call, call_id, states, placement, floors, sessions, together, records, rtcp)
         others = [hop_id for hop_id, _ in named[between:]]
         for hop_id, fact in named:
             self.hops.append(encode_row(hop_row(fact, hop_id, call_id, legs, self._places, others)))
@@ -222,6 +232,7 @@ class Closer:
             )
             self.calls.append(encode_row(self._redactor.row(row)))
         for stream in streams:
+            self._streams.claim(stream.record.ordinal)
             self._write_stream(stream.record, stream, placement, call_id)
             stream.record.trail.forget()
         for idle in idle_keys(call):
@@ -274,7 +285,7 @@ class Closer:
                     seen = message_entity(message, placement, post_decrypt, registrations, answers, callers)
                     where = partial(_of_message, base | {"leg": name}, message)
                     judge("sip_message", seen, where)
-                    for passport in self._passports.entities(message, placement):
+                    for passport in self._passports.entities(call, message, placement):
                         judge("passport", passport, where)
             judge("leg", self._leg_entity(call, leg.ordinal, placement), partial(dict, base, leg=name))
         self._identities(call, base, placement, post_decrypt)

@@ -7,15 +7,12 @@ from analyzer.pipeline.call_media import weakest
 from analyzer.pipeline.judge import Judge, Where
 from analyzer.pipeline.messaging_rows import floor_rows
 from analyzer.pipeline.places import Places
-from analyzer.report.traffic import Conference, Participant
+from analyzer.report.traffic import Conference, Contributor, Grouping, Mix, Participant
+from analyzer.session import mixing
 from analyzer.session.call_floors import in_order
-from analyzer.session.conferences import (
-    Conferences,
-    ConferenceState,
-    conference_entity,
-    participant_entities,
-    referral_entities,
-)
+from analyzer.session.conference_entities import conference_entity, participant_entities, referral_entities
+from analyzer.session.conference_state import ConferenceState
+from analyzer.session.conferences import Conferences
 
 CAVEATS = ("NO_PARTICIPANT_TO_PARTICIPANT_ASSURANCE", "NO_ASSURANCE_BEYOND_HOP", "PAI_TRUTH_NOT_OBSERVABLE")
 
@@ -48,9 +45,23 @@ def conference_rows(conferences: Conferences, places: Places) -> Iterator[Confer
             participants=tuple(_participants(state)),
             floors=tuple(state.floors),
             floor_control=floor_rows(in_order(state.control.values()), places),
+            mixes=tuple(map(_mix, state.mixing.mixes())),
             weakest=weakest(state.states),
             caveats=_caveats(state),
+            grouping=Grouping(
+                state.grouping.by, state.grouping.place, state.grouping.score, tuple(map(places.cite, state.cites))
+            ),
         )
+
+
+def _mix(mix: mixing.Mix) -> Mix:
+    parts = (
+        Contributor(
+            f"0x{part.ssrc:08x}", part.packets, part.call or None, tuple(f"stream-{n}" for n in part.streams), part.by
+        )
+        for part in mix.contributors
+    )
+    return Mix(f"stream-{mix.stream}", mix.call, tuple(parts))
 
 
 def _participants(state: ConferenceState) -> Iterator[Participant]:

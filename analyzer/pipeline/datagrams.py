@@ -32,6 +32,7 @@ from analyzer.protocols.zrtp.probe import probe as probe_zrtp
 from analyzer.session.carrier import Carrier
 from analyzer.session.claims import Claims
 from analyzer.session.connections import Connection, ConnectionTable
+from analyzer.session.ice_checks import IceChecks
 from analyzer.session.media.zrtp import ZrtpFlows
 from analyzer.session.messaging import Messaging
 from analyzer.session.secret_store import SecretStore
@@ -64,6 +65,7 @@ class DatagramHandler:
         secrets: SecretStore,
         keys: StreamKeys,
         claims: Claims,
+        ice: IceChecks,
     ) -> None:
         self._limits = limits
         self._ledger = ledger
@@ -77,6 +79,7 @@ class DatagramHandler:
         self._channels = DataChannels(limits, ledger, messaging)
         self._sctp = SctpAssociations(limits, ledger)
         self._claims = claims
+        self._ice = ice
 
     def datagram(self, datagram: Datagram) -> None:
         """Takes one UDP payload."""
@@ -237,6 +240,7 @@ class DatagramHandler:
             return True
         if isinstance(message, StunMessage):
             self._ledger.extend(message.anomalies)
+            self._ledger.extend(self._ice.take(datagram.endpoints, message))
         self._unwrap(datagram, message)
         return True
 

@@ -18,6 +18,7 @@ from analyzer.capture.batch import FrameBatch, Source
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
+from analyzer.core.faults import described
 from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.core.text import safe
 from analyzer.formats.msrp_uri import session_id
@@ -44,6 +45,7 @@ from analyzer.rules.frameworks import Framework
 from analyzer.session.connections import ConnectionTable
 from analyzer.session.esp.table import EspPacket
 from analyzer.session.file_transfers import FileStore, FileTransfers
+from analyzer.session.ice_checks import IceChecks
 from analyzer.session.keyring import Keyring
 from analyzer.session.legs import CallState
 from analyzer.session.media.table import StreamTable
@@ -111,11 +113,12 @@ class Engine:
         self.redactor = Redactor(setup.reveal_identities, limits)
         files = FileTransfers(limits, setup.files, self.signalling.claims.files) if setup.files is not None else None
         self.messaging = Messaging(limits, files)
+        ice = IceChecks(limits)
         self.writer = Writer(Places(sources), self.redactor)
         self.judge = Judge(setup.rules, limits, self.ledger, self.writer)
         self.closer = Closer(
             sources, limits, self.judge, self.redactor, self.signalling, self.streams, self.connections,
-            self.messaging, self.keys, setup.keyring.opened_media, Passports(setup.trust),
+            self.messaging, self.keys, setup.keyring.opened_media, Passports(setup.trust), ice,
         )  # fmt: skip
         self.signalling.registrations.forgotten = self._registration
         sip = self._sip = SipEvents(limits, self.signalling, self.ledger, self._close, self._begin_anew)
@@ -124,7 +127,7 @@ class Engine:
         relay = _let_go if setup.keys_only else self._media.relay
         self.datagrams = DatagramHandler(
             limits, self.ledger, sip, self.messaging, self.connections, self.streams.zrtp, relay,
-            setup.keyring, self.keys, self.signalling.claims,
+            setup.keyring, self.keys, self.signalling.claims, ice,
         )  # fmt: skip
         self.tcp.framed = self.datagrams.carried
         self.esp = EspHandler(
@@ -225,11 +228,7 @@ class Engine:
     def _contain(self, fault: Exception, cites: tuple[Cite, ...]) -> None:
         if not self.setup.contain:
             raise fault
-        frames = fault.__traceback__
-        while frames is not None and frames.tb_next is not None:
-            frames = frames.tb_next
-        where = f"{frames.tb_frame.f_code.co_name}:{frames.tb_lineno}" if frames is not None else ""
-        self.ledger.add(Anomaly(FAULT, cites, safe(f"{type(fault).__name__} in {where}")))
+        self.ledger.add(Anomaly(FAULT, cites, safe(described(fault))))
 
     # -- frames --------------------------------------------------------------------------------------------------
 
@@ -348,6 +347,9 @@ class Engine:
             if session.requests["AUTH"]:
                 relay = relay_entity(session, self._placement(), self._post_decrypt())
                 self.judge.judge("msrp_relay", relay, partial(dict, {"from": relay.from_node, "to": relay.to_node}))
+        self.closer.relations, doubts = self.signalling.referrals.decide(self._placement().node)
+        self.ledger.extend(doubts)
+        self.ledger.extend(self.closer.conferences.settle())
         judge_conferences(self.closer.conferences, self.judge)
         self.closer.orphans(self.streams.finish(), self._placement())
         for sa_id, sa in esp_entities(self.esp, self._placement(), self.signalling.registrations):

@@ -9,7 +9,7 @@ from analyzer.pipeline.call_media import media_rows
 from analyzer.pipeline.messaging_rows import bfcp_rows, floor_rows, msrp_rows
 from analyzer.pipeline.places import Places
 from analyzer.report.evidence import Sighting
-from analyzer.report.traffic import Call, Continuation, Hop, Leg, Link, Stream
+from analyzer.report.traffic import Call, Continuation, Hop, Leg, Link, Moved, Stream
 from analyzer.session.call_floors import CallFloor
 from analyzer.session.file_transfers import FileTransfers
 from analyzer.session.hops import HopFact, Seen, named
@@ -69,6 +69,10 @@ def hop_row(
             scope=entity.scope,
             scope_detail=entity.scope_detail,
             termination=entity.termination,
+            moved=tuple(
+                Moved(str(each.offerer), str(each.answerer), each.by, tuple(map(places.cite, each.cites)))
+                for each in fact.moves
+            ),
             continued=tuple(Continuation(media[other.at], other.by, other.score) for other in fact.continued),
             rtcp=_tri(entity.rtcp) if fact.rtcp else None,  # type: ignore[arg-type]  # one of the words of RtcpState
             rtcp_packets=sum(flow.packets for flow in fact.rtcp),
@@ -174,6 +178,7 @@ def stream_row(
         duplicates=record.duplicates,
         reordered=record.reordered,
         replayed=record.replayed,
+        csrc=tuple([f"0x{source:08x}" for source, _ in record.contributors]),
         jitter_ms=round(jitter / 1e6, 2) if jitter is not None else None,
         protection=_state(protection),
         suite=verified.suite if verified else None,

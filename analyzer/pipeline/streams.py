@@ -28,7 +28,7 @@ from analyzer.protocols.sip.probe import probe as probe_sip
 from analyzer.protocols.sip.stream import SipStream
 from analyzer.protocols.stun.stream import StunStream
 from analyzer.protocols.stun.stream import probe as probe_stun
-from analyzer.protocols.tls.records import HANDSHAKE, Record, RecordStream
+from analyzer.protocols.tls.records import APPLICATION_DATA, HANDSHAKE, Record, RecordStream
 from analyzer.protocols.tls.records import probe as probe_tls
 from analyzer.protocols.websocket.frames import read_header, unmask
 from analyzer.protocols.websocket.handshake import starts
@@ -63,11 +63,15 @@ def _websocket(data: bytes) -> int:
     return inside if inside or len(payload) < header.length else -1
 
 
+_TLS_13 = 0x0304
 _PACKETS = {"framed": "rtp", "turn": "stun"}  # what a connection of packets is called, unless they are DTLS
 
 
 def _nowhere(_: Datagram) -> None:
     """Where framed packets go until somebody takes them."""
+
+
+_TLS_13 = 0x0304
 
 
 @dataclass(slots=True)
@@ -77,6 +81,7 @@ class _Tls:
     state: TlsConnection
     client: Endpoints | None = None
     sides: dict[Endpoints, Side] = field(default_factory=dict)
+    finished: bool = False  # TLS 1.3: the client has sent a protected record
 
 
 class StreamHandler:
@@ -215,6 +220,14 @@ class StreamHandler:
             )
             tls.sides = {tls.client: "client", tls.client.reverse: "server"}
         self._opened(vantage, tls, tls.state.record(tls.sides[endpoints], record), connection)
+        if record.content_type == APPLICATION_DATA:
+            self._pace(vantage, endpoints, tls, record)
+
+    def _pace(self, vantage: int, endpoints: Endpoints, tls: _Tls, record: Record) -> None:
+        """Notes a protected record, in TLS 1.3 those behind the first of the client's: it ends the handshake."""
+        if tls.state.version != _TLS_13 or tls.finished:
+            self._ledger.extend(self._messaging.paces.note(vantage, endpoints, len(record.fragment), record.cites[-1]))
+        tls.finished = tls.finished or tls.sides[endpoints] == "client"
 
     def _ended(self, vantage: int, endpoints: Endpoints) -> None:
         """Lets a TLS connection go, unless its records wait for a secret that a growing key log may still name."""

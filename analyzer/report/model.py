@@ -14,6 +14,7 @@ from analyzer.report.traffic import (
     Conference,
     EspSa,
     Exposure,
+    Grouping,
     Hop,
     Key,
     Leg,
@@ -21,6 +22,7 @@ from analyzer.report.traffic import (
     MsrpCounts,
     Participant,
     Registration,
+    Relation,
     SipCounts,
     Stream,
     TlsConnection,
@@ -39,9 +41,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Accepted", "AnomalyRow", "BfcpCounts", "Call", "CallMedia", "CaptureRow", "Cite", "ClauseRow", "Clock",
-    "Conference", "Coverage", "EspSa", "Exposure", "Finding", "Hop", "Key", "Leg", "Link", "MsrpCounts", "Need",
-    "Note", "Participant", "Registration", "Report", "RuleRow", "Sighting", "SipCounts", "Stream", "Summary",
-    "TlsConnection", "Tool", "VerdictCounts",
+    "Conference", "Coverage", "EspSa", "Exposure", "Finding", "Grouping", "Hop", "Key", "Leg", "Link", "MsrpCounts",
+    "Need", "Note", "Participant", "Registration", "Relation", "Report", "RuleRow", "Sighting", "SipCounts", "Stream",
+    "Summary", "TlsConnection", "Tool", "VerdictCounts",
 ]  # fmt: skip
 
 

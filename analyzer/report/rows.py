@@ -143,6 +143,36 @@ class PackedRows(Sequence[bytes]):
             yield from self._block(number)
 
 
+class AmendedRows(Sequence[bytes]):
+    """Encoded rows with what became known after they were written: values of keys, by the place of the row."""
+
+    def __init__(self, rows: Sequence[bytes], amendments: Mapping[int, Mapping[str, object]]) -> None:
+        self._rows = rows
+        self._amendments = amendments
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def _amended(self, place: int, row: bytes) -> bytes:
+        known = self._amendments.get(place)
+        if known is None:
+            return row
+        return json.dumps(json.loads(row) | known, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        place = range(len(self))[index]
+        return self._amended(place, self._rows[place])
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (self._amended(place, row) for place, row in enumerate(self._rows))
+
+
 class Rows(Sequence[T], Generic[T]):
     """A sequence of report objects held as compact JSON and decoded on access.
 

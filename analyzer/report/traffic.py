@@ -7,12 +7,23 @@ from typing import Literal
 from analyzer.report.evidence import Cite, Sighting
 from analyzer.report.keys import Handling, entry
 from analyzer.report.messaging import BfcpSession, Floor, MsrpSession
-from analyzer.report.words import Exposed, LinkKind, Outcome, YesNoUnknown
+from analyzer.report.words import (
+    Exposed,
+    GroupedBy,
+    LinkKind,
+    Outcome,
+    RelationGround,
+    RelationKind,
+    RelationRole,
+    YesNoUnknown,
+)
 from analyzer.session.model.states import (
     Continuity,
     Evidence,
+    HeardBy,
     HopState,
     KeyExchange,
+    MovedBy,
     Plane,
     RtcpState,
     Scope,
@@ -125,6 +136,21 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Relation:
+    """That one call was asked for in another: a REFER and the request it led to (RFC 3515). They stay two calls."""
+
+    by: RelationKind = entry("how they are related")
+    role: RelationRole = entry("whether this call asks for the other one or was asked for")
+    score: int = entry("how sure, per cent")
+    call: str | None = entry("id of the other call; null: a dialog that is no call, as that of a REFER by itself")
+    call_ids: Sequence[str] = entry("Call-IDs: of the REFER, and of what it asked for", handling=Handling.CALL_ID)
+    method: str = entry("of the request that was asked for", handling=Handling.TEXT)
+    grounds: Sequence[RelationGround] = entry("what agrees")
+    status: int | None = entry("final answer to it that a NOTIFY told (message/sipfrag); null: not seen", default=None)
+    evidence: Sequence[Cite] = entry("the REFER, the request it led to, the NOTIFY", default=())
+
+
+@dataclass(frozen=True, slots=True)
 class Exposure:
     """What could be read on the wire of one hop."""
 
@@ -175,6 +201,7 @@ class Call:
     msrp: Sequence[MsrpSession] = entry("MSRP sessions, by hop", default=())
     bfcp: Sequence[BfcpSession] = entry("BFCP sessions, by hop", default=())
     floors: Sequence[Floor] = entry("floors that its BFCP shows", default=())
+    related: Sequence[Relation] = entry("calls that it asked for, or that asked for it", default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +217,43 @@ class Participant:
 
 
 @dataclass(frozen=True, slots=True)
+class Grouping:
+    """Why calls are of one conference."""
+
+    by: GroupedBy = entry(
+        "its URI; an identifier that the INVITEs to an MRFC call one; a word that they have in common and that others "
+        "have not; none: nothing tells, and the call stands by itself",
+        default="uri",
+    )
+    place: str = entry(
+        "of an identifier or word, where it stands: Request-URI, Contact, or the kind of body and what in it",
+        handling=Handling.TEXT, default="",
+    )  # fmt: skip
+    score: int = entry("how sure, per cent: 100 is exact", default=100)
+    evidence: Sequence[Cite] = entry("messages of its calls", default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Contributor:
+    """Somebody whose media a mixed stream contains (RFC 3550 7.1)."""
+
+    ssrc: str = entry("CSRC, 0x and eight hexadecimal digits")
+    packets: int = entry("packets of the mixed stream that name it", default=0)
+    call: str | None = entry("the participant's call; null: no participant's, or not one's alone", default=None)
+    streams: Sequence[str] = entry("ids of the participant's streams", default=())
+    by: HeardBy = entry("what tells: a stream's SSRC, one described in SDP (RFC 5576), the CNAME", default="nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """A stream that a mixer made of others. Payloads of a mix are like none of its parts: nothing else shows them."""
+
+    stream: str = entry("id of the mixed stream")
+    call: str = entry("id of the call that it belongs to")
+    contributors: Sequence[Contributor] = entry("whose media it contains, in order of sight", default=())
+
+
+@dataclass(frozen=True, slots=True)
 class Conference:
     """One focus and the legs to it (RFC 4579)."""
 
@@ -200,8 +264,10 @@ class Conference:
     participants: Sequence[Participant] = entry("who joined or tried to", default=())
     floors: Sequence[str] = entry("BFCP floor ids named in SDP or seen, as conference/floor", default=())
     floor_control: Sequence[Floor] = entry("floors that the BFCP of its calls shows, each once", default=())
+    mixes: Sequence[Mix] = entry("streams of its calls that name their parts", default=())
     weakest: HopState = entry("the weakest state of its media hops, as far as they are known", default="unknown")
     caveats: Sequence[str] = entry("what the evidence cannot show", default=())
+    grouping: Grouping = entry("why its calls are of one conference", default=Grouping())
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +277,16 @@ class Continuation:
     hop: str = entry("id of the hop")
     by: Continuity = entry("what shows it, from strong to weak")
     score: int = entry("how well, per cent: 100 but for offsets (packets that agree) and shape (correlation)")
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Two addresses between which streams of a hop ran, other than described."""
+
+    from_addr: str = entry("address and port at the end that `from` of the hop is", "from")
+    to_addr: str = entry("address and port at the other end", "to")
+    by: MovedBy = entry("ICE checks that verify with the passwords described, or an address that STUN showed")
+    evidence: Sequence[Cite] = entry("the first check, or the response with the address", default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +321,7 @@ class Hop:
     rtcp_packets: int = entry("RTCP packets seen, every sighting counted", default=0)
     rtcp_authenticated: int | None = entry("distinct RTCP packets whose tag verified; null: no key", default=None)
     rtcp_failed: int | None = entry("distinct RTCP packets whose tag failed; null: no key", default=None)
+    moved: Sequence[Moved] = entry("where its streams ran, as ICE and STUN show, other than described", default=())
     continued: Sequence[Continuation] = entry("the hops that were found to carry its media on", default=())
 
 
@@ -275,6 +352,7 @@ class Stream:
     call: str | None = entry("call it belongs to; null: none that is in the capture and readable", default=None)
     reordered: int = entry("packets that came behind one with a higher sequence number (RFC 4737 3.3)", default=0)
     replayed: int = entry("duplicates that came 32 numbers or more behind the highest (RFC 3711 3.3.2)", default=0)
+    csrc: Sequence[str] = entry("contributing sources that its packets name, 0x and hexadecimal", default=())
 
 
 @dataclass(frozen=True, slots=True)

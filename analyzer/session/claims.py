@@ -1,4 +1,4 @@
-"""Which call a messaging session belongs to by its SDP: MSRP session ids, BFCP conference and user ids.
+"""Which call an id belongs to by its SDP: MSRP session ids, BFCP conference and user ids, fragments of ICE.
 
 Many calls share the two addresses of a server and a gateway. A connection whose ids another call's descriptions name
 is not this call's.
@@ -48,6 +48,8 @@ class Claims:
                 self._expect(self.channels, Address(media.ip, media.port))
             if media.is_bfcp and media.confid is not None:
                 self._claim((media.confid, media.userid), call)
+            if media.ice_ufrag:
+                self._claim(ice_fragment(media), call)
 
     def _file(self, media: Media) -> None:
         sends = {"sendonly": True, "recvonly": False}.get(media.direction)
@@ -84,3 +86,15 @@ class Claims:
         own = set(calls)
         claimed = [self._calls[key] for key in keys if key in self._calls]
         return bool(claimed) and not any(own & named.keys() for named in claimed)
+
+    def alone(self, keys: Iterable[object], calls: Iterable[str]) -> bool:
+        """Whether this call names each of these ids, and no other one names them all: nothing of that is forgotten."""
+        own = set(calls)
+        claimed = [self._calls.get(key, {}).keys() for key in keys]
+        known = all(own & named and len(named) < _CALLS for named in claimed)
+        return known and not set.intersection(*map(set, claimed)) - own
+
+
+def ice_fragment(media: Media) -> object:
+    """What the fragment of a description is claimed as."""
+    return "ice", media.ice_ufrag

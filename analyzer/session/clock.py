@@ -44,6 +44,14 @@ class Passed:
             self.media.setdefault(packet, ts_ns)
             self.ways.setdefault(packet[0], way)
 
+    def follow(self, later: "Passed") -> None:
+        """Takes what passed behind all of this, as if it had been taken here one by one."""
+        for request, known in ((True, later.requests), (False, later.responses)):
+            for transaction, ts_ns in known.items():
+                self.sip(request, transaction, ts_ns)
+        for packet, ts_ns in later.media.items():
+            self.rtp(packet, ts_ns, later.ways[packet[0]])
+
 
 @dataclass(frozen=True, slots=True)
 class Offset:

@@ -1,90 +1,58 @@
 """Conferences: the calls that go to one focus under one conference URI, with rosters, lists and referrals (RFC 4579).
 
-Calls are taken as they close; what is said of a conference is decided at the end. Bounded: further conferences,
-participants, rosters and referrals are counted, not kept.
+Calls are taken as they close; what is said of a conference is decided at the end, and for the dialogs of an MRFC whose
+INVITEs call nothing after a conference, which conference that is. Bounded: further conferences, participants, rosters
+and referrals are counted, not kept.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from analyzer.core.cites import Cite
+from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.limits import Limits
+from analyzer.core.severity import Severity
 from analyzer.core.unknown import Tristate, Unknown
-from analyzer.formats.uri import parse_name_addr, same_user
+from analyzer.formats.uri import parse_name_addr
 from analyzer.session.bound import BoundBfcp, BoundMsrp
 from analyzer.session.call_floors import CallFloor, together
+from analyzer.session.conference_identifiers import discover
+from analyzer.session.conference_state import (
+    BY_URI,
+    MAX_KEPT,
+    AskedInvitation,
+    ConferenceState,
+    Grouping,
+    HopState,
+    Invitation,
+    still_protected,
+)
+from analyzer.session.controlled import REQUEST_URI, ControlDialog, control_dialog
 from analyzer.session.focus import ROLES, FocusLeg, conference_uri, focus_leg, focus_name
 from analyzer.session.legs import CallState
-from analyzer.session.model.people import Conference, Participant, Referral
-from analyzer.session.participant_talk import FloorUser, Talk, floor_uris, talk_of, with_talk
+from analyzer.session.media.record import RtcpRecord, StreamRecord
+from analyzer.session.participant_talk import floor_uris, talk_of
 from analyzer.session.participants import Joined, Together, joined
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
-from analyzer.session.rosters import Rosters, documents
-from analyzer.session.shown_identities import anonymous
+from analyzer.session.rosters import documents
 
+UNNAMED = define(
+    "conference.unnamed",
+    Severity.LOW,
+    "Dialogs with an MRFC have nothing in common that tells one conference from another: each is taken by itself",
+    "TS 23.218 8.1.3",
+)
 MAX_CONFERENCES = 10_000
 MAX_PARTICIPANTS = 1_000
-_MAX_KEPT = 256  # recipients, referrals, invitations of one conference
-_CITES = 20
-
-
-@dataclass(slots=True)
-class _Refer:
-    target: str
-    sender: str
-    asserted: tuple[str, ...]
-    accepted: Tristate
-    cites: tuple[Cite, ...]
-
-
-@dataclass(slots=True)
-class _Invite:
-    """An INVITE of the focus: whom it calls, for whom, and whom its body names."""
-
-    called: str
-    referred_by: bool
-    listed: tuple[str, ...]
-    cites: tuple[Cite, ...]
-
-
-@dataclass(slots=True)
-class ConferenceState:
-    """What is known of one conference."""
-
-    ordinal: int
-    at_focus: bool
-    focus: str  # its node name, address or host name
-    uri: str
-    calls: list[str] = field(default_factory=list)
-    joined: list[Joined] = field(default_factory=list)
-    floors: dict[str, None] = field(default_factory=dict)  # named in SDP or on the wire, as conference/floor
-    control: dict[tuple[int, int], CallFloor] = field(default_factory=dict)  # what BFCP shows of them
-    talk: dict[str, Talk] = field(default_factory=dict)  # of each participant, by its call
-    floor_uris: dict[FloorUser, str] = field(default_factory=dict)  # USER-URI of BFCP users
-    states: set[str] = field(default_factory=set)
-    access_seen: bool = False
-    protected: Tristate = True  # every leg of who joined, as far as captured
-    inside: Tristate = False  # the focus belongs to the trust domain
-    rosters: Rosters = field(default_factory=Rosters)
-    listed: dict[str, bool] = field(default_factory=dict)  # recipient: whether it should stay unnamed
-    refers: list[_Refer] = field(default_factory=list)
-    invites: list[_Invite] = field(default_factory=list)
-    cites: tuple[Cite, ...] = ()
-
-    def cite(self, cites: Iterable[Cite]) -> None:
-        """Remembers evidence, within the bound."""
-        self.cites = tuple(dict.fromkeys((*self.cites, *cites)))[:_CITES]
 
 
 @dataclass(frozen=True, slots=True)
-class HopState:
-    """What a conference needs of a media hop of its calls."""
+class _Undecided:
+    """A dialog with an MRFC, with all there is to say of its conference but which one it is."""
 
-    state: str
-    access: bool
-    core: bool  # beyond the access, with packets
-    readable: Tristate = False  # content is in clear where nothing permits that
+    state: ConferenceState
+    dialog: ControlDialog
+    call_id: str
 
 
 class Conferences:
@@ -93,7 +61,9 @@ class Conferences:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._found: dict[str, ConferenceState] = {}
+        self._undecided: list[_Undecided] = []
         self._with_floors: set[int] = set()
+        self.settled: dict[str, str] = {}  # calls whose conference is known at the end, by their id
         self.evicted = 0
 
     def __len__(self) -> int:
@@ -108,6 +78,8 @@ class Conferences:
         floors: Sequence[CallFloor] = (),
         sessions: Sequence[BoundMsrp | BoundBfcp] = (),
         together: Together = lambda _: (),
+        records: Sequence[StreamRecord] = (),
+        rtcp: Sequence[RtcpRecord] = (),
     ) -> str | None:
         """Takes a call, or a dialog without INVITE; gives the id of the conference that it joins.
 
@@ -119,7 +91,7 @@ class Conferences:
         focal = focus_leg(call, placement)
         if focal is None:
             return None
-        state = self._of(focal.uri, focal.name, focal.at_focus)
+        state = self._undecide(focal, call, call_id, placement) if focal.unnamed else self._named(focal, placement)
         if state is None or len(state.joined) >= MAX_PARTICIPANTS:
             self.evicted += state is not None
             return None
@@ -134,21 +106,65 @@ class Conferences:
                 state.floor_uris.setdefault(user, uri)
         state.states.update(hop.state for hop in hops)
         state.access_seen |= any(hop.access for hop in hops)
-        state.protected = _still_protected(state.protected, call, hops, "protect" in placement.topology.policy.values())
+        state.protected = still_protected(state.protected, call, hops, "protect" in placement.topology.policy.values())
         state.cite(one.entity.first)
+        state.mixing.take(call_id, focal, records, rtcp)
         self._bodies(focal, state)
         self._floors(floors, state)
         self._rosters(call, placement)
-        self._refers(call, placement, state)
-        return f"conference-{state.ordinal}"
+        self._refers(call, placement, state, one)
+        return f"conference-{state.ordinal}" if state.ordinal > 0 else None
 
-    def _of(self, uri: str, focus: str, at_focus: bool) -> ConferenceState | None:
-        state = self._found.get(uri)
+    def _named(self, focal: FocusLeg, placement: Placement) -> ConferenceState | None:
+        """The conference that a call names. An identifier is one of the server's that gives it, a URI is anybody's."""
+        own = bool(focal.place) and not focal.place.startswith(REQUEST_URI)
+        key = f"{focal.uri}\0{placement.node(focal.peer)}" if own else focal.uri
+        grouping = Grouping("identifier", focal.place) if focal.place else BY_URI
+        return self._of(key, focal.name, focal.at_focus, focal.uri, grouping)
+
+    def _undecide(self, focal: FocusLeg, call: CallState, call_id: str, placement: Placement) -> ConferenceState | None:
+        """What is to be said of a conference that is known at the end."""
+        if focal.unnamed is None or len(self._undecided) >= MAX_CONFERENCES:
+            self.evicted += 1
+            return None
+        server, mrfc = placement.node(focal.peer), placement.node(focal.focus)
+        dialog = control_dialog(focal.leg, focal.unnamed, call, server, mrfc)
+        state = ConferenceState(-1 - len(self._undecided), focal.at_focus, focal.name, dialog.uri)
+        self._undecided.append(_Undecided(state, dialog, call_id))
+        return state
+
+    def settle(self) -> list[Anomaly]:
+        """Puts the dialogs with an MRFC into their conferences, now that all are known; says that some stay alone."""
+        found = discover([each.dialog for each in self._undecided])
+        alone: dict[tuple[str, str], list[_Undecided]] = {}
+        for number, (each, known) in enumerate(zip(self._undecided, found, strict=True)):
+            dialog, state = each.dialog, each.state
+            if known is None:
+                alone.setdefault((dialog.server, dialog.mrfc), []).append(each)
+                key, grouping = f"{dialog.uri}\0\0{number}", Grouping("none", "", 0)
+            else:
+                state.uri = dialog.named(known.word)
+                key = f"{state.uri}\0{dialog.server}"
+                grouping = Grouping("common_word", known.place, known.score)
+            whole = self._of(key, state.focus, state.at_focus, state.uri, grouping)
+            if whole is None or len(whole.joined) >= MAX_PARTICIPANTS:
+                self.evicted += whole is not None
+                continue
+            whole.absorb(state)
+            self.settled[each.call_id] = f"conference-{whole.ordinal}"
+        self._undecided.clear()
+        doubtful = (dialogs[0].state for dialogs in alone.values() if len(dialogs) > 1)
+        return [Anomaly(UNNAMED, state.cites[:1], f"at {state.focus}") for state in doubtful]
+
+    def _of(
+        self, key: str, focus: str, at_focus: bool, uri: str, grouping: Grouping = BY_URI
+    ) -> ConferenceState | None:
+        state = self._found.get(key)
         if state is None:
             if len(self._found) >= MAX_CONFERENCES:
                 self.evicted += 1
                 return None
-            state = self._found[uri] = ConferenceState(len(self._found) + 1, at_focus, focus, uri)
+            state = self._found[key] = ConferenceState(len(self._found) + 1, at_focus, focus, uri, grouping)
         elif at_focus and not state.at_focus:
             state.focus, state.at_focus = focus, True
         return state
@@ -161,15 +177,15 @@ class Conferences:
                 continue
             from_focus = message.carrier.endpoints.src.ip == focal.focus
             for media in message.sdp.media if message.sdp and from_focus else ():
-                for floor, _ in media.floorids[:_MAX_KEPT]:
+                for floor, _ in media.floorids[:MAX_KEPT]:
                     state.floors.setdefault(f"{media.confid if media.confid is not None else '-'}/{floor}")
             recipients = message.bodies.recipients
             if message.method != "INVITE" or not message.request:
                 continue
-            if from_focus and len(state.invites) < _MAX_KEPT:
+            if from_focus and len(state.invites) < MAX_KEPT:
                 shown = tuple(r.uri for r in recipients.recipients) if recipients else ()
                 called = parse_name_addr(next(iter(message.all("to")), "")).uri
-                state.invites.append(_Invite(called, bool(message.referred_by), shown, message.cites))
+                state.invites.append(Invitation(called, bool(message.referred_by), shown, message.ts_ns, message.cites))
             elif recipients is not None and not from_focus:
                 self._list(recipients.recipients, state)
                 state.cite(message.cites)
@@ -186,7 +202,7 @@ class Conferences:
             key = (floor.conference_id, floor.floor_id)
             if key in state.control:
                 state.control[key] = together(state.control[key], floor)
-            elif len(state.control) < _MAX_KEPT:
+            elif len(state.control) < MAX_KEPT:
                 state.control[key] = floor
                 state.floors.setdefault(f"{floor.conference_id}/{floor.floor_id}")
 
@@ -195,13 +211,13 @@ class Conferences:
         for recipient in recipients:
             uri, hidden = getattr(recipient, "uri", ""), getattr(recipient, "anonymize", False)
             hidden = hidden or getattr(recipient, "copy", "") == "bcc"
-            if uri and len(state.listed) < _MAX_KEPT:
+            if uri and len(state.listed) < MAX_KEPT:
                 state.listed.setdefault(uri, bool(hidden))
 
     def _dialog(self, call: CallState, placement: Placement) -> None:
         """A subscription or a referral outside the call."""
         self._rosters(call, placement)
-        self._refers(call, placement, None)
+        self._refers(call, placement, None, None)
 
     def _rosters(self, call: CallState, placement: Placement) -> None:
         for leg in call.legs.values():
@@ -216,9 +232,11 @@ class Conferences:
     def _near(self, uri: str, focus: int, placement: Placement) -> ConferenceState | None:
         wanted = conference_uri(uri)
         known, at_focus = self._found.get(wanted), placement.role(focus) in ROLES
-        return known or self._of(wanted, focus_name(focus, at_focus, wanted, placement), at_focus)
+        return known or self._of(wanted, focus_name(focus, at_focus, wanted, placement), at_focus, wanted)
 
-    def _refers(self, call: CallState, placement: Placement, inside: ConferenceState | None) -> None:
+    def _refers(
+        self, call: CallState, placement: Placement, inside: ConferenceState | None, one: Joined | None
+    ) -> None:
         for leg in call.legs.values():
             for message in leg.messages:
                 target = message.carrier.endpoints.dst.ip
@@ -227,11 +245,14 @@ class Conferences:
                 if message.retransmission or placement.role(target) not in ROLES:
                     continue
                 state = inside or self._near(message.request_uri, target, placement)
-                if state is None or len(state.refers) >= _MAX_KEPT:
+                if state is None or len(state.refers) >= MAX_KEPT:
                     continue
                 sender = placement.node(message.carrier.endpoints.src.ip)
                 accepted = _accepted(message, leg.messages)
-                state.refers.append(_Refer(message.refer_to.uri, sender, message.asserted, accepted, message.cites))
+                within, wanted = one if message.to_tag else None, message.refer_to
+                state.refers.append(
+                    AskedInvitation(wanted, sender, message.asserted, accepted, within, message.ts_ns, message.cites)
+                )
                 if message.bodies.recipients is not None:
                     self._list(message.bodies.recipients.recipients, state)
 
@@ -257,86 +278,3 @@ def _accepted(refer: MessageRecord, messages: Sequence[MessageRecord]) -> Trista
     if not answers:
         return Unknown.of("message", "the answer to the REFER")
     return any(200 <= (status or 0) < 300 for status in answers)
-
-
-def participant_entities(state: ConferenceState) -> Iterator[tuple[Participant, str]]:
-    """Each participant with the id of its call, held against the roster."""
-    for one, call_id in zip(state.joined, state.calls, strict=True):
-        exposed = one.entity.private and state.rosters.exposed(one)
-        yield with_talk(replace(one.entity, exposed=exposed), one, state.talk[call_id], state.floor_uris), call_id
-
-
-def _is(uri: str, one: Joined) -> bool:
-    return any(same_user(uri, known) for known in (*one.asserted, one.identity))
-
-
-def _still_protected(before: Tristate, call: CallState, hops: Sequence[HopState], core: bool) -> Tristate:
-    """Whether all legs are protected when those of one more call are known (Kleene and). `core`: there, too."""
-    if before is False or any(hop.readable is True for hop in hops):
-        return False
-    if not any(leg.outcome == "answered" for leg in call.legs.values()):
-        return before
-    missing = [hop.readable for hop in hops if isinstance(hop.readable, Unknown)]
-    if not any(hop.access for hop in hops):
-        missing.append(Unknown.of("vantage", "the access leg of every participant"))
-    if core and not any(hop.core for hop in hops):
-        missing.append(Unknown.of("vantage", "the media of every participant in the core, which policy protects"))
-    return missing[0] if missing else before
-
-
-def _all_protected(state: ConferenceState) -> Tristate:
-    """Who else takes part is seen at the focus alone, so that nothing holds for all of them without that hop; nor does
-    anything of those whom the focus did not let in."""
-    if state.protected is True and not any(one.entity.admitted for one in state.joined):
-        return Unknown.of("message", "a leg of a participant whom the focus let in")
-    if state.protected is True and not state.at_focus:
-        return Unknown.of("vantage", "the hop at the focus, which shows every participant")
-    return state.protected
-
-
-def conference_entity(state: ConferenceState) -> Conference:
-    """The conference as rules see it."""
-    called = [invite.called for invite in state.invites]
-    reached: Tristate = all(any(same_user(uri, other) for other in called) for uri in state.listed)
-    if reached is False:
-        reached = Unknown.of("vantage", "the INVITEs of the focus to the recipients of the list")
-    hidden = [uri for uri, secret in state.listed.items() if secret]
-    leaked = any(
-        same_user(uri, shown) and not same_user(uri, invite.called)
-        for uri in hidden
-        for invite in state.invites
-        for shown in invite.listed
-    )
-    return Conference(
-        focus_node=state.focus,
-        calls=len(state.calls),
-        participants=len(state.joined),
-        roster_seen=state.rosters.names_somebody,
-        roster_right=state.rosters.right(state.joined),
-        list_seen=bool(state.listed),
-        list_reached=reached,
-        all_protected=_all_protected(state),
-        focus_inside=state.inside,
-        list_leaked=leaked or (False if state.invites else Unknown.of("vantage", "the INVITEs of the focus")),
-        first=state.cites,
-    )
-
-
-def referral_entities(state: ConferenceState) -> Iterator[Referral]:
-    """Each REFER to the focus, with the call that it led to."""
-    for refer in state.refers:
-        names = any(not anonymous(uri) for uri in refer.asserted)
-        member: Tristate = any(_is(uri, one) for uri in refer.asserted for one in state.joined)
-        if not member and names:
-            member = Unknown.of("vantage", "the call of who sent the REFER with the focus")
-        led = next((invite for invite in state.invites if same_user(invite.called, refer.target)), None)
-        unseen = Unknown.of("vantage", "the INVITE that the REFER led to")
-        yield Referral(
-            focus_node=state.focus,
-            from_node=refer.sender,
-            accepted=refer.accepted,
-            identified=names,
-            member=member,
-            named_on=led.referred_by if led is not None else unseen,
-            first=tuple(dict.fromkeys((*refer.cites, *(led.cites if led is not None else ())))),
-        )

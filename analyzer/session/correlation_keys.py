@@ -129,16 +129,16 @@ def named_dialogs(message: Message) -> Iterator[Named]:
 def referral_keys(message: Message) -> Iterator[Key]:
     """Who refers whom (RFC 3515, RFC 3892): the same on each leg that a REFER, or the call it asks for, passes."""
     by = message.first("referred-by")
-    referrer = _person(parse_referred_by(by)) if by is not None else ""
+    referrer = person(parse_referred_by(by)) if by is not None else ""
     if not referrer:
         return
     if message.method == "REFER":
         target = message.first("refer-to")
-        persons = [_person(parse_refer_to(target).uri)] if target is not None else []
+        persons = [person(parse_refer_to(target).uri)] if target is not None else []
     else:
-        persons = sorted({_person(message.request_uri), _person(message.to_uri)})
-    for person in filter(None, persons):
-        yield _key("referral", message.method, person, referrer)
+        persons = sorted({person(message.request_uri), person(message.to_uri)})
+    for one in filter(None, persons):
+        yield _key("referral", message.method, one, referrer)
 
 
 def grounds(message: Message) -> Iterator[tuple[Ground, bytes]]:
@@ -152,14 +152,14 @@ def grounds(message: Message) -> Iterator[tuple[Ground, bytes]]:
         if operator := given.get(name, ""):
             yield "ioi", _key("likeness", name, operator.lower()).digest
     history = message.first("history-info")
-    if history is not None and (first := _person(parse_name_addr(split(history)[0]).uri)):
+    if history is not None and (first := person(parse_name_addr(split(history)[0]).uri)):
         yield "history-info", _key("likeness", first).digest
 
 
 def likenesses(message: Message) -> Iterator[bytes]:
     """Who calls whom: one digest for each way to name the two. Nobody in particular has none."""
-    callers = {_person(uri) for uri in (message.from_uri, *_asserted(message))} - {""}
-    callees = {_person(uri) for uri in (message.request_uri, message.to_uri)} - {""}
+    callers = {person(uri) for uri in (message.from_uri, *_asserted(message))} - {""}
+    callees = {person(uri) for uri in (message.request_uri, message.to_uri)} - {""}
     for caller in sorted(callers)[:4]:
         for callee in sorted(callees):
             yield _key("likeness", caller, callee).digest
@@ -174,7 +174,7 @@ def _asserted(message: Message) -> tuple[str, ...]:
     return message.identities("p-asserted-identity") + message.identities("p-preferred-identity")
 
 
-def _person(uri: str) -> str:
+def person(uri: str) -> str:
     """A user as all elements on the way write it, "" for nobody in particular."""
     parsed = parse_uri(uri)
     user = parsed.user.partition(";")[0].lower()

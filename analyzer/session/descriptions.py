@@ -134,6 +134,9 @@ class _Core:
         return self._missing(), ()
 
 
+_UNANSWERED = Unknown.of("message", "the offer that this description answers")
+
+
 def _role(leg: LegState, message: MessageRecord) -> tuple[str | Unknown, Exchange | None]:
     """Offer or answer, and the exchange it is one of."""
     for negotiation in leg.offer_answer.values():
@@ -142,12 +145,13 @@ def _role(leg: LegState, message: MessageRecord) -> tuple[str | Unknown, Exchang
             if exchange is None:
                 continue
             if exchange.offer.cites == message.cites:
-                return "offer", exchange
+                unasked = not message.request and not any(_answers(message, other) for other in leg.messages)
+                return (_UNANSWERED if unasked else "offer"), exchange
             if exchange.answer is not None and exchange.answer.cites == message.cites:
                 return "answer", exchange
     if not message.request and message.status is not None and message.status < 200:
         return "answer", None
-    return Unknown.of("message", "the offer that this description answers"), None
+    return _UNANSWERED, None
 
 
 def _protected(media: Media) -> bool:
@@ -218,7 +222,7 @@ def descriptions(
                 reused = uses.place(call, leg, message, media)
                 before = _before(leg, message, media)
                 answer = _answer(leg, message, media)
-                more = _More(before, *reused, *answer, keys.hygiene(leg, message, media, exchange))
+                more = _More(before, *reused, *answer, keys.hygiene(leg, message, media, role, exchange))
                 yield _description(media, message, role, access, core, placement, registrations, more)
 
 

@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.engine import SrtpContext
-from analyzer.session.media.likeness import likeness
+from analyzer.session.connections import Connection
+from analyzer.session.media.likeness import Likeness, likeness
 from analyzer.session.media.pace import Paced
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.trail import Match, Packet, match
 from analyzer.session.scope import Equality, PathHop
 
 FindContexts = Callable[[Address, Address, int], Sequence[SrtpContext]]
+LikeMessages = Callable[[tuple[Address, Address], tuple[Address, Address]], Likeness | None]
 SameMessages = Callable[[tuple[Address, Address], tuple[Address, Address]], int]
 _STREAMS = 8  # of one hop that are compared, those with most packets
 _PACED = 4  # of them, packet by packet
@@ -23,9 +25,12 @@ _PACED = 4  # of them, packet by packet
 class Comparer:
     """Compares hops of one call; a stream is opened once."""
 
-    def __init__(self, contexts: FindContexts, same_messages: SameMessages, limits: Limits) -> None:
+    def __init__(
+        self, contexts: FindContexts, same_messages: SameMessages, like_messages: LikeMessages, limits: Limits
+    ) -> None:
         self._contexts = contexts
         self._same_messages = same_messages
+        self._like_messages = like_messages
         self._limits = limits
         self._opened: dict[int, list[Packet]] = {}
         self._wire: dict[int, list[Packet]] = {}
@@ -35,7 +40,7 @@ class Comparer:
         """What two hops have in common."""
         if one.connections or other.connections:
             sealed = any(a.sealed & b.sealed for a in one.connections for b in other.connections)
-            return Equality(wire=True) if sealed else Equality(content=self._messages(one, other))
+            return Equality(wire=True) if sealed else self._messages(one, other)
         content = wire = headers = False
         reports = bool(one.reports & other.reports)
         for ours in _foremost(one.streams):
@@ -56,10 +61,17 @@ class Comparer:
             known = self._paces[record.ordinal] = record.trail.pace.packets()
         return known
 
-    def _messages(self, one: PathHop, other: PathHop) -> bool:
-        return any(
-            self._same_messages((a.src, a.dst), (b.src, b.dst)) for a in one.connections for b in other.connections
-        )
+    def _messages(self, one: PathHop, other: PathHop) -> Equality:
+        """What was said in clear or was opened decides; sizes and times count where that is nothing on one side."""
+        pairs = [((a.src, a.dst), (b.src, b.dst)) for a in one.connections for b in other.connections]
+        if any(self._same_messages(*pair) for pair in pairs):
+            return Equality(content=True)
+        if one.index != other.index or not (_closed(one) or _closed(other)):
+            return Equality()
+        near, far = (_foremost_connections(hop.connections) for hop in (one, other))
+        found = [self._like_messages((a.src, a.dst), (b.src, b.dst)) for a in near for b in far]
+        alike = [each for each in found if each is not None]
+        return Equality(alike=alike[0] if len(alike) == 1 else None)
 
     def _streams(self, one: StreamRecord, other: StreamRecord) -> Equality:
         if one.first_ns > other.last_ns or other.first_ns > one.last_ns:
@@ -88,6 +100,17 @@ class Comparer:
             contexts = self._contexts(record.endpoints.src, record.endpoints.dst, record.ssrc)
             known = self._opened[record.ordinal] = record.trail.opened(contexts, self._limits)
         return known
+
+
+def _closed(hop: PathHop) -> bool:
+    """Whether a connection of MSRP on this hop was not opened."""
+    return hop.entity.medium == "message" and any(
+        each.protocol == "tls" and not each.decrypted for each in hop.connections
+    )
+
+
+def _foremost_connections(connections: Sequence[Connection]) -> list[Connection]:
+    return sorted(connections, key=lambda each: (-each.packets, each.ordinal))[:_PACED]
 
 
 def _opens(record: StreamRecord) -> bool:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from analyzer.core.addresses import ip_text
+from analyzer.core.addresses import Address, ip_text
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.headers import parameters, split
@@ -13,7 +13,7 @@ from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.record import RtcpRecord
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.signalling import SignallingHop, SipMessage
-from analyzer.session.model.states import Evidence, SipState
+from analyzer.session.model.states import Evidence, MovedBy, SipState
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.registrations import Registrations
@@ -45,6 +45,16 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """Two addresses between which streams of a medium run, how that is known, and the message that shows it."""
+
+    offerer: Address
+    answerer: Address
+    by: MovedBy
+    cites: tuple[Cite, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HopFact:
     """A hop with what the report says beside the entity that rules judge."""
 
@@ -58,6 +68,7 @@ class HopFact:
     files: tuple[tuple[str, str], ...] = ()  # a=file-selector values, and the end that sends: offerer, answerer
     index: int = -1  # of the m-line of a media hop
     rtcp: tuple[RtcpRecord, ...] = ()
+    moves: tuple[Move, ...] = ()  # where its streams ran that did not run as described
     continued: tuple[Continued, ...] = ()  # the media hops of the call that carry its media on, by their places
 
 

@@ -21,6 +21,7 @@ _MAX_MKI = 128
 _MAX_KDR = 24
 _PRINTABLE = frozenset(range(0x20, 0x7F))
 _BLOCK = 8  # a key made of repetitions of at most this many bytes is no key
+_NOWHERE = (None, 0, 0xFFFF << 32)  # no address, or :: and 0.0.0.0: on hold
 _Use = tuple[int, bool, str]  # m-line, whether the end that called first describes it, Call-ID
 
 
@@ -29,7 +30,7 @@ class Hygiene:
     """What one description shows of its keys."""
 
     selects_offer: Tristate = True
-    returned: bool = False
+    returned: Tristate = False
     moved: Tristate = False
     weak: bool = False
     tls_id_stale: bool = False
@@ -87,7 +88,16 @@ def _packets(text: str) -> int:
 
 def kdr_ok(line: Crypto) -> bool:
     """A key derivation rate of 2^0 to 2^24 (RFC 4568 6.3.1, 9.2)."""
-    return line.kdr is None or 0 <= line.kdr <= _MAX_KDR
+    return line.kdr <= _MAX_KDR if line.kdr is not None else not line.kdr_unread
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where an end last was with an m-line, the keys it described there, and that in use once the answer took one."""
+
+    address: tuple[int | None, int]
+    keys: frozenset[Secret]
+    used: frozenset[Secret] | None = None
 
 
 class CallKeys:
@@ -95,36 +105,80 @@ class CallKeys:
 
     def __init__(self, call: CallState) -> None:
         self._by_key: dict[Secret, set[_Use]] = {}
-        self._last: dict[tuple[int, int, int], tuple[Media, frozenset[Secret]]] = {}  # leg, sender, m-line
+        self._described: dict[_Use, list[int]] = {}  # when, in order
+        self._last: dict[tuple[int, int, int], _Place] = {}  # by leg, sender, m-line
         self._prints: dict[tuple[int, int, int, str], frozenset[bytes]] = {}  # leg, sender, m-line, tls-id
         for leg in call.legs.values():
             for message in leg.messages:
                 for media in message.sdp.media if message.sdp and not message.retransmission else ():
                     use = (media.index, _forward(leg, message), leg.call_id)
+                    self._described.setdefault(use, []).append(message.ordinal)
                     for key in keys_of(media):
                         self._by_key.setdefault(key, set()).add(use)
 
-    def hygiene(self, leg: LegState, message: MessageRecord, media: Media, exchange: Exchange | None) -> Hygiene:
+    def hygiene(
+        self, leg: LegState, message: MessageRecord, media: Media, role: str | Unknown, exchange: Exchange | None
+    ) -> Hygiene:
         """What a description shows. Descriptions of a call are to be asked for in order."""
         if not media.crypto:
             return CLEAN if not media.tls_id else Hygiene(tls_id_stale=self._stale(leg, message, media))
         keys = keys_of(media)
-        back = (media.index, not _forward(leg, message), leg.call_id)
-        return Hygiene(
+        found = Hygiene(
             selects_offer=_selects(message, media, exchange),
-            returned=any(back in self._by_key.get(key, ()) for key in keys),
+            returned=self._returned(leg, message, media, role),
             moved=self._moved(leg, message, media, frozenset(keys)),
             weak=any(looks_weak(key) for key in keys),
         )
+        if role == "answer":
+            self._take(leg, message, media, exchange)
+        return found
+
+    def _returned(self, leg: LegState, message: MessageRecord, media: Media, role: str | Unknown) -> Tristate:
+        """Whether the other end describes one of the keys as its own; unknown while it has described nothing to
+        compare: after an offer, before anything else."""
+        back = (media.index, not _forward(leg, message), leg.call_id)
+        if any(back in self._by_key.get(key, ()) for key in keys_of(media)):
+            return True
+        described = self._described.get(back, ())
+        if described and (described[-1] > message.ordinal if role == "offer" else described[0] < message.ordinal):
+            return False
+        if role == "offer" and leg.outcome in ("rejected", "failed", "cancelled"):
+            return False
+        return Unknown.of("message", "the description of the other end of this m-line")
 
     def _moved(self, leg: LegState, message: MessageRecord, media: Media, keys: frozenset[Secret]) -> Tristate:
-        """Whether a later description of the same end keeps a key although it is at another address."""
-        place = (leg.ordinal, message.carrier.endpoints.src.ip, media.index)
-        before = self._last.get(place)
-        self._last[place] = (media, keys)
-        if before is None or not media.port or not before[0].port or len(keys) != 1 or len(before[1]) != 1:
+        """Whether a later description of the same end keeps a key although it is at another address. An end that is on
+        hold at no address is where it was (RFC 3264 8.4)."""
+        if not media.port or media.ip in _NOWHERE:
             return False
-        return (media.ip, media.port) != (before[0].ip, before[0].port) and bool(keys & before[1])
+        place = (leg.ordinal, message.carrier.endpoints.src.ip, media.index)
+        before, now = self._last.get(place), _Place((media.ip, media.port), keys)
+        self._last[place] = now
+        if before is None:
+            begun = leg.first.initial and leg.first.request
+            return False if begun else Unknown.of("message", "the descriptions of this end before this one")
+        if now.address == before.address:
+            now.used = before.used if before.used and before.used & keys else None
+            return False
+        kept = keys & before.keys
+        if not kept or (before.used is not None and not keys & before.used):
+            return False
+        if before.used is not None or len(before.keys) == 1:
+            return True
+        return Unknown.of("message", "the answer that took one of the keys of this end before")
+
+    def _take(self, leg: LegState, message: MessageRecord, media: Media, exchange: Exchange | None) -> None:
+        """Notes what the ends use by an answer: the key of its line, and that of the line of the offer that it takes
+        (RFC 4568 5.1.2)."""
+        ends = message.carrier.endpoints
+        here = self._last.get((leg.ordinal, ends.src.ip, media.index))
+        if here is not None:
+            here.used = here.keys
+        there = self._last.get((leg.ordinal, ends.dst.ip, media.index))
+        offered = exchange.offer.session.media[media.index : media.index + 1] if exchange is not None else ()
+        taken = [line for each in offered for line in each.crypto if line.tag == media.crypto[0].tag]
+        if there is not None and taken:
+            there.used = frozenset(key.key for line in taken for key in line.keys if key.key is not None) & there.keys
 
     def _stale(self, leg: LegState, message: MessageRecord, media: Media) -> bool:
         """Whether a later description of the same end keeps its tls-id although its fingerprints are others: they call

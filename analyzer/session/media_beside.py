@@ -38,6 +38,21 @@ def rtcp_of(
     return tuple(sorted(found.values(), key=lambda flow: (flow.first.ts_ns, flow.first.frame)))
 
 
+def secured_since(negotiations: Sequence[Negotiation]) -> int | None:
+    """When a medium that was agreed in clear first came to be agreed with keys and stayed so; None: it was never in
+    clear by agreement, or is again."""
+    since: int | None = None
+    in_clear = False
+    for each in sorted(negotiations, key=lambda each: each.exchange.offer.ts_ns):
+        if each.answer is None or each.exchange.answer is None:
+            continue
+        if not (each.answer.secure_profile or each.answer.keying):
+            in_clear, since = True, None
+        elif in_clear and since is None:
+            since = each.exchange.answer.ts_ns
+    return since
+
+
 def handshakes(
     last: Negotiation, records: Sequence[StreamRecord], between: Callable[[Endpoints], Connection | None]
 ) -> list[Connection]:

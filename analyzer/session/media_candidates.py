@@ -1,10 +1,11 @@
 """The media that a call's descriptions name: which m-line, between which addresses, by which negotiations."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from analyzer.core.addresses import Address
 from analyzer.protocols.sdp.session import Media
-from analyzer.session.ice import candidate_addresses
+from analyzer.session.ice import candidate_addresses, fragments
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.offer_answer import Negotiation, negotiations, rtp_address
 
@@ -19,6 +20,7 @@ class Candidate:
     answer_address: Address | None
     negotiations: list[Negotiation] = field(default_factory=list)
     legs: list[LegState] = field(default_factory=list)
+    repeated: bool = False  # the m-line has the same fragments of ICE between other addresses, too
 
 
 def candidates(call: CallState) -> list[Candidate]:
@@ -40,7 +42,19 @@ def candidates(call: CallState) -> list[Candidate]:
             candidate.negotiations.append(negotiation)
             if leg not in candidate.legs:
                 candidate.legs.append(leg)
+    _mark_repeated(found.values())
     return list(found.values())
+
+
+def _mark_repeated(found: Iterable[Candidate]) -> None:
+    named: dict[tuple[int, str, str], list[Candidate]] = {}
+    for candidate in found:
+        pairs = {(offer.ice_ufrag, answer.ice_ufrag) for offer, answer in fragments(candidate.negotiations)}
+        for pair in pairs:
+            named.setdefault((candidate.index, *pair), []).append(candidate)
+    for same in named.values():
+        for candidate in same:
+            candidate.repeated = candidate.repeated or len(same) > 1
 
 
 def _negotiations(leg: LegState) -> list[Negotiation]:

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from analyzer.core.addresses import Address
+from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
-from analyzer.core.limits import Limits
 from analyzer.core.unknown import Unknown
 from analyzer.protocols.sdp.session import Codec
-from analyzer.session.binding import bind, files, ip_protocol
+from analyzer.session.binding import UDP, bind, files, ip_protocol
 from analyzer.session.bound import Bound, BoundBfcp, BoundMsrp
 from analyzer.session.carrier import esp_rank
 from analyzer.session.connection_roles import (
@@ -27,7 +26,6 @@ from analyzer.session.descriptions import medium_name
 from analyzer.session.forking import with_forks
 from analyzer.session.hops import HopFact, Seen
 from analyzer.session.legs import CallState
-from analyzer.session.media.closed import Taken
 from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, refusals_of, verified_of
 from analyzer.session.media.record import Span, StreamRecord
@@ -41,12 +39,14 @@ from analyzer.session.media_beside import (
     levels_in_clear,
     peers_proven,
     rtcp_of,
+    secured_since,
 )
-from analyzer.session.media_candidates import Candidate, candidates, places
+from analyzer.session.media_candidates import Candidate, candidates
 from analyzer.session.media_entity import media_entity
 from analyzer.session.media_path import consecutive, from_elements, judged, path_hop, with_core_sides
-from analyzer.session.media_sources import Between, MediaSources, TakeStreams
+from analyzer.session.media_sources import Between, MediaSources
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide, in_esp
+from analyzer.session.media_streams import ice_flows, span_of, streams_of
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.states import HopState
 from analyzer.session.msrp_relays import chain, ended_by_relay
@@ -59,8 +59,7 @@ from analyzer.session.offer_answer import (
 from analyzer.session.scope import Path, PathHop
 from analyzer.session.stream_protection import Around, connection_protection
 
-_EARLY_NS = 1_000_000_000  # media may reach the tap this long before the message that announced it
-_OPEN_END = 1 << 63  # a call whose end was not seen has all the media that still comes
+_UPGRADED = Unknown.of("media", "whether packets in clear came after the agreement on keys: the first came before it")
 _KEYED = ("srtp_sdes", "srtp_dtls", "srtp_mikey")
 _WEAK_TO_STRONG: tuple[Observed, ...] = ("rtp", "unknown", "srtp", "zrtp", "none")
 
@@ -95,8 +94,9 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
     for candidate in candidates(call):
         packets: list[StreamRecord] | list[Connection]
         if candidate.first.is_rtp:
-            fact, streams, shaken = _rtp_hop(call, candidate, sources)
+            fact, streams, shaken, doubts = _rtp_hop(call, candidate, sources)
             claimed |= {stream.record.ordinal: stream for stream in streams}
+            anomalies += doubts
             packets = [stream.record for stream in streams]
         elif over := _relayed_hops(call, candidate, sources):
             relayed += [fact for fact, _ in over]
@@ -134,15 +134,16 @@ def _agreed(last: Negotiation) -> Agreed:
 
 def _rtp_hop(
     call: CallState, candidate: Candidate, sources: MediaSources
-) -> tuple[HopFact, list[ClaimedStream], list[Connection]]:
-    """The hop, its streams, the handshakes that key them."""
+) -> tuple[HopFact, list[ClaimedStream], list[Connection], tuple[Anomaly, ...]]:
+    """The hop, its streams, the handshakes that key them, what is doubtful about whose they are."""
     last = candidate.negotiations[-1]
     rtpmap: dict[int, Codec] = {}
     for negotiation in candidate.negotiations:
         rtpmap |= negotiation.offer.rtpmap | (negotiation.answer.rtpmap if negotiation.answer else {})
     agreed = _agreed(last)
-    found, whole = _records(call, candidate, sources.take, sources.limits)
-    records = [keyed(record, agreed) for record in found]
+    found = streams_of(call, candidate, sources)
+    whole = found.whole
+    records = [keyed(record, agreed) for record in found.records]
     evidences = [_with_zrtp(record, evidence_of(record, rtpmap), agreed, sources.zrtp) for record in records]
     seen: list[Observed] = [evidence.observed for evidence in evidences] + ["unknown"] * (not whole)
     observed: Observed = min(seen, key=_WEAK_TO_STRONG.index, default="none")
@@ -163,7 +164,7 @@ def _rtp_hop(
     )
     protection = in_esp(decide(facts), min((record.ipsec for record in records), key=esp_rank, default=None))
     if not records:
-        span = _span(call)
+        span = span_of(call)
         protection = _unless_sealed(protection, candidate, sources, (span.first_ns, span.last_ns))
     elif candidate.first.medium == "image" and protection.state in _KEYED:
         protection = replace(protection, state="rtp_encapsulated_srtp")  # T.38 in RTP (RFC 4612)
@@ -180,7 +181,7 @@ def _rtp_hop(
     grounds = tuple(dict.fromkeys(ground for evidence in evidences for ground in evidence.grounds))
     if not whole:
         grounds += ("more streams run to these addresses than are looked at",)
-    control = rtcp_of(candidate.negotiations, records, lambda a, b: sources.rtcp(a, b, _span(call)))
+    control = rtcp_of(candidate.negotiations, records, lambda a, b: sources.rtcp(a, b, span_of(call)))
     entity = media_entity(candidate, sources, protection, facts, records, rtcp_state(control))
     weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
     clear = sorted(_clear_cites(records, evidences, refused), key=lambda cite: cite.ts_ns)
@@ -189,9 +190,13 @@ def _rtp_hop(
         entity,
         rtcp_first=tuple(weakest[:1]),
         first_clear=tuple(clear[:1]),
+        packets=found.packets,
         levels_in_clear=levels_in_clear(last),
         dtmf_packets=sum(count for record in records for kind, count in record.payload_types if kind in events),
     )
+    since = secured_since(candidate.negotiations)
+    if agreed == "secure" and since is not None and clear and clear[0].ts_ns < since:
+        entity = replace(entity, secure_negotiated=_UPGRADED)
     if how == "dtls":
         entity = replace(
             entity,
@@ -203,7 +208,8 @@ def _rtp_hop(
         entity = replace(entity, peer_auth=peers_proven(last, shaken))
     negotiated = _negotiated_text(last, facts)
     legs = tuple(leg.ordinal for leg in candidate.legs)
-    return HopFact(entity, legs, _seen(records), negotiated, observed, grounds, rtcp=control), streams, shaken
+    fact = HopFact(entity, legs, _seen(records), negotiated, observed, grounds, rtcp=control, moves=found.moves)
+    return fact, streams, shaken, found.anomalies
 
 
 def _clear_cites(
@@ -231,47 +237,6 @@ def _with_zrtp(record: StreamRecord, evidence: MediaEvidence, agreed: Agreed, zr
 def _clock(record: StreamRecord, rtpmap: dict[int, Codec]) -> int | None:
     codec = codec_of(record.statistics.payload_type, rtpmap)
     return codec.clock if codec else None
-
-
-def _span(call: CallState) -> Span:
-    last_ns = _OPEN_END if call.ended_ns is None else call.ended_ns
-    return Span(call.first_ns - _EARLY_NS, last_ns, call.names or (call.name,))
-
-
-def _records(call: CallState, candidate: Candidate, take: TakeStreams, limits: Limits) -> Taken:
-    """Streams towards either end, from the other where there are any (else NAT moved their source)."""
-    span = _span(call)
-    first_ns, last_ns = span.first_ns, span.last_ns
-    found: list[StreamRecord] = []
-    whole, ends = True, (candidate.offer_address, candidate.answer_address)
-    ends_of = places(candidate)
-    for targets, sources in (ends_of, ends_of[::-1]):
-        hosts = {source.ip for source in sources}
-        lots = [take(target, first_ns, last_ns) for target in targets]
-        whole = whole and all(lot.whole for lot in lots)
-        towards = [record for lot in lots for record in lot.records if record.parted_by not in span.calls]
-        exact = [record for record in towards if record.endpoints.src.ip in hosts]
-        found += exact or towards
-    seen = {record.ordinal for record in found}
-    looked = 0
-    for sent in tuple(found):  # symmetric RTP: the answer goes where packets came from (RFC 4961)
-        if sent.endpoints.src not in ends:
-            if looked >= limits.streams_per_address:
-                whole = False
-                break
-            back = take(sent.endpoints.src, first_ns, last_ns)
-            looked += len(back.records)
-            whole = whole and back.whole
-            fresh = [
-                record
-                for record in back.records
-                if record.endpoints.src == sent.endpoints.dst
-                and record.ordinal not in seen
-                and record.parted_by not in span.calls
-            ]
-            seen.update(record.ordinal for record in fresh)
-            found += fresh
-    return Taken(sorted(found, key=lambda record: record.ordinal), whole)
 
 
 def _seen(records: list[StreamRecord]) -> tuple[Seen, ...]:
@@ -318,10 +283,13 @@ def _connection_hop(
     between: tuple[Address, Address] | None = None,
 ) -> tuple[HopFact, Bound]:
     last = candidate.negotiations[-1]
-    lived = _span(call)[:2]
+    span = span_of(call)
+    lived = span[:2]
     peers: dict[int, Address] = {}
 
     def elsewhere() -> list[Connection]:
+        if checked := _checked(candidate, sources, span):
+            return checked
         theirs, find = listening(last.answer), sources.tables.listening
         pairs = list(from_elements(candidate.legs, theirs, find, ip_protocol(last.offer)))
         peers.update((connection.ordinal, peer) for connection, peer in pairs)
@@ -354,6 +322,13 @@ def _connection_hop(
     sessions: tuple[BoundMsrp | BoundBfcp, ...] = (*bound.msrp, *bound.bfcp)
     seen_at = tuple(seen.values())
     return HopFact(entity, legs, seen_at, text, observed, (), sessions, files(candidate.negotiations)), bound
+
+
+def _checked(candidate: Candidate, sources: MediaSources, span: Span) -> list[Connection]:
+    """The connections, over datagrams, on flows that checks of ICE verify (RFC 8839 4)."""
+    flows = ice_flows(candidate, span, sources)[0]
+    found = (sources.tables.between(Endpoints(flow.offerer, flow.answerer, UDP)) for flow in flows)
+    return [connection for connection in found if connection is not None]
 
 
 def _refused(sessions: Sequence[BoundBfcp]) -> int | None:

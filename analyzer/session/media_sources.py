@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
 from analyzer.session.bound import Tables
+from analyzer.session.ice_checks import IceChecks
 from analyzer.session.media.closed import Taken
 from analyzer.session.media.record import RtcpRecord, Span
 from analyzer.session.placement import Placement
@@ -28,6 +29,7 @@ class MediaSources:
     placement: Placement
     zrtp: Between
     rtcp: Callable[[Address, Address, Span], list[RtcpRecord]]
+    ice: IceChecks
     compare: Compare
     limits: Limits
     trust: Trust

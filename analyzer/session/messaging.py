@@ -16,12 +16,14 @@ from analyzer.session.bfcp_sessions import BfcpSessions
 from analyzer.session.carrier import Carrier
 from analyzer.session.file_transfers import FileTransfers
 from analyzer.session.floors import FloorBook
+from analyzer.session.message_pace import MessagePaces
 from analyzer.session.message_trail import MessageTrails
 from analyzer.session.msrp_sessions import MsrpSession, MsrpSessions
 from analyzer.session.sightings import Occurrence, SightingTable
 
 _METHODS = frozenset(("SEND", "REPORT", "AUTH", "NICKNAME"))  # RFC 4975 7, RFC 4976 4, RFC 7701 7
 _OTHER = "other"
+_IN_CLEAR = frozenset(("tcp", "ws"))
 
 
 @dataclass(slots=True)
@@ -58,6 +60,7 @@ class Messaging:
         self._held = 0
         self._fragments = FragmentAssembler(limits)
         self.trails = MessageTrails(limits)
+        self.paces = MessagePaces(limits)
         self.msrp = MsrpCounts()
         self.bfcp = BfcpCounts()
         self.floors = FloorBook(limits)
@@ -136,6 +139,9 @@ class Messaging:
             return ()
         if message.body:
             self.trails.note(carrier.endpoints, (message.byte_range, message.body), len(message.body))
+        paced: list[Anomaly] = []
+        if carrier.transport in _IN_CLEAR and message.cites:  # of others there are records
+            paced = self.paces.note(carrier.vantage, carrier.endpoints, message.size, message.cites[-1])
         if message.status is not None:
             self.msrp.responses[f"{message.status:03d}"] += 1
         elif message.method is not None:
@@ -146,7 +152,7 @@ class Messaging:
         if self.files is not None and message.method == "SEND":
             session = self.msrp_sessions.find(message, carrier.endpoints)
             found += self.files.take(message, session) if session is not None else []
-        return (*message.anomalies, *found, *self._assemble(message, carrier))
+        return (*message.anomalies, *paced, *found, *self._assemble(message, carrier))
 
     def _session(self, sessions: set[bytes], ends: object) -> None:
         digest = hashlib.blake2b(repr(ends).encode("utf-8", "replace"), digest_size=8).digest()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.msrp_uri import session_id
-from analyzer.formats.uri import same_user
+from analyzer.formats.uri import all_among
 from analyzer.session.bound import BoundBfcp, BoundMsrp
 from analyzer.session.focus import FocusLeg
 from analyzer.session.model.people import Participant
@@ -74,9 +74,12 @@ def with_talk(entity: Participant, one: Joined, talk: Talk, uris: Mapping[FloorU
 
 
 def _own(uris: Sequence[str], one: Joined) -> Tristate:
-    """Whether URIs that name somebody name the participant: as asserted, or as it called itself where nobody did."""
+    """Whether URIs that name somebody name the participant as asserted. Where nobody is, what it called itself, or
+    whom the focus called, contradicts another name and proves none."""
     named = [uri for uri in uris if not anonymous(uri)]
-    own = [uri for uri in (*one.asserted, one.identity) if uri and not anonymous(uri)]
-    if named and not own:
-        return Unknown.of("vantage", "the hop at the focus, where the participant is asserted")
-    return all(any(same_user(uri, known) for known in own) for uri in named)
+    asserted = [uri for uri in one.asserted if not anonymous(uri)]
+    if all_among(named, asserted):
+        return True
+    if asserted or (one.identity and not anonymous(one.identity) and not all_among(named, [one.identity])):
+        return False
+    return Unknown.of("vantage", "the hop at the focus, where the participant is asserted")

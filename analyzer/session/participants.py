@@ -11,7 +11,7 @@ from analyzer.formats.uri import parse_name_addr, same_user
 from analyzer.session.endings import ended_by_focus
 from analyzer.session.focus import FocusLeg
 from analyzer.session.model.people import Participant
-from analyzer.session.passports import canonical, claimed
+from analyzer.session.passports import claimed, forms
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.shown_identities import anonymous, from_uri
@@ -73,7 +73,9 @@ def joined(focal: FocusLeg, call_ids: tuple[str, ...], placement: Placement, tog
         invited=invited,
         answered_by=asserted if focal.direction == "dial_out" else (),
         revealed=identified if focal.direction == "dial_out" else True,
-        retargeted=_retargeted(invited, asserted, identified, together) if focal.direction == "dial_out" else False,
+        retargeted=_answered_by(answers, asserted, invited, identified, together)
+        if focal.direction == "dial_out"
+        else False,
         explained=_explained(messages, invited),
         removed=removed,
         anonymous_policy=policies.get("anonymous_dial_in") or _policy("anonymous_dial_in"),
@@ -143,6 +145,26 @@ def _connected(messages: list[MessageRecord], focal: FocusLeg) -> list[tuple[Mes
     return found
 
 
+def _answered_by(
+    answers: list[MessageRecord], asserted: tuple[str, ...], invited: str, identified: Tristate, together: Together
+) -> Tristate:
+    """Whether one of those who answered is another user than was called. Each final answer of a fork counts, by what it
+    asserts itself; where it does not, by what was asserted before or after (requirements, CONF-05)."""
+    final = {m.to_tag: m.asserted for m in answers if (m.status or 0) >= 200}
+    early = {m.to_tag: m.asserted for m in answers if (m.status or 0) < 200 and m.asserted}
+    said = [
+        _retargeted(invited, own if _somebody(own) else early.get(tag, ()), identified, together)
+        for tag, own in final.items()
+    ]
+    if len(final) < 2 and not any(map(_somebody, final.values())):
+        said = [_retargeted(invited, asserted, identified, together)]
+    return True if True in said else next((each for each in said if each is not False), False)
+
+
+def _somebody(uris: tuple[str, ...]) -> bool:
+    return any(not anonymous(uri) for uri in uris)
+
+
 def _retargeted(invited: str, asserted: tuple[str, ...], identified: Tristate, together: Together) -> Tristate:
     """Whether who answered is another user than was called: one user may have several names and telephone numbers,
     which only the registration tells to be one (P-Associated-URI)."""
@@ -168,7 +190,7 @@ def _explained(messages: list[MessageRecord], invited: str) -> Tristate:
         return True
     tokens = [part for m in messages for value in m.all("identity") for part in split(value)]
     diverted = [one.div for one in map(parse_passport, tokens[:_TOKENS]) if one.ppt in ("div", "div-o")]
-    if any(not each or canonical(invited) in claimed(each.numbers, each.uris) for each in diverted):
+    if any(not each or forms(invited) & claimed(each.numbers, each.uris) for each in diverted):
         return True
     whole = all(message.complete for message in messages)
     return False if whole else Unknown.of("frames", "whole messages of the call: some were captured in part")

@@ -7,7 +7,7 @@ import base64
 import binascii
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
@@ -18,18 +18,18 @@ from analyzer.core.text import safe
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.crypto.passport import ES256, es256_key, signed_by
 from analyzer.formats.headers import split
-from analyzer.formats.passport import Json, Passport, parse_passport, serialize
+from analyzer.formats.passport import Json, Party, Passport, parse_passport, serialize
 from analyzer.formats.uri import parse_name_addr, parse_uri
+from analyzer.session.legs import CallState
 from analyzer.session.model.people import Passport as PassportEntity
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
+from analyzer.session.token_uses import TokenUses, tokens
 from analyzer.session.trust import Trust, authority_of, is_authority
 
 FRESH_S = 60  # RFC 8224 4.1, 12.1
-MAX_PER_MESSAGE = 16
 _TRIED = 64  # certificates tried on one token
 _VERIFIED = 4_096  # outcomes remembered
-_TOKENS = 100_000  # tokens remembered
 _CHAIN = 4  # certificates read out of an x5c
 _NUMBER = frozenset("0123456789")
 _SEPARATORS = str.maketrans("", "", "-.() ")
@@ -52,17 +52,27 @@ def canonical(uri: str) -> tuple[str, str]:
     phone = parsed.scheme == "tel" or parsed.params.get("user") == "phone" or user.startswith("+") or len(digits) >= 7
     if phone and digits and _NUMBER.issuperset(digits):
         return "tn", digits
-    if parsed.scheme in ("sip", "sips"):
-        return (
-            "uri",
-            f"{parsed.scheme}:{parsed.user}@{parsed.host}" if parsed.user else f"{parsed.scheme}:{parsed.host}",
-        )
-    return "uri", uri.strip()
+    return _as_uri(uri)
+
+
+def _as_uri(uri: str) -> tuple[str, str]:
+    """A URI normalised as RFC 8224 8.5 has it: scheme, user and host, all in lower case."""
+    parsed = parse_uri(uri)
+    if parsed.scheme not in ("sip", "sips"):
+        return "uri", uri.strip()
+    user = f"{parsed.user.lower()}@" if parsed.user else ""
+    return "uri", f"{parsed.scheme}:{user}{parsed.host}"
+
+
+def forms(uri: str) -> set[tuple[str, str]]:
+    """Every form in which a claim may name an identity: that of RFC 8224 8.1, and a SIP URI as what it is."""
+    return {canonical(uri), _as_uri(uri)}
 
 
 def claimed(numbers: Iterable[str], uris: Iterable[str]) -> set[tuple[str, str]]:
-    """The identities of a claim in canonical form."""
-    return {("tn", number.lstrip("+")) for number in numbers} | {canonical(uri) for uri in uris}
+    """The identities of a claim in canonical form. A SIP URI is its user at its host, whatever the user looks like."""
+    named = {canonical(uri) if uri.strip().lower().startswith("tel:") else _as_uri(uri) for uri in uris}
+    return {("tn", number.lstrip("+")) for number in numbers} | named
 
 
 def _uris(values: Iterable[str]) -> list[str]:
@@ -75,22 +85,35 @@ class Passports:
     def __init__(self, trust: Trust | None = None) -> None:
         self.trust = trust or Trust()
         self._outcomes: OrderedDict[bytes, Signature] = OrderedDict()
-        self._passed: dict[bytes, dict[tuple[int, int], str]] = {}
+        self._uses = TokenUses()
 
-    def entities(self, message: MessageRecord, placement: Placement) -> Iterator[PassportEntity]:
-        """Every PASSporT of a message, in order."""
-        values = [part for value in message.all("identity") for part in split(value)]
-        for value in values[:MAX_PER_MESSAGE]:
-            yield self._entity(parse_passport(value), message, placement)
-
-    def _entity(self, passport: Passport, message: MessageRecord, placement: Placement) -> PassportEntity:
-        src, dst = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
-        ends = placement.ends(src, dst)
-        callers = {canonical(uri) for uri in (*message.asserted, *_uris(message.all("from"))) if uri}
-        called = {canonical(uri) for uri in (*_uris(message.all("to")), message.request_uri) if uri}
+    def entities(self, call: CallState, message: MessageRecord, placement: Placement) -> Iterator[PassportEntity]:
+        """Every PASSporT of a message of a call, in order."""
+        values = tokens(message)
+        if not values:
+            return
         prints = _fingerprints(message)
-        iat = passport.iat if not passport.compact else _date(message)
-        found = self._signature(passport, message, prints, iat)
+        read = []
+        for value in values:
+            passport = parse_passport(value)
+            iat = passport.iat if not passport.compact else _date(message)
+            read.append(_Read(value, passport, iat, self._signature(passport, message, prints, iat)))
+        for each in read:
+            yield self._entity(each, read, message, placement, self._uses.elsewhere(each.value, call), prints)
+
+    def _entity(
+        self,
+        read: "_Read",
+        beside: Sequence["_Read"],
+        message: MessageRecord,
+        placement: Placement,
+        reused: Tristate,
+        prints: set[tuple[str, str]],
+    ) -> PassportEntity:
+        passport, iat, found = read.passport, read.iat, read.signature
+        ends = placement.ends(message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip)
+        callers = _named((*message.asserted, *_uris(message.all("from"))))
+        called = _named((*_uris(message.all("to")), message.request_uri))
         problems = passport.problems
         if passport.compact and passport.ppt == "shaken":
             problems = (*problems, "shaken in compact form")
@@ -109,9 +132,9 @@ class Passports:
             authorised=_authorised(found, passport),
             age_s=age,
             fresh=age if isinstance(age, Unknown) else abs(age) <= FRESH_S,
-            reused=self._reused(passport, message, src, dst),
-            orig_matches=_matches(passport, passport.orig.numbers, passport.orig.uris, callers, found.valid),
-            dest_matches=_matches(passport, passport.dest.numbers, passport.dest.uris, called, found.valid),
+            reused=reused,
+            orig_matches=_matches(passport, passport.orig, callers, found.valid),
+            dest_matches=_reached(passport, called, found.valid, beside),
             media_due=bool(prints),
             media_bound=_bound(passport, prints, found.valid),
             from_addr=ends.from_node,
@@ -168,27 +191,40 @@ class Passports:
             return Unknown.of("key", "the authority that issued the certificate in the PASSporT (--trust)")
         return self.trust.anchors(found.certificate, found.chain[1:], ts_ns)
 
-    # -- use ---------------------------------------------------------------------------------------------------------
 
-    def _reused(self, passport: Passport, message: MessageRecord, src: int, dst: int) -> Tristate:
-        digest = hashlib.blake2b(passport.token.encode("utf-8", "replace"), digest_size=16).digest()
-        known = self._passed.get(digest)
-        if known is None:
-            if len(self._passed) >= _TOKENS:
-                return Unknown.of("message", "tokens beyond those remembered")
-            known = self._passed[digest] = {}
-        if len(known) >= MAX_PER_MESSAGE and (src, dst) not in known:
-            return Unknown.of("message", "hops beyond those remembered for a token")
-        return known.setdefault((src, dst), message.call_id) != message.call_id
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A token of a message with the moment it claims and what its signature is."""
+
+    value: str
+    passport: Passport
+    iat: int | None
+    signature: Signature
 
 
-def _matches(
-    passport: Passport, numbers: Iterable[str], uris: Iterable[str], said: set[tuple[str, str]], valid: Tristate
-) -> Tristate:
+def _named(uris: Iterable[str]) -> set[tuple[str, str]]:
+    return {form for uri in uris if uri for form in forms(uri)}
+
+
+def _matches(passport: Passport, party: Party, said: set[tuple[str, str]], valid: Tristate) -> Tristate:
     """Whether a claim names one of those in the message; a compact token that verifies was made from them."""
     if passport.compact:
         return valid if valid is True else Unknown.of("key", "the signature of a compact PASSporT")
-    return bool(claimed(numbers, uris) & said)
+    return bool(claimed(party.numbers, party.uris) & said)
+
+
+def _reached(passport: Passport, called: set[tuple[str, str]], valid: Tristate, beside: Sequence[_Read]) -> Tristate:
+    """Whether dest is the called, or whom a signed diversion beside it leads on from (RFC 8946 4.2)."""
+    found = _matches(passport, passport.dest, called, valid)
+    if found is not False:
+        return found
+    meant = claimed(passport.dest.numbers, passport.dest.uris)
+    led = [
+        each.signature.valid
+        for each in beside
+        if each.passport is not passport and meant & claimed(each.passport.div.numbers, each.passport.div.uris)
+    ]
+    return True if True in led else next((each for each in led if each is not False), False)
 
 
 def _bound(passport: Passport, prints: set[tuple[str, str]], valid: Tristate) -> Tristate:
@@ -205,8 +241,10 @@ def _listed(found: Signature) -> Tristate:
 
 
 def _authorised(found: Signature, passport: Passport) -> Tristate:
+    """Whether the signer may speak for the caller; of a diversion, for who was called first (RFC 8946 3)."""
     authority = authority_of(found.certificate) if found.certificate is not None else None
-    held = authority.holds(passport.orig.numbers[0]) if authority is not None and passport.orig.numbers else None
+    numbers = passport.div.numbers if passport.ppt in ("div", "div-o") else passport.orig.numbers
+    held = authority.holds(numbers[0]) if authority is not None and numbers else None
     return Unknown.of("key", "a certificate that lists telephone numbers") if held is None else held
 
 

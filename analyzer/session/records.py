@@ -74,7 +74,7 @@ class MessageRecord:
 
 def _privacy(message: Message) -> tuple[str, ...]:
     values = message.all("privacy")
-    parts = [part.strip().lower() for value in values for part in value.split(";")] if values else ()
+    parts = [part.strip().lower() for value in values for part in value.replace(",", ";").split(";")] if values else ()
     return tuple([part for part in parts if part])
 
 

@@ -9,7 +9,7 @@ from analyzer.session.records import MessageRecord
 
 INSIDE = ("p-access-network-info", "p-charging-vector", "p-charging-function-addresses")
 TRUSTED_ROLES = frozenset({"p-cscf", "i-cscf", "s-cscf", "as", "conference-server", "mrfc", "mrfp", "ibcf"})
-ANONYMOUS_HOST = "anonymous.invalid"
+NOWHERE = "invalid"  # the domain of no host (RFC 2606 2): anonymous.invalid, and unknown.invalid of TS 23.003
 _MARKS = {ord(mark): None for mark in "-.() /"}  # of telephone numbers as people write them
 _NUMBER_DIGITS = 5  # that make a number: shorter ones are extensions and names
 _MAX_PAI = 2  # RFC 3325 9.1
@@ -40,7 +40,7 @@ def leaves_trust_domain(message: MessageRecord, placement: Placement) -> Tristat
 def anonymous(uri: str) -> bool:
     """An identity that names nobody (RFC 3323 4.1.1.3)."""
     parsed = parse_uri(uri)
-    return parsed.host == ANONYMOUS_HOST or parsed.user.lower() == "anonymous"
+    return parsed.host.rpartition(".")[2] == NOWHERE or parsed.user.lower() == "anonymous"
 
 
 def well_formed(asserted: Sequence[str]) -> bool:

@@ -24,6 +24,7 @@ from analyzer.session.legs import CallState, CallTable
 from analyzer.session.media_keys import MediaKeys
 from analyzer.session.offer_answer import rtp_address
 from analyzer.session.records import MessageRecord, record
+from analyzer.session.referrals import Referrals
 from analyzer.session.registrations import Registrations
 from analyzer.session.sightings import SightingTable
 
@@ -78,6 +79,7 @@ class Signalling:
         self._sightings = SightingTable(limits)
         self.calls = CallTable(limits)
         self._correlator = Correlator(limits, correlation_headers)
+        self.referrals = Referrals(limits)
         self.keys = MediaKeys(limits)
         self.claims = Claims(limits)
         self._uses = AddressUses(limits)
@@ -149,6 +151,7 @@ class Signalling:
         if filed.bodies.roster is not None and not filed.retransmission:
             anomalies += call.notify(filed)
         late = self._correlator.observe(call, filed, message)
+        self.referrals.observe(call, filed)
         return Filed(filed, call, evicted, (*anomalies, *late), anew)
 
     def ready(self, call: CallState, now_ns: int, node: NodeOf) -> bool:

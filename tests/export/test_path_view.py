@@ -1,6 +1,7 @@
 """The path of a call as it is drawn: nodes in their order, one line a plane or medium, words before colours."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 from rich.console import RenderableType
@@ -10,7 +11,7 @@ from rich.text import Text
 from analyzer.export.options import ExportOptions
 from analyzer.export.path_view import path_view
 from analyzer.export.table import render
-from analyzer.report.model import Call, Hop
+from analyzer.report.model import Call, Hop, Relation
 from tests import factories
 
 CLEAR = {"state": "clear", "confidentiality": "no", "integrity": "no"}
@@ -87,3 +88,16 @@ def test_hostile_names_do_not_act() -> None:
             shown = item.renderable if isinstance(item, Padding) else item
             assert isinstance(shown, Text)
             assert not any(ord(sign) < 32 and sign != "\n" for sign in shown.plain)
+
+
+def test_which_call_asked_for_this_one() -> None:
+    call, hops = made()
+    cites = (factories.cite(frame=12),)
+    for role, other, expected in (
+        ("asked_for", "call-7", "its INVITE was asked for in call-7 (REFER in frame 12, 90 of 100)"),
+        ("asked_for", None, "its INVITE was asked for in dialog first (REFER in frame 12, 90 of 100)"),
+        ("asks", "call-7", "asks for the INVITE of call-7 (REFER in frame 12, 90 of 100)"),
+    ):
+        relation = Relation("refer", role, 90, other, ("first", "second"), "INVITE", ("target",), None, cites)  # type: ignore[arg-type]  # one of the words of RelationRole
+        drawn = lines(path_view(replace(call, related=(relation,)), hops, 100))
+        assert [line.strip() for line in drawn].count(expected) == 1

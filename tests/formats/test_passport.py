@@ -14,6 +14,7 @@ from tests.linear import assert_linear
 
 INFO = "https://cert.example.org/passport.cer"
 HEADER = {"alg": "ES256", "typ": "passport", "x5u": INFO}
+UUID = "123e4567-e89b-12d3-a456-426655440000"  # the example of RFC 8588 6
 CLAIMS = {"dest": {"uri": ["sip:alice@example.com"]}, "iat": 1471375418, "orig": {"tn": "12155551212"}}
 RFC8225_A = (
     "eyJhbGciOiJFUzI1NiIsInR5cCI6InBhc3Nwb3J0IiwieDV1IjoiaHR0cHM6Ly9jZXJ0LmV4YW1wbGUub3JnL3Bhc3Nwb3J0LmNlciJ9"
@@ -57,6 +58,12 @@ def test_the_compact_form_of_rfc_8225_7_1() -> None:
         (_value(claims={**CLAIMS, "iat": "now"}), "iat is not a time in seconds"),
         (_value(claims={**CLAIMS, "orig": {"tn": "+1 215"}}), "a tn of orig is not canonical"),
         (_value({**HEADER, "ppt": "shaken"}), "shaken without attest A, B or C and origid"),
+        (_value({**HEADER, "ppt": "shaken"}, {**CLAIMS, "attest": "A", "origid": "call-1"}), "origid is not a UUID"),
+        (_value(claims={**CLAIMS, "orig": {"tn": "12155551212", "uri": "sip:a@b"}}), "orig is not one identity"),
+        (_value(claims={**CLAIMS, "orig": {"tn": ["12155551212"]}}), "orig is not one identity"),
+        (_value(claims={**CLAIMS, "dest": {"tn": "12155551213"}}), "an identity of dest stands in no array"),
+        (_value(claims={**CLAIMS, "mky": {"alg": "sha-256", "dig": "02"}}), "mky is no array"),
+        (_value(claims={**CLAIMS, "mky": [{"alg": "sha-256", "dig": "02:1A"}]}), "a dig of mky has colons"),
         (_value({**HEADER, "ppt": "div"}), "div without its claim"),
         (_value({**HEADER, "ppt": "rph"}), "rph without its claim"),
         (_value({**HEADER, "ppt": "new"}), "an unknown ppt"),
@@ -79,7 +86,7 @@ def test_a_name_given_twice_is_no_object() -> None:
 
 
 def test_extensions() -> None:
-    shaken = parse_passport(_value({**HEADER, "ppt": "shaken"}, {**CLAIMS, "attest": "B", "origid": "x"}))
+    shaken = parse_passport(_value({**HEADER, "ppt": "shaken"}, {**CLAIMS, "attest": "B", "origid": UUID}))
     assert (shaken.ppt, shaken.attest, shaken.problems) == ("shaken", "B", ())
     div = parse_passport(_value({**HEADER, "ppt": "div"}, {**CLAIMS, "div": {"tn": "12155551213"}}))
     assert (div.div.numbers, div.problems) == (("12155551213",), ())

@@ -7,6 +7,7 @@ table's; TLS is that of the standard library.
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -179,6 +180,60 @@ def test_tls_on_both_sides_under_different_certificates(tmp_path: Path, medium: 
     assert {seen(near)[:2], seen(far)[:2]} == {("hop_by_hop", "hop_by_hop_tls")}
     assert {near["state"], far["state"]} == {"tls_fp_ok" if known else "tls_unverified_cert"}  # TLS 1.3 hides it
     assert seen(near)[2] == ("proven_by_payload" if known else "assumed")
+
+
+def chat(folder: Path, secure: tuple[bool, bool], passed_on: bool, size: int = 32_768) -> list[dict[str, Any]]:
+    """A chat of 15 messages over an edge that ends TLS, which nobody opens: on both hops at once, or (else) two chats
+    that have nothing to do with each other."""
+    wire, prints, lines = Wire(), ["", ""], []
+    for leg, ends in enumerate((NEAR, FAR)):
+        (folder / str(leg)).mkdir()
+        tls = TlsWire(wire, *ends, folder / str(leg)) if secure[leg] else None
+        if tls is None:
+            wire.connect(*ends)
+        prints[leg] = line(tls.der) if tls is not None else ""
+        lines.append(tls)
+    early = take(wire)
+    setup(wire, legs("message", secure, (prints[0], prints[1])))
+    put(wire, early)
+    draw = Random(3)
+    for number in range(15):
+        wire.now_ns += draw.randrange(1_000, 5_000) * 1_000_000
+        text = "word " * draw.randrange(1, 40)
+        for leg, ends in enumerate((NEAR, FAR)):
+            ours, theirs = paths_of(leg, secure[leg])
+            if leg and not passed_on:
+                wire.now_ns += draw.randrange(1_000, 3_000) * 1_000_000
+                text = "word " * draw.randrange(1, 40)
+            message, tls = msrp(f"t{leg}{number:02d}abc", text, theirs, ours), lines[leg]
+            if tls is not None:
+                tls.send(ends[0], message)
+            else:
+                wire.tcp(*ends, message)
+    return media(wire.run(rows=size, topology=TOPOLOGY, rules=rules()))
+
+
+@pytest.mark.parametrize("size", [1, 32_768])
+@pytest.mark.parametrize("secure", [(True, False), (True, True)])
+def test_a_chat_that_nobody_opens_is_known_by_sizes_and_times(
+    tmp_path: Path, secure: tuple[bool, bool], size: int
+) -> None:
+    """hops.md section 4: MSRP, medium by size. It is matched, and nothing is proven."""
+    near, far = chat(tmp_path, secure, passed_on=True, size=size)
+    assert seen(near) == (
+        *(("hop_by_hop", "hop_by_hop_tls") if secure[1] else ("e2ae", "edge_terminated_tls")),
+        "matched",
+    )
+    ((found,), (back,)) = near["continued"], far["continued"]
+    assert (found["hop"], found["by"], back["hop"]) == (far["id"], "shape", near["id"])
+    assert 95 <= found["score"] <= 100
+
+
+@pytest.mark.parametrize("secure", [(True, False), (True, True)])
+def test_two_chats_that_nobody_opens_are_not_alike(tmp_path: Path, secure: tuple[bool, bool]) -> None:
+    near, far = chat(tmp_path, secure, passed_on=False)
+    assert near["termination"] == "assumed"
+    assert near["continued"] == far["continued"] == []
 
 
 @pytest.mark.parametrize("medium", MEDIA)

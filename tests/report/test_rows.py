@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from analyzer.report.evidence import Cite
 from analyzer.report.model import Hop, Report
-from analyzer.report.rows import PackedRows, Rows, encode_row, those
+from analyzer.report.rows import AmendedRows, PackedRows, Rows, encode_row, those
 from analyzer.report.tree import to_tree
 from tests import factories
 
@@ -65,3 +65,11 @@ def test_those_make_only_the_rows_that_are_wanted() -> None:
     for rows in (hops, Rows.of(Hop, hops)):
         assert list(those(rows, "call", lambda call: call == "call-1")) == [hop for hop in hops if hop.call == "call-1"]
         assert list(those(rows, "call", lambda call: call is None)) == [hop for hop in hops if hop.call is None]
+
+
+def test_amended_rows_say_what_became_known_later() -> None:
+    rows = [encode_row(factories.call(id=f"call-{number}", conference=None)) for number in range(3)]
+    amended = AmendedRows(rows, {1: {"conference": "conference-2"}})
+    wanted = [rows[0], encode_row(factories.call(id="call-1", conference="conference-2")), rows[2]]
+    assert (list(amended), amended[1], amended[-1], amended[1:]) == (wanted, wanted[1], wanted[2], wanted[1:])
+    assert len(amended) == 3

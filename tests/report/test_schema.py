@@ -30,16 +30,16 @@ CONTRACT = {
     "MsrpCounts": "sessions requests responses messages_reassembled",
     "BfcpCounts": "sessions primitives",
     "Call": "id call_ids legs conference participants +claimed_from +claimed_to start_ns end_ns outcome media +links "
-    "+msrp +bfcp +floors",
+    "+msrp +bfcp +floors +related",
     "CallMedia": "medium path protection assurance exposed caveats",
-    "Conference": "id focus uri legs participants floors +floor_control weakest caveats",
+    "Conference": "id focus uri legs participants floors +floor_control +mixes weakest caveats +grouping",
     "Participant": "identity asserted anonymous outcome",
     "Hop": "id call leg plane medium from to from_zone to_zone inferred transport negotiated observed state "
     "confidentiality integrity peer_auth key_exchange evidence scope scope_detail termination sightings packets "
-    "+rtcp +rtcp_packets +rtcp_authenticated +rtcp_failed +continued",
+    "+rtcp +rtcp_packets +rtcp_authenticated +rtcp_failed +moved +continued",
     "Sighting": "capture interface zone first last packets",
     "Stream": "id ssrc src dst sightings payload_types packets lost duplicates jitter_ms protection suite key "
-    "authenticated auth_failed decrypted failure +failure_detail +call +reordered +replayed",
+    "authenticated auth_failed decrypted failure +failure_detail +call +reordered +replayed +csrc",
     "TlsConnection": "id src dst version cipher alpn decrypted certificates carries +failure +channels",
     "Key": "id kind source opened unused problem",
     "AnomalyRow": "code severity count cites",

@@ -32,9 +32,14 @@ class Rtcp:
     types: tuple[int, ...]
     well_formed: bool
     report: SenderReport | None = None
-    cname: str = ""
+    names: tuple[tuple[int, str], ...] = ()  # SSRC, or CSRC of a mixer, with its CNAME
     bye: bool = False
     references: tuple[tuple[int, int], ...] = ()  # of report blocks: SSRC, and the middle of its last report's NTP time
+
+    @property
+    def cname(self) -> str:
+        """The first CNAME: that of the sender."""
+        return next((name for _, name in self.names if name), "")
 
     @property
     def protected(self) -> bool:
@@ -42,19 +47,32 @@ class Rtcp:
         return not self.well_formed
 
 
-def _cname(body: bytes) -> str | None:
-    """The CNAME of an SDES packet; None if its items do not read."""
-    cursor = Cursor(body, 4)
+def _names(body: bytes, count: int) -> list[tuple[int, str]] | None:
+    """SSRC or CSRC and CNAME of each chunk of an SDES packet that reads (RFC 3550 6.5); None if the first does not."""
+    cursor = Cursor(body)
+    found: list[tuple[int, str]] = []
+    for _ in range(count):
+        source, text = cursor.u32(), _cname(cursor)
+        if source is None or text is None:
+            break
+        found.append((source, text))
+        cursor.take(-cursor.pos % 4)
+    return found or None
+
+
+def _cname(cursor: Cursor) -> str | None:
+    """The CNAME among the items of a chunk, up to the zero behind them; None if what comes up to it does not read."""
+    name = ""
     while cursor.left > 1:
         kind = cursor.u8()
         if kind == 0:
-            return ""
+            break
         text = cursor.vector(1)
-        if kind is None or text is None or kind > 8:
-            return None
+        if kind is None or text is None or (kind > 8 and not name):
+            return name or None
         if kind == _CNAME:
-            return safe(decode(text), 120)
-    return ""
+            name = name or safe(decode(text), 120)
+    return name
 
 
 def _references(body: bytes, at: int, count: int) -> list[tuple[int, int]]:
@@ -71,7 +89,8 @@ def parse(data: bytes) -> Rtcp | None:
         return None
     types: list[int] = []
     report: SenderReport | None = None
-    cname, bye, well_formed = "", False, True
+    names: list[tuple[int, str]] = []
+    bye, well_formed = False, True
     references: list[tuple[int, int]] = []
     at = 0
     while at + 4 <= len(data) and len(types) < 32:
@@ -90,12 +109,13 @@ def parse(data: bytes) -> Rtcp | None:
             field = [int.from_bytes(body[i : i + 4], "big") for i in range(0, 24, 4)]
             report = SenderReport(field[0], field[1] << 32 | field[2], field[3], field[4], field[5])
         elif kind == SDES and count:
-            text = _cname(body)
-            well_formed = well_formed and text is not None
-            cname = text or cname
+            described = _names(body, count)
+            well_formed = well_formed and described is not None
+            names += described or ()
         if kind in (SR, RR):
             references += _references(body, 24 if kind == SR else 4, count)
         bye = bye or kind == BYE
         at += length
     well_formed = well_formed and at == len(data)
-    return Rtcp(int.from_bytes(data[4:8], "big"), tuple(types), well_formed, report, cname, bye, tuple(references))
+    ssrc = int.from_bytes(data[4:8], "big")
+    return Rtcp(ssrc, tuple(types), well_formed, report, tuple(names), bye, tuple(references))

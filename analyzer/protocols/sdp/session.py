@@ -29,13 +29,15 @@ class Crypto:
     """One a=crypto line: tag and suite as written, keys, session parameters (RFC 4568 6.3).
 
     A tag or suite is empty where what stands in its place has not its shape. `other` names the session parameters
-    that are not known ("?": not fit to show), `faults` what in the line departs from the grammar.
+    that are not known ("?": not fit to show), `faults` what in the line departs from the grammar; `kdr_unread`: there
+    is a KDR, and it is none of its one or two digits.
     """
 
     tag: str
     suite: str
     keys: tuple[InlineKey, ...]
     kdr: int | None = None
+    kdr_unread: bool = False
     unencrypted_srtp: bool = False
     unencrypted_srtcp: bool = False
     unauthenticated_srtp: bool = False
@@ -185,4 +187,5 @@ class Session:
     crypto: tuple[Crypto, ...] = ()
     bandwidths: tuple[tuple[str, int], ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
+    information: str = ""  # its first i= line, of the session or of a medium
     anomalies: tuple[Anomaly, ...] = ()

@@ -27,7 +27,7 @@ class ClosedStreams:
         self._records: OrderedDict[int, StreamRecord] = OrderedDict()
         self._to: dict[Address, list[tuple[int, int]]] = {}  # by time of the first packet, with the ordinal
         self._latest: dict[Address, int] = {}
-        self._taken: set[int] = set()
+        self._claimed: set[int] = set()
         self._overflow: list[StreamRecord] = []
 
     def add(self, record: StreamRecord) -> bool:
@@ -60,8 +60,12 @@ class ClosedStreams:
         found += [record for _, ordinal in earlier if (record := self._records[ordinal]).last_ns >= first_ns]
         whole = len(found) <= self._most and ended - began <= self._most and began <= self._most
         found = found[: self._most]
-        self._taken.update(record.ordinal for record in found)
         return Taken(found, whole)
+
+    def claim(self, ordinal: int) -> None:
+        """Says that a record is a call's: it is not handed out as nobody's."""
+        if ordinal in self._records:
+            self._claimed.add(ordinal)
 
     def last_activity(self, address: Address) -> int:
         """Time of the latest packet towards an address, 0 if none."""
@@ -74,8 +78,8 @@ class ClosedStreams:
         del held[bisect_left(held, (record.first_ns, ordinal))]
         if not held:
             del self._to[address], self._latest[address]
-        if ordinal in self._taken:
-            self._taken.discard(ordinal)
+        if ordinal in self._claimed:
+            self._claimed.discard(ordinal)
             return None
         return record
 

@@ -21,6 +21,7 @@ _FACTORS = np.array(
     [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F,
      0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3], np.uint64
 )  # fmt: skip
+_CRYPTEX = (0xC0DE, 0xC2DE)  # RFC 9335 4: profiles of what is encrypted
 CLOCKS = (8_000, 16_000, 48_000, 90_000)
 _WEIGHTS = (15 / 16) ** np.arange(12_000) / 16  # of a packet's jitter, by how many follow it; below any float at last
 
@@ -117,6 +118,7 @@ class Groups:
         self.contiguous: list[bool] = np.logical_and.reduceat(step == 1, edges).tolist()
         self._lots = lots(ts)
         self.esp: list[int] = np.minimum.reduceat(packets.layers[rows] >> layers.ESP_SHIFT, edges).tolist()
+        self._mixed = np.flatnonzero(header[:, 0] & 15)
         self._miles = np.flatnonzero(seq % MILE == 0)
         self._mile_numbers: list[int] = seq[self._miles].tolist()
         self.jitter = self._jitter(ts, arrival, edges, count)
@@ -183,6 +185,30 @@ class Groups:
         groups = np.searchsorted(self._edges, self._miles, "right") - 1
         return zip(groups.tolist(), self._mile_numbers, self._order_rows[self._miles].tolist(), strict=True)
 
+    def contributors(self, packets: PacketBatch) -> Iterator[tuple[int, int, int]]:
+        """CSRCs of packets (RFC 3550 5.1): group, CSRC, in how many packets; those of a group in the order of sight."""
+        if not len(self._mixed):
+            return iter(())
+        at = self._in_clear(packets, self._mixed)
+        counts = (self._header[at, 0] & 15).astype(np.int64)
+        place = np.repeat(at, counts)
+        slot = np.arange(len(place)) - np.repeat(np.cumsum(counts) - counts, counts)
+        sources = _runs(packets, 4)[self._starts[place] + 12 + 4 * slot].view(">u4").astype(np.int64)
+        groups = np.searchsorted(self._edges, place, "right") - 1
+        pairs, first, times = np.unique(groups << 32 | sources, return_index=True, return_counts=True)
+        order = np.argsort(first)
+        pairs, times = pairs[order], times[order]
+        return zip((pairs >> 32).tolist(), (pairs & 0xFFFFFFFF).tolist(), times.tolist(), strict=True)
+
+    def _in_clear(self, packets: PacketBatch, at: I64) -> I64:
+        """Those of the packets whose CSRCs are not encrypted with their header extensions (RFC 9335 5.1)."""
+        extended = at[(self._header[at, 0] & 16) != 0]
+        if not len(extended):
+            return at
+        head = self._starts[extended] + 12 + 4 * (self._header[extended, 0] & 15).astype(np.int64)
+        profile = packets.buffer[head].astype(np.int64) << 8 | packets.buffer[head + 1]
+        return np.setdiff1d(at, extended[np.isin(profile, _CRYPTEX)])
+
     def relative(self, index: int) -> I64:
         """Extended sequence numbers of a group relative to its first."""
         step = self._step[self._slice(index)].copy()
@@ -245,6 +271,11 @@ def _runs(packets: PacketBatch, size: int) -> npt.NDArray[np.void]:
 
 def group_rtp(packets: PacketBatch, rows: I64, apart: I64 | None = None) -> Groups:
     """Sorts RTP rows by stream and vantage point, keeping their order within each; `apart` tells further groups."""
+    return Groups(packets, *_sorted(packets, rows, apart))
+
+
+def _sorted(packets: PacketBatch, rows: I64, apart: I64 | None) -> tuple[I64, I64]:
+    """The rows stream behind stream, and where each begins."""
     ssrc = _runs(packets, 4)[packets.payload_start[rows] + 8].view(">u4").astype(np.uint64)
     ports = packets.sport[rows].astype(np.uint64) << np.uint64(16) | packets.dport[rows].astype(np.uint64)
     columns = [ssrc | packets.vantage[rows].astype(np.uint64) << np.uint64(32), ports]
@@ -263,7 +294,7 @@ def group_rtp(packets: PacketBatch, rows: I64, apart: I64 | None = None) -> Grou
     if len(np.unique(mixed[order[edge]])) != len(edge):  # two streams with one hash: sort by the columns themselves
         order = np.lexsort((np.arange(len(rows)), *columns))
         edge = _edges(columns, order)
-    return Groups(packets, rows[order], edge)
+    return rows[order], edge
 
 
 def _edges(columns: list[npt.NDArray[np.uint64]], order: I64) -> I64:

@@ -29,6 +29,8 @@ class OpenStream:
     markers: int = 0
     esp: int = len(IPSEC)  # the weakest that ESP was around any packet
     sample: list[bytes] = field(default_factory=list)
+    contributors: dict[int, int] | None = None  # CSRC, in how many packets
+    more_contributors: bool = False
     cut: int = 0  # bit n: the capture does not have all of packet n of the sample
     trail: Trail = field(default_factory=Trail)
     last_ns: int = 0
@@ -52,6 +54,15 @@ class OpenStream:
     def look_at(self, view: OpenView) -> None:
         """Looks into the packets of another vantage point, which has all of what the first one cut."""
         self.shown, self.sample, self.cut, self.trail = view, [], 0, Trail()
+        self.contributors, self.more_contributors = None, False
+
+    def mix(self, source: int, packets: int, most: int) -> None:
+        """Counts a contributing source, of so many at most."""
+        known = self.contributors = self.contributors if self.contributors is not None else {}
+        if source in known or len(known) < most:
+            known[source] = known.get(source, 0) + packets
+        else:
+            self.more_contributors = True
 
     def views(self) -> Iterator[OpenView]:
         """Every vantage point, in the order of first sight."""
@@ -91,6 +102,8 @@ def record_of(stream: OpenStream, verified: Verification | None) -> StreamRecord
         sizes=stream.sizes.items(),
         markers=stream.markers,
         ipsec=IPSEC[stream.esp],
+        contributors=tuple(stream.contributors.items()) if stream.contributors else (),
+        more_contributors=stream.more_contributors,
         statistics=summarise(stream.sample, -1 if main is None else main),
         trail=stream.trail,
         verification=verified,

@@ -75,6 +75,8 @@ class StreamRecord:
     tried: Verification | None = None
     parted_by: str = ""
     ipsec: Ipsec | None = None  # what ESP did around each of its packets: the weakest that any had
+    contributors: tuple[tuple[int, int], ...] = ()  # CSRC (RFC 3550 5.1), and in how many packets, in order of sight
+    more_contributors: bool = False  # than are told apart
     trail: Trail = field(default_factory=Trail, compare=False, repr=False)
 
     @property
@@ -132,6 +134,7 @@ class RtcpRecord:
     bye: bool
     first: Cite  # of those in clear, if there are any
     reports: tuple[SenderReport, ...] = ()  # the last of each SSRC
+    names: tuple[tuple[int, str], ...] = ()  # SSRC, or CSRC of a mixer, with its CNAME
     references: frozenset[tuple[int, int]] = frozenset()  # reports sent or received: SSRC, middle of the NTP time
     suite: str | None = None
     encrypted: int = 0

@@ -22,6 +22,7 @@ from analyzer.session.stream_keys import StreamKeys
 _END = 1 << 62
 _EARLIER = 8  # flows of a direction that are kept for calls which are over
 Pair = tuple[Address, Address]
+_NAMED = 64  # whose CNAME is kept, of one direction
 _SENDERS = 16  # whose last report is kept, of one direction
 _REFERENCES = 16  # to reports that are kept of it
 
@@ -38,6 +39,7 @@ class _Flow:
     packets: int = 0
     plain: int = 0
     protected: int = 0
+    names: dict[int, str] = field(default_factory=dict)  # CNAME of each SSRC, and CSRC of a mixer, the latest
     cname: str = ""
     bye: bool = False
     reports: dict[int, rtcp.SenderReport] = field(default_factory=dict)  # the last of each SSRC
@@ -185,6 +187,7 @@ class RtcpFlows:
         return RtcpRecord(
             *ends, flow.packets, flow.plain, flow.protected, flow.cname, flow.bye, flow.first,
             tuple(flow.reports.values()),
+            tuple(flow.names.items()),
             frozenset(flow.references),
             suite=flow.suite,
             encrypted=flow.encrypted,
@@ -196,6 +199,9 @@ class RtcpFlows:
 
 def _tell(flow: _Flow, parsed: rtcp.Rtcp) -> None:
     flow.cname = flow.cname or parsed.cname
+    for source, name in parsed.names:
+        if name and (source in flow.names or len(flow.names) < _NAMED):
+            flow.names[source] = name
     flow.bye = flow.bye or parsed.bye
     report = parsed.report
     if report is not None and (report.ssrc in flow.reports or len(flow.reports) < _SENDERS):

@@ -80,6 +80,9 @@ class StreamTable:
         passed: dict[int, list[tuple[int, int]]] = {}
         for index, number, row in groups.miles():
             passed.setdefault(index, []).append((number, row))
+        mixed: dict[int, list[tuple[int, int]]] = {}
+        for index, source, count in groups.contributors(packets):
+            mixed.setdefault(index, []).append((source, count))
         for index in groups.in_row_order:
             stream = self._update(packets, groups, index, groups.keys[index])
             if stream.shown is not None and stream.shown.vantage == groups.vantage[index]:
@@ -87,6 +90,8 @@ class StreamTable:
                     stream.trail.draw(lot, packets, row)
                 for number, row in passed.get(index, ()):
                     stream.trail.pass_mile(number, packets, row)
+                for source, count in mixed.get(index, ()):
+                    stream.mix(source, count, self._limits.contributors)
 
     def _crowded(self, keys: list[Key]) -> bool:
         """Whether one of these streams has to make room for others before the last of its rows."""
@@ -301,6 +306,10 @@ class StreamTable:
         taken = self._closed.take(address, first_ns, last_ns)
         self.evicted += not taken.whole
         return Taken([self._overtaken(record) for record in taken.records], taken.whole)
+
+    def claim(self, ordinal: int) -> None:
+        """Says that a stream which was taken is a call's."""
+        self._closed.claim(ordinal)
 
     def _overtaken(self, record: StreamRecord) -> StreamRecord:
         """A record that was closed before any key for it was known, under what is known now."""

@@ -25,6 +25,7 @@ from analyzer.session.stream_keys import StreamId, StreamKeys
 
 I64 = npt.NDArray[np.int64]
 _END = 1 << 62
+_AT_ONCE = 2_048  # packets from which those of further streams are copied later: copies of a whole batch are megabytes
 
 
 @dataclass(slots=True)
@@ -66,11 +67,19 @@ class Verifier:
     def flush(self) -> None:
         """Opens what was noted. The batch's buffer may be reused after this."""
         concerned = [ordinal for ordinal in self._noted if self._concerned(ordinal)]
-        _prepare([item for ordinal in concerned for item in self._noted[ordinal]])
-        for ordinal in concerned:
-            self._flush(ordinal)
+        first = waiting = 0
+        for at, ordinal in enumerate(concerned, 1):
+            waiting += sum(item.groups.count[item.at] for item in self._noted[ordinal])
+            if waiting >= _AT_ONCE or at == len(concerned):
+                self._open_all(concerned[first:at])
+                first, waiting = at, 0
         self._noted.clear()
         self._sources.clear()
+
+    def _open_all(self, ordinals: Sequence[int]) -> None:
+        _prepare([item for ordinal in ordinals for item in self._noted[ordinal]])
+        for ordinal in ordinals:
+            self._flush(ordinal)
 
     def _concerned(self, ordinal: int) -> bool:
         endpoints, ssrc = self._sources[ordinal]

@@ -105,7 +105,7 @@ class MediaDescription:
     integrity: YesNo | Unknown = rule_field("its message was integrity-protected on the wire")
     tags_unique: bool = rule_field("no tag of a=crypto stands twice")
     selects_offer: Tristate = rule_field("an answer has one a=crypto line, with tag and suite of one that was offered")
-    key_returned: bool = rule_field("the other end's key for this m-line is the same")
+    key_returned: Tristate = rule_field("the other end's key for this m-line is the same")
     key_moved: Tristate = rule_field("the same end keeps its key although it moves to another address or port")
     weak_key: bool = rule_field("a key is constant, repeated, counting or printable")
     core_leg: Cites = rule_field("the correlated descriptions beyond the access edge")

@@ -28,12 +28,16 @@ class Passport:
         "that certificate is trusted, itself or by a chain, and was valid at capture time"
     )
     numbers_listed: Tristate = rule_field("the certificate names the telephone numbers it may speak for (TNAuthList)")
-    authorised: Tristate = rule_field("the certificate's TNAuthList holds the caller's number")
+    authorised: Tristate = rule_field(
+        "the certificate's TNAuthList holds the caller's number; of a diversion, the number it leads on from"
+    )
     age_s: int | Unknown = rule_field("seconds from iat to the capture of the message; negative: ahead of it")
     fresh: Tristate = rule_field("iat is within 60 seconds of the capture of the message")
-    reused: Tristate = rule_field("the same token passed this hop in another dialog before")
+    reused: Tristate = rule_field("another call used the same token, and this one cannot have it from there")
     orig_matches: Tristate = rule_field("orig is the caller: P-Asserted-Identity or From")
-    dest_matches: Tristate = rule_field("dest names the called: To or Request-URI")
+    dest_matches: Tristate = rule_field(
+        "dest names the called, To or Request-URI, or whom a signed diversion leads on from"
+    )
     media_due: bool = rule_field("the message's SDP has fingerprints, so that mky has to hold them")
     media_bound: Tristate = rule_field("mky holds every fingerprint of the SDP as it is at this hop")
     from_addr: str = rule_field("the sender on this hop: its node name, else its address", name="from")
@@ -202,7 +206,8 @@ class Referral:
     focus_node: str = rule_field("stable name of the focus")
     from_node: str = rule_field("stable name of the element that sent it on this hop")
     accepted: Tristate = rule_field("the focus answered with 2xx")
-    identified: bool = rule_field("it carries an asserted identity that names somebody")
-    member: Tristate = rule_field("that identity is one of the conference's participants")
+    invites: bool = rule_field("it asks for an INVITE, not to end a call or for something else")
+    identified: bool = rule_field("an asserted identity in it, or in the dialog it stands in, names somebody")
+    member: Tristate = rule_field("its sender took part in the conference then")
     named_on: Tristate = rule_field("the INVITE it led to carries Referred-By")
     first: Cites = rule_field("the REFER, and the INVITE it led to")

@@ -39,6 +39,8 @@ ScopeDetail = Literal[
 Termination = Literal["proven_by_payload", "proven_by_keys", "matched", "indicated", "assumed", "unknown"]
 # how it shows that the media of one hop is passed on to another, from strong to weak
 Continuity = Literal["payload", "ciphertext", "messages", "headers", "reports", "offsets", "shape"]
+HeardBy = Literal["ssrc", "described", "cname", "nothing"]  # what tells whose part of a mixed stream one is
+MovedBy = Literal["ice_check", "mapped_address"]  # what shows that a medium runs elsewhere than described
 KeyExchange = Literal["none", "sdes", "dtls", "mikey", "zrtp", "tls", "ipsec", "unknown"]
 CryptoBeyond = Literal["same", "other", "none"]
 CoreSide = Literal["clear", "protected", "unsecured"]
