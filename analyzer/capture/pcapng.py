@@ -21,6 +21,10 @@ BAD_BLOCK = define("capture.bad_block", Severity.LOW, "A pcapng block that contr
 NO_INTERFACE = define(
     "capture.no_interface", Severity.LOW, "A packet of an interface that is not described", "pcapng 4.3", "capture"
 )
+INTERFACES = define(
+    "capture.interfaces_limit", Severity.MEDIUM, "More interfaces than are told apart: packets of others are not read",
+    "", "capture",
+)  # fmt: skip
 
 SHB, IDB, OLD_PACKET, SPB, ISB, EPB, DSB = 0x0A0D0D0A, 1, 2, 3, 5, 6, 10
 NUMBERED = frozenset((9, 0xBAD, 0x40000BAD))  # systemd journal, custom blocks: frames of Wireshark's without a packet
@@ -73,6 +77,7 @@ class PcapngFormat:
         self._last_ns = 0
         self._unreadable: int | None = None
         self._anomalies: list[Anomaly] = []
+        self._full = False  # there were more interfaces than are told apart, which is said
         self.broken = ""
         self.secrets: list[tuple[int, bytes]] = []
 
@@ -260,6 +265,11 @@ class PcapngFormat:
         name = safe(decode(options.get(2, b"")).rstrip("\x00"), 60)
         info = self._info
         number = len(info.interfaces)
+        if number >= self._limits.interfaces:
+            if not self._full:
+                self._anomalies.append(Anomaly(INTERFACES, (), f"more than {number}"))
+            self._full = True
+            return
         own = f"{info.prefix}:{name}" if name and info.prefix else name
         vantage = info.vantage or own or f"{info.path}#{number}"
         source = self._sources.add(Source(info.index, number, name, link_type, snap, vantage, info.path))

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _MAPPED = 0xFFFF << 32
+_LONGEST = 45  # characters of an address
 
 
 class Address(NamedTuple):
@@ -26,12 +27,14 @@ def ip_text(ip: int) -> str:
     return str(ipaddress.IPv6Address(ip & (1 << 128) - 1))
 
 
-@lru_cache(maxsize=4_096)
 def parse_ip(text: str) -> int | None:
     """The address a host text denotes (IPv4, IPv6, bracketed or with a zone), or None for a name."""
     text = text.strip("[]").partition("%")[0]
-    if not 2 <= len(text) <= 45:
-        return None
+    return _parsed(text) if 2 <= len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4_096)
+def _parsed(text: str) -> int | None:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -15,6 +15,7 @@ class Limits:
     expansion_ratio: int = 2_000  # expanded bytes per compressed byte, beyond 64 MiB
     expansion_memory: int = 128 * 1024**2  # that a stream may ask for to be expanded: its window, its dictionary
     block_bytes: int = 16 * 1024**2  # of one pcapng block
+    interfaces: int = 65_536  # of one capture; packets of others are counted, not read
     clock_interfaces: int = 64  # of one capture, whose clocks are compared; others are taken to have the first one's
     clocks: int = 8  # of one capture, which is read as often
     ring_bytes: int = 32 * 1024**2  # shared with the kernel, for each live interface

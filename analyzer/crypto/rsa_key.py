@@ -59,25 +59,24 @@ def parse(data: bytes) -> Iterator[RsaKey | tuple[int, str]]:
     Certificates beside a key are passed over; a file without a private key is a problem.
     """
     blocks = [(found.start(), found[1].decode("ascii")) for found in _BEGIN.finditer(data)]
-    private = [block for block in blocks if "PRIVATE KEY" in block[1]]
-    for at, label in private:
-        key = _block(data, at, label)
-        yield (_line(data, at), key) if isinstance(key, str) else key
-    if not private and blocks:
+    starts = [at for at, _ in blocks]
+    line, seen, private = 1, 0, False
+    for (at, label), end in zip(blocks, [*starts[1:], len(data)], strict=False):
+        if "PRIVATE KEY" in label:
+            line, seen, private = line + data.count(b"\n", seen, at), at, True
+            key = _block(data[at:end], label)
+            yield (line, key) if isinstance(key, str) else key
+    if blocks and not private:
         at, label = blocks[0]
-        yield _line(data, at), f"a {label.lower()}, not a private key"
+        yield data.count(b"\n", 0, at) + 1, f"a {label.lower()}, not a private key"
 
 
-def _line(data: bytes, at: int) -> int:
-    return data.count(b"\n", 0, at) + 1
-
-
-def _block(data: bytes, at: int, label: str) -> RsaKey | str:
-    """The key of one block, or what is wrong with it."""
-    end = data.find(b"-----END " + label.encode("ascii") + b"-----", at)
+def _block(block: bytes, label: str) -> RsaKey | str:
+    """The key of one block, up to where the next begins, or what is wrong with it."""
+    end = block.find(b"-----END " + label.encode("ascii") + b"-----")
     if end < 0:
         return "the private key has no end line"
-    block = data[at : end + len(label) + 14]
+    block = block[: end + len(label) + 14]
     if label == "ENCRYPTED PRIVATE KEY" or b"Proc-Type: 4,ENCRYPTED" in block[:256]:
         return "the private key is encrypted; give it in clear: openssl pkey -in KEY -out CLEAR"
     try:

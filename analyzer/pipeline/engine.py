@@ -349,6 +349,7 @@ class Engine:
                 self.judge.judge("msrp_relay", relay, partial(dict, {"from": relay.from_node, "to": relay.to_node}))
         self.closer.relations, doubts = self.signalling.referrals.decide(self._placement().node)
         self.ledger.extend(doubts)
+        self.ledger.extend(self.closer.conferences.settle())
         judge_conferences(self.closer.conferences, self.judge)
         self.closer.orphans(self.streams.finish(), self._placement())
         for sa_id, sa in esp_entities(self.esp, self._placement(), self.signalling.registrations):

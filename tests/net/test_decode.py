@@ -1,6 +1,8 @@
 """Decoder: totality over any bytes, batch edges that do not show, and headers as the RFCs lay them out."""
 
 import struct
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from analyzer.core.limits import Limits
 from analyzer.net import layers
 from analyzer.net.decode import Decoder
 from analyzer.net.packets import PacketBatch
+from tests.linear import assert_linear
 from tests.net import oracle, reference
 
 LINKS = (0, 1, 101, 108, 113, 228, 229, 276, 147, 12, 14)
@@ -277,3 +280,16 @@ def test_hostile_captures_never_raise(shared: Path) -> None:
         except CaptureProblem:
             continue
     assert seen > 100
+
+
+def test_time_is_linear() -> None:
+    """Frames of every kind, and tunnels in tunnels as deep as there are bytes."""
+
+    def prepare(count: int) -> Callable[[], object]:
+        deep = udp4(b"x")
+        for _ in range(40):
+            deep = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(deep), 1, 0, 64, 4, 0) + bytes(8) + deep
+        frames = batch([(n % len(LINKS), (deep, b"\x45" * 90, b"\xff" * 60)[n % 3]) for n in range(count)])
+        return partial(Decoder(SOURCES, Limits()).decode, frames)
+
+    assert_linear(prepare, 1_200)

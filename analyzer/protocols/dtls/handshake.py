@@ -52,7 +52,8 @@ class HandshakeAssembler:
     """Gives each message once, as soon as its bytes are here; retransmissions of it are dropped.
 
     Messages come in the order they became whole, not by message_seq, as a capture may lack one. At most
-    `Limits.message_bytes` are held, and `Limits.fragments_per_packet` separate ranges of one message.
+    `Limits.message_bytes` are held, and `Limits.fragments_per_packet` separate ranges of one message; `Limits.headers`
+    messages are known at all.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -88,7 +89,8 @@ class HandshakeAssembler:
             return [] if self._done[seq] == (kind, length) else [Anomaly(CONFLICT, cites, f"message {seq}")]
         partial = self._partial.get(seq)
         if partial is None:
-            if self.held + length > self._limits.message_bytes or len(self._partial) >= self._limits.headers:
+            known = len(self._partial) + len(self._done)
+            if self.held + length > self._limits.message_bytes or known >= self._limits.headers:
                 return [Anomaly(HELD_LIMIT, cites, f"message {seq} of {length} bytes")]
             partial = self._partial[seq] = _Partial(kind, bytearray(length))
         if (partial.kind, len(partial.body)) != (kind, length):

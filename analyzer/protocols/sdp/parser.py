@@ -44,6 +44,7 @@ class _Builder:
         self.media: list[Fields] = []
         self.origin: Origin | None = None
         self.name = ""
+        self.information = ""
         self.types: set[str] = set()
 
     def name_anomaly(self, kind: AnomalyKind, detail: str) -> None:
@@ -65,6 +66,8 @@ class _Builder:
                 self.name_anomaly(BAD_LINE, "o=")
         elif kind == "s":
             self.name = value
+        elif kind == "i":
+            self.information = self.information or value
         elif kind == "b":
             name, _, number = value.partition(":")
             rate = decimal(number.strip(), 10)
@@ -126,8 +129,11 @@ class _Builder:
         for kind in "vost":
             if kind not in self.types:
                 self.name_anomaly(MISSING_LINE, f"{kind}=")
-        media = tuple(self._medium(index, fields) for index, fields in enumerate(self.media))
         session = self.session
+        for name in _INHERITED & session.keys():
+            if type(session[name]) is list:  # one tuple for all media that inherit it
+                session[name] = tuple(session[name])
+        media = tuple(self._medium(index, fields) for index, fields in enumerate(self.media))
         return Session(
             origin=self.origin,
             name=self.name,
@@ -139,6 +145,7 @@ class _Builder:
             crypto=tuple(session.get("crypto", ())),
             bandwidths=tuple(session.get("bandwidths", ())),
             attributes=tuple(session.get("attributes", ())),
+            information=self.information,
             anomalies=tuple(self.anomalies),
         )
 

@@ -191,7 +191,7 @@ class Head:
     def _cseq(self, value: str | None, method: str) -> str:
         if value is None:
             return ""
-        good, named = _cseq_parts(value)
+        good, named = _usual_cseq(value) if len(value) <= _LINE_MOST else _cseq_parts(value)
         if not good:
             self.note(kinds.CSEQ, value)
         if method and named != method:
@@ -204,11 +204,13 @@ def _number(text: str) -> int:
     return -1 if number is None else number
 
 
-@lru_cache(maxsize=1_024)
 def _cseq_parts(value: str) -> tuple[bool, str]:
     number, _, named = value.replace("\t", " ").partition(" ")
     named = named.strip()
     return 0 <= _number(number) < 1 << 31 and bool(named), named
+
+
+_usual_cseq = lru_cache(maxsize=1_024)(_cseq_parts)
 
 
 def parse_datagram(data: bytes, cites: tuple[Cite, ...], limits: Limits) -> list[Event]:

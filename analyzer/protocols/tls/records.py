@@ -71,12 +71,16 @@ def probe(data: bytes) -> int:
 
 
 class RecordStream:
-    """One direction of a TLS connection. Holds at most one record and the header behind it."""
+    """One direction of a TLS connection. Holds at most one record and the header behind it.
+
+    Bytes that are no record are passed over, up to a header that the next one confirms, and named once a run.
+    """
 
     def __init__(self, limits: Limits) -> None:
         del limits  # one record bounds what is held
         self._buffer = CitedBuffer()
         self._lost = False  # hunting for a record start
+        self._named = False  # what is passed over
 
     @property
     def held(self) -> int:
@@ -105,6 +109,7 @@ class RecordStream:
             fragment = bytes(data[at + HEADER : end])
             cites = self._buffer.cites(at, end)
             events.append(Record(data[at], data[at + 1] << 8 | data[at + 2], fragment, cites))
+            self._named = False
             at = end
         self._buffer.consume(at)
         return events
@@ -127,16 +132,17 @@ class RecordStream:
 
     def _skip(self, events: list[Record | Anomaly | Skipped], first: int, last: int) -> int:
         if last > first:
-            cites = self._buffer.cites(first, last)
-            events.append(Skipped(last - first, cites))
-            events.append(Anomaly(BAD_RECORD, cites, f"{last - first} bytes"))
+            if not self._named:
+                events.append(Anomaly(BAD_RECORD, self._buffer.cites(first, first + 1)))
+            self._named = True
+            events.append(Skipped(last - first, self._buffer.cites(first, last)))
         return last
 
     def gap(self, gap: Gap) -> Sequence[Record | Anomaly | Skipped]:
         """Drops a record that the gap cuts, and hunts behind it."""
         del gap
         events = self._read(ended=True) + self._drop()
-        self._lost = True
+        self._lost, self._named = True, False
         return events
 
     def close(self) -> Sequence[Record | Anomaly | Skipped]:
@@ -144,9 +150,14 @@ class RecordStream:
         return self._read(ended=True) + self._drop()
 
     def _drop(self) -> list[Record | Anomaly | Skipped]:
-        if not self._buffer.data:
-            return []
-        cites = self._buffer.cites(0, len(self._buffer))
-        size = len(self._buffer)
+        """Lets go what is held: what may begin a record is one that was cut."""
+        events: list[Record | Anomaly | Skipped] = []
+        data = self._buffer.data
+        start = next((at for at in range(len(data)) if _plausible(data, at)), len(data))
+        self._skip(events, 0, start)
+        if start < len(data):
+            cites = self._buffer.cites(start, len(data))
+            size = len(data) - start
+            events += [Anomaly(CUT_RECORD, cites, f"{size} bytes"), Skipped(size, cites)]
         self._buffer.clear()
-        return [Skipped(size, cites), Anomaly(CUT_RECORD, cites, f"{size} bytes")]
+        return events

@@ -56,6 +56,14 @@ def test_no_more_lines_are_read_than_the_bound_and_that_is_said(bound: int, line
     assert ("sdp.too_long" in codes(session)) == (lines > bound)
 
 
+def test_what_media_inherit_is_kept_once() -> None:
+    """A thousand session-level fingerprints and as many m-lines are not a million."""
+    lines = ["a=fingerprint:sha-1 " + ":".join(["AB"] * 20)] * 900 + ["m=audio 9 UDP/TLS/RTP/SAVPF 0"] * 900
+    media = read(*lines).media
+    assert len(media) == len(media[0].fingerprints) == 900
+    assert all(each.fingerprints is media[0].fingerprints for each in media)
+
+
 def test_every_line_is_an_entity_or_an_anomaly() -> None:
     session = read("a=one", "no equals sign", "a=two:3", "y=1", "m=audio 9 RTP/AVP 0", "a=three")
     assert session.attributes == (("one", ""), ("two", "3"))
