@@ -6,18 +6,16 @@ by its signature, and may have any.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from analyzer.core.unknown import Tristate, Unknown
+from analyzer.crypto.certificate import UNREADABLE, read_certificate
 from analyzer.session.trust import valid_at
 
 RSA_BITS, EC_BITS = 2048, 224  # RFC 9325 4.5
 _WEAK_HASHES = frozenset({"md5", "sha1"})
-_REMEMBERED = 256  # certificates; each is shown in many connections
 _UNREADABLE = Unknown.of("message", "a certificate that can be read")
 
 
@@ -35,8 +33,8 @@ def certificate_facts(chains: Sequence[Sequence[bytes]], at_ns: int, missing: Un
     shown = [chain for chain in chains if chain]
     if not shown:
         return CertificateFacts(missing, missing, missing)
-    leaves = [_read(chain[0]) for chain in shown]
-    every = [_read(der) for chain in shown for der in chain]
+    leaves = [read_certificate(chain[0]) for chain in shown]
+    every = [read_certificate(der) for chain in shown for der in chain]
     return CertificateFacts(
         _all([None if leaf is None else valid_at(leaf, at_ns) for leaf in leaves]),
         _all([None if leaf is None else _key_strong(leaf) for leaf in leaves]),
@@ -50,18 +48,10 @@ def _all(found: Sequence[bool | None]) -> Tristate:
     return _UNREADABLE if None in found else True
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _read(der: bytes) -> x509.Certificate | None:
-    try:
-        return x509.load_der_x509_certificate(der)
-    except ValueError:
-        return None
-
-
 def _key_strong(certificate: x509.Certificate) -> bool | None:
     try:
         key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return None
     if isinstance(key, rsa.RSAPublicKey):
         return key.key_size >= RSA_BITS
@@ -72,10 +62,10 @@ def _key_strong(certificate: x509.Certificate) -> bool | None:
 
 def _signature_strong(certificate: x509.Certificate) -> bool | None:
     """None: the algorithm is not known here."""
+    if certificate.issuer == certificate.subject:
+        return True
     try:
-        if certificate.issuer == certificate.subject:
-            return True
         used = certificate.signature_hash_algorithm
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return None
     return used is None or used.name not in _WEAK_HASHES
