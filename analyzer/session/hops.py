@@ -76,7 +76,7 @@ def named(placement: Placement, ip: int, port: int | None = None) -> str:
     node = placement.topology.node_of(ip)
     if node is not None:
         return node.name
-    return ip_text(ip) if port is None else f"{ip_text(ip)}:{port}"
+    return ip_text(ip) if port is None else str(Address(ip, port))
 
 
 def _seen(messages: list[MessageRecord]) -> tuple[Seen, ...]:
