@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from analyzer.capture.sources import CaptureInfo
 from analyzer.core.severity import Verdict
 from analyzer.core.version import __version__
+from analyzer.pipeline.amendments import amendments
 from analyzer.pipeline.conference_rows import conference_rows
 from analyzer.pipeline.engine import Engine
 from analyzer.pipeline.esp_rows import KeyNames, esp_notes, esp_rows
 from analyzer.pipeline.findings import FindingRows
 from analyzer.pipeline.places import Places, capture_id
 from analyzer.pipeline.registration_rows import registration_row
-from analyzer.pipeline.related_rows import related_rows
 from analyzer.report.model import (
     AnomalyRow,
     CaptureRow,
@@ -84,7 +84,7 @@ def assemble(engine: Engine, captures: Sequence[CaptureInfo], notes: Sequence[st
         bfcp=_bfcp(engine),
         registrations=_registrations(engine, places, Placement(topology)),
         esp=tuple(redactor.row(row) for row in esp_rows(engine.esp, places, key_names)),
-        calls=Rows(Call, AmendedRows(closer.calls, related_rows(closer.relations, places, redactor))),
+        calls=Rows(Call, AmendedRows(closer.calls, amendments(closer, places, redactor))),
         conferences=tuple(redactor.row(row) for row in conference_rows(closer.conferences, places)),
         hops=Rows(Hop, closer.hops),
         streams=Rows(Stream, closer.stream_rows),

@@ -7,7 +7,7 @@ from analyzer.pipeline.call_media import weakest
 from analyzer.pipeline.judge import Judge, Where
 from analyzer.pipeline.messaging_rows import floor_rows
 from analyzer.pipeline.places import Places
-from analyzer.report.traffic import Conference, Contributor, Mix, Participant
+from analyzer.report.traffic import Conference, Contributor, Grouping, Mix, Participant
 from analyzer.session import mixing
 from analyzer.session.call_floors import in_order
 from analyzer.session.conference_entities import conference_entity, participant_entities, referral_entities
@@ -48,6 +48,9 @@ def conference_rows(conferences: Conferences, places: Places) -> Iterator[Confer
             mixes=tuple(map(_mix, state.mixing.mixes())),
             weakest=weakest(state.states),
             caveats=_caveats(state),
+            grouping=Grouping(
+                state.grouping.by, state.grouping.place, state.grouping.score, tuple(map(places.cite, state.cites))
+            ),
         )
 
 

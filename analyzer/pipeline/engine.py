@@ -113,7 +113,7 @@ class Engine:
         self.redactor = Redactor(setup.reveal_identities, limits)
         files = FileTransfers(limits, setup.files, self.signalling.claims.files) if setup.files is not None else None
         self.messaging = Messaging(limits, files)
-        ice = IceChecks(limits)
+        ice = self._ice = IceChecks(limits)
         self.writer = Writer(Places(sources), self.redactor)
         self.judge = Judge(setup.rules, limits, self.ledger, self.writer)
         self.closer = Closer(
@@ -177,6 +177,8 @@ class Engine:
         for leg in call.legs.values():
             for message in leg.messages:
                 for media in message.sdp.media if message.sdp else ():
+                    if media.ice_ufrag:
+                        latest = max(latest, self._ice.last_activity(media.ice_ufrag))
                     if media.path:
                         latest = max(latest, self.messaging.msrp_sessions.last_activity(session_id(media.path[-1])))
                     if media.ip is not None and media.port:
@@ -349,6 +351,7 @@ class Engine:
                 self.judge.judge("msrp_relay", relay, partial(dict, {"from": relay.from_node, "to": relay.to_node}))
         self.closer.relations, doubts = self.signalling.referrals.decide(self._placement().node)
         self.ledger.extend(doubts)
+        self.ledger.extend(self.closer.conferences.settle())
         judge_conferences(self.closer.conferences, self.judge)
         self.closer.orphans(self.streams.finish(), self._placement())
         for sa_id, sa in esp_entities(self.esp, self._placement(), self.signalling.registrations):

@@ -14,6 +14,7 @@ from analyzer.report.traffic import (
     Conference,
     EspSa,
     Exposure,
+    Grouping,
     Hop,
     Key,
     Leg,
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Accepted", "AnomalyRow", "BfcpCounts", "Call", "CallMedia", "CaptureRow", "Cite", "ClauseRow", "Clock",
-    "Conference", "Coverage", "EspSa", "Exposure", "Finding", "Hop", "Key", "Leg", "Link", "MsrpCounts", "Need",
-    "Note", "Participant", "Registration", "Relation", "Report", "RuleRow", "Sighting", "SipCounts", "Stream",
+    "Conference", "Coverage", "EspSa", "Exposure", "Finding", "Grouping", "Hop", "Key", "Leg", "Link", "MsrpCounts",
+    "Need", "Note", "Participant", "Registration", "Relation", "Report", "RuleRow", "Sighting", "SipCounts", "Stream",
     "Summary", "TlsConnection", "Tool", "VerdictCounts",
 ]  # fmt: skip
 

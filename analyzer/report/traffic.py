@@ -9,6 +9,7 @@ from analyzer.report.keys import Handling, entry
 from analyzer.report.messaging import BfcpSession, Floor, MsrpSession
 from analyzer.report.words import (
     Exposed,
+    GroupedBy,
     LinkKind,
     Outcome,
     RelationGround,
@@ -216,6 +217,23 @@ class Participant:
 
 
 @dataclass(frozen=True, slots=True)
+class Grouping:
+    """Why calls are of one conference."""
+
+    by: GroupedBy = entry(
+        "its URI; an identifier that the INVITEs to an MRFC call one; a word that they have in common and that others "
+        "have not; none: nothing tells, and the call stands by itself",
+        default="uri",
+    )
+    place: str = entry(
+        "of an identifier or word, where it stands: Request-URI, Contact, or the kind of body and what in it",
+        handling=Handling.TEXT, default="",
+    )  # fmt: skip
+    score: int = entry("how sure, per cent: 100 is exact", default=100)
+    evidence: Sequence[Cite] = entry("messages of its calls", default=())
+
+
+@dataclass(frozen=True, slots=True)
 class Contributor:
     """Somebody whose media a mixed stream contains (RFC 3550 7.1)."""
 
@@ -249,6 +267,7 @@ class Conference:
     mixes: Sequence[Mix] = entry("streams of its calls that name their parts", default=())
     weakest: HopState = entry("the weakest state of its media hops, as far as they are known", default="unknown")
     caveats: Sequence[str] = entry("what the evidence cannot show", default=())
+    grouping: Grouping = entry("why its calls are of one conference", default=Grouping())
 
 
 @dataclass(frozen=True, slots=True)

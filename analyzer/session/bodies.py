@@ -12,25 +12,28 @@ from analyzer.formats.resource_list import ResourceList
 from analyzer.protocols.sdp.parser import parse as parse_sdp
 from analyzer.protocols.sdp.session import Session
 from analyzer.protocols.sip.message import Message
+from analyzer.session.body_tokens import MAX_TOKENS, Token, part_tokens
 
 SDP_TYPE = "application/sdp"
 
 
 @dataclass(frozen=True, slots=True)
 class Bodies:
-    """The first of each kind: SDP, the roster of a NOTIFY (RFC 4575), recipients (RFC 5366), a sipfrag (RFC 3420)."""
+    """The first of each kind: SDP, the roster of a NOTIFY (RFC 4575), recipients (RFC 5366), a sipfrag (RFC 3420); of
+    other bodies of a first INVITE words that may name a conference."""
 
     sdp: Session | None = None
     roster: ConferenceInfo | None = None
     recipients: ResourceList | None = None
     sipfrag: SipFrag | None = None
+    tokens: tuple[Token, ...] = ()
 
     @property
     def without_sdp(self) -> "Bodies":
         """The rest."""
         if self.sdp is None:
             return self
-        return replace(self, sdp=None) if self.roster or self.recipients or self.sipfrag else _NONE
+        return replace(self, sdp=None) if self.roster or self.recipients or self.sipfrag or self.tokens else _NONE
 
 
 _NONE = Bodies()
@@ -43,8 +46,12 @@ def bodies_of(message: Message, limits: Limits) -> tuple[Bodies, list[Anomaly]]:
     if not message.body or message.cut:
         return _NONE, found
     kept: dict[str, object] = {}
+    tokens: list[Token] = []
+    first = message.is_request and message.method == "INVITE" and not message.to_tag
     for part in message.parts(limits):
         reader = _READERS.get(part.content_type)
+        if reader is None and first and len(tokens) <= MAX_TOKENS:
+            tokens += part_tokens(part, limits)
         if reader is None or reader[0] in kept:
             continue
         name, read = reader
@@ -54,6 +61,8 @@ def bodies_of(message: Message, limits: Limits) -> tuple[Bodies, list[Anomaly]]:
             continue
         kept[name] = value
         found.extend(getattr(value, "anomalies", ()))
+    if tokens:
+        kept["tokens"] = tuple(tokens)
     return Bodies(**kept) if kept else _NONE, found  # type: ignore[arg-type]  # each reader gives what its name holds
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.referral import ReferTo
-from analyzer.session.call_floors import CallFloor
+from analyzer.session.call_floors import CallFloor, together
 from analyzer.session.legs import CallState
 from analyzer.session.mixing import Mixing
 from analyzer.session.participant_talk import FloorUser, Talk
@@ -14,6 +15,8 @@ from analyzer.session.participants import Joined
 from analyzer.session.rosters import Rosters
 
 _CITES = 20
+MAX_KEPT = 256  # recipients, referrals, invitations of one conference
+GroupedBy = Literal["uri", "identifier", "common_word", "none"]
 
 
 @dataclass(slots=True)
@@ -40,6 +43,17 @@ class Invitation:
     cites: tuple[Cite, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Why calls are of one conference: its URI, an identifier that the INVITEs to an MRFC name, or a word that they
+    have in common; where that stands, and how sure it is, per cent. `none`: nothing tells, and the call is by itself.
+    """
+
+    by: GroupedBy = "uri"
+    place: str = ""
+    score: int = 100
+
+
 @dataclass(slots=True)
 class ConferenceState:
     """What is known of one conference."""
@@ -48,6 +62,7 @@ class ConferenceState:
     at_focus: bool
     focus: str  # its node name, address or host name
     uri: str
+    grouping: Grouping = field(default_factory=Grouping)
     calls: list[str] = field(default_factory=list)
     joined: list[Joined] = field(default_factory=list)
     floors: dict[str, None] = field(default_factory=dict)  # named in SDP or on the wire, as conference/floor
@@ -65,9 +80,36 @@ class ConferenceState:
     invites: list[Invitation] = field(default_factory=list)
     cites: tuple[Cite, ...] = ()
 
+    def absorb(self, other: "ConferenceState") -> None:
+        """Takes what is known of another one, which is the same."""
+        self.calls += other.calls
+        self.joined += other.joined
+        self.talk |= other.talk
+        self.floor_uris = other.floor_uris | self.floor_uris
+        self.floors |= other.floors
+        for key, floor in other.control.items():
+            if key in self.control:
+                self.control[key] = together(self.control[key], floor)
+            elif len(self.control) < MAX_KEPT:
+                self.control[key] = floor
+        self.states |= other.states
+        self.access_seen |= other.access_seen
+        self.protected = both(self.protected, other.protected)
+        if self.inside is not True:
+            self.inside = other.inside
+        self.mixing.calls |= other.mixing.calls
+        for uri, hidden in list(other.listed.items())[: MAX_KEPT - len(self.listed)]:
+            self.listed.setdefault(uri, hidden)
+        self.refers = [*self.refers, *other.refers][:MAX_KEPT]
+        self.invites = [*self.invites, *other.invites][:MAX_KEPT]
+        self.cite(other.cites)
+
     def cite(self, cites: Iterable[Cite]) -> None:
         """Remembers evidence, within the bound."""
         self.cites = tuple(dict.fromkeys((*self.cites, *cites)))[:_CITES]
+
+
+BY_URI = Grouping()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +134,10 @@ def still_protected(before: Tristate, call: CallState, hops: Sequence[HopState],
     if core and not any(hop.core for hop in hops):
         missing.append(Unknown.of("vantage", "the media of every participant in the core, which policy protects"))
     return missing[0] if missing else before
+
+
+def both(one: Tristate, other: Tristate) -> Tristate:
+    """Kleene and."""
+    if one is False or other is False:
+        return False
+    return other if one is True else one

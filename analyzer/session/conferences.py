@@ -1,23 +1,32 @@
 """Conferences: the calls that go to one focus under one conference URI, with rosters, lists and referrals (RFC 4579).
 
-Calls are taken as they close; what is said of a conference is decided at the end. Bounded: further conferences,
-participants, rosters and referrals are counted, not kept.
+Calls are taken as they close; what is said of a conference is decided at the end, and for the dialogs of an MRFC whose
+INVITEs call nothing after a conference, which conference that is. Bounded: further conferences, participants, rosters
+and referrals are counted, not kept.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.limits import Limits
+from analyzer.core.severity import Severity
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.uri import parse_name_addr
 from analyzer.session.bound import BoundBfcp, BoundMsrp
 from analyzer.session.call_floors import CallFloor, together
+from analyzer.session.conference_identifiers import discover
 from analyzer.session.conference_state import (
+    BY_URI,
+    MAX_KEPT,
     AskedInvitation,
     ConferenceState,
+    Grouping,
     HopState,
     Invitation,
     still_protected,
 )
+from analyzer.session.controlled import REQUEST_URI, ControlDialog, control_dialog
 from analyzer.session.focus import ROLES, FocusLeg, conference_uri, focus_leg, focus_name
 from analyzer.session.legs import CallState
 from analyzer.session.media.record import RtcpRecord, StreamRecord
@@ -27,9 +36,23 @@ from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 from analyzer.session.rosters import documents
 
+UNNAMED = define(
+    "conference.unnamed",
+    Severity.LOW,
+    "Dialogs with an MRFC have nothing in common that tells one conference from another: each is taken by itself",
+    "TS 23.218 8.1.3",
+)
 MAX_CONFERENCES = 10_000
 MAX_PARTICIPANTS = 1_000
-_MAX_KEPT = 256  # recipients, referrals, invitations of one conference
+
+
+@dataclass(frozen=True, slots=True)
+class _Undecided:
+    """A dialog with an MRFC, with all there is to say of its conference but which one it is."""
+
+    state: ConferenceState
+    dialog: ControlDialog
+    call_id: str
 
 
 class Conferences:
@@ -38,7 +61,9 @@ class Conferences:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._found: dict[str, ConferenceState] = {}
+        self._undecided: list[_Undecided] = []
         self._with_floors: set[int] = set()
+        self.settled: dict[str, str] = {}  # calls whose conference is known at the end, by their id
         self.evicted = 0
 
     def __len__(self) -> int:
@@ -66,7 +91,7 @@ class Conferences:
         focal = focus_leg(call, placement)
         if focal is None:
             return None
-        state = self._of(focal.uri, focal.name, focal.at_focus)
+        state = self._undecide(focal, call, call_id, placement) if focal.unnamed else self._named(focal, placement)
         if state is None or len(state.joined) >= MAX_PARTICIPANTS:
             self.evicted += state is not None
             return None
@@ -88,15 +113,58 @@ class Conferences:
         self._floors(floors, state)
         self._rosters(call, placement)
         self._refers(call, placement, state, one)
-        return f"conference-{state.ordinal}"
+        return f"conference-{state.ordinal}" if state.ordinal > 0 else None
 
-    def _of(self, uri: str, focus: str, at_focus: bool) -> ConferenceState | None:
-        state = self._found.get(uri)
+    def _named(self, focal: FocusLeg, placement: Placement) -> ConferenceState | None:
+        """The conference that a call names. An identifier is one of the server's that gives it, a URI is anybody's."""
+        own = bool(focal.place) and not focal.place.startswith(REQUEST_URI)
+        key = f"{focal.uri}\0{placement.node(focal.peer)}" if own else focal.uri
+        grouping = Grouping("identifier", focal.place) if focal.place else BY_URI
+        return self._of(key, focal.name, focal.at_focus, focal.uri, grouping)
+
+    def _undecide(self, focal: FocusLeg, call: CallState, call_id: str, placement: Placement) -> ConferenceState | None:
+        """What is to be said of a conference that is known at the end."""
+        if focal.unnamed is None or len(self._undecided) >= MAX_CONFERENCES:
+            self.evicted += 1
+            return None
+        server, mrfc = placement.node(focal.peer), placement.node(focal.focus)
+        dialog = control_dialog(focal.leg, focal.unnamed, call, server, mrfc)
+        state = ConferenceState(-1 - len(self._undecided), focal.at_focus, focal.name, dialog.uri)
+        self._undecided.append(_Undecided(state, dialog, call_id))
+        return state
+
+    def settle(self) -> list[Anomaly]:
+        """Puts the dialogs with an MRFC into their conferences, now that all are known; says that some stay alone."""
+        found = discover([each.dialog for each in self._undecided])
+        alone: dict[tuple[str, str], list[_Undecided]] = {}
+        for number, (each, known) in enumerate(zip(self._undecided, found, strict=True)):
+            dialog, state = each.dialog, each.state
+            if known is None:
+                alone.setdefault((dialog.server, dialog.mrfc), []).append(each)
+                key, grouping = f"{dialog.uri}\0\0{number}", Grouping("none", "", 0)
+            else:
+                state.uri = dialog.named(known.word)
+                key = f"{state.uri}\0{dialog.server}"
+                grouping = Grouping("common_word", known.place, known.score)
+            whole = self._of(key, state.focus, state.at_focus, state.uri, grouping)
+            if whole is None or len(whole.joined) >= MAX_PARTICIPANTS:
+                self.evicted += whole is not None
+                continue
+            whole.absorb(state)
+            self.settled[each.call_id] = f"conference-{whole.ordinal}"
+        self._undecided.clear()
+        doubtful = (dialogs[0].state for dialogs in alone.values() if len(dialogs) > 1)
+        return [Anomaly(UNNAMED, state.cites[:1], f"at {state.focus}") for state in doubtful]
+
+    def _of(
+        self, key: str, focus: str, at_focus: bool, uri: str, grouping: Grouping = BY_URI
+    ) -> ConferenceState | None:
+        state = self._found.get(key)
         if state is None:
             if len(self._found) >= MAX_CONFERENCES:
                 self.evicted += 1
                 return None
-            state = self._found[uri] = ConferenceState(len(self._found) + 1, at_focus, focus, uri)
+            state = self._found[key] = ConferenceState(len(self._found) + 1, at_focus, focus, uri, grouping)
         elif at_focus and not state.at_focus:
             state.focus, state.at_focus = focus, True
         return state
@@ -109,12 +177,12 @@ class Conferences:
                 continue
             from_focus = message.carrier.endpoints.src.ip == focal.focus
             for media in message.sdp.media if message.sdp and from_focus else ():
-                for floor, _ in media.floorids[:_MAX_KEPT]:
+                for floor, _ in media.floorids[:MAX_KEPT]:
                     state.floors.setdefault(f"{media.confid if media.confid is not None else '-'}/{floor}")
             recipients = message.bodies.recipients
             if message.method != "INVITE" or not message.request:
                 continue
-            if from_focus and len(state.invites) < _MAX_KEPT:
+            if from_focus and len(state.invites) < MAX_KEPT:
                 shown = tuple(r.uri for r in recipients.recipients) if recipients else ()
                 called = parse_name_addr(next(iter(message.all("to")), "")).uri
                 state.invites.append(Invitation(called, bool(message.referred_by), shown, message.ts_ns, message.cites))
@@ -134,7 +202,7 @@ class Conferences:
             key = (floor.conference_id, floor.floor_id)
             if key in state.control:
                 state.control[key] = together(state.control[key], floor)
-            elif len(state.control) < _MAX_KEPT:
+            elif len(state.control) < MAX_KEPT:
                 state.control[key] = floor
                 state.floors.setdefault(f"{floor.conference_id}/{floor.floor_id}")
 
@@ -143,7 +211,7 @@ class Conferences:
         for recipient in recipients:
             uri, hidden = getattr(recipient, "uri", ""), getattr(recipient, "anonymize", False)
             hidden = hidden or getattr(recipient, "copy", "") == "bcc"
-            if uri and len(state.listed) < _MAX_KEPT:
+            if uri and len(state.listed) < MAX_KEPT:
                 state.listed.setdefault(uri, bool(hidden))
 
     def _dialog(self, call: CallState, placement: Placement) -> None:
@@ -164,7 +232,7 @@ class Conferences:
     def _near(self, uri: str, focus: int, placement: Placement) -> ConferenceState | None:
         wanted = conference_uri(uri)
         known, at_focus = self._found.get(wanted), placement.role(focus) in ROLES
-        return known or self._of(wanted, focus_name(focus, at_focus, wanted, placement), at_focus)
+        return known or self._of(wanted, focus_name(focus, at_focus, wanted, placement), at_focus, wanted)
 
     def _refers(
         self, call: CallState, placement: Placement, inside: ConferenceState | None, one: Joined | None
@@ -177,7 +245,7 @@ class Conferences:
                 if message.retransmission or placement.role(target) not in ROLES:
                     continue
                 state = inside or self._near(message.request_uri, target, placement)
-                if state is None or len(state.refers) >= _MAX_KEPT:
+                if state is None or len(state.refers) >= MAX_KEPT:
                     continue
                 sender = placement.node(message.carrier.endpoints.src.ip)
                 accepted = _accepted(message, leg.messages)

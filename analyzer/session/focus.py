@@ -1,26 +1,24 @@
 """The focus in a call: which of its legs ends at a conference server, from which side, under which conference URI.
 
 An application server that controls an MRFC has a dialog with it for each participant, all with one conference
-identifier (TS 23.218 8.1.3). Its place is not fixed: it is looked for in parameters of the Request-URI and of Contact
-that are called after it, then in the users of both.
+identifier (TS 23.218 8.1.3), which is looked for in the INVITE: see `controlled`.
 
 A Contact with isfocus passes proxies unchanged, so the focus is the end whose own address it holds, or the one the
 topology knows. Where only a relayed leg was captured the focus is a name, not an element (RFC 4579 4.2; RFC 3840).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from analyzer.core.addresses import parse_ip
 from analyzer.formats.uri import parse_name_addr, parse_uri
+from analyzer.session.controlled import identified
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 
 ROLES = frozenset({"conference-server", "mrfc", "mrfp"})
 CONTROLLED = frozenset({"mrfc", "mrfp"})  # by an application server, which names the conference to them
-_IDENTIFIERS = ("conf-id", "confid", "conf", "conference-id", "conference")  # parameters, as implementations call them
-_IDENTIFIER = 4  # characters that an identifier has at least
 Direction = Literal["dial_in", "dial_out"]
 
 
@@ -28,7 +26,8 @@ Direction = Literal["dial_in", "dial_out"]
 class FocusLeg:
     """A call's leg next to the focus, or the nearest that was captured (`at_focus` False).
 
-    `focus` is the end that speaks for the focus on this leg; `name` says which element the focus is.
+    `focus` is the end that speaks for the focus on this leg; `name` says which element the focus is. `place` is where
+    an INVITE to an MRFC names the conference; `unnamed` is that INVITE where nothing in it does.
     """
 
     leg: LegState
@@ -39,32 +38,14 @@ class FocusLeg:
     at_focus: bool
     uri: str
     marked: bool
+    place: str = ""
+    unnamed: MessageRecord | None = None
 
 
 def conference_uri(raw: str) -> str:
     """A URI reduced to what names a conference: scheme, user, host."""
     parsed = parse_uri(raw)
     return f"{parsed.scheme}:{parsed.user}@{parsed.host}" if parsed.host and parsed.user else raw.strip()
-
-
-def controlled_uri(invite: MessageRecord) -> str:
-    """A URI that names the conference in an INVITE of an application server to its MRFC; empty: nothing does.
-
-    A user that is no identifier, such as that of the MRFC itself, gives way to one that looks like one.
-    """
-    target, contact = parse_uri(invite.request_uri), next(iter(invite.all("contact")), "")
-    named = parse_name_addr(contact)
-    own = parse_uri(named.uri)
-    given = (target.params, own.params, named.params)
-    for token in (params[name] for params in given for name in _IDENTIFIERS if params.get(name)):
-        return f"{target.scheme}:{token}@{target.host}"
-    users = [user for user in (target.user, own.user) if user]
-    token = next((user for user in users if _identifies(user)), target.user)
-    return f"{target.scheme}:{token}@{target.host}" if token else ""
-
-
-def _identifies(user: str) -> bool:
-    return len(user) >= _IDENTIFIER and any(character.isdigit() for character in user)
 
 
 def _address(value: str) -> str:
@@ -107,12 +88,21 @@ def _focal(leg: LegState, message: MessageRecord, placement: Placement) -> Focus
         if message.conference_focus
         else _address(next(iter(message.all("from" if message.request else "to")), ""))
     )
-    if not message.conference_focus and direction == "dial_in" and placement.role(source) in CONTROLLED:
-        named = next((controlled_uri(m) for m in _invites(leg) if m.request and not m.to_tag), "") or named
     at_focus = own or placement.role(source) in ROLES
     uri = conference_uri(named)
     name = focus_name(source, at_focus, uri, placement)
-    return FocusLeg(leg, direction, source, name, target, at_focus, uri, message.conference_focus)
+    focal = FocusLeg(leg, direction, source, name, target, at_focus, uri, message.conference_focus)
+    controlled = not message.conference_focus and direction == "dial_in" and placement.role(source) in CONTROLLED
+    return _controlled(focal) if controlled else focal
+
+
+def _controlled(focal: FocusLeg) -> FocusLeg:
+    """The leg of an application server to its MRFC under the conference that its INVITE names."""
+    invite = next((m for m in _invites(focal.leg) if m.request and not m.to_tag), None)
+    if invite is None:
+        return focal
+    named = identified(invite)
+    return replace(focal, unnamed=invite) if named is None else replace(focal, uri=named.uri, place=named.place)
 
 
 def focus_leg(call: CallState, placement: Placement) -> FocusLeg | None:
@@ -141,4 +131,5 @@ def _refused(leg: LegState, placement: Placement) -> FocusLeg | None:
         return None
     called = _address(next(iter(first.all("to")), ""))
     name = placement.node(leg.responder)
-    return FocusLeg(leg, "dial_in", leg.responder, name, leg.initiator, True, conference_uri(called), False)
+    focal = FocusLeg(leg, "dial_in", leg.responder, name, leg.initiator, True, conference_uri(called), False)
+    return _controlled(focal) if placement.role(leg.responder) in CONTROLLED else focal

@@ -174,7 +174,7 @@ def test_parts_do_not_show_who_reads(
 @pytest.mark.parametrize(
     ("lost", "said"),
     [
-        (work.read_and_die, "a process of --jobs was ended by SIGKILL before its work was done"),
+        (work.read_and_die, "a process of --jobs was ended by signal 9 before its work was done"),
         (work.read_and_fail, "a process of --jobs failed (ValueError in read_and_fail:"),
     ],
 )

@@ -32,7 +32,7 @@ CONTRACT = {
     "Call": "id call_ids legs conference participants +claimed_from +claimed_to start_ns end_ns outcome media +links "
     "+msrp +bfcp +floors +related",
     "CallMedia": "medium path protection assurance exposed caveats",
-    "Conference": "id focus uri legs participants floors +floor_control +mixes weakest caveats",
+    "Conference": "id focus uri legs participants floors +floor_control +mixes weakest caveats +grouping",
     "Participant": "identity asserted anonymous outcome",
     "Hop": "id call leg plane medium from to from_zone to_zone inferred transport negotiated observed state "
     "confidentiality integrity peer_auth key_exchange evidence scope scope_detail termination sightings packets "

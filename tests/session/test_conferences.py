@@ -8,7 +8,6 @@ import pytest
 from analyzer.pipeline.assemble import assemble
 from analyzer.pipeline.engine import Engine
 from analyzer.report.codec import to_json
-from analyzer.session.focus import controlled_uri
 from analyzer.session.topology import Topology, load
 from tests.conftest import ROOT
 from tests.golden.runs import rules, tree
@@ -126,57 +125,6 @@ def test_two_conference_uris_are_two_conferences() -> None:
     ask = dialog("two", 1, "INVITE", via=["10.0.0.13"], caller="<sip:conf8@10.0.0.13>;tag=f", called=BOB)
     wire.udp(MRF, SCSCF, request("INVITE", "sip:bob@ims.example", [*ask, "Contact: <sip:conf8@10.0.0.13>;isfocus"]))
     assert [row["id"] for row in _rows(_run(wire))] == ["conference-1", "conference-2"]
-
-
-def test_dialogs_with_an_mrfc_are_joined_by_the_conference_identifier() -> None:
-    """TS 23.218 8.1.3, B.2: To is the participant's, the Request-URI has the identifier, the same in each INVITE."""
-    loaded, _ = load(
-        b"""
-format: 1
-zones: {core: {trust: inside, nets: [10.0.0.0/24]}}
-nodes:
-  as-1: {role: as, zone: core, addresses: [{ip: 10.0.0.20}]}
-  mrfc: {role: mrfc, zone: core, addresses: [{ip: 10.0.0.30}]}
-trust_domain: {zones: [core]}
-""",
-        "mrfc",
-    )
-    wire = Wire()
-    for number, (who, conference) in enumerate(((ALICE, "c4711"), (BOB, "c4711"), (CAROL, "c4712"))):
-        names = {"via": ["10.0.0.20"], "caller": "<sip:as@10.0.0.20>;tag=f"}
-        ask = dialog(f"m{number}", 1, "INVITE", called=who, **names)
-        say = dialog(f"m{number}", 1, "INVITE", called=f"{who};tag=m", **names)
-        asked = request("INVITE", f"sip:conf={conference}@mrfc.ims.example", ask)
-        exchange(wire, at("10.0.0.20", 5060), at("10.0.0.30", 5060), asked, response(200, say))
-    found = _rows(wire.run(rules=rules(), topology=loaded))
-    assert [(row["uri"], row["focus"], len(row["legs"])) for row in found] == [
-        ("sip:conf=c4711@mrfc.ims.example", "mrfc", 2), ("sip:conf=c4712@mrfc.ims.example", "mrfc", 1),
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("uri", "contact", "expected"),
-    [
-        ("sip:conf=c4711@mrfc.ims.example", "<sip:as@10.0.0.20>", "sip:conf=c4711@mrfc.ims.example"),
-        ("sip:mrfc@mrfc.ims.example;conf-id=4711", "<sip:as77@10.0.0.20>", "sip:4711@mrfc.ims.example"),
-        ("sip:mrfc@mrfc.ims.example", "<sip:as@10.0.0.20;conference=4711>", "sip:4711@mrfc.ims.example"),
-        ("sip:mrfc@mrfc.ims.example", "<sip:as@10.0.0.20>;confid=4711", "sip:4711@mrfc.ims.example"),
-        ("sip:mrfc@mrfc.ims.example", "<sip:c4711@10.0.0.20>", "sip:c4711@mrfc.ims.example"),
-        ("sip:mrfc.ims.example", "<sip:c4711@10.0.0.20>", "sip:c4711@mrfc.ims.example"),
-        ("sip:mrfc@mrfc.ims.example", "<sip:as@10.0.0.20>", "sip:mrfc@mrfc.ims.example"),
-        ("sip:mrfc.ims.example", "<sip:10.0.0.20>", ""),
-        ("", "", ""),
-    ],
-)
-def test_where_an_application_server_puts_the_conference_identifier(uri: str, contact: str, expected: str) -> None:
-    """TS 23.218 8.1.3 fixes no place."""
-    head = dialog("c", 1, "INVITE", via=["10.0.0.20"], called=ALICE)
-    invite = request("INVITE", uri or "sip:x", [*head, *([f"Contact: {contact}"] if contact else [])])
-    wire = Wire()
-    wire.udp(at("10.0.0.20", 5060), at("10.0.0.30", 5060), invite)
-    (call,) = wire.run(finish=False).signalling.calls.all()
-    record = next(iter(call.legs.values())).first
-    assert controlled_uri(replace(record, request_uri=uri)) == expected
 
 
 def test_a_relayed_leg_alone_shows_no_focus() -> None:

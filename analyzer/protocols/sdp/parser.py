@@ -44,6 +44,7 @@ class _Builder:
         self.media: list[Fields] = []
         self.origin: Origin | None = None
         self.name = ""
+        self.information = ""
         self.types: set[str] = set()
 
     def name_anomaly(self, kind: AnomalyKind, detail: str) -> None:
@@ -65,6 +66,8 @@ class _Builder:
                 self.name_anomaly(BAD_LINE, "o=")
         elif kind == "s":
             self.name = value
+        elif kind == "i":
+            self.information = self.information or value
         elif kind == "b":
             name, _, number = value.partition(":")
             rate = decimal(number.strip(), 10)
@@ -142,6 +145,7 @@ class _Builder:
             crypto=tuple(session.get("crypto", ())),
             bandwidths=tuple(session.get("bandwidths", ())),
             attributes=tuple(session.get("attributes", ())),
+            information=self.information,
             anomalies=tuple(self.anomalies),
         )
 

@@ -187,4 +187,5 @@ class Session:
     crypto: tuple[Crypto, ...] = ()
     bandwidths: tuple[tuple[str, int], ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
+    information: str = ""  # its first i= line, of the session or of a medium
     anomalies: tuple[Anomaly, ...] = ()

@@ -1,0 +1,101 @@
+"""The conference that an application server names to its MRFC in the INVITE of each participant (TS 23.218 8.1.3).
+
+The place of the identifier is not fixed. Where something is called after a conference (a parameter of the Request-URI
+or of Contact, a user `conf=x`, an element, attribute or line of a body) it is known from one INVITE. Else it is the
+word that INVITEs have in common: see `conference_identifiers`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from analyzer.formats.uri import Uri, parse_name_addr, parse_uri
+from analyzer.session.body_tokens import Token, identifies, kind_of, sdp_tokens
+from analyzer.session.legs import CallState, LegState
+from analyzer.session.records import MessageRecord
+
+REQUEST_URI, CONTACT = "Request-URI", "Contact"
+_PARAMETERS = ("conf-id", "confid", "conf", "conference-id", "conference")  # as implementations call them
+_NO_VALUE = frozenset(("", "true", "false", "yes", "no", "on", "off"))
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """The URI that names a conference, and where its identifier stands."""
+
+    uri: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class ControlDialog:
+    """A dialog of an application server with its MRFC whose INVITE calls nothing after a conference.
+
+    `words` of each place that may be the identifier; `kinds` of bodies it has; `uri` is where it goes.
+    """
+
+    server: str
+    mrfc: str
+    uri: str
+    host: str
+    first_ns: int
+    last_ns: int
+    words: dict[str, str] = field(default_factory=dict)
+    kinds: frozenset[str] = frozenset()
+
+    def named(self, word: str) -> str:
+        """The URI of the conference that a word names."""
+        return f"sip:{word}@{self.host}"
+
+
+def _contact(invite: MessageRecord) -> tuple[Uri, dict[str, str]]:
+    named = parse_name_addr(next(iter(invite.all("contact")), ""))
+    return parse_uri(named.uri), named.params
+
+
+def identified(invite: MessageRecord) -> Identified | None:
+    """What the INVITE itself calls the conference; None: nothing in it does."""
+    target = parse_uri(invite.request_uri)
+    if target.user.lower().startswith("conf="):  # RFC 4240 5
+        return Identified(f"{target.scheme}:{target.user}@{target.host}", REQUEST_URI)
+    own, params = _contact(invite)
+    for place, given in ((REQUEST_URI, target.params), (CONTACT, own.params), (CONTACT, params)):
+        for name in _PARAMETERS:
+            if given.get(name, "").lower() not in _NO_VALUE:
+                return Identified(f"{target.scheme}:{given[name]}@{target.host}", f"{place} {name}")
+    token = next((token for token in _tokens(invite) if token.named), None)
+    return Identified(f"{target.scheme}:{token.text}@{target.host}", token.place) if token is not None else None
+
+
+def _tokens(invite: MessageRecord) -> Iterator[Token]:
+    yield from invite.bodies.tokens
+    if invite.sdp is not None:
+        yield from sdp_tokens(invite.sdp)
+
+
+def control_dialog(leg: LegState, invite: MessageRecord, call: CallState, server: str, mrfc: str) -> ControlDialog:
+    """What may identify the conference of such a dialog. Words that name its parties do not, nor do those that came in
+    another leg's description: the participant wrote them."""
+    target, own = parse_uri(invite.request_uri), _contact(invite)[0]
+    tokens = list(_tokens(invite))
+    foreign = _parties(invite) | set(_theirs(call, leg))
+    words = {token.place: token.text for token in tokens if token.text and token.text not in foreign}
+    words |= {place: uri.user for place, uri in ((REQUEST_URI, target), (CONTACT, own)) if identifies(uri.user)}
+    kinds = frozenset((REQUEST_URI, CONTACT, *(kind_of(token.place) for token in tokens)))
+    uri = f"{target.scheme}:{target.user}@{target.host}" if target.user else invite.request_uri.strip()
+    return ControlDialog(server, mrfc, uri, target.host, call.first_ns, call.last_ns, words, kinds)
+
+
+def _parties(invite: MessageRecord) -> set[str]:
+    uris: Iterable[str] = (*invite.asserted, *invite.preferred, *map(_uri, invite.all("from") + invite.all("to")))
+    return {parse_uri(uri).user for uri in uris}
+
+
+def _uri(value: str) -> str:
+    return parse_name_addr(value).uri
+
+
+def _theirs(call: CallState, leg: LegState) -> Iterator[str]:
+    for other in call.legs.values():
+        for message in other.messages if other is not leg else ():
+            if message.sdp is not None and message.initial and message.method == "INVITE":
+                yield from (token.text for token in sdp_tokens(message.sdp))
