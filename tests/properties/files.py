@@ -15,6 +15,7 @@ from analyzer.app.settings import WrongUse
 from analyzer.core.limits import Limits
 from analyzer.core.text import decode
 from analyzer.crypto import rsa_key
+from analyzer.crypto.certificate import read_certificate
 from analyzer.formats import esp_sa, nss_keylog, rtpengine_log, yaml_file
 from analyzer.report.codec import ReportError, from_json, to_json
 from analyzer.rules.compile import compile_expression
@@ -107,6 +108,8 @@ def _keys(data: bytes, load: Callable[..., Any]) -> Any:
 
 def _certificates(data: bytes, limits: Limits) -> Any:
     """Each certificate by all that is asked of one; ValueError is what says that there is none."""
+    known = read_certificate(data)
+    assert known is None or known == read_certificate(data)
     try:
         found = read_certificates(data)
     except ValueError as error:
@@ -216,7 +219,7 @@ FILES = (
         (b"A", b"0", b"=", b"\xff", b" "),
     ),
     _file(
-        ("analyzer.session.trust.read_certificates",),
+        ("analyzer.session.trust.read_certificates", "analyzer.crypto.certificate.read_certificate"),
         _certificates,
         (DER, CERTIFICATE.public_bytes(test_rsa_key.serialization.Encoding.PEM)),
         lambda found: found == [(False, False, False, None)],
