@@ -8,6 +8,8 @@ import pytest
 
 from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.session.legs import CallTable
+from analyzer.session.media_path import consecutive
+from analyzer.session.placement import Placement
 from analyzer.session.topology import Topology
 from tests.pipeline.wire import Wire, anomalies, at, rows
 from tests.session.dialogs import Leg, hang_up, say, sdp, send, setup
@@ -377,6 +379,58 @@ def test_legs_stand_in_path_order_by_their_vias() -> None:
     setup(wire, [legs[2], legs[0], legs[1]])
     (row,) = rows(wire.run().closer.calls)
     assert [(leg["from"], leg["to"]) for leg in row["legs"]] == path  # type: ignore[attr-defined,index]  # a list of objects
+
+
+def _forked(order: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]], list[bytes]]:
+    """One INVITE over a proxy to two others, one of which passes it on; the legs in an order of sight."""
+    ways = {"a": ("10.1.0.2", "10.0.0.1"), "b": ("10.0.0.1", "10.0.0.2"), "c": ("10.0.0.1", "10.0.0.3"),
+            "d": ("10.0.0.2", "10.0.0.13")}  # fmt: skip
+    vias = {"a": "a", "b": "ba", "c": "ca", "d": "dba"}  # the top one first, by the leg that it was put on for
+    texts = []
+    for leg in order:
+        text = say(Leg(*ways[leg], "forked", vias=0), "INVITE").decode()
+        passed = "".join(f"Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{each}\r\n" for each in vias[leg])
+        texts.append(text.replace("From:", f"{passed}From:", 1).encode())
+    return [ways[leg] for leg in order], [ways[leg] for leg in "abdc"], texts
+
+
+@pytest.mark.parametrize("order", ["abcd", "dcba", "cabd"])
+def test_a_leg_stands_behind_the_one_whose_top_via_is_its_second(order: str) -> None:
+    """RFC 3261 16.6: each proxy puts a Via of its own on top. Of a forked request the number of Vias is not enough:
+    that of the third hop is one more than on both second ones, and it goes on from one of them."""
+    seen, path, texts = _forked(order)
+    wire = Wire()
+    for (src, dst), text in zip(seen, texts, strict=True):
+        wire.udp(at(src, 5060), at(dst, 5060), text)
+    (row,) = rows(wire.run().closer.calls)
+    found = [(leg["from"], leg["to"]) for leg in row["legs"]]  # type: ignore[attr-defined,index]  # a list of objects
+    first, second, third, other = path
+    assert found in ([first, second, third, other], [first, other, second, third])
+
+
+def test_a_hop_follows_the_one_that_it_goes_on_from_and_no_other() -> None:
+    _, path, texts = _forked("abcd")
+    wire = Wire()
+    for (src, dst), text in zip([path[0], path[1], path[3], path[2]], texts, strict=True):
+        wire.udp(at(src, 5060), at(dst, 5060), text)
+    (call,) = wire.run(finish=False).signalling.calls.all()
+    ordinals = {(leg.initiator, leg.responder): leg.ordinal for leg in call.legs.values()}
+    a, b, d, c = (ordinals[at(src, 0).ip, at(dst, 0).ip] for src, dst in path)
+    follows = consecutive(call, Placement(Topology()))
+    assert [(one, other) for one in (a, b, c, d) for other in (a, b, c, d) if follows(one, other)] == [
+        (a, b), (a, c), (b, d),
+    ]  # fmt: skip
+
+
+def test_where_vias_are_hidden_their_number_counts() -> None:
+    """An element that hides the topology replaces the Vias of its network: the one below the top is of no hop then."""
+    seen, path, texts = _forked("dba")
+    wire = Wire()
+    for (src, dst), text in zip(seen, texts, strict=True):
+        hidden = text.replace(b"branch=z9hG4bKb\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa", b"branch=x\r\nVia: y/z")
+        wire.udp(at(src, 5060), at(dst, 5060), hidden if src == "10.0.0.2" else text)
+    (row,) = rows(wire.run().closer.calls)
+    assert [(leg["from"], leg["to"]) for leg in row["legs"]] == path[:3]  # type: ignore[attr-defined,index]  # as above
 
 
 # -- Call-ID and tags (hops.md section 3: the exact key is Call-ID and From tag; RFC 3261 12, 19.3) ----------------
