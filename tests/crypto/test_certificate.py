@@ -1,5 +1,6 @@
 """Certificates are read as a whole or not at all: damaged and hostile ones raise nowhere (RFC 5280)."""
 
+import base64
 import datetime as dt
 import ipaddress
 import warnings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from analyzer.core.unknown import Unknown
 from analyzer.crypto.certificate import read_certificate
+from analyzer.crypto.passport import es256_key, signed_by
 from analyzer.crypto.rsa_key import RsaKey
 from analyzer.session.certificate_facts import certificate_facts
 from analyzer.session.trust import Trust, authority_of, is_authority, read_certificates, speaks_for, valid_at
@@ -79,6 +81,24 @@ def test_a_serial_number_below_one_is_no_news_for_the_terminal() -> None:
         assert read_certificate(negative) is not None
 
 
+def test_a_key_of_an_unknown_kind_signs_nothing() -> None:
+    """RFC 5480 2.1.1.1: a curve that nobody knows."""
+    unknown = LEAF.replace(bytes.fromhex("06082a8648ce3d030107"), bytes.fromhex("06082a8648ce3d03013a"))
+    found = read_certificate(unknown)
+    assert found is not None and unknown != LEAF
+    assert es256_key(found) is None
+    assert isinstance(certificate_facts([[unknown]], WITHIN, Unknown.of("message", "none")).key_strong, Unknown)
+
+
+def test_a_token_nested_without_end_is_not_signed() -> None:
+    known = read_certificate(LEAF)
+    key = es256_key(known) if known is not None else None
+    assert key is not None
+    header = b'{"alg":"ES256","x":' + b"[" * 5_000 + b"]" * 5_000 + b"}"
+    parts = [base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (header, b"{}", bytes(64))]
+    assert not signed_by(".".join(parts), key)
+
+
 @given(st.lists(st.tuples(st.integers(0, 2_000), st.integers(0, 255)), min_size=1, max_size=3), st.booleans())
 def test_total_for_damaged_chains(changes: list[tuple[int, int]], first: bool) -> None:
     chain = [bytearray(LEAF), bytearray(MIDDLE)]
@@ -91,5 +111,11 @@ def test_total_for_damaged_chains(changes: list[tuple[int, int]], first: bool) -
         RSA.belongs_to(der)
         found = read_certificate(der)
         if found is not None:
-            _ = is_authority(found), authority_of(found), speaks_for(found, NAMES), valid_at(found, WITHIN)
+            _ = (
+                es256_key(found),
+                is_authority(found),
+                authority_of(found),
+                speaks_for(found, NAMES),
+                valid_at(found, WITHIN),
+            )
             Trust([found]).proves(ders, NAMES, WITHIN)
