@@ -30,6 +30,7 @@ from analyzer.session.shown_identities import (
 )
 
 _SEALED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_CUT = Unknown.of("frames", "the whole message: it was captured in part")
 _DIGITS = frozenset({"application/dtmf", "application/dtmf-relay", "audio/telephone-event"})
 
 
@@ -221,6 +222,8 @@ def message_entity(
         auth_schemes=shown.schemes,
         auth_parameters=shown.parameters,
         aka_keys=shown.aka_keys,
+        length=message.length if message.complete else _CUT,
+        fragments=len(message.cites) if message.carrier.transport == "udp" else 0,
     )
 
 
@@ -258,5 +261,5 @@ def _hop_local(message: MessageRecord) -> tuple[str, ...] | Unknown:
             tags = {tag.lower() for tag in split(header.value)}
             found.update(dict.fromkeys(sorted(tags & OPTION_TAGS)))
     if not found and not message.complete:
-        return Unknown.of("frames", "the whole message: it was captured in part")
+        return _CUT
     return tuple(found)
