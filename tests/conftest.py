@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("tshark"):
             item.add_marker(pytest.mark.skip(reason="tshark is not installed"))
+
+
+_ORACLES = frozenset({"tshark", "editcap", "mergecap", "capinfos"})
+_running: list[pytest.Item] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Says to the watch below which test runs."""
+    _running[:] = [item]
+    return (yield)
+
+
+def _oracle_is_declared(event: str, args: tuple[object, ...]) -> None:
+    """A test that runs tshark without its mark would fail where tshark is not installed: it fails everywhere."""
+    if event != "subprocess.Popen" or not _running or _running[0].get_closest_marker("tshark"):
+        return
+    if Path(str(args[0])).name in _ORACLES:
+        raise AssertionError(f"{_running[0].nodeid} runs {args[0]} and is not marked with tshark")
+
+
+sys.addaudithook(_oracle_is_declared)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from analyzer.capture.batch import Source
 from analyzer.core.cites import Cite
 from analyzer.core.text import safe
 from analyzer.export.ladder import LadderEvent, LadderKind
+from analyzer.export.path_view import host_of
 from analyzer.pipeline.closing import ClosedCall
 from analyzer.pipeline.engine import Engine
 from analyzer.pipeline.places import capture_id
@@ -113,7 +114,9 @@ def draw(closed: ClosedCall) -> Ladder:
         if isinstance(entity, MediaHop) and entity.first:
             first = entity.first[0]
             state = entity.state if isinstance(entity.state, str) else "unknown"
-            events.append(_event(first, entity.from_addr, entity.to_addr, f"{entity.medium} {state}", "media"))
+            events.append(
+                _event(first, host_of(entity.from_addr), host_of(entity.to_addr), f"{entity.medium} {state}", "media")
+            )
     ladder.identities = _identities(call, placement)
     ladder.events = sorted(events, key=lambda event: (event.ts_ns, event.frame, event.kind != "media"))
     return ladder

@@ -7,6 +7,8 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
+from analyzer.crypto.certificate import UNREADABLE
+
 ES256 = "ES256"
 _REGISTRY = jws.JWSRegistry(algorithms=[ES256], strict_check_header=False)  # ppt is not registered for JOSE
 _REGISTRY.max_header_length = 16_384  # characters; with certificates in it (x5c)
@@ -16,7 +18,7 @@ def es256_key(certificate: x509.Certificate) -> ECKey | None:
     """The key of a certificate that can sign a PASSporT, on P-256; None of any other."""
     try:
         key = certificate.public_key()
-    except ValueError:
+    except UNREADABLE:
         return None
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
         return None
@@ -27,6 +29,6 @@ def signed_by(token: str, key: ECKey) -> bool:
     """Whether the token, three parts with dots, is signed with ES256 by that key."""
     try:
         jws.deserialize_compact(token, key, registry=_REGISTRY)
-    except (JoseError, ValueError, TypeError, KeyError):
+    except (JoseError, ValueError, TypeError, KeyError, RecursionError):
         return False
     return True

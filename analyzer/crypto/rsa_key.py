@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_der_x509_certificate
 
 from analyzer.core.secrets import Secret
+from analyzer.crypto.certificate import UNREADABLE
 
 _BEGIN = re.compile(rb"^-----BEGIN ([A-Z0-9 ]{1,40})-----", re.MULTILINE)
 _PREMASTER = 48
@@ -30,7 +31,7 @@ class RsaKey:
         """Whether a certificate (DER, any bytes) has this key's public half."""
         try:
             public = load_der_x509_certificate(certificate).public_key()
-        except (ValueError, UnsupportedAlgorithm, TypeError):
+        except UNREADABLE:
             return False
         return isinstance(public, rsa.RSAPublicKey) and public.public_numbers() == self._numbers
 

@@ -58,21 +58,22 @@ def _length(call: Call) -> str:
     return f", {(call.end_ns - call.start_ns) / 1e9:.1f} s"
 
 
-def _host(end: str) -> str:
+def host_of(end: str) -> str:
     """An end without its port, where it is an address."""
     host, colon, port = end.rpartition(":")
-    return host if colon and port.isdecimal() and (host.count(".") == 3 or host.startswith("[")) else end
+    bracketed = host.startswith("[")
+    return host.strip("[]") if colon and port.isdecimal() and (host.count(".") == 3 or bracketed) else end
 
 
 def _nodes(call: Call, hops: Sequence[Hop]) -> list[str]:
     """Every node in path order: those of the legs, and where the media ends stand between them."""
     order: list[str] = []
     for leg in call.legs:
-        for end in (_host(leg.from_addr), _host(leg.to_addr)):
+        for end in (host_of(leg.from_addr), host_of(leg.to_addr)):
             if end not in order:
                 order.append(end)
     for hop in hops:
-        first, second = _host(hop.from_addr), _host(hop.to_addr)
+        first, second = host_of(hop.from_addr), host_of(hop.to_addr)
         if first not in order:
             order.insert(order.index(second) if second in order else len(order), first)
         if second not in order:
@@ -84,7 +85,7 @@ def _zones(hops: Sequence[Hop]) -> dict[str, str]:
     found: dict[str, dict[str, None]] = {}
     for hop in hops:
         for end, zone in ((hop.from_addr, hop.from_zone), (hop.to_addr, hop.to_zone)):
-            found.setdefault(_host(end), {})[zone or "?"] = None
+            found.setdefault(host_of(end), {})[zone or "?"] = None
     return {end: "+".join(zones) for end, zones in found.items()}
 
 
@@ -107,7 +108,7 @@ def _line(name: str, row: Sequence[Hop], at: dict[str, int]) -> Text:
     """One plane or medium: each hop from node to node. Hops of the same place follow in lines of their own."""
     lines: list[list[tuple[int, int, Hop]]] = []
     for hop in row:
-        low, high = sorted((at[_host(hop.from_addr)], at[_host(hop.to_addr)]))
+        low, high = sorted((at[host_of(hop.from_addr)], at[host_of(hop.to_addr)]))
         fitting = next((line for line in lines if all(high <= a or low >= b for a, b, _ in line)), None)
         if fitting is None:
             lines.append([(low, high, hop)])

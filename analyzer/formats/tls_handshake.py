@@ -15,6 +15,7 @@ SERVER_HELLO_DONE, CERTIFICATE_VERIFY, CLIENT_KEY_EXCHANGE, FINISHED, KEY_UPDATE
 
 EXT_SNI, EXT_ALPN, EXT_USE_SRTP, EXT_ETM, EXT_EMS = 0, 16, 14, 22, 23
 EXT_SUPPORTED_VERSIONS, EXT_EARLY_DATA, EXT_PSK, EXT_SESSION_TICKET, EXT_CID = 43, 42, 41, 35, 54
+EXT_RENEGOTIATION_INFO = 0xFF01
 _CHAIN = 64  # certificates of a message that are kept
 
 HELLO_RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
@@ -61,6 +62,11 @@ class Hello:
         """The version a ServerHello selects: supported_versions where present (RFC 8446 4.2.1)."""
         selected = self.extensions.get(EXT_SUPPORTED_VERSIONS, b"")
         return int.from_bytes(selected, "big") if not self.client and len(selected) == 2 else self.version
+
+    @property
+    def renegotiation_secure(self) -> bool:
+        """Of a ServerHello: it binds renegotiations to the connection (RFC 5746 3.6), or its version knows none."""
+        return EXT_RENEGOTIATION_INFO in self.extensions or self.negotiated_version in (0x0304, 0xFEFC)
 
     @property
     def srtp_profiles(self) -> tuple[int, ...]:

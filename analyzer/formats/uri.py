@@ -7,6 +7,8 @@ from analyzer.core.numbers import decimal, hexadecimal
 from analyzer.core.text import decode, encode
 from analyzer.formats.headers import parameters, unquote
 
+_GLOBAL = 5  # digits that an international number has at least
+
 
 @dataclass(frozen=True, slots=True)
 class Uri:
@@ -124,6 +126,10 @@ def telephone(uri: str) -> str:
 
 
 def _number(uri: Uri) -> str:
-    phone = uri.scheme == "tel" or uri.params.get("user") == "phone"
+    """A number in its international form. A user that is a plus sign and digits is one, said to be (user=phone) or not:
+    elements that write it into another scheme often leave that out."""
     digits = uri.user.partition(";")[0].translate({ord(mark): None for mark in "-.() "})
-    return digits if phone and digits.startswith("+") else ""
+    if not digits.startswith("+"):
+        return ""
+    said = uri.scheme == "tel" or uri.params.get("user") == "phone"
+    return digits if said or (len(digits) > _GLOBAL and digits.isascii() and digits[1:].isdigit()) else ""

@@ -332,6 +332,8 @@ def _describe(connection: Connection, session: DtlsSession) -> None:
         connection.tls_version = hs.VERSIONS.get(session.version, f"0x{session.version:04x}")
         connection.tls_cipher = suite_name(session.server_hello.suites[0])
         connection.alpn = next(iter(session.server_hello.alpn), "")
+        connection.compressed = session.server_hello.compression != 0
+        connection.renegotiation_secure = session.server_hello.renegotiation_secure
     if session.certificates:
         connection.server_certificates = session.certificates
     if session.client_certificates:

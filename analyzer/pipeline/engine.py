@@ -113,7 +113,7 @@ class Engine:
         self.redactor = Redactor(setup.reveal_identities, limits)
         files = FileTransfers(limits, setup.files, self.signalling.claims.files) if setup.files is not None else None
         self.messaging = Messaging(limits, files)
-        ice = IceChecks(limits)
+        ice = self._ice = IceChecks(limits)
         self.writer = Writer(Places(sources), self.redactor)
         self.judge = Judge(setup.rules, limits, self.ledger, self.writer)
         self.closer = Closer(
@@ -177,6 +177,8 @@ class Engine:
         for leg in call.legs.values():
             for message in leg.messages:
                 for media in message.sdp.media if message.sdp else ():
+                    if media.ice_ufrag:
+                        latest = max(latest, self._ice.last_activity(media.ice_ufrag))
                     if media.path:
                         latest = max(latest, self.messaging.msrp_sessions.last_activity(session_id(media.path[-1])))
                     if media.ip is not None and media.port:

@@ -331,6 +331,8 @@ def _describe(connection: Connection, tls: _Tls) -> None:
     if state.server_hello is not None:
         connection.tls_cipher = suite_name(state.server_hello.suites[0])
         connection.alpn = next(iter(state.server_hello.alpn), "")
+        connection.compressed = state.server_hello.compression != 0
+        connection.renegotiation_secure = state.server_hello.renegotiation_secure
     connection.handshake = state.randoms or connection.handshake
     connection.sealed |= state.sealed
     connection.server_certificates = state.certificates

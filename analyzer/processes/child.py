@@ -34,6 +34,7 @@ def serve() -> None:
         try:
             for value in work(*arguments):
                 answers.put((Kind.VALUE, value))
+                del value  # its memory, before the next one is made
         except Exception as fault:  # noqa: BLE001  # told to the parent, which ends its run by it
             answers.put((Kind.FAULT, described(fault)))
         else:
@@ -45,8 +46,8 @@ def _receive(tasks: "queue.SimpleQueue[Task]") -> None:
     try:
         while True:
             tasks.put(pickle.load(sys.stdin.buffer))  # noqa: S301  # from the parent, over a socket of these two
-    except (EOFError, OSError, pickle.UnpicklingError):
-        os._exit(0)
+    finally:
+        os._exit(1)  # whatever ended it: without this thread the parent would wait for ever
 
 
 def _send(answers: "queue.Queue[tuple[Kind, Any]]") -> None:
@@ -54,5 +55,5 @@ def _send(answers: "queue.Queue[tuple[Kind, Any]]") -> None:
         while True:
             pickle.dump(answers.get(), sys.stdout.buffer, protocol=5)
             sys.stdout.buffer.flush()
-    except OSError:
-        os._exit(0)
+    finally:
+        os._exit(1)  # as above

@@ -7,12 +7,12 @@ means is the parent's to decide. What a child has ready and the parent has not t
 
 import os
 import pickle
-import signal
 import socket
 import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from analyzer.processes.child import Kind
@@ -34,12 +34,16 @@ class _Child:
         self._socket, theirs = socket.socketpair()
         boot = f"import sys; sys.path[:] = {sys.path!r}; from analyzer.processes.child import serve; serve()"
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", boot],
-                stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.DEVNULL,
-                pass_fds=tuple(descriptors), process_group=0,
-                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-            )  # fmt: skip
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-I", "-c", boot],
+                    stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.DEVNULL,
+                    pass_fds=tuple(descriptors), process_group=0,
+                    env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+                )  # fmt: skip
+            except OSError as error:
+                self._socket.close()
+                raise ChildLost(f"a process of --jobs cannot be started ({error.strerror})") from None
         self._answers = self._socket.makefile("rb", _BUFFER)
 
     def call(self, work: Callable[..., Iterator[T]], arguments: tuple[Any, ...]) -> Generator[T, None, None]:
@@ -61,11 +65,13 @@ class _Child:
             if kind is Kind.FAULT:
                 raise ChildLost(f"a process of --jobs failed ({value})")
             yield value
+            del value  # its memory, before the next one is taken
 
     def _lost(self) -> ChildLost:
-        self._socket.shutdown(socket.SHUT_RDWR)  # so that it ends in any case
+        with suppress(OSError):  # of a socket that the other side has closed
+            self._socket.shutdown(socket.SHUT_RDWR)  # so that it ends in any case
         code = self._process.wait()
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
         return ChildLost(f"a process of --jobs {how} before its work was done")
 
     def close(self) -> None:
@@ -79,11 +85,17 @@ class _Child:
 class Children:
     """So many processes beside this one; with none of them everything is done here.
 
-    `descriptors` are open files that they may read, under the same numbers.
+    `descriptors` are open files that they may read, under the same numbers. ChildLost where one cannot be started.
     """
 
     def __init__(self, count: int, descriptors: Iterable[int] = ()) -> None:
-        self._children = [_Child(descriptors) for _ in range(count)]
+        self._children: list[_Child] = []
+        try:
+            for _ in range(count):
+                self._children.append(_Child(descriptors))
+        except ChildLost:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Ends them, whatever they do."""

@@ -2,6 +2,7 @@
 
 from analyzer.core.unknown import Unknown
 from analyzer.crypto.srtp.suites import suite_of_profile
+from analyzer.session.certificate_facts import certificate_facts
 from analyzer.session.connections import Connection
 from analyzer.session.model.registry import TlsConnection
 from analyzer.session.placement import Placement
@@ -18,6 +19,11 @@ def connection_entity(connection: Connection, placement: Placement) -> TlsConnec
     """What its handshake, in clear or opened, shows."""
     firsts = sorted((first for first, _, _ in connection.sightings.values()), key=lambda c: (c.ts_ns, c.frame))
     unseen = Unknown.of("message", f"the ServerHello of {connection.src} to {connection.dst}")
+    sealed = connection.tls_version.endswith("1.3") and not connection.decrypted
+    missing = f"the certificates between {connection.src} and {connection.dst}"
+    unshown = Unknown.of("key" if sealed else "message", missing)
+    chains = (connection.server_certificates, connection.client_certificates)
+    certificates = certificate_facts(chains, connection.first_ns, unshown)
     return TlsConnection(
         version=connection.tls_version or unseen,
         cipher=connection.tls_cipher or unseen,
@@ -27,5 +33,10 @@ def connection_entity(connection: Connection, placement: Placement) -> TlsConnec
         from_node=placement.node(connection.src.ip),
         to_node=placement.node(connection.dst.ip),
         carries=connection.inner or Unknown.of("key", "what the connection carries"),
+        compressed=unseen if connection.compressed is None else connection.compressed,
+        renegotiation_secure=unseen if connection.renegotiation_secure is None else connection.renegotiation_secure,
+        certificates_valid=certificates.valid,
+        certificate_keys_strong=certificates.key_strong,
+        certificate_signatures_strong=certificates.signature_strong,
         first=tuple(firsts[:1]),
     )

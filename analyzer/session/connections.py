@@ -31,6 +31,8 @@ class Connection:
     inner: str = ""
     tls_version: str = ""
     tls_cipher: str = ""
+    compressed: bool | None = None  # TLS compression was agreed on; None: its ServerHello was not seen
+    renegotiation_secure: bool | None = None  # RFC 5746, or a version without renegotiation
     srtp_profile: int | None = None  # that the handshake agreed on (RFC 5764 4.1.2)
     alpn: str = ""
     server_certificates: Sequence[bytes] = ()  # DER, leaf first

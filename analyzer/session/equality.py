@@ -41,16 +41,17 @@ class Comparer:
         if one.connections or other.connections:
             sealed = any(a.sealed & b.sealed for a in one.connections for b in other.connections)
             return Equality(wire=True) if sealed else self._messages(one, other)
-        content = wire = headers = False
+        content = wire = headers = rewritten = False
         reports = bool(one.reports & other.reports)
         for ours in _foremost(one.streams):
             for theirs in _foremost(other.streams):
                 found = self._streams(ours, theirs)
                 content, wire, headers = content or found.content, wire or found.wire, headers or found.headers
+                rewritten = rewritten or found.rewritten
         alike = None
         if not (content or wire or headers or reports):
             alike = likeness(self._paced(one.streams), self._paced(other.streams))
-        return Equality(content, wire, headers, reports, alike)
+        return Equality(content, wire, rewritten and not wire, headers, reports, alike)
 
     def _paced(self, streams: Sequence[StreamRecord]) -> list[Paced]:
         return [self._pace(record) for record in _foremost(streams)[:_PACED]]
@@ -83,7 +84,7 @@ class Comparer:
         inside = Match()
         if _opens(one) or _opens(other):
             inside = match(self._inside(one), self._inside(other), same_ssrc)
-        return Equality(inside.same_content, False, wire.same_stream)
+        return Equality(inside.same_content, False, inside.same_content and not wire.equal, wire.same_stream)
 
     def _sent(self, record: StreamRecord) -> list[Packet]:
         known = self._wire.get(record.ordinal)

@@ -30,6 +30,7 @@ from analyzer.session.shown_identities import (
 )
 
 _SEALED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_CUT = Unknown.of("frames", "the whole message: it was captured in part")
 _DIGITS = frozenset({"application/dtmf", "application/dtmf-relay", "audio/telephone-event"})
 
 
@@ -76,7 +77,7 @@ def named(placement: Placement, ip: int, port: int | None = None) -> str:
     node = placement.topology.node_of(ip)
     if node is not None:
         return node.name
-    return ip_text(ip) if port is None else f"{ip_text(ip)}:{port}"
+    return ip_text(ip) if port is None else str(Address(ip, port))
 
 
 def _seen(messages: list[MessageRecord]) -> tuple[Seen, ...]:
@@ -221,6 +222,8 @@ def message_entity(
         auth_schemes=shown.schemes,
         auth_parameters=shown.parameters,
         aka_keys=shown.aka_keys,
+        length=message.length if message.complete else _CUT,
+        fragments=len(message.cites) if message.carrier.transport == "udp" else 0,
     )
 
 
@@ -258,5 +261,5 @@ def _hop_local(message: MessageRecord) -> tuple[str, ...] | Unknown:
             tags = {tag.lower() for tag in split(header.value)}
             found.update(dict.fromkeys(sorted(tags & OPTION_TAGS)))
     if not found and not message.complete:
-        return Unknown.of("frames", "the whole message: it was captured in part")
+        return _CUT
     return tuple(found)

@@ -82,6 +82,7 @@ class IceChecks:
         self._named: dict[str, dict[Endpoints, None]] = {}
         self._asked: OrderedDict[tuple[Endpoints, bytes], None] = OrderedDict()
         self._mappings = _Mappings()
+        self._heard: OrderedDict[str, int] = OrderedDict()  # by fragment: time of the latest check
         self._announced = False
 
     def __len__(self) -> int:
@@ -111,6 +112,13 @@ class IceChecks:
         else:
             known.last = message
             self._checks.move_to_end((name, endpoints))
+        for fragment in name.split(":", 1):
+            self._heard[fragment] = message.cites[-1].ts_ns
+            self._heard.move_to_end(fragment)
+
+    def last_activity(self, fragment: str) -> int:
+        """Time of the latest check that names a fragment, 0 if none: they go on as long as media do (RFC 7675)."""
+        return self._heard.get(fragment, 0)
 
     def _respond(self, own: Address, message: StunMessage) -> None:
         for other in (message.mapped, message.relayed):
@@ -125,10 +133,14 @@ class IceChecks:
             if not self._named[name]:
                 del self._named[name]
             full = True
-        for table in (self._asked, self._mappings.shown, self._mappings.behind):
-            while len(table) > most:
-                table.popitem(last=False)
-                full = full or table is not self._asked
+        for mappings in (self._mappings.shown, self._mappings.behind):
+            while len(mappings) > most:
+                mappings.popitem(last=False)
+                full = True
+        while len(self._asked) > most:  # unanswered
+            self._asked.popitem(last=False)
+        while len(self._heard) > 2 * most:
+            self._heard.popitem(last=False)
         if not full or self._announced:
             return []
         self._announced = True

@@ -8,8 +8,9 @@ KEPT = frozenset({
     "allow-events", "authorization", "call-info", "contact", "content-type", "date", "diversion", "event", "from",
     "history-info", "identity", "p-access-network-info", "p-asserted-identity", "p-associated-uri",
     "p-charging-function-addresses", "p-charging-vector", "p-preferred-identity", "privacy", "proxy-authenticate",
-    "proxy-authorization", "proxy-require", "reason", "refer-to", "referred-by", "replaces", "reply-to", "require",
-    "security-client", "security-server", "security-verify", "subject", "supported", "to", "www-authenticate",
+    "proxy-authorization", "proxy-require", "reason", "refer-to", "referred-by", "remote-party-id", "replaces",
+    "reply-to", "require", "security-client", "security-server", "security-verify", "subject", "supported", "to",
+    "www-authenticate",
 })  # fmt: skip
 MAX_VALUES = 64
 MAX_CHARACTERS = 16_384  # of one value

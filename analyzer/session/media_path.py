@@ -57,6 +57,7 @@ def path_hop(
         right_final=_final(placement, last.responder, final.responder),
         keys=_keys(last),
         offerer=last.offer.ip,
+        offered=_offered(first, last),
         prints=_prints(last),
         reports=frozenset(_reports(rtcp)),
         streams=tuple(item for item in packets if isinstance(item, StreamRecord)),
@@ -89,6 +90,12 @@ def _final(placement: Placement, media: Media | None, sip_end: int) -> Tristate:
 def _keys(last: Negotiation) -> frozenset[Secret]:
     lines = [line for line in chosen_crypto(last) if line is not None]
     return frozenset(key.key for line in lines for key in line.keys if key.key is not None)
+
+
+def _offered(leg: LegState, last: Negotiation) -> tuple[object, ...]:
+    """An INVITE that is forked keeps Call-ID and CSeq on every branch (RFC 3261 16.6), and the offer in it its keys."""
+    line, _ = chosen_crypto(last)
+    return leg.call_id, last.exchange.offer.cseq, frozenset(key.key for key in line.keys) if line is not None else None
 
 
 def _prints(last: Negotiation) -> frozenset[bytes]:

@@ -153,6 +153,8 @@ def _registered(ue: int, registrations: Registrations) -> tuple[str, ...] | None
 
 _UNSEEN = Unknown.of("message", "the registration of the UE with its answer, for what it has registered")
 
+_WILDCARD = Unknown.of("message", "whether a wildcarded identity of the registration holds what is asserted")
+
 
 def _believed(came: MessageRecord, out: tuple[str, ...] | Unknown, known: tuple[str, ...] | None) -> Tristate:
     if isinstance(out, Unknown):
@@ -160,13 +162,16 @@ def _believed(came: MessageRecord, out: tuple[str, ...] | Unknown, known: tuple[
     survived = among(came.asserted, out)
     if not survived:
         return False
-    return _UNSEEN if known is None else not all_among(survived, known)
+    registered = _all_registered(survived, known)
+    return registered if isinstance(registered, Unknown) else not registered
 
 
 def _all_registered(out: tuple[str, ...] | Unknown, known: tuple[str, ...] | None) -> Tristate:
     if isinstance(out, Unknown):
         return out
-    return _UNSEEN if known is None else all_among(out, known)
+    if known is None:
+        return _UNSEEN
+    return all_among(out, known) or (_WILDCARD if any("!" in uri for uri in known) else False)
 
 
 def _tokens(message: MessageRecord) -> set[str]:

@@ -16,6 +16,7 @@ from cryptography import x509
 from analyzer.core.limits import SECOND_NS
 from analyzer.core.text import safe
 from analyzer.core.unknown import Tristate, Unknown
+from analyzer.crypto.certificate import read_certificate
 from analyzer.crypto.passport import ES256, es256_key, signed_by
 from analyzer.formats.headers import split
 from analyzer.formats.passport import Json, Party, Passport, parse_passport, serialize
@@ -286,7 +287,10 @@ def _embedded(passport: Passport) -> tuple[x509.Certificate, ...]:
     found = []
     for item in listed[:_CHAIN] if isinstance(listed, list) else []:
         try:
-            found.append(x509.load_der_x509_certificate(base64.b64decode(item, validate=True)))
+            certificate = read_certificate(base64.b64decode(item, validate=True))
         except (binascii.Error, ValueError, TypeError):
             break
+        if certificate is None:
+            break
+        found.append(certificate)
     return tuple(found) if found and not is_authority(found[0]) else ()

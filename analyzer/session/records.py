@@ -49,6 +49,7 @@ class MessageRecord:
     refer_to: ReferTo | None = None
     referred_by: str = ""  # URI of a Referred-By
     bodies: Bodies = Bodies()  # what it carries besides SDP
+    length: int = 0  # bytes
 
     def all(self, name: str) -> tuple[str, ...]:
         """Values of every kept header of a long lower-case name, in order."""
@@ -112,4 +113,5 @@ def record(message: Message, carrier: Carrier, bodies: Bodies, ordinal: int) -> 
         refer_to=parse_refer_to(refer_to) if refer_to is not None else None,
         referred_by=parse_referred_by(referred_by) if referred_by is not None else "",
         bodies=bodies.without_sdp,
+        length=len(message.raw),
     )

@@ -40,6 +40,9 @@ def registration_entity(binding: Binding, placement: Placement) -> Registration:
         client_encrypts=no_client if client is None else encrypts(client),
         parameters_sane=_sane(client, server, no_client, no_server),
         preferences_distinct=_distinct(client, server, no_client, no_server),
+        reagreed=binding.reagreed,
+        server_ports_kept=_or_unknown(binding.ports_kept, f"two IPsec agreements of {where}"),
+        spis_fresh=_or_unknown(binding.fresh, f"two IPsec agreements of {where}"),
         lists_altered=binding.altered,
         outcome=Unknown.of("message", "the answer to the REGISTER")
         if binding.outcome is None

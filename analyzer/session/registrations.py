@@ -17,7 +17,7 @@ from analyzer.protocols.sip.message import Message
 from analyzer.session.carrier import Carrier, integrity
 from analyzer.session.model.signalling import Mediasec
 from analyzer.session.model.states import YesNo
-from analyzer.session.security_lists import CLIENT, SERVER, VERIFY, SecurityList, media_names, security_list
+from analyzer.session.security_lists import CLIENT, SERVER, VERIFY, SecurityList, media_names, renewal, security_list
 
 MAX_BINDINGS = 50_000
 MAX_NAMES = 4 * MAX_BINDINGS  # of registered identities
@@ -37,6 +37,17 @@ DTLS_SRTP = "dtls-srtp"  # of audio and video keyed by DTLS
 CHALLENGES = frozenset({401, 407, 421, 494})  # the UE is expected to try again
 _REQUIRING = ("require", "proxy-require")
 _MISSED = Unknown.of("frames", "both REGISTERs of this registration, whole")
+_LISTS_MISSED = Unknown.of("message", "both lists of the IPsec agreement, and of the one before")
+
+
+@dataclass(frozen=True, slots=True)
+class _Agreement:
+    """The lists of one challenge, and which one it was."""
+
+    call_id: str
+    cseq: int | None
+    client: SecurityList | None
+    server: SecurityList
 
 
 @dataclass(slots=True)
@@ -57,6 +68,9 @@ class Binding:
     echo: Tristate | None = None  # Security-Verify equals the Security-Server before it
     repeat: Tristate | None = None  # Security-Client of the two REGISTERs is equal
     tags: Tristate | None = None  # sec-agree stands in Require and Proxy-Require of the first REGISTER with a list
+    reagreed: bool = False  # an agreement on IPsec followed one in use
+    ports_kept: Tristate | None = None  # of each such agreement, against the one before
+    fresh: Tristate | None = None
     altered: bool = False  # two copies of one message carry different lists
     outcome: int | None = None
     associated: tuple[str, ...] | None = None  # P-Associated-URI of the last 200
@@ -64,6 +78,8 @@ class Binding:
     _offered: SecurityList | None = None  # Security-Client of the REGISTER that was challenged
     _to_echo: SecurityList | None = None  # the list that Security-Verify has to repeat; empty: a challenge without one
     _seen: dict[tuple[object, ...], SecurityList] = field(default_factory=dict)
+    _proposed: _Agreement | None = None  # by the latest challenge with a list
+    _in_use: _Agreement | None = None
 
     @property
     def accepted(self) -> bool:
@@ -73,7 +89,7 @@ class Binding:
     @property
     def agrees_on_ipsec(self) -> bool:
         """Both lists name ipsec-3gpp: associations were agreed on."""
-        return all(any(each.name == "ipsec-3gpp" for each in found or ()) for found in (self.client, self.server))
+        return all(_has_ipsec(found or ()) for found in (self.client, self.server))
 
     def listed(self, elements: SecurityList | None) -> SecurityList | None:
         """A list; empty once the registration has succeeded without one; None while one may have been missed."""
@@ -133,6 +149,8 @@ class Binding:
         listed = security_list(message.all(SERVER))
         self.once(("response", message.call_id, message.cseq, status), listed)
         self.challenged = status in CHALLENGES
+        if self.challenged and listed:
+            self._propose(_Agreement(message.call_id, message.cseq, self.client, listed))
         if listed:
             self.server = self._to_echo = listed
         elif self.challenged and self._to_echo is None:
@@ -140,7 +158,26 @@ class Binding:
         if status >= 200:
             self.outcome = status
         if 200 <= status < 300:
+            self._in_use, self._proposed = self._proposed or self._in_use, None
             self.associated = message.identities("p-associated-uri")[:_LISTED]
+
+    def _propose(self, found: _Agreement) -> None:
+        """Takes what a challenge proposes, and holds it against what is in use. Copies of one challenge are one."""
+        known = self._proposed or self._in_use
+        if known is not None and (known.call_id, known.cseq) == (found.call_id, found.cseq):
+            return
+        self._proposed, before = found, self._in_use
+        if before is None or not (_has_ipsec(before.server) and _has_ipsec(found.server)):
+            return
+        self.reagreed = True
+        seen = before.client is not None and found.client is not None
+        how = renewal((before.client or (), before.server), (found.client or (), found.server)) if seen else None
+        self.ports_kept = _worse(self.ports_kept, _LISTS_MISSED if how is None else how.server_ports_kept)
+        self.fresh = _worse(self.fresh, _LISTS_MISSED if how is None else how.fresh)
+
+
+def _has_ipsec(elements: SecurityList) -> bool:
+    return any(element.name == "ipsec-3gpp" for element in elements)
 
 
 def _agrees(message: Message) -> Tristate:

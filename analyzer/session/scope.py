@@ -35,6 +35,7 @@ class PathHop:
     keys: frozenset[Secret]  # SDES keys agreed
     prints: frozenset[bytes]  # fingerprints agreed
     offerer: int | None = None  # the address where the offering end is
+    offered: tuple[object, ...] = ()  # what is one offer, wherever it was forked to: Call-ID, CSeq, key of the line
     reports: frozenset[tuple[int | str, int]] = frozenset()  # RTCP sender reports: SSRC, or CNAME, and NTP time
     streams: tuple[StreamRecord, ...] = ()
     connections: tuple[Connection, ...] = ()
@@ -49,12 +50,14 @@ class PathHop:
 class Equality:
     """What the packets of two hops have in common: `content` when opened where it had to be, `wire` as it was sent.
 
-    `headers`: SSRC, numbers, timestamps and a constant difference of sizes are those of one stream; `reports`: so are
-    sender reports; `alike`: the streams are alike as no others are, though every header is new.
+    `rewritten`: payloads are equal of which none is as it was sent: who stands between has the keys. `headers`: SSRC,
+    numbers, timestamps and a constant difference of sizes are those of one stream; `reports`: so are sender reports;
+    `alike`: the streams are alike as no others are, though every header is new.
     """
 
     content: bool = False
     wire: bool = False
+    rewritten: bool = False
     headers: bool = False
     reports: bool = False
     alike: Likeness | None = None
@@ -176,7 +179,9 @@ class Path:
         if two.entity.confidentiality != "yes" or _by_esp(two):
             return False
         same_keys = bool(one.keys and one.keys == two.keys) or bool(one.prints and one.prints == two.prints)
-        return (same_keys and not _shaken_anew(one, two)) or self._equality(at, other).wire
+        equality = self._equality(at, other)
+        anew = _shaken_anew(one, two) or _other_streams(one, two) or equality.rewritten
+        return (same_keys and not anew) or equality.wire
 
     def _equality(self, at: int, other: int) -> Equality:
         key = (at, other) if at < other else (other, at)
@@ -265,6 +270,18 @@ def _ground(hop: PathHop, equality: Equality) -> tuple[Continuity, int] | None:
 def _shaken_anew(one: PathHop, other: PathHop) -> bool:
     """Whether each has handshakes of its own: whatever the descriptions say, somebody between them ends both."""
     return bool(one.handshakes and other.handshakes) and not one.handshakes & other.handshakes
+
+
+def _other_streams(one: PathHop, other: PathHop) -> bool:
+    """Whether each has opened streams of its own, both ways and at one time: one key, and yet not one stream passed on
+    (hops.md 4: the same key and the same SSRCs are one stream observed twice)."""
+    ours, theirs = (
+        [s for s in hop.streams if s.verification is not None and s.verification.decrypted] for hop in (one, other)
+    )
+    both_ways = all(len({stream.endpoints.src for stream in streams}) > 1 for streams in (ours, theirs))
+    if not both_ways or {stream.ssrc for stream in ours} & {stream.ssrc for stream in theirs}:
+        return False
+    return any(a.first_ns <= b.last_ns and b.first_ns <= a.last_ns for a in ours for b in theirs)
 
 
 def _proven(hop: PathHop) -> bool:

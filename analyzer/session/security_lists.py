@@ -106,8 +106,12 @@ def sane(client: SecurityList, server: SecurityList) -> bool:
     return _spis(ours).isdisjoint(_spis(theirs))
 
 
+def _values(entries: Sequence[dict[str, str]], names: Sequence[str]) -> set[str]:
+    return {given[name] for given in entries for name in names if given.get(name)}
+
+
 def _spis(entries: Sequence[dict[str, str]]) -> set[str]:
-    return {given[name] for given in entries for name in ("spi-c", "spi-s") if given.get(name)}
+    return _values(entries, ("spi-c", "spi-s"))
 
 
 def preferences_distinct(elements: SecurityList) -> bool:
@@ -118,3 +122,22 @@ def preferences_distinct(elements: SecurityList) -> bool:
         if preference is not None and seen.setdefault(preference, element.name) != element.name:
             return False
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """How an agreement on ipsec-3gpp follows one in use (TS 33.203 7.4)."""
+
+    server_ports_kept: bool
+    fresh: bool  # SPIs and client ports are none of before
+
+
+def renewal(before: tuple[SecurityList, SecurityList], after: tuple[SecurityList, SecurityList]) -> Renewal | None:
+    """Two agreements compared, each the client's list and the server's; None where one has no ipsec-3gpp."""
+    old, new = [_ipsec(each) for each in before], [_ipsec(each) for each in after]
+    if not all((*old, *new)):
+        return None
+    kept = all(_values(o, ("port-s",)) == _values(n, ("port-s",)) for o, n in zip(old, new, strict=True))
+    spis = all(_spis(o).isdisjoint(_spis(n)) for o, n in zip(old, new, strict=True))
+    ports = all(_values(o, ("port-c",)).isdisjoint(_values(n, ("port-c",))) for o, n in zip(old, new, strict=True))
+    return Renewal(kept, spis and ports)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from analyzer.core.unknown import Tristate, Unknown
+from analyzer.formats.headers import split
 from analyzer.formats.uri import parse_name_addr, parse_uri, same_user
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
@@ -13,7 +14,11 @@ NOWHERE = "invalid"  # the domain of no host (RFC 2606 2): anonymous.invalid, an
 _MARKS = {ord(mark): None for mark in "-.() /"}  # of telephone numbers as people write them
 _NUMBER_DIGITS = 5  # that make a number: shorter ones are extensions and names
 _MAX_PAI = 2  # RFC 3325 9.1
-_RESIDUES = ("from", "contact", "reply-to", "referred-by", "history-info")
+_RESIDUES = (
+    "from", "contact", "reply-to", "referred-by", "history-info", "diversion", "call-info", "p-preferred-identity",
+    "remote-party-id",
+)  # fmt: skip
+_WORDS = 4  # characters of a user part by which a text names somebody
 
 
 def in_trust_domain(ip: int, placement: Placement) -> Tristate:
@@ -98,13 +103,29 @@ def residue(message: MessageRecord, known: Sequence[str]) -> tuple[str, ...] | U
     users = {user for uri in known if not anonymous(uri) and len(user := parse_uri(uri).user) > 1}
     if not users:
         return Unknown.of("vantage", "a hop where the caller's asserted identity is seen")
-    found = [name for name in _RESIDUES for value in message.all(name) if _names(value, users)]
+    numbers = {number for user in users if (number := _digits(user))}
+    found = [
+        name
+        for name in _RESIDUES
+        for value in message.all(name)
+        if any(_names(part, users, numbers) for part in split(value))
+    ]
+    telling = [user.lower() for user in users if len(user) >= _WORDS]
+    if any(user in value.lower() for value in message.all("subject") for user in telling):
+        found.append("subject")
     origin = message.sdp.origin if message.sdp is not None else None
-    if origin is not None and origin.username in users:
+    if origin is not None and (origin.username in users or _digits(origin.username) in numbers):
         found.append("sdp")
     return tuple(dict.fromkeys(found))
 
 
-def _names(value: str, users: set[str]) -> bool:
+def _names(value: str, users: set[str], numbers: set[str]) -> bool:
     parsed = parse_name_addr(value)
-    return parse_uri(parsed.uri).user in users or any(user in parsed.display for user in users)
+    user = parse_uri(parsed.uri).user
+    return user in users or _digits(user) in numbers or any(each in parsed.display for each in users)
+
+
+def _digits(user: str) -> str:
+    """A user that is a telephone number, however written, as its digits; else empty."""
+    digits = user.partition(";")[0].translate(_MARKS).removeprefix("+")
+    return digits if len(digits) >= _NUMBER_DIGITS and digits.isascii() and digits.isdigit() else ""

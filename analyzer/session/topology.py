@@ -28,6 +28,7 @@ POLICIES: dict[str, tuple[str, ...]] = {
 }
 _HOST = 128
 _MAPPED = 96  # prefix bits of ::ffff:0:0/96
+_IPV4 = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,9 @@ class Net:
     bits: int
 
     def holds(self, ip: int) -> bool:
-        """Whether the address lies in it."""
+        """Whether the address lies in it. IPv4 addresses lie in no IPv6 network, not even in ::/0."""
+        if self.bits < _MAPPED and ip >> 32 == _IPV4:
+            return False
         return ip >> (128 - self.bits) == self.base >> (128 - self.bits)
 
 
@@ -138,6 +141,14 @@ class _Loader(YamlReader):
         nets = tuple(net for item in self.items(keys.get("nets")) if (net := self.net(item)) is not None)
         return Zone(name, cast("Trust", trust), nets)
 
+    def _apart(self, zones: tuple[Zone, ...], keys: dict[str, Node]) -> None:
+        """Two zones may lie in each other, the narrower one counts; the same network is in one."""
+        first: dict[Net, str] = {}
+        for zone in zones:
+            for net in zone.nets:
+                if first.setdefault(net, zone.name) != zone.name:
+                    self.wrong(keys[zone.name], f"zone '{zone.name}' has a network of zone '{first[net]}'")
+
     def node(self, name: str, node: Node, zones: tuple[Zone, ...], seen: dict[int, str]) -> NodeEntry:
         keys = self.mapping(node, ("role", "addresses", "names", "zone"))
         role = self.word(keys.get("role"), ROLES)
@@ -155,8 +166,9 @@ class _Loader(YamlReader):
             zone = self.word(address["zone"], names) if "zone" in address else own
             if not zone and not any(net.holds(ip) for known in zones for net in known.nets):
                 self.wrong(item, f"{ip_text(ip)} lies in no zone")
-            if seen.setdefault(ip, role) == "ue" and role == "ue" and (ip, zone) in addresses:
-                self.wrong(item, f"{ip_text(ip)} is listed twice")
+            if ip in seen and "ue" in (role, seen[ip]):
+                self.wrong(item, f"{ip_text(ip)} stands here before: a UE shares its address with nobody")
+            seen.setdefault(ip, role)
             addresses.append((ip, zone))
         return NodeEntry(name, role, tuple(addresses), tuple(self.word(item) for item in self.items(keys.get("names"))))
 
@@ -165,6 +177,7 @@ class _Loader(YamlReader):
         keys = self.mapping(root, known)
         self.format(keys, root)
         zones = tuple(self.zone(name, node) for name, node in self.mapping(keys.get("zones")).items())
+        self._apart(zones, self.mapping(keys.get("zones")))
         seen: dict[int, str] = {}
         nodes = tuple(self.node(name, node, zones, seen) for name, node in self.mapping(keys.get("nodes")).items())
         domain = self.mapping(keys.get("trust_domain"), ("zones",))

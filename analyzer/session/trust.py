@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from analyzer.core.numbers import decimal
 from analyzer.core.text import decode
+from analyzer.crypto.certificate import read_certificate
 
 MAX_CERTIFICATES = 4_096
 _DEPTH = 8
@@ -45,26 +47,27 @@ def _within(digits: str, start: str, count: int) -> bool:
 
 def read_certificates(data: bytes) -> list[x509.Certificate]:
     """The certificates of a file, PEM or DER. ValueError says why there are none."""
-    if b"-----BEGIN CERTIFICATE-----" in data:
-        return x509.load_pem_x509_certificates(data)
-    return [x509.load_der_x509_certificate(data)]
+    if b"-----BEGIN CERTIFICATE-----" not in data:
+        found = [read_certificate(data)]
+    else:
+        found = [read_certificate(each.public_bytes(Encoding.DER)) for each in x509.load_pem_x509_certificates(data)]
+    if None in found:
+        raise ValueError("a certificate that cannot be read")
+    return [each for each in found if each is not None]
 
 
 def is_authority(certificate: x509.Certificate) -> bool:
     """Whether it may issue others."""
     try:
         return bool(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
-    except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension):
+    except x509.ExtensionNotFound:
         return False
 
 
 def valid_at(certificate: x509.Certificate, ts_ns: int) -> bool:
     """Whether its validity covers a moment of the capture."""
     moment = datetime.fromtimestamp(ts_ns // 1_000_000_000, UTC)
-    try:
-        return certificate.not_valid_before_utc <= moment <= certificate.not_valid_after_utc
-    except ValueError:
-        return False
+    return certificate.not_valid_before_utc <= moment <= certificate.not_valid_after_utc
 
 
 def speaks_for(certificate: x509.Certificate, names: Iterable[str]) -> bool:
@@ -73,7 +76,7 @@ def speaks_for(certificate: x509.Certificate, names: Iterable[str]) -> bool:
         given = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         hosts = [name.lower() for name in given.get_values_for_type(x509.DNSName)]
         addresses = [str(address) for address in given.get_values_for_type(x509.IPAddress)]
-    except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension):
+    except x509.ExtensionNotFound:
         return False
     return any(name in addresses or any(_fits(host, name) for host in hosts) for name in map(str.lower, names))
 
@@ -88,7 +91,7 @@ def authority_of(certificate: x509.Certificate) -> Authority | None:
     """What its TNAuthList allows; None if it has none that can be read."""
     try:
         extension = certificate.extensions.get_extension_for_oid(_TN_AUTH_LIST).value
-    except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension):
+    except x509.ExtensionNotFound:
         return None
     raw = extension.value if isinstance(extension, x509.UnrecognizedExtension) else b""
     return _tn_auth_list(raw[:_LONGEST])
@@ -171,11 +174,10 @@ class Trust:
         """Whether certificates in DER, the end's own first, lead to one that is trusted, and name the end."""
         if not self._all or not chain:
             return False
-        try:
-            leaf, *between = [x509.load_der_x509_certificate(der) for der in chain[:_DEPTH]]
-        except (ValueError, TypeError):
+        leaf, *between = [read_certificate(der) for der in chain[:_DEPTH]]
+        if leaf is None:
             return False
-        return speaks_for(leaf, names) and self.anchors(leaf, between, ts_ns)
+        return speaks_for(leaf, names) and self.anchors(leaf, [each for each in between if each is not None], ts_ns)
 
     def _issuer(self, certificate: x509.Certificate, between: Sequence[x509.Certificate]) -> x509.Certificate | None:
         for known in (*self._all, *between):

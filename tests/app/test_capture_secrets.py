@@ -1,7 +1,6 @@
 """Keys that a pcapng brings along (Decryption Secrets Block, pcapng 4.7) open what a key file would."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,13 +16,12 @@ CAPTURE, KEYS = SAMPLES / "e2ae-all.pcapng", SAMPLES / "e2ae-all.tls-keylog.txt"
 
 @pytest.fixture
 def with_secrets(tmp_path: Path) -> Path:
-    if not shutil.which("editcap"):
-        pytest.skip("editcap, which comes with tshark, is not installed")
     path = tmp_path / "dsb.pcapng"
     subprocess.run(["editcap", "--inject-secrets", f"tls,{KEYS}", CAPTURE, path], check=True)
     return path
 
 
+@pytest.mark.tshark  # editcap comes with it
 def test_offline_and_as_a_stream(with_secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pack = ("signalling",)
     by_file = analyze(Settings((str(CAPTURE),), (KEYS,), rules=pack), Silent()).report

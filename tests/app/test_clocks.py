@@ -108,6 +108,7 @@ def test_clocks_of_one_capture_are_bounded(tmp_path: Path) -> None:
     assert not few.whole(path)
 
 
+@pytest.mark.tshark
 def test_cites_of_a_capture_with_several_clocks_open_in_it(tmp_path: Path) -> None:
     """A frame has the number that it has in the file, whichever reader brought it."""
     path = SAMPLES / "conf-e2ae-sdes.pcapng"

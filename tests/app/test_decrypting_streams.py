@@ -302,6 +302,7 @@ def test_what_cannot_be_changed_in_its_place_stays(tmp_path: Path, monkeypatch: 
     assert differing == [1, 2, len(stream.wire.frames) - 1]
 
 
+@pytest.mark.tshark
 @pytest.mark.parametrize("tunnel", [False, True])
 def test_segments_in_fragments(tunnel: bool, tmp_path: Path) -> None:
     """Two packets in each segment, every segment in three fragments, or in those of a GTP-U packet; and a mirror port's

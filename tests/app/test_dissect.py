@@ -1,7 +1,6 @@
 """`show CAPTURE FRAME --dissect`: tshark's words for a frame, with a key log, without secrets."""
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ from analyzer.cli.main import run
 from tests.conftest import ROOT, SAMPLES
 
 SECRET = re.compile(r'inline:[A-Za-z0-9+/]|: "?[0-9a-f]{28,}|response="[0-9a-f]')
-has_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 
 
 def _show(*args: str) -> subprocess.CompletedProcess[str]:
@@ -21,14 +19,14 @@ def _show(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
 
 
-@has_tshark
+@pytest.mark.tshark
 def test_a_frame_by_tshark() -> None:
     done = _show(str(SAMPLES / "plain-rtp.pcapng"), "5")
     assert done.returncode == 0, done.stderr
     assert "Method: REGISTER" in done.stdout and "Layer SIP" in done.stdout
 
 
-@has_tshark
+@pytest.mark.tshark
 @pytest.mark.parametrize(
     ("sample", "frame", "words"),
     [
@@ -42,7 +40,7 @@ def test_no_secret_of_the_frame_is_shown(sample: str, frame: int, words: str) ->
     assert [line for line in lines if SECRET.search(line)] == []
 
 
-@has_tshark
+@pytest.mark.tshark
 def test_with_a_key_log() -> None:
     """Frame 23 is the INVITE of ue1, in TLS (the sample's FACTS)."""
     keys = [SAMPLES / "e2ae-all.tls-keylog.txt"]
@@ -53,7 +51,7 @@ def test_with_a_key_log() -> None:
     assert not any("INVITE sip:" in line for line in dissect(capture, 23))
 
 
-@has_tshark
+@pytest.mark.tshark
 def test_keys_that_tshark_cannot_be_told_of(tmp_path: Path) -> None:
     bundle = tmp_path / "keys.yaml"
     bundle.write_text("format: 1\nkeys: []\n")
@@ -62,7 +60,7 @@ def test_keys_that_tshark_cannot_be_told_of(tmp_path: Path) -> None:
     assert _show(str(SAMPLES / "e2ae-all.pcapng"), "23", "--keys", str(tmp_path / "gone")).returncode == 2
 
 
-@has_tshark
+@pytest.mark.tshark
 def test_a_frame_that_is_not_there() -> None:
     assert dissect(str(SAMPLES / "plain-rtp.pcapng"), 999_999) == []
 

@@ -174,7 +174,7 @@ def test_parts_do_not_show_who_reads(
 @pytest.mark.parametrize(
     ("lost", "said"),
     [
-        (work.read_and_die, "a process of --jobs was ended by SIGKILL before its work was done"),
+        (work.read_and_die, "a process of --jobs was ended by signal 9 before its work was done"),
         (work.read_and_fail, "a process of --jobs failed (ValueError in read_and_fail:"),
     ],
 )
@@ -188,6 +188,22 @@ def test_a_child_that_is_lost_is_no_shorter_report(monkeypatch: pytest.MonkeyPat
     assert [problem for problem in run.problems if problem.startswith(said)]
     assert [row.count for row in run.report.anomalies if row.code == "internal.fault"] == [1]
     assert b"what-it-read" not in to_json(run.report)
+    assert exit_code(run.report, run.facts) is ExitCode.FAULT
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_capture_that_goes_away_is_no_shorter_report(tmp_path: Path, jobs: int) -> None:
+    """Between the look at it and its reading: here it is the observer that takes it away."""
+    path = tmp_path / "gone.pcapng"
+    path.write_bytes((SAMPLES / "bfcp-udp.pcapng").read_bytes())
+
+    class Taking(Silent):
+        def started(self, total_bytes: int) -> None:
+            path.unlink()
+
+    run = analyze(Settings(captures=(str(path),), jobs=jobs), Taking(), setup=setup(judge=False))
+    assert run.report is not None
+    assert [note for note in run.report.coverage.notes if note.endswith("frames behind that moment were not read.")]
     assert exit_code(run.report, run.facts) is ExitCode.FAULT
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -68,9 +67,8 @@ def test_what_is_no_key_file(tmp_path: Path) -> None:
     assert problems[2] == f"{SAMPLES / 'e2ae-all.pcapng'}:1:1: a pcapng without decryption secrets"
 
 
+@pytest.mark.tshark  # editcap comes with it
 def test_a_pcapng_with_secrets_is_a_key_file(tmp_path: Path) -> None:
-    if not shutil.which("editcap"):
-        pytest.skip("editcap, which comes with tshark, is not installed")
     capture, keys, out = SAMPLES / "e2ae-all.pcapng", SAMPLES / "e2ae-all.tls-keylog.txt", tmp_path / "s.pcapng"
     subprocess.run(["editcap", "--inject-secrets", f"tls,{keys}", capture, out], check=True)
     problems: list[str] = []

@@ -5,10 +5,13 @@
 Every figure is the median of five runs (--quick: one) of whole processes, measured by the operating system
 (user + system time, peak resident set). mediasec runs twice: with --no-decrypt it does what tshark does and judges
 the calls; by itself it also verifies and decrypts every SRTP packet. Then memory: as many packets in calls five times
-as long, and four times as many calls. What memory may take is a promise: past it, the command ends with 1.
+as long, and four times as many calls. What memory may take is a promise: past it, the command ends with 1. Then what
+--jobs 2 saves in time on the clock, which only tells something on a machine with nothing else to do.
 """
 
 import argparse
+import dataclasses
+import gzip
 import os
 import shutil
 import statistics
@@ -37,17 +40,19 @@ for _, data in dpkt.pcap.Reader(open(sys.argv[1], "rb")):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One command: CPU seconds and peak resident set in MB, medians."""
+    """One command: CPU seconds, peak resident set in MB and wall seconds, medians."""
 
     cpu_s: float
     rss_mb: float
+    wall_s: float
 
 
 def _once(command: list[str]) -> Cost:
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    before = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, env=environment)
     _, _, usage = os.wait4(process.pid, 0)
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, time.perf_counter() - before)
 
 
 def measure(command: list[str], runs: int) -> Cost:
@@ -55,7 +60,8 @@ def measure(command: list[str], runs: int) -> Cost:
     if runs > 1:
         _once(command)
     costs = [_once(command) for _ in range(runs)]
-    return Cost(statistics.median(c.cpu_s for c in costs), statistics.median(c.rss_mb for c in costs))
+    columns = zip(*map(dataclasses.astuple, costs), strict=True)
+    return Cost(*map(statistics.median, columns))
 
 
 def _capture(calls: int, longer: int = 1) -> Path:
@@ -100,6 +106,20 @@ def _memory(analyze: list[str], ours: Cost) -> list[str]:
     return broken
 
 
+def _jobs(analyze: list[str], capture: Path) -> None:
+    """What a second process gains in time on the clock, on a capture and on the same one compressed; one run each."""
+    packed = capture.with_suffix(".pcap.gz")
+    if not packed.is_file():
+        partial = capture.with_suffix(".partial")
+        with capture.open("rb") as plain, gzip.open(partial, "wb", 6) as out:
+            shutil.copyfileobj(plain, out, 1 << 20)
+        partial.rename(packed)
+    for path in (capture, packed):
+        one, two = (_once([*analyze, "--jobs", jobs, str(path)]) for jobs in ("1", "2"))
+        ratio = two.wall_s / one.wall_s
+        print(f"{path.name}: {one.wall_s:.2f} s on the clock; --jobs 2: {two.wall_s:.2f} s ({ratio:.2f} times)")
+
+
 def _help_seconds() -> float:
     times = []
     for _ in range(5):
@@ -133,6 +153,8 @@ def main() -> int:
     _line("dpkt reader and Ethernet/IP/UDP", measure([sys.executable, "-c", DPKT, str(capture)], 1), frames, base)
     print(f"\npeak memory {ours.rss_mb:.0f} MB; {BASE_MB} MB and {CALL_KB} KB a call are {_allowed(CALLS):.0f} MB")
     broken = [] if quick else _memory(analyze, ours)
+    print()
+    _jobs(analyze, capture)
     print(f"\nmediasec --help: {_help_seconds():.2f} s")
     from tests.bench import sip_speed, srtp_speed
 

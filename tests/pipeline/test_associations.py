@@ -9,6 +9,7 @@ from analyzer.core.addresses import Address
 from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.pipeline.engine import Engine
 from analyzer.session.connections import Connection
+from tests.golden.runs import rules
 from tests.pipeline.wire import Wire, anomalies, at, flow, run_capture
 
 CLIENT, SERVER = at("10.0.0.1", 4000), at("10.0.0.2", 5000)
@@ -47,13 +48,14 @@ def certificate(der: bytes) -> bytes:
     return len(one).to_bytes(3, "big") + one
 
 
-def full(wire: Wire, client: Address = CLIENT, server: Address = SERVER) -> None:
+def full(wire: Wire, client: Address = CLIENT, server: Address = SERVER, extensions: bytes = b"") -> None:
     """The flights of RFC 6347 4.2.4, with cookie exchange, client authentication and a certificate in fragments."""
     wire.udp(client, server, record(handshake(1, 0, client_hello()), 0, version=DTLS_1_0))
     wire.udp(server, client, record(handshake(3, 0, b"\xfe\xff\2ab"), 0, version=DTLS_1_0))
     wire.udp(client, server, record(handshake(1, 1, client_hello(cookie=b"ab")), 1, version=DTLS_1_0))
     der = certificate(SERVER_CERT)
-    flight = [handshake(2, 1, server_hello()), handshake(11, 2, der, 0, 900), handshake(11, 2, der, 900)]
+    hello = handshake(2, 1, server_hello(extensions=extensions))
+    flight = [hello, handshake(11, 2, der, 0, 900), handshake(11, 2, der, 900)]
     for sequence, fragment in enumerate(flight, 1):
         wire.udp(server, client, record(fragment, sequence))
     wire.udp(server, client, record(handshake(14, 3, b""), 4))
@@ -84,6 +86,18 @@ def test_a_handshake_tells_version_cipher_and_certificates() -> None:
     assert (connection.server_certificates, connection.client_certificates) == ([SERVER_CERT], [CLIENT_CERT])
     assert anomalies(engine) == {}
     assert len(engine.datagrams.dtls) == 0
+
+
+@pytest.mark.parametrize(("extensions", "verdict"), [(b"", "fail"), (b"\xff\x01\0\1\0", "pass")])
+def test_renegotiation_is_secure_where_the_server_says_so(extensions: bytes, verdict: str) -> None:
+    """RFC 5746 3.6: an empty renegotiation_info. Certificates that cannot be read leave TLS-03 open."""
+    wire = Wire()
+    full(wire, extensions=extensions)
+    tallies = wire.run(rules=rules()).judge.tallies
+    said = {id_: [v.value for v, count in tallies[id_].counts.items() if count] for id_ in tallies if "TLS-0" in id_}
+    assert said["TLS-04.renegotiation"] == [verdict]
+    assert said["TLS-04.compression"] == ["pass"]
+    assert said["TLS-03"] == ["open"]
 
 
 def test_flights_sent_again_change_nothing() -> None:

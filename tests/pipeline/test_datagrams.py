@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
 from analyzer.pipeline.engine import Engine
+from tests.golden.runs import rules
 from tests.pipeline.sdp import invite_ok
 from tests.pipeline.wire import Wire, anomalies, at, flow, message, rows, rtp
 
@@ -206,6 +207,17 @@ def test_a_message_in_fragments_cites_every_one() -> None:
     assert call is not None
     (record,) = next(iter(call.legs.values())).messages
     assert [cite.frame for cite in record.cites] == frames
+
+
+@pytest.mark.parametrize(
+    ("bytes_", "size", "verdict"), [(1_301, 1_480, "pass"), (1_400, 720, "fail"), (1_300, 720, "pass")]
+)
+def test_a_request_over_1300_bytes_in_fragments_is_found(bytes_: int, size: int, verdict: str) -> None:
+    """RFC 3261 18.1.1 sets the 1,300 bytes."""
+    wire, text = Wire(), message("OPTIONS", "large")
+    wire.fragmented(A, B, text.replace(b"\r\n\r\n", b"\r\nX: " + b"x" * (bytes_ - len(text) - 5) + b"\r\n\r\n"), size)
+    counts = wire.run(rules=rules()).judge.tallies["SIG-25"].counts
+    assert {name.value: count for name, count in counts.items() if count} == {verdict: 1}
 
 
 WIRE = st.one_of(

@@ -188,3 +188,19 @@ def test_a_response_that_nobody_asked_for_shows_nothing() -> None:
 def test_an_address_of_two_hosts_leads_to_neither() -> None:
     first, second = hops(mapped_calls(also=True).run())
     assert (first["moved"], len(second["moved"])) == ([], 1)
+
+
+def test_a_call_lasts_as_long_as_its_checks() -> None:
+    """Consent is asked for all the time (RFC 7675 5.1), while SIP is silent and media run where no SDP says."""
+    wire = Wire()
+    nowhere = at("0.0.0.0", 9)
+    wire.udp(ua(1), PROXY, message("INVITE", "call", audio(nowhere, lines=ice("frga", "secret-1"))))
+    wire.udp(PROXY, ua(1), message("INVITE", "call", audio(nowhere, lines=ice("mix", "pwd-a")), status=200))
+    for number in range(60):
+        wire.now_ns += 10_000_000_000
+        wire.udp(inside(1), MIXER, check("mix:frga", "pwd-a", number))
+        wire.udp(inside(1), MIXER, rtp(number, ssrc=1_001))
+    engine = wire.run()
+    (hop,) = hops(engine)
+    assert hop["packets"] == 60
+    assert claimed(engine) == {"call-1": {str(inside(1))}}

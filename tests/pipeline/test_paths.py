@@ -174,6 +174,22 @@ def test_the_same_bytes_although_the_edge_was_asked_to_end_them() -> None:
     assert counts["MSEC-03.key"][1] > 0  # the key that was for the access alone is in the core
 
 
+@pytest.mark.parametrize(("there", "expected"), [
+    (lambda packet: renumbered(packet), ("hop_by_hop", "hop_by_hop_srtp", "proven_by_payload")),
+    (lambda packet: renumbered(packet)[:-1] + b"!", ("unknown", "e2ae_or_e2e_ambiguous", "unknown")),
+])  # fmt: skip
+def test_one_key_on_both_hops_and_streams_of_their_own(there: Change, expected: tuple[str, str, str]) -> None:
+    """The crypto lines are passed on and the packets are not (hops.md 5: identical bytes; 4: key and SSRCs are one
+    stream): with equal payloads somebody between encrypts anew, with others it is not known what somebody does."""
+    keys = crypto(KEYS[0]), crypto(KEYS[1])
+    wire = Wire()
+    setup(wire, legs(keys, keys))
+    out, back = srtp(KEYS[0]), srtp(KEYS[1])
+    inside = srtp(KEYS[0]), srtp(KEYS[1])
+    talk(wire, (out, lambda packet: inside[0](there(packet))), (back, lambda packet: inside[1](there(packet))))
+    assert scopes(judged(wire)[0]) == [expected] * 2
+
+
 def test_two_keys_and_one_speech_is_hop_by_hop() -> None:
     wire = Wire()
     setup(wire, legs((crypto(KEYS[0]), crypto(KEYS[1])), (crypto(KEYS[2]), crypto(KEYS[3]))))

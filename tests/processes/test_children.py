@@ -58,10 +58,21 @@ def test_a_child_that_dies_is_told_not_taken_for_the_end() -> None:
     with children(1) as made:
         taken = made.ahead(work.die, 2)
         assert [next(taken), next(taken)] == [0, 1]
-        with pytest.raises(ChildLost, match=r"was ended by SIGKILL before its work was done$"):
+        with pytest.raises(ChildLost, match=r"was ended by signal 9 before its work was done$"):
             list(taken)
         with pytest.raises(ChildLost):  # nor for one that works
             list(made.ahead(work.count, 0, 2))
+
+
+def test_a_child_that_cannot_give_what_it_has_keeps_nobody_waiting() -> None:
+    with children(1) as made, pytest.raises(ChildLost, match=r"^a process of --jobs ended with 1 before"):
+        list(made.ahead(work.unsendable))
+
+
+def test_a_child_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with pytest.raises(ChildLost, match=r"^a process of --jobs cannot be started \(No such file or directory\)$"):
+        Children(2)
 
 
 def test_children_know_nothing_of_keys_and_nothing_of_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:

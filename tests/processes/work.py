@@ -36,6 +36,11 @@ def die(after: int) -> Iterator[int]:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def unsendable() -> Iterator[object]:
+    """What cannot be given to another process."""
+    yield lambda: None
+
+
 def surroundings() -> Iterator[tuple[list[str], int]]:
     """The names in the environment, the process group."""
     yield sorted(os.environ), os.getpgid(0)

@@ -307,3 +307,57 @@ def test_what_a_ue_lists(offer: str, rule: str, verdict: str) -> None:
     """TS 33.203 5.1.3, 7.1, Annex H; RFC 3329 2.2."""
     engine, _ = _run(_register(1, _client(offer)), _answer(401, 1, _server(LIST)))
     assert _verdicts(engine, rule) == {verdict: 1}
+
+
+OFFER_2 = "ipsec-3gpp; alg=hmac-sha-1-96; spi-c=11; spi-s=12; port-c=5072; port-s=5063, sdes-srtp;mediasec"
+LIST_2 = "ipsec-3gpp; q=0.1; alg=hmac-sha-1-96; spi-c=17; spi-s=18; port-c=5074; port-s=5065, sdes-srtp;mediasec"
+
+
+def _again(offer: str, listed: str, verify: str = LIST) -> tuple[bytes, ...]:
+    """A re-registration that is challenged (TS 33.203 7.4); the challenge comes twice."""
+    return (
+        _register(3, _client(offer), _verify(verify)),
+        _answer(401, 3, _server(listed)),
+        _answer(401, 3, _server(listed)),
+        _register(4, _client(offer), _verify(listed)),
+        _answer(200, 4),
+    )
+
+
+@pytest.mark.parametrize(
+    ("offer", "listed", "verdict"),
+    [
+        (OFFER_2, LIST_2, "pass"),
+        (OFFER_2.replace("port-s=5063", "port-s=5073"), LIST_2, "fail"),
+        (OFFER_2, LIST_2.replace("port-s=5065", "port-s=5075"), "fail"),
+        (OFFER_2, LIST_2.replace("spi-c=17", "spi-c=8"), "fail"),
+        (OFFER_2.replace("port-c=5072", "port-c=5062"), LIST_2, "fail"),
+        (OFFER, LIST, "fail"),  # nothing is new
+    ],
+    ids=["as it should be", "UE's server port", "P-CSCF's server port", "an old SPI", "an old client port", "all old"],
+)
+def test_a_later_agreement_keeps_the_server_ports_alone(offer: str, listed: str, verdict: str) -> None:
+    engine, _ = _run(*_whole(), *_again(offer, listed))
+    assert _verdicts(engine, "SIG-12") == {verdict: 1}
+
+
+def test_a_refresh_that_is_not_challenged_is_no_agreement() -> None:
+    """TS 24.229: every REGISTER offers parameters; without a challenge no associations follow."""
+    refresh = (_register(3, _client(OFFER_2), _verify(LIST)), _answer(200, 3))
+    engine, _ = _run(*_whole(), *refresh)
+    assert _verdicts(engine, "SIG-12") == {"n/a": 1}
+
+
+def test_a_challenge_that_led_nowhere_is_not_in_use() -> None:
+    """A second challenge of one registration (RFC 3310 3.4: synchronisation) proposes, and replaces nothing in use."""
+    first, challenge, *rest = _whole()
+    engine, _ = _run(first, challenge, _register(5, _client(OFFER)), _answer(401, 5, _server(LIST)), *rest)
+    assert _verdicts(engine, "SIG-12") == {"n/a": 1}
+
+
+def test_an_agreement_whose_offer_was_missed_leaves_it_open() -> None:
+    engine, _ = _run(
+        _register(1), _answer(401, 1, _server(LIST)), _register(2, _verify(LIST)), _answer(200, 2),
+        *_again(OFFER_2, LIST_2),
+    )  # fmt: skip
+    assert _verdicts(engine, "SIG-12") == {"open": 1}

@@ -69,6 +69,16 @@ def test_same_keys_to_the_far_end_is_e2e() -> None:
     assert verdict(hop(1, left=True), hop(2, right=True)) == ("e2e", "e2e", "assumed")
 
 
+def test_one_key_on_both_sides_of_who_encrypts_anew_is_no_relay() -> None:
+    """hops.md 5: e2e takes identical bytes; equal payloads of which none is as it was sent show who has the key."""
+    hops = hop(1, left=True, **VERIFIED), hop(2, right=True, **VERIFIED)
+    rewritten = Equality(content=True, rewritten=True)
+    assert verdict(*hops, equal=rewritten) == verdict(*hops, at=1, equal=rewritten) == (
+        "hop_by_hop", "hop_by_hop_srtp", "proven_by_payload"
+    )  # fmt: skip
+    assert verdict(*hops, equal=Equality(content=True))[:2] == ("e2e", "e2e")
+
+
 def test_same_bytes_are_enough_without_the_keys() -> None:
     hops = hop(1, left=True, keys=()), hop(2, right=True, keys=())
     assert verdict(*hops, equal=WIRE) == ("e2e", "e2e", "proven_by_payload")

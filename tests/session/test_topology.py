@@ -139,3 +139,36 @@ def test_the_schema_agrees_with_the_loader() -> None:
         {"format": 1, "policy": {"y": 1}},
     ):
         assert not schema.is_valid(bad)
+
+
+def test_a_network_belongs_to_one_zone() -> None:
+    """A narrower network in another zone counts where it lies; the same one in two says two things of one address."""
+    nets = "format: 1\nzones:\n  one: {trust: outside, nets: [10.0.0.0/8, 10.0.0.5]}\n"
+    assert wrong("  two: {trust: inside, nets: [10.0.0.0/8]}\n", nets) == [
+        "t.yaml:4:8: zone 'two' has a network of zone 'one'"
+    ]
+    assert wrong("  two: {trust: inside, nets: [10.0.0.5/32]}\n", nets) == [
+        "t.yaml:4:8: zone 'two' has a network of zone 'one'"
+    ]
+    topology = good(f"{nets}  two: {{trust: inside, nets: [10.1.0.0/16]}}\n".encode())
+    assert [topology.zone_of(ip(text)) for text in ("10.0.0.1", "10.1.0.1")] == ["one", "two"]
+
+
+def test_ipv4_lies_in_no_ipv6_network() -> None:
+    both = good(
+        b"format: 1\nzones: {six: {trust: outside, nets: ['::/0']}, four: {trust: inside, nets: [0.0.0.0/0]}}\n"
+    )
+    assert [both.zone_of(ip(text)) for text in ("2001:db8::1", "10.1.0.1")] == ["six", "four"]
+    six = good(b"format: 1\nzones: {six: {trust: outside, nets: ['::/0']}}\n")
+    assert six.zone_of(ip("10.1.0.1")) is None
+
+
+def test_a_ue_has_its_address_for_itself() -> None:
+    """Of an IMS-AGW and a P-CSCF on one host both stand at an address; nothing does at a UE's."""
+    shared = (
+        "nodes:\n  a: {role: ROLE, addresses: [{ip: 10.1.0.1, zone: access}]}\n"
+        "  b: {role: p-cscf, addresses: [{ip: 10.1.0.1, zone: access}]}\n"
+    )
+    assert wrong(shared.replace("ROLE", "ims-agw")) == []
+    (problem,) = wrong(shared.replace("ROLE", "ue"))
+    assert "10.1.0.1 stands here before" in problem

@@ -2,7 +2,8 @@
 
 Two ways. By *offsets*: sequence numbers and timestamps are a constant apart (modulo 2**16 and 2**32), sizes differ by
 the same, markers are equal, and packets come at matching times. By *shape*, where no numbers match: the sizes rise and
-fall together, packet by packet in the order of arrival, and so do the times.
+fall together, packet by packet, and so do the times. Which packets belong together then follows from the order of
+arrival, whatever the network does to times; or, where packets get lost between, from the time of arrival.
 
 Neither proves anything: it is evidence of medium strength. Any two streams of one codec agree in most of this, so what
 counts is that nothing else agrees as well: neither the same two streams put together otherwise, nor another stream of
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from analyzer.session.media.pace import TICK_NS, Paced
 
 By = Literal["offsets", "shape"]
+Pairing = Literal["number", "order", "time"]
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 PAIRS = 100  # packets that must be there on both sides
@@ -31,6 +33,8 @@ _TIGHTER, _NOISE = 3, 200_000 // TICK_NS  # how much more evenly they must come 
 _OVERHEAD = 48  # bytes by which a tag and an MKI may lengthen a payload (RFC 3711, RFC 7714)
 _ANCHORS = 16
 _WAYS = 64  # of putting two streams together that are looked at
+_APART = 4_000_000 // TICK_NS  # between delays that are two ways of putting streams together
+_NEAR = 8_000_000 // TICK_NS  # within which a packet is the one that a delay leads to
 _FAR = np.int64(1 << 62)
 
 
@@ -65,12 +69,13 @@ def likeness(ours: Sequence[Paced], theirs: Sequence[Paced]) -> Likeness | None:
     Streams of both directions may be among them: one that is like two others is like none.
     """
     ours, theirs = ([paced for paced in each if len(paced) >= PAIRS] for each in (ours, theirs))
-    found = _by(ours, theirs, "offsets")
-    return found if found is not None else _by(ours, theirs, "shape")
+    pairings: tuple[Pairing, ...] = ("number", "order", "time")
+    return next(filter(None, (_by(ours, theirs, pairing) for pairing in pairings)), None)
 
 
-def _by(ours: Sequence[Paced], theirs: Sequence[Paced], by: By) -> Likeness | None:
-    made = {(a, b): _ways(x, y, by) for a, x in enumerate(ours) for b, y in enumerate(theirs)}
+def _by(ours: Sequence[Paced], theirs: Sequence[Paced], pairing: Pairing) -> Likeness | None:
+    by: By = "offsets" if pairing == "number" else "shape"
+    made = {(a, b): _ways(x, y, pairing) for a, x in enumerate(ours) for b, y in enumerate(theirs)}
     scores = [
         score
         for (a, b), ways in made.items()
@@ -105,22 +110,34 @@ def _score(ways: _Ways, others: Sequence[_Ways], by: By) -> int | None:
     return int(100 * score + 1e-9) if len(apart) and bool(apart.all()) else None
 
 
-def _ways(x: Paced, y: Paced, by: By) -> _Ways:
+def _ways(x: Paced, y: Paced, pairing: Pairing) -> _Ways:
     """Every way to put two streams together in which one's packets come shortly behind the other's."""
-    if by == "shape" and ((x.size == x.size[0]).all() or (y.size == y.size[0]).all()):
+    if pairing != "number" and ((x.size == x.size[0]).all() or (y.size == y.size[0]).all()):
         return _NONE  # sizes that never change say nothing
     anchors = np.unique(np.linspace(0, len(x) - 1, _ANCHORS).astype(np.int64))
     late = _signed32(y.tick[None, :] - x.tick[anchors, None])
     row, column = np.nonzero((late >= _EARLY) & (late <= _LATE))
     if not len(row):
         return _NONE
-    steps = y.number[column] - x.number[anchors[row]] & 0xFFFF if by == "offsets" else column - anchors[row]
+    if pairing == "number":
+        steps = y.number[column] - x.number[anchors[row]] & 0xFFFF
+    else:
+        steps = column - anchors[row] if pairing == "order" else _delays(late[row, column])
     known, at, count = np.unique(steps, return_inverse=True, return_counts=True)
     behind = np.bincount(at.reshape(-1), np.abs(late[row, column])) / count
     likely = np.flatnonzero(2 * count >= count.max())
     likely = likely[np.lexsort((known[likely], behind[likely]))][:_WAYS]
-    pairs = _offset_pairs if by == "offsets" else _order_pairs
-    return _measured(x, y, pairs(x, y, known[likely]), by)
+    pairs = {"number": _offset_pairs, "order": _order_pairs, "time": _time_pairs}[pairing]
+    return _measured(x, y, pairs(x, y, known[likely]), "offsets" if pairing == "number" else "shape")
+
+
+def _delays(late: I64) -> I64:
+    """For each time by which a packet is later, the middle of those that are one delay: no more than a little apart."""
+    ordered = np.sort(late)
+    edges = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - _APART - 1) > _APART)
+    middles = np.array([np.sort(part)[len(part) // 2] for part in np.split(ordered, edges[1:])])
+    found: I64 = middles[np.searchsorted(ordered[edges], late, "right") - 1]
+    return found
 
 
 def _offset_pairs(x: Paced, y: Paced, steps: I64) -> I64:
@@ -135,6 +152,19 @@ def _order_pairs(x: Paced, y: Paced, steps: I64) -> I64:
     """For each step and each packet of x: the packet of y that came so many places later."""
     found: I64 = np.arange(len(x))[None, :] + steps[:, None]
     return np.where(found < len(y), np.maximum(found, -1), -1)
+
+
+def _time_pairs(x: Paced, y: Paced, delays: I64) -> I64:
+    """For each delay and each packet of x: the packet of y that came nearest behind it by that, -1 if none is near or
+    it is the one before's."""
+    order = np.argsort(_signed32(y.tick - x.tick[0]), kind="stable")
+    times = _signed32(y.tick - x.tick[0])[order]
+    due = _signed32(x.tick - x.tick[0])[None, :] + delays[:, None]
+    behind = np.clip(np.searchsorted(times, due), 1, len(times) - 1)
+    nearest = np.where(due - times[behind - 1] <= times[behind] - due, behind - 1, behind)
+    found: I64 = np.where(np.abs(times[nearest] - due) <= _NEAR, order[nearest], -1)
+    found[:, 1:][found[:, 1:] == found[:, :-1]] = -1
+    return found
 
 
 def _measured(x: Paced, y: Paced, pair: I64, by: By) -> _Ways:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from analyzer.core.unknown import Unknown
+from analyzer.core.unknown import Tristate, Unknown
 from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.esp import EspSa
 from analyzer.session.model.media import MediaDescription, MediaHop, SrtpStream
@@ -33,6 +33,15 @@ class TlsConnection:
     from_node: str = rule_field("stable name of the client")
     to_node: str = rule_field("stable name of the server")
     carries: str | Unknown = rule_field("the protocol inside: sip, msrp, bfcp, ...")
+    compressed: Tristate = rule_field("TLS compression was agreed on")
+    renegotiation_secure: Tristate = rule_field(
+        "renegotiation is bound to the connection (RFC 5746): the ServerHello says so, or the version has none"
+    )
+    certificates_valid: Tristate = rule_field("both ends' certificates, as far as shown, are valid at the handshake")
+    certificate_keys_strong: Tristate = rule_field("their keys have 2048 bits of RSA or 224 of a curve, or more")
+    certificate_signatures_strong: Tristate = rule_field(
+        "no certificate in their chains, but those that sign themselves, is signed with MD5 or SHA-1"
+    )
     first: Cites = rule_field("the first record")
 
 

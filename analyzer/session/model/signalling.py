@@ -91,6 +91,8 @@ class SipMessage:
         "names of its authentication parameters, of AKA with what they hold; values are never shown"
     )
     aka_keys: bool = rule_field("its challenge carries the AKA session keys ik or ck")
+    length: int | Unknown = rule_field("bytes of the message")
+    fragments: int = rule_field("IP packets that carried it on UDP; 0: another transport")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,9 @@ class Registration:
         "SPIs differ within and between the lists, no protected port is 5060 or 5061, all is ESP in transport mode"
     )
     preferences_distinct: Tristate = rule_field("no two mechanisms of one list share a q value")
+    reagreed: bool = rule_field("an agreement on ipsec-3gpp followed one that was in use")
+    server_ports_kept: Tristate = rule_field("each such agreement has the protected server ports of the one before")
+    spis_fresh: Tristate = rule_field("each such agreement has other SPIs and other client ports than the one before")
     lists_altered: bool = rule_field("two copies of one message, seen at two places, carry different lists")
     outcome: str | Unknown = rule_field("final status code of the last REGISTER, as text")
     accepted: Tristate = rule_field("it was seen to succeed")

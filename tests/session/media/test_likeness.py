@@ -87,6 +87,26 @@ def test_sizes_in_their_order_where_no_number_matches(seed: int, tag: int) -> No
     assert likeness(ours, theirs) == Likeness("shape", 100)
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("lost", [7, 20, 60])
+def test_sizes_by_their_times_where_packets_get_lost_between(seed: int, lost: int) -> None:
+    """Behind a loss every packet is at another place, whichever tap it is behind; when it comes is the same."""
+    draw = Random(seed)
+    near, far = (Speech(draw, 1_000_000 + 3_000 * n, 2 * MS, sizes=True).packets() for n in range(2))
+    on = [one for n, one in enumerate(relayed(near, draw, tag=10, anew=True)) if n % lost != 3]
+    back = relayed(far, draw, tag=-10, anew=True)
+    seen = [one for n, one in enumerate(back) if n % lost != 5]
+    assert likeness([paced(near), paced(seen)], [paced(on), paced(far)]) == Likeness("shape", 100)
+
+
+def test_one_recording_and_lost_packets_name_no_direction() -> None:
+    draw = Random(7)
+    near = Speech(draw, sizes=True).packets()
+    on, twin = ([one for n, one in enumerate(relayed(near, draw, anew=True)) if n % lost] for lost in (9, 7))
+    assert likeness([paced(near)], [paced(on)]) == likeness([paced(near)], [paced(twin)]) == Likeness("shape", 100)
+    assert likeness([paced(near)], [paced(on), paced(twin)]) is None
+
+
 def test_sizes_that_are_constant_prove_nothing() -> None:
     assert likeness(*both_ways(Random(3), anew=True)) is None
 
@@ -116,6 +136,18 @@ def test_few_packets_say_nothing() -> None:
     near = Speech(draw, sizes=True).packets(PAIRS - 1)
     assert likeness([paced(near)], [paced(relayed(near, draw))]) is None
     assert likeness([], [paced(near)]) is None
+
+
+def test_hundreds_of_calls_with_losses_stay_apart() -> None:
+    """Each is its own by the times of its packets, and never another's that is as loud as it."""
+    draw = Random(11)
+    calls = []
+    for _ in range(120):
+        near = Speech(draw, sizes=True, jitter_us=2 * MS).packets(150)
+        on = [one for n, one in enumerate(relayed(near, draw, anew=True)) if n % 11 != 5]
+        calls.append((paced(near), paced(on)))
+    assert {likeness([near], [on]) for near, on in calls} == {Likeness("shape", 100)}
+    assert {likeness([calls[n][0]], [calls[n - 1][1]]) for n in range(120)} == {None}
 
 
 @pytest.mark.parametrize("kind", [{}, {"pauses": True}, {"sizes": True}, {"sizes": True, "anew": True}])
