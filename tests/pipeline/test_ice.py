@@ -204,3 +204,22 @@ def test_a_call_lasts_as_long_as_its_checks() -> None:
     (hop,) = hops(engine)
     assert hop["packets"] == 60
     assert claimed(engine) == {"call-1": {str(inside(1))}}
+
+
+def test_floor_control_runs_where_its_checks_do() -> None:
+    """Any component over datagrams may use ICE (RFC 8839 4): BFCP at an address that no description names."""
+    query = bytes.fromhex("40070001000012670002000205040001")  # RFC 8855 5.1, version 2: conference 4711, user 2
+    wire = Wire()
+
+    def floor(fragment: str, password: str, *lines: str) -> bytes:
+        said = audio(at("0.0.0.0", 9)).replace(b"m=audio 9 RTP/AVP 0", b"m=application 9 UDP/BFCP *")
+        return said + "".join(f"{line}\r\n" for line in lines).encode() + ice(fragment, password).encode()
+
+    offer, answer = floor("ours", "p1", "a=floorctrl:c-only"), floor("mix", "p2", "a=confid:4711", "a=userid:2")
+    wire.udp(ua(1), PROXY, message("INVITE", "call", offer))
+    wire.udp(PROXY, ua(1), message("INVITE", "call", answer, status=200))
+    wire.udp(inside(1), MIXER, check("mix:ours", "p2"))
+    wire.udp(inside(1), MIXER, query)
+    (hop,) = hops(wire.run())
+    assert (hop["medium"], hop["packets"], hop["state"]) == ("bfcp", 2, "clear_udp")  # the check is of the flow, too
+    assert [(move["from"], move["by"]) for move in hop["moved"]] == [(str(inside(1)), "ice_check")]  # type: ignore[attr-defined]  # rows
