@@ -127,18 +127,22 @@ class _Lookup:
     def on_flows(self, candidate: Candidate, flows: Sequence[IceFlow]) -> list[StreamRecord]:
         """Streams on checked flows, and those from one described address to the other; none if there are no flows, or
         nothing ran on them."""
-        if not flows:
-            return []
-        ours, theirs = places(candidate)
-        wanted = {pair for flow in flows for pair in ((flow.offerer, flow.answerer), (flow.answerer, flow.offerer))}
-        targets = dict.fromkeys([*(end for pair in wanted for end in pair), *ours, *theirs])
-        found = self._own(record for target in sorted(targets) for record in self._towards(target))
-        checked = [each for each in found if (each.endpoints.src, each.endpoints.dst) in wanted]
+        checked = self._between((flow.offerer, flow.answerer) for flow in flows)
         if not checked:
             self.whole = True
             return []
-        known = {pair for a in ours for b in theirs for pair in ((a, b), (b, a))} - wanted
-        return [*checked, *(each for each in found if (each.endpoints.src, each.endpoints.dst) in known)]
+        ours, theirs = candidate.offer_address, candidate.answer_address
+        return [*checked, *(self._between([(ours, theirs)]) if ours is not None and theirs is not None else ())]
+
+    def _between(self, pairs: Iterable[tuple[Address, Address]]) -> list[StreamRecord]:
+        """Streams between pairs of addresses, either way."""
+        found: list[StreamRecord] = []
+        for pair in pairs:
+            for src, dst in (pair, pair[::-1]):
+                lot = self._sources.take_between(src, dst, self._span.first_ns, self._span.last_ns)
+                self.whole = self.whole and lot.whole
+                found += self._own(lot.records)
+        return found
 
     def described(self, candidate: Candidate) -> tuple[list[StreamRecord], tuple[Move, ...]]:
         """Streams towards either end, from the other where there are any (else NAT moved their source)."""

@@ -116,6 +116,26 @@ def test_checks_tell_calls_apart_at_one_port(size: int) -> None:
     assert not [kind for kind in anomalies(engine) if kind.startswith("ice.")]
 
 
+def test_more_calls_at_one_port_than_are_looked_at() -> None:
+    """Whose flow is known is not looked for among all streams at the port, nor parts others' streams by its end."""
+    wire, count = Wire(), 9
+    for number in range(1, count):
+        invite(wire, number, ice(f"own{number}", f"secret-{number}"), ice(f"mix{number}", f"pwd-{number}"))
+        wire.udp(inside(number), MIXER, check(f"mix{number}:own{number}", f"pwd-{number}", number))
+    for each in range(30):
+        for number in range(1, count):
+            wire.udp(inside(number), MIXER, rtp(each, ssrc=1_000 + number))
+            wire.udp(MIXER, inside(number), rtp(each, ssrc=2_000 + number))
+        if each == 10:
+            wire.udp(ua(1), PROXY, message("BYE", "call1", cseq=2))
+            wire.udp(PROXY, ua(1), message("BYE", "call1", cseq=2, status=200))
+            wire.now_ns += 60_000_000_000  # the first call is judged while the others go on
+    engine = wire.run(limits=Limits(streams_per_address=1, stream_idle_ns=10**12))
+    found = sorted((hop["packets"], hop["state"]) for hop in hops(engine))
+    assert found[-7:] == [(60, "clear")] * 7
+    assert len(rows(engine.closer.stream_rows)) == 2 * 8 + 2  # what the first one's ends sent on behind its end
+
+
 def test_a_check_under_another_password_binds_nothing() -> None:
     """Anybody may write a USERNAME; who received no description has no password (RFC 8445 7.2.2)."""
     wire = two_calls()
