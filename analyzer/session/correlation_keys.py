@@ -90,11 +90,16 @@ def _session_id(value: str) -> Iterator[Key]:
     """RFC 7989 5: both halves name the session; one alone names a party of it until the other is known."""
     local, found = parameters(value)
     ours, theirs = local.strip().lower(), found.get("remote", _NIL).lower()
-    halves = [half for half in (ours, theirs) if len(half) == 32 and set(half) <= _HEX and half != _NIL]
+    halves = [half for half in (ours, theirs) if uuid(half)]
     if len(halves) == 2:
         yield _key("session_id", *sorted(halves))
     elif halves and halves[0] == ours:
         yield _key("session_uuid", ours)
+
+
+def uuid(half: str) -> bool:
+    """Whether a half of a Session-ID names a party: 32 digits, not all zero (RFC 7989 5)."""
+    return len(half) == 32 and set(half) <= _HEX and half != _NIL
 
 
 def offer_keys(sdp: Session) -> Iterator[Key]:
@@ -143,7 +148,7 @@ def referral_keys(message: Message) -> Iterator[Key]:
 
 def grounds(message: Message) -> Iterator[tuple[Ground, bytes]]:
     """What a message of an INVITE transaction says that legs of one call have in common, and many other calls too
-    (RFC 7315 4.6, RFC 7044)."""
+    (RFC 7315 4.5, 4.6, RFC 7044)."""
     vector = message.first("p-charging-vector")
     given = parameters(";" + vector)[1] if vector is not None else {}
     if element := given.get("icid-generated-at", ""):
@@ -151,6 +156,8 @@ def grounds(message: Message) -> Iterator[tuple[Ground, bytes]]:
     for name in ("orig-ioi", "term-ioi"):
         if operator := given.get(name, ""):
             yield "ioi", _key("likeness", name, operator.lower()).digest
+    for value in message.all("p-charging-function-addresses")[:1]:  # which charging functions: an operator's, too
+        yield "ioi", _key("likeness", value.replace(" ", "").lower()).digest
     history = message.first("history-info")
     if history is not None and (first := person(parse_name_addr(split(history)[0]).uri)):
         yield "history-info", _key("likeness", first).digest

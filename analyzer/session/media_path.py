@@ -9,7 +9,7 @@ from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Media
 from analyzer.session.connections import Connection
-from analyzer.session.joining import vias
+from analyzer.session.joining import previous_hops, vias
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.model.media import MediaHop
@@ -107,9 +107,12 @@ def consecutive(call: CallState, placement: Placement) -> Consecutive:
     """Whether one leg follows another with nothing between: the next hop of one message by its Vias, or beyond an
     element that makes a call of its own. What no topology places may be such an element."""
     legs = {leg.ordinal: leg for leg in call.legs.values()}
+    before = previous_hops(list(legs.values()))
 
     def follows(one: int, other: int) -> bool:
         near, far = legs[one], legs[other]
+        if other in before:
+            return before[other] == one
         if near.call_id == far.call_id and vias(near) and vias(far):
             return vias(far) == vias(near) + 1
         nodes = [placement.topology.node_of(ip) for ip in (near.responder, far.initiator)]
