@@ -17,6 +17,11 @@ class Taken(NamedTuple):
     whole: bool
 
 
+def _began(record: StreamRecord) -> tuple[int, int]:
+    """Its place among those towards one address."""
+    return record.first_ns, record.ordinal
+
+
 class ClosedStreams:
     """Records by destination. Past `Limits.streams` the oldest goes, like one whose time is over; those that wait to be
     handed out are as many at most, others are lost and counted."""
@@ -25,7 +30,7 @@ class ClosedStreams:
         self._capacity = limits.streams
         self._most = limits.streams_per_address
         self._records: OrderedDict[int, StreamRecord] = OrderedDict()
-        self._to: dict[Address, list[tuple[int, int]]] = {}  # by time of the first packet, with the ordinal
+        self._to: dict[Address, list[StreamRecord]] = {}  # by time of the first packet
         self._latest: dict[Address, int] = {}
         self._claimed: set[int] = set()
         self._overflow: list[StreamRecord] = []
@@ -34,7 +39,7 @@ class ClosedStreams:
         """Keeps a record; False where that cost one that a report would have had."""
         self._records[record.ordinal] = record
         address = record.endpoints.dst
-        insort(self._to.setdefault(address, []), (record.first_ns, record.ordinal))
+        insort(self._to.setdefault(address, []), record, key=_began)
         self._latest[address] = max(record.last_ns, self._latest.get(address, 0))
         if len(self._records) > self._capacity:
             oldest = next(iter(self._records))
@@ -53,11 +58,11 @@ class ClosedStreams:
         those before it are looked at.
         """
         held = self._to.get(address, [])
-        began = bisect_left(held, (first_ns, 0))
-        ended = bisect_left(held, (last_ns + 1, 0))
+        began = bisect_left(held, (first_ns, 0), key=_began)
+        ended = bisect_left(held, (last_ns + 1, 0), key=_began)
         earlier = held[max(0, began - self._most) : began]
-        found = [self._records[ordinal] for _, ordinal in held[began : min(ended, began + self._most)]]
-        found += [record for _, ordinal in earlier if (record := self._records[ordinal]).last_ns >= first_ns]
+        found = held[began : min(ended, began + self._most)]
+        found += [record for record in earlier if record.last_ns >= first_ns]
         whole = len(found) <= self._most and ended - began <= self._most and began <= self._most
         found = found[: self._most]
         return Taken(found, whole)
@@ -75,7 +80,7 @@ class ClosedStreams:
         record = self._records.pop(ordinal)
         address = record.endpoints.dst
         held = self._to[address]
-        del held[bisect_left(held, (record.first_ns, ordinal))]
+        del held[bisect_left(held, _began(record), key=_began)]
         if not held:
             del self._to[address], self._latest[address]
         if ordinal in self._claimed:
