@@ -77,17 +77,19 @@ class Inputs:
         return Captures(paths, self._points, self._descriptors(), self.limits, *times)
 
     def _spool(self, path: str) -> None:
-        if path not in self._spooled:
-            self._spooled.add(path)
-            if path == STDIN:
-                spool(sys.stdin.buffer, self._spools[path])
-            else:
-                with open_file(path) as pipe:
-                    spool(pipe, self._spools[path])
+        if path in self._spooled:
+            return
+        if path == STDIN:
+            spool(sys.stdin.buffer, self._spools[path])
+        else:
+            with open_file(path) as pipe:
+                spool(pipe, self._spools[path])
+        self._spooled.add(path)
 
     def open(self, sources: SourceTable) -> tuple[list[CaptureReader], list[str]]:
         """Readers of the captures, and the problems of those that have none."""
-        return self._captures(self.paths).open(sources, self._spool)
+        readers, problems = self._captures(self.paths).open(sources, self._spool)
+        return readers, list(map(str, problems))
 
     def look(self) -> tuple[list[CaptureInfo], list[str]]:
         """What is known of the captures before they are read, and the problems of those that cannot be."""
@@ -258,5 +260,6 @@ def _reported(done: Reading | list[str], missing: list[str]) -> Run:
         notes.append("The run was interrupted: frames behind that moment were not read.")
     if done.lost:
         notes.append(f"{done.lost}: frames behind that moment were not read.")
+        problems = [*problems, done.lost]
     report = replace(assemble(done.engine, done.infos, notes), clock=tuple(done.clocks))
-    return Run(report, facts, problems + [done.lost] * bool(done.lost), done.engine)
+    return Run(report, facts, problems, done.engine)

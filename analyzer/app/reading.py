@@ -34,11 +34,11 @@ class Captures:
 
     def open(
         self, sources: SourceTable, spooled: Callable[[str], None] | None = None
-    ) -> tuple[list[CaptureReader], list[str]]:
+    ) -> tuple[list[CaptureReader], list[CaptureProblem]]:
         """Readers of the captures that can be read, and what is wrong with the others. `spooled` sees to it that the
         copy of what can be read once is there."""
         readers: list[CaptureReader] = []
-        problems: list[str] = []
+        problems: list[CaptureProblem] = []
         for path in self.paths:
             vantage, prefix = self.points.names.get(path, ""), self.points.prefixes.get(path, "")
             stream = None
@@ -52,7 +52,7 @@ class Captures:
                     path, len(readers), sources, self.limits, stream=stream, vantage=vantage, prefix=prefix
                 )
             except CaptureProblem as problem:
-                problems.append(str(problem))
+                problems.append(problem)
             else:
                 readers.append(reader)
         return readers, problems
@@ -152,12 +152,14 @@ class _Told:
 def read(captures: Captures, clocks: Clocks) -> Generator[Part, None, None]:
     """Captures that could be opened, to their end. CaptureProblem where one can no more."""
     sources = SourceTable()
-    readers, problems = captures.open(sources)
-    if problems:
-        raise CaptureProblem(captures.paths[len(readers)], problems[0])
     with ExitStack() as opened:
+        readers, problems = captures.open(sources)
+        for reader in readers:
+            opened.callback(reader.close)
+        if problems:
+            raise problems[0]
         beside = _set_clocks(readers, clocks, sources, captures.limits)
-        for reader in (*readers, *beside):
+        for reader in beside:
             opened.callback(reader.close)
         told = _Told(sources, readers, beside)
 

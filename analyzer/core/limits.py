@@ -70,6 +70,7 @@ class Limits:
     dtls_handshakes: int = 2_048  # under way at once
     dtls_sessions: int = 20_000  # flows whose handshake gave keys that are still at hand
     # session
+    counted_words: int = 256  # methods, and status codes, that are counted apart; others are counted together
     esp_associations: int = 4_096  # followed at once
     esp_keys: int = 32  # tried for one association
     esp_held_packets: int = 1_024  # kept until their association is known to be without encryption

@@ -12,17 +12,24 @@ UNREADABLE = (
 )  # fmt: skip
 """What `cryptography` raises for certificates that are damaged, hostile, or beyond it."""
 _REMEMBERED = 256  # certificates; each is shown in many connections
+_USUAL = 4_096  # bytes of one that is remembered
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def read_certificate(der: bytes) -> x509.Certificate | None:
     """A certificate whose version, names, validity and extensions can be read; else None. Its key is not looked at."""
+    return _remembered(der) if len(der) <= _USUAL else _read(der)
+
+
+def _read(der: bytes) -> x509.Certificate | None:
     try:
         with warnings.catch_warnings():  # about what RFC 5280 forbids, such as serial numbers below 1
             warnings.simplefilter("ignore")
             return readable(x509.load_der_x509_certificate(der))
     except UNREADABLE:
         return None
+
+
+_remembered = lru_cache(maxsize=_REMEMBERED)(_read)
 
 
 def readable(certificate: x509.Certificate) -> x509.Certificate:

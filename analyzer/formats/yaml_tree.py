@@ -1,5 +1,6 @@
 """The YAML parser behind `yaml_file.read`."""
 
+import re
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -10,6 +11,7 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from analyzer.formats.yaml_file import FileProblem, Node
 
 MAX_NODES, MAX_DEPTH = 50_000, 16
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def parse(text: bytes, name: str, problems: list[FileProblem]) -> tuple[Node | None, list[FileProblem]]:
@@ -57,19 +59,34 @@ def _node(raw: Any, name: str, problems: list[FileProblem]) -> Node:
         keys: dict[str, tuple[int, int]] = {}
         for key, value in raw.value:
             place = (name, key.start_mark.line + 1, key.start_mark.column + 1)
-            if not isinstance(key, ScalarNode):
+            word = _joined(key.value) if isinstance(key, ScalarNode) else None
+            if word is None:
                 problems.append(FileProblem(*place, "a key must be a word"))
-            elif key.value in made:
-                problems.append(FileProblem(*place, f"duplicate key '{key.value}'"))
+            elif word in made:
+                problems.append(FileProblem(*place, f"duplicate key '{word}'"))
             else:
-                made[key.value] = _node(value, name, problems)
-                keys[key.value] = place[1:]
+                made[word] = _node(value, name, problems)
+                keys[word] = place[1:]
         return Node(line, column, made, keys=keys)
-    return Node(line, column, _scalar(raw), raw.style in ("'", '"'))
+    text = _joined(str(raw.value))
+    if text is None:
+        problems.append(FileProblem(name, line, column, "a \\u escape that is half of a character"))
+        return Node(line, column, None)
+    return Node(line, column, _scalar(raw, text), raw.style in ("'", '"'))
 
 
-def _scalar(raw: Any) -> bool | int | float | str | None:
-    kind, text = str(raw.tag).rpartition(":")[2], str(raw.value)
+def _joined(text: str) -> str | None:
+    """The text with characters that JSON writes as two escapes put together (RFC 8259 7); None if one is alone."""
+    if _HALF.search(text) is None:
+        return text
+    try:
+        return text.encode("utf-16-be", "surrogatepass").decode("utf-16-be")
+    except UnicodeDecodeError:
+        return None
+
+
+def _scalar(raw: Any, text: str) -> bool | int | float | str | None:
+    kind = str(raw.tag).rpartition(":")[2]
     try:
         if kind == "int" and len(text) <= 24:
             return int(text, 0)

@@ -4,8 +4,8 @@ Calls are one call where a key joins them: exactly (a Call-ID that an element ke
 Session-ID, icid, a header that the operator named, the offered address, the origin of the offer, a dialog named by
 Replaces or in a Refer-To, a referral), or by likeness, where caller and callee, the shape of the offer and the time all
 agree; for an offer that was not seen two grounds stand in that alone prove nothing (who generated the icid, the
-operators, History-Info). Joining is transitive. A wrong join is worse than none: where a key or a likeness would put
-two calls together that one call cannot hold, it joins nothing, and that is said.
+operators, History-Info, messages that keep step). Joining is transitive. A wrong join is worse than none: where a key
+or a likeness would put two calls together that one call cannot hold, it joins nothing, and that is said.
 
 Work and memory are proportional to the calls: every question goes to an index, and a key that too many calls carry
 names no session.
@@ -40,6 +40,7 @@ from analyzer.session.correlation_keys import (
     slotted,
 )
 from analyzer.session.key_index import KeyIndex
+from analyzer.session.leg_timing import in_step
 from analyzer.session.legs import CallState
 from analyzer.session.one_call import one_call, passed_on
 from analyzer.session.records import MessageRecord
@@ -49,6 +50,7 @@ ACCEPTED = 70
 SHAPE, TIME, PERSONS = 40, 20, 30  # weights of a likeness
 SUPPORT, MOST_SUPPORT, SURE = 10, 20, 99  # of each ground that supports it, and of all; none makes it exact
 _GROUNDS = 8  # values that support a likeness, kept of a call
+_NAMES = 8  # dialogs that one call names
 _SIMILAR = 0.8
 _PERSISTENT = frozenset[Kind](("session_id", "icid", "header"))
 
@@ -103,8 +105,7 @@ class Correlator:
         if record.method == "INVITE":
             traits.grounds |= set(islice(grounds(message), _GROUNDS - len(traits.grounds)))
         if record.initial or refers:
-            if not traits.names:
-                self._note_names(traits, tuple(named_dialogs(message)))
+            self._note_names(traits, named_dialogs(message))
             found += referral_keys(message) if record.request else ()
             if record.method == "INVITE":
                 found += offer_keys(record.sdp) if record.sdp is not None else ()
@@ -123,10 +124,11 @@ class Correlator:
         traits.late = True
         return (Anomaly(LATE, cites),)
 
-    def _note_names(self, traits: _Traits, names: tuple[Named, ...]) -> None:
-        traits.names = names
+    def _note_names(self, traits: _Traits, names: Iterable[Named]) -> None:
         for name in names:
-            self._named_by.setdefault(name.call_id, []).append(traits.call.ordinal)
+            if name not in traits.names and len(traits.names) < _NAMES:
+                traits.names += (name,)
+                self._named_by.setdefault(name.call_id, []).append(traits.call.ordinal)
 
     def _note_likeness(self, traits: _Traits, message: Message) -> None:
         if traits.likenesses:
@@ -220,14 +222,14 @@ class Correlator:
 
     def _joined_by(self, key: Key, call: CallState, node: NodeOf, found: _Component) -> list[CallState]:
         if self._index.is_spoiled(key.digest):
-            found.doubts.append(doubt(call, str(key.kind)))
+            found.doubts += self._doubts(key, call)
             return []
         if not self._index.shared(key.digest):
             return []
         known = self._index.carriers(key.digest)
         if len(known) > self._limits.correlation_members:
             self._index.spoil(key.digest)
-            found.doubts.append(doubt(call, str(key.kind)))
+            found.doubts += self._doubts(key, call)
             return []
         members = sorted((self._traits[o].call for o in known), key=lambda each: (each.first_ns, each.ordinal))
         if key.kind in BRIEF:
@@ -236,9 +238,15 @@ class Correlator:
             members = passed_on(members, call, node)
         if len(members) > 1 and not one_call(members, node):
             self._index.spoil(key.digest)
-            found.doubts.append(doubt(call, str(key.kind)))
+            found.doubts += self._doubts(key, call)
             return []
         return members
+
+    def _doubts(self, key: Key, call: CallState) -> list[Anomaly]:
+        """That a key was refused. One UUID in several calls is a focus's: where the other half tells which call it is,
+        there is no doubt (RFC 7989 9)."""
+        known = key.kind == "session_uuid" and any(k.kind == "session_id" for k in self._traits[call.ordinal].keys)
+        return [] if known else [doubt(call, str(key.kind))]
 
     def _refused(self, start: int, found: _Component) -> _Component:
         """Each key by itself joins what may be one call, all together do not: none of them does."""
@@ -307,7 +315,8 @@ class Correlator:
         alike = bool(shape and theirs) and similarity(shape, theirs) >= _SIMILAR
         if not alike and shape and theirs:
             return PERSONS + TIME  # two offers that differ: what many calls have in common does not outweigh that
-        support = min(MOST_SUPPORT, SUPPORT * len({ground for ground, _ in traits.grounds & other.grounds}))
+        common = {ground for ground, _ in traits.grounds & other.grounds}
+        support = min(MOST_SUPPORT, SUPPORT * (len(common) + in_step(traits.call, other.call)))
         return min(SURE, PERSONS + TIME + support + (SHAPE if alike else 0))
 
     def _shape(self, traits: _Traits) -> frozenset[int]:

@@ -143,7 +143,7 @@ def referral_keys(message: Message) -> Iterator[Key]:
 
 def grounds(message: Message) -> Iterator[tuple[Ground, bytes]]:
     """What a message of an INVITE transaction says that legs of one call have in common, and many other calls too
-    (RFC 7315 4.6, RFC 7044)."""
+    (RFC 7315 4.5, 4.6, RFC 7044)."""
     vector = message.first("p-charging-vector")
     given = parameters(";" + vector)[1] if vector is not None else {}
     if element := given.get("icid-generated-at", ""):
@@ -151,6 +151,8 @@ def grounds(message: Message) -> Iterator[tuple[Ground, bytes]]:
     for name in ("orig-ioi", "term-ioi"):
         if operator := given.get(name, ""):
             yield "ioi", _key("likeness", name, operator.lower()).digest
+    for value in message.all("p-charging-function-addresses")[:1]:  # which charging functions: an operator's, too
+        yield "ioi", _key("likeness", value.replace(" ", "").lower()).digest
     history = message.first("history-info")
     if history is not None and (first := person(parse_name_addr(split(history)[0]).uri)):
         yield "history-info", _key("likeness", first).digest

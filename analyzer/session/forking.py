@@ -16,8 +16,9 @@ _UNSEEN = Unknown.of("media", "packets with the same number on both branches of 
 def with_forks(hops: Sequence[PathHop], entities: Sequence[MediaHop]) -> list[MediaHop]:
     """The entities of a call's hops, those of one offer with what its branches got from the offerer."""
     branches: dict[object, list[int]] = {}
-    for at, (hop, entity) in enumerate(zip(hops, entities, strict=True)):
-        branches.setdefault((hop.index, entity.offer), []).append(at)
+    for at, hop in enumerate(hops):
+        if hop.offered:
+            branches.setdefault((hop.index, hop.offerer, hop.offered), []).append(at)
     found = list(entities)
     for places in branches.values():
         if len(places) > 1 and all(entities[at].key_exchange == "sdes" for at in places):

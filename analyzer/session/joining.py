@@ -1,5 +1,7 @@
 """The legs of correlated calls as one call, in the order in which a request passes them."""
 
+from collections.abc import Sequence
+
 from analyzer.session.call_links import Group
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.records import MessageRecord
@@ -8,7 +10,7 @@ from analyzer.session.records import MessageRecord
 def joined(group: Group) -> CallState:
     """One call of everything that belongs together; its legs are numbered in path order."""
     calls = group.calls
-    legs = [leg for call in calls for leg in sorted(call.legs.values(), key=_along)]
+    legs = [leg for call in calls for leg in in_path_order(list(call.legs.values()))]
     for ordinal, leg in enumerate(legs, 1):
         leg.ordinal = ordinal
     first = calls[0]
@@ -34,9 +36,36 @@ def joined(group: Group) -> CallState:
     )
 
 
-def _along(leg: LegState) -> tuple[int, int]:
-    """How far along the path a leg is."""
-    return vias(leg), leg.ordinal
+def in_path_order(legs: Sequence[LegState]) -> list[LegState]:
+    """The legs of one dialog as its first request passes them: behind each those that go on from it. Of legs whose
+    hop before is not known (not captured, or its Via hidden) the one with fewer Vias comes first."""
+    before = previous_hops(legs)
+    onward: dict[int, list[LegState]] = {}
+    waiting: list[LegState] = []
+    for leg in sorted(legs, key=lambda leg: (vias(leg), leg.ordinal), reverse=True):
+        (onward.setdefault(before[leg.ordinal], []) if leg.ordinal in before else waiting).append(leg)
+    ordered: dict[int, LegState] = {}
+    while waiting:
+        leg = waiting.pop()
+        ordered[leg.ordinal] = leg
+        waiting += onward.get(leg.ordinal, ())
+    return list(ordered.values())
+
+
+def previous_hops(legs: Sequence[LegState]) -> dict[int, int]:
+    """Of legs, by ordinal, the leg on the hop before: its top Via is the second one here (RFC 3261 16.6)."""
+    top: dict[str, LegState] = {}
+    for leg in sorted(legs, key=lambda leg: (vias(leg), leg.ordinal)):
+        for message in leg.messages:
+            if _starting(message) and message.branch:
+                top.setdefault(message.branch, leg)
+    found: dict[int, int] = {}
+    for leg in legs:
+        passed = (top.get(m.passed_branch) for m in leg.messages if _starting(m) and m.passed_branch)
+        before = next((each for each in passed if each is not None and vias(each) < vias(leg)), None)
+        if before is not None:
+            found[leg.ordinal] = before.ordinal
+    return found
 
 
 def vias(leg: LegState) -> int:

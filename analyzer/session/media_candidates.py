@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from analyzer.core.addresses import Address
 from analyzer.protocols.sdp.session import Media
+from analyzer.session.bundling import Marks, bundled
 from analyzer.session.ice import candidate_addresses, fragments
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.offer_answer import Negotiation, negotiations, rtp_address
@@ -20,6 +21,8 @@ class Candidate:
     answer_address: Address | None
     negotiations: list[Negotiation] = field(default_factory=list)
     legs: list[LegState] = field(default_factory=list)
+    own: Marks = field(default_factory=Marks)
+    together: Marks | None = None  # of all m-lines between the same addresses, where there are several
     repeated: bool = False  # the m-line has the same fragments of ICE between other addresses, too
 
 
@@ -40,9 +43,11 @@ def candidates(call: CallState) -> list[Candidate]:
             if candidate is None:
                 candidate = found[key] = Candidate(negotiation.index, negotiation.offer, offered, answered)
             candidate.negotiations.append(negotiation)
+            candidate.own.add((negotiation.offer, negotiation.answer))
             if leg not in candidate.legs:
                 candidate.legs.append(leg)
     _mark_repeated(found.values())
+    _mark_shared(found.values())
     return list(found.values())
 
 
@@ -57,6 +62,20 @@ def _mark_repeated(found: Iterable[Candidate]) -> None:
             candidate.repeated = candidate.repeated or len(same) > 1
 
 
+def _mark_shared(found: Iterable[Candidate]) -> None:
+    """Tells m-lines of RTP between one pair of addresses of each other."""
+    at: dict[frozenset[Address | None], list[Candidate]] = {}
+    for candidate in found:
+        if candidate.first.is_rtp:
+            at.setdefault(frozenset((candidate.offer_address, candidate.answer_address)), []).append(candidate)
+    for same in at.values():
+        together = Marks()
+        for candidate in same if len({each.index for each in same}) > 1 else ():
+            together.types |= candidate.own.types
+            together.ssrcs |= candidate.own.ssrcs
+            candidate.together = together
+
+
 def _negotiations(leg: LegState) -> list[Negotiation]:
     """Every negotiation of a leg: of each settled exchange, of those under way where none is settled.
 
@@ -67,7 +86,7 @@ def _negotiations(leg: LegState) -> list[Negotiation]:
         exchange for d in dialogs for exchange in (d.exchanges or ([d.exchange] if d.exchange is not None else []))
     ]
     answered = [exchange for exchange in exchanges if exchange.answer is not None]
-    return [negotiation for exchange in answered or exchanges for negotiation in negotiations(exchange)]
+    return [negotiation for exchange in answered or exchanges for negotiation in bundled(negotiations(exchange))]
 
 
 def places(candidate: Candidate) -> tuple[list[Address], list[Address]]:

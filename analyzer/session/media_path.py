@@ -9,7 +9,7 @@ from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Media
 from analyzer.session.connections import Connection
-from analyzer.session.joining import vias
+from analyzer.session.joining import previous_hops, vias
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.record import RtcpRecord, StreamRecord
 from analyzer.session.model.media import MediaHop
@@ -57,6 +57,7 @@ def path_hop(
         right_final=_final(placement, last.responder, final.responder),
         keys=_keys(last),
         offerer=last.offer.ip,
+        offered=_offered(first, last),
         prints=_prints(last),
         reports=frozenset(_reports(rtcp)),
         streams=tuple(item for item in packets if isinstance(item, StreamRecord)),
@@ -91,6 +92,12 @@ def _keys(last: Negotiation) -> frozenset[Secret]:
     return frozenset(key.key for line in lines for key in line.keys if key.key is not None)
 
 
+def _offered(leg: LegState, last: Negotiation) -> tuple[object, ...]:
+    """An INVITE that is forked keeps Call-ID and CSeq on every branch (RFC 3261 16.6), and the offer in it its keys."""
+    line, _ = chosen_crypto(last)
+    return leg.call_id, last.exchange.offer.cseq, frozenset(key.key for key in line.keys) if line is not None else None
+
+
 def _prints(last: Negotiation) -> frozenset[bytes]:
     sides = [media for media in (last.offer, last.answer) if media is not None]
     return frozenset(each.digest for media in sides for each in media.fingerprints if each.digest)
@@ -100,9 +107,12 @@ def consecutive(call: CallState, placement: Placement) -> Consecutive:
     """Whether one leg follows another with nothing between: the next hop of one message by its Vias, or beyond an
     element that makes a call of its own. What no topology places may be such an element."""
     legs = {leg.ordinal: leg for leg in call.legs.values()}
+    before = previous_hops(list(legs.values()))
 
     def follows(one: int, other: int) -> bool:
         near, far = legs[one], legs[other]
+        if other in before:
+            return before[other] == one
         if near.call_id == far.call_id and vias(near) and vias(far):
             return vias(far) == vias(near) + 1
         nodes = [placement.topology.node_of(ip) for ip in (near.responder, far.initiator)]

@@ -7,6 +7,7 @@ from analyzer.core.addresses import Address
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
 from analyzer.core.severity import Severity
+from analyzer.session.bundling import belongs
 from analyzer.session.claims import ice_fragment
 from analyzer.session.hops import Move
 from analyzer.session.ice import fragments
@@ -60,10 +61,11 @@ def streams_of(call: CallState, candidate: Candidate, sources: MediaSources) -> 
     lookup = _Lookup(sources, span)
     flows, shared = ice_flows(candidate, span, sources)
     found = lookup.on_flows(candidate, flows)
-    moves = list(_checked(found, candidate, flows))
+    moves = list(_checked(found, candidate, flows))  # the same for every m-line of a flow
     if not found:
         found, moves = lookup.described(candidate)
-    records = _ordered(found)
+    together = candidate.together
+    records = [each for each in _ordered(found) if together is None or belongs(each, candidate.own, together)]
     packets = _packets(records) if moves else sum(record.packets for record in records)
     crowded = [
         Anomaly(CROWDED, (record.first,), f"{len(record.contributors)} sources")

@@ -138,7 +138,7 @@ class Messaging:
         if self._occurrence(message, carrier, identity) != "new":
             return ()
         if message.body:
-            self.trails.note(carrier.endpoints, (message.byte_range, message.body), len(message.body))
+            self.trails.note(carrier.endpoints, (message.byte_range, message.body), len(message.body), part=True)
         paced: list[Anomaly] = []
         if carrier.transport in _IN_CLEAR and message.cites:  # of others there are records
             paced = self.paces.note(carrier.vantage, carrier.endpoints, message.size, message.cites[-1])
@@ -170,6 +170,8 @@ class Messaging:
         events = assembler.add(chunk)
         for event in events:
             if isinstance(event, WholeMessage):
+                if event.complete and event.body:
+                    self.trails.note(direction, event.body, len(event.body))
                 self.msrp_sessions.whole(event, chunk, carrier)
         found = self._whole(events)
         if assembler.held:

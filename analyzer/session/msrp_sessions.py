@@ -11,6 +11,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.core.numbers import decimal
 from analyzer.core.severity import Severity
+from analyzer.core.tally import count
 from analyzer.core.text import safe
 from analyzer.formats.cpim import uri_of
 from analyzer.formats.mime import media_type
@@ -178,7 +179,7 @@ class MsrpSessions:
         if not ends:
             return None
         session = self._session(message, carrier, ends)
-        session.requests[message.method or ""] += 1
+        count(session.requests, message.method or "", self._limits.counted_words)
         session.relayed = session.relayed or len(message.to_path) > 1 or len(message.from_path) > 1
         self._expect(session, message, carrier.endpoints, found)
         if message.method == "REPORT":
@@ -228,7 +229,7 @@ class MsrpSessions:
             if message.use_path:
                 session.relayed = True
         elif (message.status or 0) >= 400:
-            session.refused[request.message.method or ""] += 1
+            count(session.refused, request.message.method or "", self._limits.counted_words)
         return session
 
     # -- reports (7.1.2) -----------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ class MessageRecord:
     to_tag: str
     branch: str
     vias: int
+    passed_branch: str  # the branch that the top Via had a hop before; empty: this is the first hop
     complete: bool
     reliable: bool
     emergency: bool
@@ -97,6 +98,7 @@ def record(message: Message, carrier: Carrier, bodies: Bodies, ordinal: int) -> 
         to_tag=message.to_tag,
         branch=message.branch,
         vias=sum([1 + value.count(",") for value in message.all("via")]),
+        passed_branch=message.passed_branch,
         complete=message.complete,
         reliable=message.first("rseq") is not None,
         emergency=message.request_uri.lower().startswith(EMERGENCY_PREFIX),

@@ -35,6 +35,7 @@ class PathHop:
     keys: frozenset[Secret]  # SDES keys agreed
     prints: frozenset[bytes]  # fingerprints agreed
     offerer: int | None = None  # the address where the offering end is
+    offered: tuple[object, ...] = ()  # what is one offer, wherever it was forked to: Call-ID, CSeq, key of the line
     reports: frozenset[tuple[int | str, int]] = frozenset()  # RTCP sender reports: SSRC, or CNAME, and NTP time
     streams: tuple[StreamRecord, ...] = ()
     connections: tuple[Connection, ...] = ()

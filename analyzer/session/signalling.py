@@ -9,6 +9,7 @@ from analyzer.core.addresses import Address, parse_ip
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
+from analyzer.core.tally import count
 from analyzer.formats.uri import host_port
 from analyzer.protocols.sip.message import Message
 from analyzer.session.address_uses import AddressUses
@@ -177,9 +178,9 @@ class Signalling:
         counts.messages += 1
         counts.malformed += any(anomaly.kind.origin == "wire" for anomaly in message.anomalies)
         if message.is_request:
-            counts.requests[message.method] += 1
+            count(counts.requests, message.method, self._limits.counted_words)
         else:
-            counts.responses[str(message.status)] += 1
+            count(counts.responses, str(message.status), self._limits.counted_words)
         call_id = message.call_id  # that of an open call has been counted
         if call_id and self.calls.get(call_id) is None and len(counts.call_ids) < _CALL_IDS:
             counts.call_ids.add(hashlib.blake2b(call_id.encode("utf-8", "replace"), digest_size=8).digest())

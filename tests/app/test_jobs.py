@@ -191,6 +191,22 @@ def test_a_child_that_is_lost_is_no_shorter_report(monkeypatch: pytest.MonkeyPat
     assert exit_code(run.report, run.facts) is ExitCode.FAULT
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_capture_that_goes_away_is_no_shorter_report(tmp_path: Path, jobs: int) -> None:
+    """Between the look at it and its reading: here it is the observer that takes it away."""
+    path = tmp_path / "gone.pcapng"
+    path.write_bytes((SAMPLES / "bfcp-udp.pcapng").read_bytes())
+
+    class Taking(Silent):
+        def started(self, total_bytes: int) -> None:
+            path.unlink()
+
+    run = analyze(Settings(captures=(str(path),), jobs=jobs), Taking(), setup=setup(judge=False))
+    assert run.report is not None
+    assert [note for note in run.report.coverage.notes if note.endswith("frames behind that moment were not read.")]
+    assert exit_code(run.report, run.facts) is ExitCode.FAULT
+
+
 def test_a_child_that_is_lost_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(*_: object) -> None:
         raise ChildLost("a process of --jobs ended with 1 before its work was done")

@@ -55,3 +55,12 @@ def test_what_is_refused() -> None:
 def test_any_bytes_give_a_node_or_problems(data: bytes) -> None:
     root, problems = read(data, "t.yaml")
     assert root is not None or problems
+
+
+def test_a_character_in_two_escapes_is_one_and_half_of_one_a_problem() -> None:
+    """RFC 8259 7: JSON, which is YAML, writes characters beyond the basic plane as a pair."""
+    root, problems = read(rb'{"\ud83d\ude00": "\ud83d\ude00"}', "x.yaml")
+    assert root is not None
+    assert (root.plain(), problems) == ({"\U0001f600": "\U0001f600"}, [])
+    for text in (rb'a: "\ud83d"', rb'"\ud83d": 1'):
+        assert str(next(iter(read(text, "x.yaml")[1]))).startswith("x.yaml:1:")

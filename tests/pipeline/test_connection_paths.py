@@ -182,6 +182,30 @@ def test_tls_on_both_sides_under_different_certificates(tmp_path: Path, medium: 
     assert seen(near)[2] == ("proven_by_payload" if known else "assumed")
 
 
+def test_a_relay_that_cuts_messages_otherwise_passes_them_on(tmp_path: Path) -> None:
+    """RFC 4975 5.1: whoever is between may cut a message into other chunks; what is said is the whole of it."""
+    wire, ring = Wire(), Keyring()
+    (tmp_path / "0").mkdir()
+    tls = TlsWire(wire, *NEAR, tmp_path / "0")
+    ring.add_key_log(tls.key_log, "keys")
+    wire.connect(*FAR)
+    early = take(wire)
+    setup(wire, legs("message", (True, False), (line(tls.der), "")))
+    put(wire, early)
+    (ours, theirs), (inner, focus) = paths_of(0, True), paths_of(1, False)
+    for number in range(3):
+        text = f"Who wants the floor, number {number}"
+        tls.send(NEAR[0], msrp(f"t0{number}abc", text, theirs, ours))
+        for at_byte, part in ((0, text[:7]), (7, text[7:])):
+            flag, tid = "$" if at_byte else "+", f"t1{number}{at_byte}abc"
+            head = f"MSRP {tid} SEND\r\nTo-Path: {focus}\r\nFrom-Path: {inner}\r\nMessage-ID: n{number}\r\n"
+            reach = f"Byte-Range: {at_byte + 1}-{at_byte + len(part)}/{len(text)}\r\nContent-Type: text/plain\r\n\r\n"
+            wire.tcp(*FAR, f"{head}{reach}{part}\r\n-------{tid}{flag}\r\n".encode())
+    near, far = media(wire.run(topology=TOPOLOGY, rules=rules(), keyring=ring))
+    assert seen(near) == ("e2ae", "edge_terminated_tls", "proven_by_payload")
+    assert near["continued"] == [{"hop": far["id"], "by": "messages", "score": 100}]
+
+
 def chat(folder: Path, secure: tuple[bool, bool], passed_on: bool, size: int = 32_768) -> list[dict[str, Any]]:
     """A chat of 15 messages over an edge that ends TLS, which nobody opens: on both hops at once, or (else) two chats
     that have nothing to do with each other."""

@@ -128,7 +128,8 @@ def test_a_key_that_leaks_into_the_core() -> None:
     _, counts, engine = judged(e2ae(crypto(KEYS[0])))
     assert counts["MSEC-03.key"][1] == 1
     (found,) = [finding for finding in engine.judge.findings if finding.rule.id == "MSEC-03.key"]
-    assert found.where["joined"] == "by likeness, 90 of 100"  # how sure it is that the two legs are one call
+    # how sure it is that the two legs are one call: persons, offer and time (90), and messages that keep step
+    assert found.where["joined"] == "by likeness, 99 of 100"
 
 
 def test_the_row_of_the_report_says_what_the_server_may_conclude() -> None:

@@ -1,6 +1,7 @@
 """What is wrong with the values of a message is said once a message, however often it is seen."""
 
 from analyzer.core.cites import Cite
+from analyzer.core.limits import Limits
 from analyzer.pipeline.datagram import Datagram
 from tests.pipeline.wire import Wire, anomalies, at, flow, message
 
@@ -41,3 +42,12 @@ def test_a_second_sighting_is_not_checked_again() -> None:
     engine.datagrams.datagram(Datagram(1, flow(A, B), DATED, 0, 1, (Cite(0, 2, 0, 100, wire.now_ns + 1000),)))
     assert engine.signalling.counts.messages == 1
     assert anomalies(engine) == {"sip.date_syntax": 1}
+
+
+def test_a_flood_of_methods_is_counted_within_a_bound() -> None:
+    wire = Wire()
+    for number, method in enumerate(("OPTIONS", "ONE", "TWO", "THREE", "OPTIONS")):
+        wire.udp(A, B, message(method, f"flood{number}"))
+    counts = wire.run(limits=Limits(counted_words=2)).signalling.counts
+    assert counts.requests == {"OPTIONS": 2, "ONE": 1, "other": 2}
+    assert counts.messages == 5

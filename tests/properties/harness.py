@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from analyzer.core.anomalies import AnomalyKind
@@ -64,7 +65,7 @@ class Whole:
     within: Callable[[Any, Limits], bool] = lambda found, limits: True
     size: int = 24_000  # bytes of the input that is to be read in linear time
     begun: bytes | None = None
-    examples: int = 60
+    share: float = 1.0  # of the examples of others that are tried, where reading is slow
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,11 @@ class Elsewhere:
     accounted: Not | Shown
     cited: Not | Shown
     linear: Not | Shown
+
+
+def tried(share: float = 1.0) -> settings:
+    """So many of the examples that the profile asks for."""
+    return settings(max_examples=max(1, round(share * settings.default.max_examples)))
 
 
 # -- inputs ----------------------------------------------------------------------------------------------------------

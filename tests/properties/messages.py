@@ -4,11 +4,13 @@ from typing import Any
 
 from analyzer.core.limits import Limits
 from analyzer.core.text import decode
+from analyzer.formats.mime import BodyPart
 from analyzer.protocols.sdp import attributes, crypto_line
 from analyzer.protocols.sdp import parser as sdp
 from analyzer.protocols.sip import checks
 from analyzer.protocols.sip import parser as sip
 from analyzer.protocols.sip.message import Message
+from analyzer.session.body_tokens import MAX_TOKENS, part_tokens, sdp_tokens
 from analyzer.transport.parser import Skipped
 from tests.properties.harness import CITES, Not, Whole
 from tests.properties.packets import DATAGRAM
@@ -70,6 +72,13 @@ def _checked(data: bytes, limits: Limits) -> Any:
 def _sip(data: bytes, limits: Limits) -> Any:
     events = sip.parse_datagram(data, CITES, limits)
     return events, [event.parts(limits) for event in events if isinstance(event, Message)]
+
+
+def _tokens(data: bytes, limits: Limits) -> Any:
+    """The words of a body that is text, of one that is XML, and of a session description."""
+    kinds = ("text/plain", "application/x+xml")
+    found = [part_tokens(BodyPart(kind, "", data), limits) for kind in kinds]
+    return [*found, sdp_tokens(sdp.parse(data, CITES, limits))]
 
 
 MESSAGES = (
@@ -163,5 +172,24 @@ MESSAGES = (
         KEPT,
         NO_EVENT,
         (b"A", b"=", b"\xff"),
+    ),
+    Whole(
+        (
+            "analyzer.session.body_tokens.part_tokens",
+            "analyzer.session.body_tokens.sdp_tokens",
+            "analyzer.session.body_tokens.looks_like_one",
+        ),
+        _tokens,
+        (
+            b"conference-id: room12345\r\n",
+            b"<create conference-id='room12345'/>",
+            SDP + b"a=conference-id:room12345\r\n",
+        ),
+        lambda found: any(len(tokens) > 1 for tokens in found),
+        Not("a whole body, which the parser of the message has put together from its segments"),
+        Not("the message keeps the body; a few words of it are taken"),
+        NO_EVENT,
+        (b"a: b\n", b"conf=", b"room1234 ", b"<a id='room1234'>", b":", b"conf", b'"', b"-"),
+        within=lambda found, limits: max(map(len, found)) <= MAX_TOKENS + 1,
     ),
 )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.capture.reader import CaptureReader, open_capture
@@ -13,7 +13,7 @@ from analyzer.capture.sources import CaptureProblem, SourceTable
 from analyzer.core.limits import Limits
 from tests.capture.test_reader import COMPRESSORS, block, pcap, pcapng
 from tests.linear import assert_linear
-from tests.properties.harness import AMPLE, FACTOR, LIMITS, inputs, weight
+from tests.properties.harness import AMPLE, FACTOR, LIMITS, inputs, tried, weight
 
 FRAMES = [(1_000, b"one"), (2_000, b"t" * 50), (3_000, b""), (4_000, b"\0" * 20)]
 PLAIN = {
@@ -82,7 +82,7 @@ def test_total(name: str) -> None:
     """Any bytes: frames, anomalies, or a reason in words."""
 
     @given(inputs((FILES[name],)))
-    @settings(max_examples=40)
+    @tried(0.6)
     def run(data: bytes) -> None:
         read(data)
 
@@ -94,7 +94,7 @@ def test_blind(name: str) -> None:
     """The same however few bytes come at once, and however few frames are taken."""
 
     @given(inputs((FILES[name],)), st.integers(1, 9), st.integers(1, 5))
-    @settings(max_examples=30)
+    @tried(0.5)
     def run(data: bytes, most: int, rows: int) -> None:
         whole = read(data)
         assert read(data, rows=rows) == whole
@@ -108,7 +108,7 @@ def test_bounded(name: str) -> None:
     """What a reader keeps is no larger than a constant times what it has read, and its interfaces are bounded."""
 
     @given(inputs((FILES[name],)))
-    @settings(max_examples=30)
+    @tried(0.5)
     def run(data: bytes) -> None:
         reader = opened(data)
         if not isinstance(reader, str):
@@ -136,7 +136,7 @@ def test_accounted(name: str) -> None:
     """The whole file is read and counted; what comes behind the last frame is a record that was cut, or is named."""
 
     @given(inputs((FILES[name],)))
-    @settings(max_examples=30)
+    @tried(0.5)
     def run(data: bytes) -> None:
         found = read(data)
         if isinstance(found, str):
@@ -155,7 +155,7 @@ def test_cited(name: str) -> None:
     """Frames are numbered from one, and each is where it says that it is."""
 
     @given(inputs((FILES[name],)))
-    @settings(max_examples=40)
+    @tried(0.6)
     def run(data: bytes) -> None:
         found = read(data)
         if isinstance(found, str) or data[:4] != FILES[name][:4]:

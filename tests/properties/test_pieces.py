@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from tests.linear import assert_linear
-from tests.properties.harness import LIMITS, Pieces, inputs, leaves, uncited, weight
+from tests.properties.harness import LIMITS, Pieces, inputs, leaves, tried, uncited, weight
 from tests.properties.registry import PIECES
 
 EACH = pytest.mark.parametrize("parser", PIECES, ids=[each.names[0].removeprefix("analyzer.") for each in PIECES])
@@ -53,7 +53,7 @@ def test_bounded(parser: Pieces) -> None:
     """What is kept stays within the limits, whatever comes and however much."""
 
     @given(st.lists(inputs(parser.valid), max_size=8))
-    @settings(max_examples=40)
+    @tried(0.6)
     def run(pieces: list[bytes]) -> None:
         made = parser.make(parser.small)
         for number, piece in enumerate(pieces, 1):
@@ -73,7 +73,7 @@ def test_cited(parser: Pieces) -> None:
     """Whatever has frames has those its pieces were in."""
 
     @given(st.lists(inputs(parser.valid), max_size=8))
-    @settings(max_examples=40)
+    @tried(0.6)
     def run(pieces: list[bytes]) -> None:
         assert uncited(fed(parser, pieces, LIMITS)[1], frozenset(map(cite, range(1, len(pieces) + 1)))) == []
 

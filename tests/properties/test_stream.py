@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.core.anomalies import Anomaly
@@ -12,7 +12,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.transport.cited import Chunk, Gap
 from tests.linear import assert_linear, reading
-from tests.properties.harness import AMPLE, LIMITS, Stream, inputs, leaves, weight
+from tests.properties.harness import AMPLE, LIMITS, Stream, inputs, leaves, tried, weight
 from tests.properties.registry import STREAMS
 from tests.protocols.events import cuts, merged
 
@@ -127,7 +127,7 @@ def test_cited(parser: Stream) -> None:
     """Every event has frames, those in which its bytes were."""
 
     @given(_sequences(parser))
-    @settings(max_examples=40)
+    @tried(0.6)
     def run(items: list[bytes | int | None]) -> None:
         for event in _feed(parser, items, LIMITS, lambda *_: None):
             assert event.cites, event

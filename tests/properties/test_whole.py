@@ -3,11 +3,11 @@
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.linear import assert_linear
-from tests.properties.harness import AMPLE, CITES, FACTOR, LIMITS, Whole, inputs, leaves, uncited, weight
+from tests.properties.harness import AMPLE, CITES, FACTOR, LIMITS, Whole, inputs, leaves, tried, uncited, weight
 from tests.properties.registry import WHOLE
 
 EACH = pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_total(parser: Whole) -> None:
     """Any bytes, and everything that can be asked of what they give."""
 
     @given(inputs(parser.valid), st.booleans())
-    @settings(max_examples=parser.examples)
+    @tried(parser.share)
     def run(data: bytes, small: bool) -> None:
         for _ in leaves(parser.read(data, parser.small if small else LIMITS)):
             pass
@@ -40,7 +40,7 @@ def test_blind(parser: Whole) -> None:
     """What was read before, and what caches keep of it, changes nothing."""
 
     @given(inputs(parser.valid), inputs(parser.valid))
-    @settings(max_examples=min(parser.examples, 25))
+    @tried(0.4 * parser.share)
     def run(data: bytes, other: bytes) -> None:
         first = list(leaves(parser.read(data, LIMITS)))
         parser.read(other, LIMITS)
@@ -54,7 +54,7 @@ def test_bounded(parser: Whole) -> None:
     """An answer is no larger than a constant times what was read, and keeps limits that are small."""
 
     @given(inputs(parser.valid))
-    @settings(max_examples=parser.examples)
+    @tried(parser.share)
     def run(data: bytes) -> None:
         found = parser.read(data, parser.small)
         assert weight(found) <= AMPLE + FACTOR * len(data)
@@ -75,7 +75,7 @@ def test_accounted(parser: Whole) -> None:
     """Every byte is in the answer."""
 
     @given(inputs(parser.valid), st.booleans())
-    @settings(max_examples=parser.examples)
+    @tried(parser.share)
     def run(data: bytes, small: bool) -> None:
         assert callable(parser.accounted)
         assert parser.accounted(data, parser.read(data, parser.small if small else LIMITS))
@@ -90,7 +90,7 @@ def test_cited(parser: Whole) -> None:
     """Whatever has frames has those it was read from."""
 
     @given(inputs(parser.valid))
-    @settings(max_examples=parser.examples)
+    @tried(parser.share)
     def run(data: bytes) -> None:
         assert uncited(parser.read(data, LIMITS), frozenset(CITES)) == []
 

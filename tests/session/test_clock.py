@@ -3,7 +3,10 @@
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from analyzer.session import clock
 from analyzer.session.clock import Offset, Passed, offsets
 
 MS = 1_000_000
@@ -160,3 +163,31 @@ def test_jitter_averages_out() -> None:
         b.sip(False, at, sent + 50 * MS + SKEW)
         a.sip(False, at, sent + 50 * MS + draw.randrange(5 * MS))
     assert abs(offsets({"a": a, "b": b})["b"].add_ns + SKEW) < MS
+
+
+SEEN = st.lists(st.tuples(st.sampled_from(["request", "response", "media"]), st.integers(0, 9)), max_size=40)
+
+
+def take(passed: Passed, seen: list[tuple[str, int]], begin: int) -> None:
+    """Messages and packets, each at a time and on a way of its own; few differ, so that many come again."""
+    for ts_ns, (kind, number) in enumerate(seen, begin):
+        if kind == "media":
+            passed.rtp((number % 3, number, 0), ts_ns, (ts_ns,))
+        else:
+            passed.sip(kind == "request", (f"call-{number}", "1 INVITE"), ts_ns)
+
+
+@given(SEEN, SEEN, st.integers(0, 9))
+def test_captures_looked_at_apart_are_as_if_one_after_the_other(
+    before: list[tuple[str, int]], behind: list[tuple[str, int]], kept: int
+) -> None:
+    """Files of one vantage point, with a bound that is hit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "KEPT", kept)
+        together, first, second = Passed(), Passed(), Passed()
+        take(together, before, 0)
+        take(together, behind, len(before))
+        take(first, before, 0)
+        take(second, behind, len(before))
+        first.follow(second)
+    assert first == together

@@ -7,7 +7,11 @@ from itertools import count, pairwise
 import pytest
 
 from analyzer.core.limits import SECOND_NS, Limits
+from analyzer.protocols.sdp.parser import parse as parse_sdp
+from analyzer.session.correlation_keys import features, similarity
 from analyzer.session.legs import CallTable
+from analyzer.session.media_path import consecutive
+from analyzer.session.placement import Placement
 from analyzer.session.topology import Topology
 from tests.pipeline.wire import Wire, anomalies, at, rows
 from tests.session.dialogs import Leg, hang_up, say, sdp, send, setup
@@ -46,6 +50,19 @@ def apart(legs: list[Leg]) -> list[set[str]]:
 def made(legs: list[Leg]) -> Wire:
     wire = Wire()
     setup(wire, legs)
+    hang_up(wire, legs)
+    return wire
+
+
+def out_of_step(legs: list[Leg]) -> Wire:
+    """The same, but that each answer takes a quarter of a second from leg to leg."""
+    wire = Wire()
+    for leg in legs:
+        send(wire, leg, "INVITE")
+    for leg in reversed(legs):
+        send(wire, leg, "INVITE", 200, step_ns=250_000_000)
+    for leg in legs:
+        send(wire, leg, "ACK")
     hang_up(wire, legs)
     return wire
 
@@ -142,6 +159,23 @@ def test_session_id_of_a_focus_is_not_the_name_of_one_call() -> None:
     assert sorted(map(sorted, groups(wire))) == sorted(map(sorted, apart(legs)))
 
 
+@pytest.mark.parametrize("legs_each", [1, 2])
+def test_participants_of_a_focus_are_told_apart_by_the_other_half(legs_each: int) -> None:
+    """RFC 7989 9: one UUID of the focus for all, that of each participant of its own: the pair is the session. The legs
+    of one participant are one call, those of another are not, and nothing about that is doubtful."""
+    wire, expected = Wire(), []
+    for number in range(20):
+        path = ["10.0.0.13", "10.0.0.1", f"10.1.0.{number + 2}"][: legs_each + 1]
+        both = (f"Session-ID: {_A};remote={'0' * 32}",), (f"Session-ID: {number + 1:032x};remote={_A}",)
+        legs = [Leg(a, b, _id(), f"sip:{a}@a.example", f"sip:{b}@b.example", *both) for a, b in pairwise(path)]
+        setup(wire, legs)
+        expected.append({leg.call_id for leg in legs})
+    engine = wire.run()
+    found = [set(row["call_ids"]) for row in rows(engine.closer.calls)]  # type: ignore[arg-type]  # text
+    assert _sorted(found) == _sorted(expected)
+    assert "correlation.ambiguous" not in anomalies(engine)
+
+
 def test_header_that_the_operator_named_joins() -> None:
     legs = strangers(request_headers=("X-Leg-ID: 7f3a",))
     assert groups(made(legs)) == apart(legs)
@@ -170,6 +204,19 @@ def test_origin_that_everybody_has_joins_nothing() -> None:
     assert groups(made([near, far])) == apart([near, far])
 
 
+def test_a_target_dialog_joins_the_dialog_it_names() -> None:
+    """RFC 4538 7: Call-ID, local-tag and remote-tag, as the sender of the request has them."""
+    first = Leg("10.1.0.2", "10.0.0.1", _id(), offer=sdp("10.1.0.2", 20_000), answer=sdp("10.2.0.2", 20_000))
+    named = f"Target-Dialog: {first.call_id};local-tag=f{first.call_id};remote-tag=t{first.call_id}"
+    second = Leg("10.3.0.2", "10.0.0.2", _id(), "sip:carol@ims.example", request_headers=(named,))
+    wrong = replace(second, call_id=_id(), request_headers=(named.replace("local-tag=f", "local-tag=x"),))
+    for other, expected in ((second, one([first, second])), (wrong, apart([first, wrong]))):
+        wire = Wire()
+        setup(wire, [first])
+        setup(wire, [other])
+        assert groups(wire) == expected
+
+
 def test_replaces_joins_the_dialog_it_names() -> None:
     """RFC 3891 3: Call-ID and both tags name the dialog."""
     first = Leg("10.1.0.2", "10.0.0.1", _id(), offer=sdp("10.1.0.2", 20_000), answer=sdp("10.2.0.2", 20_000))
@@ -185,7 +232,7 @@ def test_replaces_joins_the_dialog_it_names() -> None:
 
 def test_likeness_joins_and_says_how_sure() -> None:
     legs = b2bua()
-    engine = made(legs).run()
+    engine = out_of_step(legs).run()
     (row,) = rows(engine.closer.calls)
     assert row["call_ids"] == [leg.call_id for leg in legs]
     assert [(link["by"], link["score"]) for link in row["links"]] == [("likeness", 90)]  # type: ignore[attr-defined,index]  # a list of objects
@@ -212,6 +259,68 @@ def test_likeness_takes_the_same_moment() -> None:
     wire = Wire()
     setup(wire, [near, far], step_ns=600_000_000)
     assert groups(wire) == apart([near, far])
+
+
+def test_a_caller_who_is_asserted_is_the_same_whatever_from_says() -> None:
+    """RFC 3325 9.1: P-Asserted-Identity names whom the network knows; From may be anonymous, or another alias."""
+    near, far = b2bua()
+    hidden = replace(far, caller="sip:anonymous@anonymous.invalid")
+    assert groups(made([near, hidden])) == apart([near, hidden])
+    asserted = replace(hidden, request_headers=(f"P-Asserted-Identity: <{near.caller}>",))
+    assert groups(made([near, asserted])) == one([near, asserted])
+
+
+def test_the_called_is_the_same_where_the_request_uri_was_translated() -> None:
+    """RFC 3261 8.1.1.2: To stays, the Request-URI is where the request goes now."""
+    near, far = b2bua()
+    far = replace(far, target="sip:conf@10.0.0.13:5060")
+    assert groups(made([near, far])) == one([near, far])
+
+
+_RICH = (
+    "b=AS:64", "a=label:1", "a=mid:a1", "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level", "a=maxptime:60",
+    "a=rtpmap:8 PCMA/8000", "a=fmtp:101 0-15", "a=sendrecv",
+)  # fmt: skip
+_ALG = (  # what an IMS-ALG writes anew: addresses, keys, transport
+    "a=rtcp:4001", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz",
+    "a=3ge2ae:applied", "a=candidate:1 1 UDP 2130706431 10.0.0.1 4000 typ host", "a=ice-ufrag:x", "a=setup:actpass",
+    "a=ssrc:1 cname:x", "a=sendonly",
+)  # fmt: skip
+
+
+def _features(host: str, port: int, lines: tuple[str, ...], proto: str = "RTP/AVP") -> frozenset[int]:
+    return features(parse_sdp(sdp(host, port, proto=proto, lines=lines), (), Limits()))
+
+
+def test_what_an_alg_leaves_of_an_offer_is_alike_and_what_it_writes_anew_does_not_count() -> None:
+    """hops.md section 3: c= and m= lines, keys and candidates are edited; order of payload types, ptime, extmap,
+    bandwidth, label, mid and fmtp survive."""
+    near, far = _features("10.1.0.2", 20_002, _RICH), _features("10.0.0.11", 40_002, _RICH + _ALG, "RTP/SAVP")
+    assert similarity(near, far) == 1.0
+
+
+@pytest.mark.parametrize("at_line", range(len(_RICH) - 1), ids=[line[:12] for line in _RICH[:-1]])
+def test_each_trait_of_an_offer_counts(at_line: int) -> None:
+    near = _features("10.1.0.2", 20_002, _RICH)
+    without = _features("10.1.0.2", 20_002, _RICH[:at_line] + _RICH[at_line + 1 :])
+    assert without < near
+    assert similarity(near, without) == len(without) / len(near)
+
+
+def test_likeness_takes_four_fifths_of_the_traits() -> None:
+    """Jaccard: the traits of both by those of either; 4 of 5 is enough, 3 of 5 is not."""
+    near, far = b2bua()
+    lines = tuple(f"a=x-trait:{n}" for n in range(8))
+    base = len(_features("10.1.0.2", 20_002, lines))
+    for changed, expected in ((base // 5, one), (base // 3, apart)):
+        other = lines[changed:]
+        legs = [
+            replace(near, offer=sdp(near.src, 20_002, lines=lines)),
+            replace(far, offer=sdp(far.src, 40_002, lines=other)),
+        ]
+        share = (base - changed) / base
+        assert (share >= 0.8) is (expected is one)
+        assert groups(made(legs)) == expected(legs)
 
 
 def test_telephone_numbers_are_the_same_however_written() -> None:
@@ -377,6 +486,58 @@ def test_legs_stand_in_path_order_by_their_vias() -> None:
     setup(wire, [legs[2], legs[0], legs[1]])
     (row,) = rows(wire.run().closer.calls)
     assert [(leg["from"], leg["to"]) for leg in row["legs"]] == path  # type: ignore[attr-defined,index]  # a list of objects
+
+
+def _forked(order: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]], list[bytes]]:
+    """One INVITE over a proxy to two others, one of which passes it on; the legs in an order of sight."""
+    ways = {"a": ("10.1.0.2", "10.0.0.1"), "b": ("10.0.0.1", "10.0.0.2"), "c": ("10.0.0.1", "10.0.0.3"),
+            "d": ("10.0.0.2", "10.0.0.13")}  # fmt: skip
+    vias = {"a": "a", "b": "ba", "c": "ca", "d": "dba"}  # the top one first, by the leg that it was put on for
+    texts = []
+    for leg in order:
+        text = say(Leg(*ways[leg], "forked", vias=0), "INVITE").decode()
+        passed = "".join(f"Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{each}\r\n" for each in vias[leg])
+        texts.append(text.replace("From:", f"{passed}From:", 1).encode())
+    return [ways[leg] for leg in order], [ways[leg] for leg in "abdc"], texts
+
+
+@pytest.mark.parametrize("order", ["abcd", "dcba", "cabd"])
+def test_a_leg_stands_behind_the_one_whose_top_via_is_its_second(order: str) -> None:
+    """RFC 3261 16.6: each proxy puts a Via of its own on top. Of a forked request the number of Vias is not enough:
+    that of the third hop is one more than on both second ones, and it goes on from one of them."""
+    seen, path, texts = _forked(order)
+    wire = Wire()
+    for (src, dst), text in zip(seen, texts, strict=True):
+        wire.udp(at(src, 5060), at(dst, 5060), text)
+    (row,) = rows(wire.run().closer.calls)
+    found = [(leg["from"], leg["to"]) for leg in row["legs"]]  # type: ignore[attr-defined,index]  # a list of objects
+    first, second, third, other = path
+    assert found in ([first, second, third, other], [first, other, second, third])
+
+
+def test_a_hop_follows_the_one_that_it_goes_on_from_and_no_other() -> None:
+    _, path, texts = _forked("abcd")
+    wire = Wire()
+    for (src, dst), text in zip([path[0], path[1], path[3], path[2]], texts, strict=True):
+        wire.udp(at(src, 5060), at(dst, 5060), text)
+    (call,) = wire.run(finish=False).signalling.calls.all()
+    ordinals = {(leg.initiator, leg.responder): leg.ordinal for leg in call.legs.values()}
+    a, b, d, c = (ordinals[at(src, 0).ip, at(dst, 0).ip] for src, dst in path)
+    follows = consecutive(call, Placement(Topology()))
+    assert [(one, other) for one in (a, b, c, d) for other in (a, b, c, d) if follows(one, other)] == [
+        (a, b), (a, c), (b, d),
+    ]  # fmt: skip
+
+
+def test_where_vias_are_hidden_their_number_counts() -> None:
+    """An element that hides the topology replaces the Vias of its network: the one below the top is of no hop then."""
+    seen, path, texts = _forked("dba")
+    wire = Wire()
+    for (src, dst), text in zip(seen, texts, strict=True):
+        hidden = text.replace(b"branch=z9hG4bKb\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa", b"branch=x\r\nVia: y/z")
+        wire.udp(at(src, 5060), at(dst, 5060), hidden if src == "10.0.0.2" else text)
+    (row,) = rows(wire.run().closer.calls)
+    assert [(leg["from"], leg["to"]) for leg in row["legs"]] == path[:3]  # type: ignore[attr-defined,index]  # as above
 
 
 # -- Call-ID and tags (hops.md section 3: the exact key is Call-ID and From tag; RFC 3261 12, 19.3) ----------------
@@ -596,7 +757,40 @@ def test_persons_time_and_what_supports_them_join_where_there_is_no_offer() -> N
 )
 def test_one_ground_is_not_enough(headers: tuple[str, ...]) -> None:
     legs = delayed(*headers)
+    assert groups(out_of_step(legs)) == apart(legs)
+
+
+@pytest.mark.parametrize(
+    "headers", [GROUNDS[1:], (GROUNDS[0].partition(";orig")[0],)], ids=["History-Info", "generated-at"]
+)
+def test_messages_that_keep_step_are_a_ground_and_not_enough_either(headers: tuple[str, ...]) -> None:
+    """hops.md section 3: a consistent delta of 100/180/200/ACK is weak alone and strong with others."""
+    legs = delayed(*headers)
+    assert groups(made(legs)) == one(legs)
+    legs = delayed()
     assert groups(made(legs)) == apart(legs)
+
+
+def test_messages_keep_step_by_the_final_answer_and_two_more() -> None:
+    legs = delayed(*GROUNDS[1:])
+    wire = Wire()
+    for leg in legs:
+        send(wire, leg, "INVITE")
+    for leg in reversed(legs):
+        send(wire, leg, "INVITE", 200)
+    assert groups(wire) == apart(legs), "two moments"
+    for leg in legs:
+        send(wire, leg, "ACK")
+    assert groups(wire) == one(legs)
+
+
+def test_charging_functions_are_those_of_an_operator() -> None:
+    """RFC 7315 4.5: supportive, as orig-ioi is, and one ground with it."""
+    functions = ("P-Charging-Function-Addresses: ccf=192.1.1.1; ecf=192.1.1.3",)
+    legs = delayed(*functions, GROUNDS[1])
+    assert groups(out_of_step(legs)) == one(legs)
+    legs = delayed(*functions, "P-Charging-Vector: icid-value={};orig-ioi=ims.example")
+    assert groups(out_of_step(legs)) == apart(legs)
 
 
 @pytest.mark.parametrize("change", [{"caller": "sip:bob@ims.example"}, {"callee": "sip:other@ims.example"}])

@@ -30,6 +30,22 @@ def test_one_long_message_is_enough_and_one_short_one_is_not() -> None:
     assert trails(["ok", "no"], ["ok", "no"]).same(NEAR, FAR) == 2
 
 
+def test_whole_messages_go_before_their_chunks() -> None:
+    """A relay may cut a message into other chunks (RFC 4975 5.1); where none was whole, chunks are what there is."""
+    said = [f"this is message {number}" for number in range(4)]
+    made = trails(said, said)
+    for ends, at_byte in ((NEAR, 5), (FAR, 9)):
+        for text in said:
+            for part in (text[:at_byte], text[at_byte:]):
+                made.note(flow(*ends), part, len(part), part=True)
+    assert made.same(NEAR, FAR) == 4
+    cut = MessageTrails(Limits())
+    for ends in (NEAR, FAR):
+        for number in range(4):
+            cut.note(flow(*ends), f"part {number} of a long message", 30, part=True)
+    assert cut.same(NEAR, FAR) == 4
+
+
 def test_messages_that_differ_are_two_sessions() -> None:
     assert trails(["a message of one", "and of another"], ["a message of one", "and of a third"]).same(NEAR, FAR) == 0
     assert trails([], ["a message of one"]).same(NEAR, FAR) == 0

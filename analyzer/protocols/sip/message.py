@@ -132,6 +132,15 @@ class Message:
         return parse_via(parts[0]).branch if parts else ""
 
     @property
+    def passed_branch(self) -> str:
+        """The branch of the Via below the top one, which was the top one a hop before; "" where there is none."""
+        values = self.all("via")
+        if len(values) == 1 and "," not in values[0]:
+            return ""
+        parts = [part for value in values[:2] for part in split(value)]
+        return parse_via(parts[1]).branch if len(parts) > 1 else ""
+
+    @property
     def contacts(self) -> tuple[str, ...]:
         """The URIs of Contact."""
         return self.identities("contact")
