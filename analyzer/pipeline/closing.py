@@ -177,6 +177,7 @@ class Closer:
             call_id = f"call-{self._calls}"
             sources = MediaSources(
                 self._streams.take,
+                self._streams.take_between,
                 self._tables,
                 self._signalling.registrations,
                 placement,

@@ -19,6 +19,7 @@ from analyzer.core.text import decode
 from analyzer.protocols.sdp.session import Media
 from analyzer.protocols.stun.integrity import verifies
 from analyzer.protocols.stun.message import ALLOCATE, BINDING, REQUEST, SUCCESS, USERNAME, StunMessage
+from analyzer.protocols.stun.parser import parse
 from analyzer.session.ice import fragments
 from analyzer.session.media.record import Span
 from analyzer.session.offer_answer import Negotiation
@@ -27,18 +28,33 @@ EVICTED = define(
     "ice.checks_limit", Severity.LOW, "More ICE checks or mapped addresses than are remembered; the oldest is forgotten"
 )
 _LONGEST = 1_024  # bytes of a check that is kept
+_FLOWS = 64  # of one m-line that are looked at
 _MAPPED = 4  # addresses that one was shown as
 _BEFORE_NS = 300 * SECOND_NS  # how long a mapping may have been idle when a call begins (RFC 4787 REQ-5)
-Shown = OrderedDict[Address, dict[Address, Cite]]
+Shown = OrderedDict[Address, dict[Address, "_Response"]]
 
 
 @dataclass(slots=True)
 class _Check:
-    """The first and the last request with one USERNAME from one address to another."""
+    """The first and the last request with one USERNAME from one address to another, and when those were."""
 
-    first: StunMessage
-    last: StunMessage
-    began_ns: int
+    first: bytes
+    last: bytes
+    cite: Cite
+    last_ns: int
+
+    def verifies(self, password: bytes) -> bool:
+        """Whether the password made one of them."""
+        read = (parse(raw, ()) for raw in dict.fromkeys((self.first, self.last)))
+        return any(isinstance(each, StunMessage) and verifies(each, password) for each in read)
+
+
+@dataclass(slots=True)
+class _Response:
+    """The first response that showed an address, and when the last one did."""
+
+    cite: Cite
+    last_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +68,7 @@ class IceFlow:
 
 @dataclass(slots=True)
 class _Mappings:
-    """As what addresses were shown, and who was shown as one, with the latest response that did."""
+    """As what addresses were shown, and who was shown as one."""
 
     shown: Shown = field(default_factory=OrderedDict)
     behind: Shown = field(default_factory=OrderedDict)
@@ -60,15 +76,21 @@ class _Mappings:
     def add(self, own: Address, other: Address, cite: Cite) -> None:
         for table, key, value in ((self.shown, own, other), (self.behind, other, own)):
             known = table.setdefault(key, {})
-            if value in known or len(known) < _MAPPED:
-                known[value] = cite
+            if value in known:
+                known[value].last_ns = cite.ts_ns
+            elif len(known) < _MAPPED:
+                known[value] = _Response(cite, cite.ts_ns)
             table.move_to_end(key)
 
     def of(self, address: Address, span: Span) -> Iterator[tuple[Address, Cite]]:
         """The one address that stands for another in a span of time, with the response; none where several do."""
         for table in (self.shown, self.behind):
             known = table.get(address, {})
-            near = [each for each in known.items() if span.first_ns - _BEFORE_NS <= each[1].ts_ns <= span.last_ns]
+            near = [
+                (other, response.cite)
+                for other, response in known.items()
+                if response.cite.ts_ns <= span.last_ns and response.last_ns >= span.first_ns - _BEFORE_NS
+            ]
             if len(near) == 1 and len(known) < _MAPPED:
                 yield near[0]
 
@@ -107,10 +129,10 @@ class IceChecks:
     def _check(self, name: str, endpoints: Endpoints, message: StunMessage) -> None:
         known = self._checks.get((name, endpoints))
         if known is None:
-            self._checks[name, endpoints] = _Check(message, message, message.cites[0].ts_ns)
+            self._checks[name, endpoints] = _Check(message.raw, message.raw, message.cites[0], message.cites[-1].ts_ns)
             self._named.setdefault(name, {})[endpoints] = None
         else:
-            known.last = message
+            known.last, known.last_ns = message.raw, message.cites[-1].ts_ns
             self._checks.move_to_end((name, endpoints))
         for fragment in name.split(":", 1):
             self._heard[fragment] = message.cites[-1].ts_ns
@@ -155,8 +177,8 @@ class IceChecks:
             for receiver, sender, by_offerer in ((answer, offer, True), (offer, answer, False)):
                 for endpoints, check in self._verified(receiver, sender, span):
                     ends = endpoints if by_offerer else endpoints.reverse
-                    found.setdefault((ends.src, ends.dst), IceFlow(ends.src, ends.dst, check.first.cites[0]))
-        return list(found.values())
+                    found.setdefault((ends.src, ends.dst), IceFlow(ends.src, ends.dst, check.cite))
+        return list(found.values())[:_FLOWS]
 
     def _verified(self, receiver: Media, sender: Media, span: Span) -> Iterator[tuple[Endpoints, _Check]]:
         name, password = f"{receiver.ice_ufrag}:{sender.ice_ufrag}", receiver.ice_pwd
@@ -164,8 +186,8 @@ class IceChecks:
         ways = self._named.get(name, {})
         for endpoints in islice(reversed(ways), self._limits.connections_per_address):
             check = self._checks[name, endpoints]
-            in_time = check.began_ns <= span.last_ns and check.last.cites[-1].ts_ns >= span.first_ns
-            if in_time and any(verifies(one, password.reveal()) for one in (check.first, check.last)):
+            in_time = check.cite.ts_ns <= span.last_ns and check.last_ns >= span.first_ns
+            if in_time and check.verifies(password.reveal()):
                 yield endpoints, check
 
     def translated(self, address: Address, span: Span) -> list[tuple[Address, Cite]]:

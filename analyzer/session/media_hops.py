@@ -25,10 +25,11 @@ from analyzer.session.connections import Connection
 from analyzer.session.descriptions import medium_name
 from analyzer.session.forking import with_forks
 from analyzer.session.hops import HopFact, Seen
+from analyzer.session.ice_checks import IceFlow
 from analyzer.session.legs import CallState
 from analyzer.session.media.evidence import MediaEvidence, codec_of
 from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, refusals_of, verified_of
-from analyzer.session.media.record import Span, StreamRecord
+from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.refused import Refusals
 from analyzer.session.media.rtcp_flows import rtcp_state
 from analyzer.session.media_beside import (
@@ -46,7 +47,7 @@ from analyzer.session.media_entity import media_entity
 from analyzer.session.media_path import consecutive, from_elements, judged, path_hop, with_core_sides
 from analyzer.session.media_sources import Between, MediaSources
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide, in_esp
-from analyzer.session.media_streams import ice_flows, span_of, streams_of
+from analyzer.session.media_streams import checked_moves, ice_flows, span_of, streams_of
 from analyzer.session.model.media import MediaHop
 from analyzer.session.model.states import HopState
 from analyzer.session.msrp_relays import chain, ended_by_relay
@@ -285,10 +286,11 @@ def _connection_hop(
     last = candidate.negotiations[-1]
     span = span_of(call)
     lived = span[:2]
+    flows, shared = ice_flows(candidate, span, sources)
     peers: dict[int, Address] = {}
 
     def elsewhere() -> list[Connection]:
-        if checked := _checked(candidate, sources, span):
+        if checked := _checked(flows, sources):
             return checked
         theirs, find = listening(last.answer), sources.tables.listening
         pairs = list(from_elements(candidate.legs, theirs, find, ip_protocol(last.offer)))
@@ -321,12 +323,13 @@ def _connection_hop(
     legs = tuple(leg.ordinal for leg in candidate.legs)
     sessions: tuple[BoundMsrp | BoundBfcp, ...] = (*bound.msrp, *bound.bfcp)
     seen_at = tuple(seen.values())
-    return HopFact(entity, legs, seen_at, text, observed, (), sessions, files(candidate.negotiations)), bound
+    moves = checked_moves([(each.src, each.dst) for each in connections], candidate, flows)
+    fact = HopFact(entity, legs, seen_at, text, observed, (), sessions, files(candidate.negotiations), moves=moves)
+    return fact, replace(bound, anomalies=(*bound.anomalies, *shared))
 
 
-def _checked(candidate: Candidate, sources: MediaSources, span: Span) -> list[Connection]:
+def _checked(flows: Sequence[IceFlow], sources: MediaSources) -> list[Connection]:
     """The connections, over datagrams, on flows that checks of ICE verify (RFC 8839 4)."""
-    flows = ice_flows(candidate, span, sources)[0]
     found = (sources.tables.between(Endpoints(flow.offerer, flow.answerer, UDP)) for flow in flows)
     return [connection for connection in found if connection is not None]
 

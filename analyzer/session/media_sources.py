@@ -15,6 +15,7 @@ from analyzer.session.scope import Compare
 from analyzer.session.trust import Trust
 
 TakeStreams = Callable[[Address, int, int], Taken]
+TakeBetween = Callable[[Address, Address, int, int], Taken]  # from one address to another
 Between = Callable[[Address, Address], bool]
 Sealed = Callable[[int, int, tuple[int, int]], bool]  # ESP between two hosts in a span of time that stays closed
 
@@ -24,6 +25,7 @@ class MediaSources:
     """Where a call's packets are looked up."""
 
     take: TakeStreams
+    take_between: TakeBetween
     tables: Tables
     registrations: Registrations
     placement: Placement

@@ -61,7 +61,8 @@ def streams_of(call: CallState, candidate: Candidate, sources: MediaSources) -> 
     lookup = _Lookup(sources, span)
     flows, shared = ice_flows(candidate, span, sources)
     found = lookup.on_flows(candidate, flows)
-    moves = list(_checked(found, candidate, flows))  # the same for every m-line of a flow
+    used = [(record.endpoints.src, record.endpoints.dst) for record in found]
+    moves = checked_moves(used, candidate, flows)  # the same for every m-line of a flow
     if not found:
         found, moves = lookup.described(candidate)
     together = candidate.together
@@ -72,7 +73,7 @@ def streams_of(call: CallState, candidate: Candidate, sources: MediaSources) -> 
         for record in records
         if record.more_contributors
     ]
-    return MediumStreams(records, lookup.whole, packets, tuple(moves), (*shared, *crowded))
+    return MediumStreams(records, lookup.whole, packets, moves, (*shared, *crowded))
 
 
 def ice_flows(candidate: Candidate, span: Span, sources: MediaSources) -> tuple[list[IceFlow], tuple[Anomaly, ...]]:
@@ -90,14 +91,16 @@ def ice_flows(candidate: Candidate, span: Span, sources: MediaSources) -> tuple[
     return flows, ()
 
 
-def _checked(records: Sequence[StreamRecord], candidate: Candidate, flows: Sequence[IceFlow]) -> Iterator[Move]:
-    """The flows with streams, unless both ends are as described."""
-    described = {candidate.offer_address, candidate.answer_address}
-    used = {frozenset((record.endpoints.src, record.endpoints.dst)) for record in records}
-    for flow in flows[:_MOVES]:
-        ends = frozenset((flow.offerer, flow.answerer))
-        if ends in used and ends != described:
-            yield Move(flow.offerer, flow.answerer, "ice_check", (flow.cite,))
+def checked_moves(
+    used: Iterable[tuple[Address, Address]], candidate: Candidate, flows: Sequence[IceFlow]
+) -> tuple[Move, ...]:
+    """Of the flows that checks verify those that are used, unless both ends are as described."""
+    described, pairs = {candidate.offer_address, candidate.answer_address}, set(map(frozenset, used))
+    return tuple(
+        Move(flow.offerer, flow.answerer, "ice_check", (flow.cite,))
+        for flow in flows[:_MOVES]
+        if (ends := frozenset((flow.offerer, flow.answerer))) in pairs and ends != described
+    )
 
 
 def _ordered(records: Iterable[StreamRecord]) -> list[StreamRecord]:
@@ -124,20 +127,24 @@ class _Lookup:
     def on_flows(self, candidate: Candidate, flows: Sequence[IceFlow]) -> list[StreamRecord]:
         """Streams on checked flows, and those from one described address to the other; none if there are no flows, or
         nothing ran on them."""
-        if not flows:
-            return []
-        ours, theirs = places(candidate)
-        wanted = {pair for flow in flows for pair in ((flow.offerer, flow.answerer), (flow.answerer, flow.offerer))}
-        targets = dict.fromkeys([*(end for pair in wanted for end in pair), *ours, *theirs])
-        found = self._own(record for target in sorted(targets) for record in self._towards(target))
-        checked = [each for each in found if (each.endpoints.src, each.endpoints.dst) in wanted]
+        checked = self._between((flow.offerer, flow.answerer) for flow in flows)
         if not checked:
             self.whole = True
             return []
-        known = {pair for a in ours for b in theirs for pair in ((a, b), (b, a))} - wanted
-        return [*checked, *(each for each in found if (each.endpoints.src, each.endpoints.dst) in known)]
+        ours, theirs = candidate.offer_address, candidate.answer_address
+        return [*checked, *(self._between([(ours, theirs)]) if ours is not None and theirs is not None else ())]
 
-    def described(self, candidate: Candidate) -> tuple[list[StreamRecord], list[Move]]:
+    def _between(self, pairs: Iterable[tuple[Address, Address]]) -> list[StreamRecord]:
+        """Streams between pairs of addresses, either way."""
+        found: list[StreamRecord] = []
+        for pair in pairs:
+            for src, dst in (pair, pair[::-1]):
+                lot = self._sources.take_between(src, dst, self._span.first_ns, self._span.last_ns)
+                self.whole = self.whole and lot.whole
+                found += self._own(lot.records)
+        return found
+
+    def described(self, candidate: Candidate) -> tuple[list[StreamRecord], tuple[Move, ...]]:
         """Streams towards either end, from the other where there are any (else NAT moved their source)."""
         found: list[StreamRecord] = []
         ends = (candidate.offer_address, candidate.answer_address)
@@ -163,7 +170,7 @@ class _Lookup:
                 fresh = [record for record in answers if record.ordinal not in seen]
                 seen.update(record.ordinal for record in fresh)
                 found += fresh
-        return found, list(_mapped(found, near, far))
+        return found, tuple(_mapped(found, near, far))
 
     def _translated(self, addresses: Sequence[Address]) -> dict[Address, Cite]:
         """The other addresses of an end beyond a NAT or a relay, with the responses that show them."""

@@ -116,6 +116,26 @@ def test_checks_tell_calls_apart_at_one_port(size: int) -> None:
     assert not [kind for kind in anomalies(engine) if kind.startswith("ice.")]
 
 
+def test_more_calls_at_one_port_than_are_looked_at() -> None:
+    """Whose flow is known is not looked for among all streams at the port, nor parts others' streams by its end."""
+    wire, count = Wire(), 9
+    for number in range(1, count):
+        invite(wire, number, ice(f"own{number}", f"secret-{number}"), ice(f"mix{number}", f"pwd-{number}"))
+        wire.udp(inside(number), MIXER, check(f"mix{number}:own{number}", f"pwd-{number}", number))
+    for each in range(30):
+        for number in range(1, count):
+            wire.udp(inside(number), MIXER, rtp(each, ssrc=1_000 + number))
+            wire.udp(MIXER, inside(number), rtp(each, ssrc=2_000 + number))
+        if each == 10:
+            wire.udp(ua(1), PROXY, message("BYE", "call1", cseq=2))
+            wire.udp(PROXY, ua(1), message("BYE", "call1", cseq=2, status=200))
+            wire.now_ns += 60_000_000_000  # the first call is judged while the others go on
+    engine = wire.run(limits=Limits(streams_per_address=1, stream_idle_ns=10**12))
+    found = sorted((hop["packets"], hop["state"]) for hop in hops(engine))
+    assert found[-7:] == [(60, "clear")] * 7
+    assert len(rows(engine.closer.stream_rows)) == 2 * 8 + 2  # what the first one's ends sent on behind its end
+
+
 def test_a_check_under_another_password_binds_nothing() -> None:
     """Anybody may write a USERNAME; who received no description has no password (RFC 8445 7.2.2)."""
     wire = two_calls()
@@ -204,3 +224,22 @@ def test_a_call_lasts_as_long_as_its_checks() -> None:
     (hop,) = hops(engine)
     assert hop["packets"] == 60
     assert claimed(engine) == {"call-1": {str(inside(1))}}
+
+
+def test_floor_control_runs_where_its_checks_do() -> None:
+    """Any component over datagrams may use ICE (RFC 8839 4): BFCP at an address that no description names."""
+    query = bytes.fromhex("40070001000012670002000205040001")  # RFC 8855 5.1, version 2: conference 4711, user 2
+    wire = Wire()
+
+    def floor(fragment: str, password: str, *lines: str) -> bytes:
+        said = audio(at("0.0.0.0", 9)).replace(b"m=audio 9 RTP/AVP 0", b"m=application 9 UDP/BFCP *")
+        return said + "".join(f"{line}\r\n" for line in lines).encode() + ice(fragment, password).encode()
+
+    offer, answer = floor("ours", "p1", "a=floorctrl:c-only"), floor("mix", "p2", "a=confid:4711", "a=userid:2")
+    wire.udp(ua(1), PROXY, message("INVITE", "call", offer))
+    wire.udp(PROXY, ua(1), message("INVITE", "call", answer, status=200))
+    wire.udp(inside(1), MIXER, check("mix:ours", "p2"))
+    wire.udp(inside(1), MIXER, query)
+    (hop,) = hops(wire.run())
+    assert (hop["medium"], hop["packets"], hop["state"]) == ("bfcp", 2, "clear_udp")  # the check is of the flow, too
+    assert [(move["from"], move["by"]) for move in hop["moved"]] == [(str(inside(1)), "ice_check")]  # type: ignore[attr-defined]  # rows

@@ -9,6 +9,8 @@ from analyzer.core.limits import Limits
 from analyzer.session.media.evidence import plausible
 from analyzer.session.media.record import StreamRecord
 
+_AMONG = 16  # times as many streams are looked at where both addresses are known
+
 
 class Taken(NamedTuple):
     """Streams towards an address; `whole` if there were no more than `Limits.streams_per_address`."""
@@ -66,6 +68,16 @@ class ClosedStreams:
         whole = len(found) <= self._most and ended - began <= self._most and began <= self._most
         found = found[: self._most]
         return Taken(found, whole)
+
+    def take_between(self, src: Address, dst: Address, first_ns: int, last_ns: int) -> Taken:
+        """Records from one address to another that overlap a span of time, as `take`: so many times as many are looked
+        at, since of an address that many calls share only these are wanted."""
+        held = self._to.get(dst, [])
+        began, ended = bisect_left(held, (first_ns, 0)), bisect_left(held, (last_ns + 1, 0))
+        least, most = max(0, began - _AMONG * self._most), min(ended, began + _AMONG * self._most)
+        among = (self._records[ordinal] for _, ordinal in held[least:most])
+        found = [record for record in among if record.endpoints.src == src and record.last_ns >= first_ns]
+        return Taken(found[: self._most], least == 0 and most == ended and len(found) <= self._most)
 
     def claim(self, ordinal: int) -> None:
         """Says that a record is a call's: it is not handed out as nobody's."""

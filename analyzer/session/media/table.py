@@ -307,6 +307,14 @@ class StreamTable:
         self.evicted += not taken.whole
         return Taken([self._overtaken(record) for record in taken.records], taken.whole)
 
+    def take_between(self, src: Address, dst: Address, first_ns: int, last_ns: int) -> Taken:
+        """As `take`, from one address alone: other streams towards the same one go on."""
+        for key in [key for key in self._from.get(src, ()) if key[0].dst == dst]:
+            self._close(key)
+        taken = self._closed.take_between(src, dst, first_ns, last_ns)
+        self.evicted += not taken.whole
+        return Taken([self._overtaken(record) for record in taken.records], taken.whole)
+
     def claim(self, ordinal: int) -> None:
         """Says that a stream which was taken is a call's."""
         self._closed.claim(ordinal)
