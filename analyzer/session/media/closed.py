@@ -73,9 +73,10 @@ class ClosedStreams:
         """Records from one address to another that overlap a span of time, as `take`: so many times as many are looked
         at, since of an address that many calls share only these are wanted."""
         held = self._to.get(dst, [])
-        began, ended = bisect_left(held, (first_ns, 0)), bisect_left(held, (last_ns + 1, 0))
+        began = bisect_left(held, (first_ns, 0), key=_began)
+        ended = bisect_left(held, (last_ns + 1, 0), key=_began)
         least, most = max(0, began - _AMONG * self._most), min(ended, began + _AMONG * self._most)
-        among = (self._records[ordinal] for _, ordinal in held[least:most])
+        among = held[least:most]
         found = [record for record in among if record.endpoints.src == src and record.last_ns >= first_ns]
         return Taken(found[: self._most], least == 0 and most == ended and len(found) <= self._most)
 
