@@ -9,10 +9,8 @@ from analyzer.report.keys import Handling, entry
 from analyzer.report.messaging import BfcpSession, Floor, MsrpSession
 from analyzer.report.words import (
     Exposed,
-    GroupedBy,
     LinkKind,
     Outcome,
-    RelationGround,
     RelationKind,
     RelationRole,
     YesNoUnknown,
@@ -20,11 +18,13 @@ from analyzer.report.words import (
 from analyzer.session.model.states import (
     Continuity,
     Evidence,
+    GroupedBy,
     HeardBy,
     HopState,
     KeyExchange,
     MovedBy,
     Plane,
+    RelationGround,
     RtcpState,
     Scope,
     ScopeDetail,

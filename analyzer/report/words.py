@@ -15,9 +15,7 @@ LinkKind = Literal[
     "call_id", "session_id", "session_uuid", "icid", "header", "media_address", "origin", "dialog", "in_reply_to",
     "refer_to", "referral", "likeness",
 ]  # fmt: skip
-GroupedBy = Literal["uri", "identifier", "common_word", "none"]
 RelationKind = Literal["refer"]
-RelationGround = Literal["target", "identity", "referred_by", "replaces", "element", "outcome"]
 RelationRole = Literal["asks", "asked_for"]
 Outcome = Literal["answered", "cancelled", "rejected", "failed", "unanswered", "unknown"]
 BaselineState = Literal["new", "known"]

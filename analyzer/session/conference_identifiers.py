@@ -4,7 +4,8 @@ An application server gives its MRFC one identifier in every INVITE of a confere
 one (TS 23.218 8.1.3). So the place of it is one where every INVITE from this server to this MRFC has a word that looks
 like an identifier, some have the same, not all do, and no word comes again when its calls have been over for a while.
 A constant (a template's text, the name of the server) is no such place, nor is what is new in each INVITE. The
-Request-URI goes before Contact, and Contact before bodies; of several places in bodies the one that divides finest
+Request-URI goes before Contact, Contact before Session-ID (whose UUIDs are a focus's where several dialogs have one:
+RFC 7989 9), and that before bodies; of several places in bodies the one that divides finest
 counts, and where they contradict each other none does: a wrong conference is worse than none.
 """
 
@@ -16,10 +17,11 @@ from datetime import UTC, datetime, timedelta
 from analyzer.core.limits import SECOND_NS
 from analyzer.core.numbers import decimal
 from analyzer.session.body_tokens import kind_of
-from analyzer.session.controlled import CONTACT, REQUEST_URI, ControlDialog
+from analyzer.session.controlled import CONTACT, REQUEST_URI, SESSION, ControlDialog
 
 ENDED_NS = 60 * SECOND_NS  # a conference whose calls have been over for so long does not go on
 COMMON, ADDRESSED = 80, 70  # per cent: a word in common that tells conferences apart; the same numbered Request-URI
+_HEADERS = (REQUEST_URI, CONTACT, SESSION)
 _PLACES = 8  # of one kind of body that are held against each other
 _DIGITS = 3  # of a user of the Request-URI that may be a conference's without another to tell it from
 _DAY_S = 86_400
@@ -43,7 +45,7 @@ def discover(dialogs: Sequence[ControlDialog]) -> list[Found | None]:
     for number, dialog in enumerate(dialogs):
         pairs[dialog.server, dialog.mrfc].append(number)
     for numbers in pairs.values():
-        for wanted in (REQUEST_URI, CONTACT, ""):
+        for wanted in (REQUEST_URI, CONTACT, SESSION, ""):
             left = [number for number in numbers if found[number] is None]
             place, words = _place(wanted, left, dialogs)
             for number, word in words.items():
@@ -57,28 +59,29 @@ def discover(dialogs: Sequence[ControlDialog]) -> list[Found | None]:
 
 def _place(wanted: str, numbers: Sequence[int], dialogs: Sequence[ControlDialog]) -> tuple[str, dict[int, str]]:
     """The place of the identifier, and the word that each dialog has there; no words: it is not known. `wanted`: the
-    Request-URI, Contact, or, empty, all bodies."""
+    Request-URI, Contact, Session-ID, or, empty, all bodies."""
     having: Counter[str] = Counter()
     places: defaultdict[str, dict[int, str]] = defaultdict(dict)
     for number in numbers:
         having.update(dialogs[number].kinds)
         for place, word in dialogs[number].words.items():
-            if place == wanted or not (wanted or place in (REQUEST_URI, CONTACT)):
+            if (kind_of(place) if kind_of(place) in _HEADERS else "") == wanted:
                 places[place][number] = word
     telling = [
         (place, words)
         for place, words in sorted(places.items())
-        if len(words) == having[kind_of(place)] and _tells_apart(words, dialogs)
+        if len(words) == having[kind_of(place)] and _tells_apart(words, dialogs, alone=wanted == SESSION)
     ][:_PLACES]
     return next((each for each in telling if all(_divides(each[1], other) for _, other in telling)), ("", {}))
 
 
-def _tells_apart(words: dict[int, str], dialogs: Sequence[ControlDialog]) -> bool:
-    """Whether a place is one of an identifier: some dialogs have the same word, not all, and none comes again."""
+def _tells_apart(words: dict[int, str], dialogs: Sequence[ControlDialog], *, alone: bool) -> bool:
+    """Whether a place is one of an identifier: some dialogs have the same word, not all, and none comes again.
+    `alone`: all may have it, since nothing but an identifier stands there."""
     groups: defaultdict[str, list[int]] = defaultdict(list)
     for number, word in words.items():
         groups[word].append(number)
-    if len(groups) < 2 or len(groups) == len(words):
+    if len(groups) == len(words) or (len(groups) < 2 and not alone):
         return False
     if any(tells_time(dialogs[number].first_ns, word) for number, word in words.items()):
         return False

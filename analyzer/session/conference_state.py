@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from analyzer.core.cites import Cite
 from analyzer.core.unknown import Tristate, Unknown
@@ -10,13 +9,13 @@ from analyzer.formats.referral import ReferTo
 from analyzer.session.call_floors import CallFloor, together
 from analyzer.session.legs import CallState
 from analyzer.session.mixing import Mixing
+from analyzer.session.model.states import GroupedBy
 from analyzer.session.participant_talk import FloorUser, Talk
 from analyzer.session.participants import Joined
 from analyzer.session.rosters import Rosters
 
 _CITES = 20
 MAX_KEPT = 256  # recipients, referrals, invitations of one conference
-GroupedBy = Literal["uri", "identifier", "common_word", "none"]
 
 
 @dataclass(slots=True)

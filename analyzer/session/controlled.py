@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 from analyzer.formats.uri import Uri, parse_name_addr, parse_uri
 from analyzer.session.body_tokens import Token, identifies, kind_of, sdp_tokens
+from analyzer.session.correlation_keys import uuid
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.records import MessageRecord
 
-REQUEST_URI, CONTACT = "Request-URI", "Contact"
+REQUEST_URI, CONTACT, SESSION = "Request-URI", "Contact", "Session-ID"
 _PARAMETERS = ("conf-id", "confid", "conf", "conference-id", "conference")  # as implementations call them
 _NO_VALUE = frozenset(("", "true", "false", "yes", "no", "on", "off"))
 
@@ -80,9 +81,21 @@ def control_dialog(leg: LegState, invite: MessageRecord, call: CallState, server
     foreign = _parties(invite) | set(_theirs(call, leg))
     words = {token.place: token.text for token in tokens if token.text and token.text not in foreign}
     words |= {place: uri.user for place, uri in ((REQUEST_URI, target), (CONTACT, own)) if identifies(uri.user)}
-    kinds = frozenset((REQUEST_URI, CONTACT, *(kind_of(token.place) for token in tokens)))
+    words |= dict(_uuids(leg))
+    kinds = frozenset((REQUEST_URI, CONTACT, *map(kind_of, words), *(kind_of(token.place) for token in tokens)))
     uri = f"{target.scheme}:{target.user}@{target.host}" if target.user else invite.request_uri.strip()
     return ControlDialog(server, mrfc, uri, target.host, call.first_ns, call.last_ns, words, kinds)
+
+
+def _uuids(leg: LegState) -> Iterator[tuple[str, str]]:
+    """The UUIDs of both ends: one of a focus is the same for all participants of a conference (RFC 7989 9)."""
+    seen: set[str] = set()
+    for message in leg.messages:
+        place = f"{SESSION} of the {'server' if message.request else 'MRFC'}"
+        local = next(iter(message.all("session-id")), "").partition(";")[0].strip().lower()
+        if message.method == "INVITE" and place not in seen and uuid(local):
+            seen.add(place)
+            yield place, local
 
 
 def _parties(invite: MessageRecord) -> set[str]:

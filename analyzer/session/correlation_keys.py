@@ -90,11 +90,16 @@ def _session_id(value: str) -> Iterator[Key]:
     """RFC 7989 5: both halves name the session; one alone names a party of it until the other is known."""
     local, found = parameters(value)
     ours, theirs = local.strip().lower(), found.get("remote", _NIL).lower()
-    halves = [half for half in (ours, theirs) if len(half) == 32 and set(half) <= _HEX and half != _NIL]
+    halves = [half for half in (ours, theirs) if uuid(half)]
     if len(halves) == 2:
         yield _key("session_id", *sorted(halves))
     elif halves and halves[0] == ours:
         yield _key("session_uuid", ours)
+
+
+def uuid(half: str) -> bool:
+    """Whether a half of a Session-ID names a party: 32 digits, not all zero (RFC 7989 5)."""
+    return len(half) == 32 and set(half) <= _HEX and half != _NIL
 
 
 def offer_keys(sdp: Session) -> Iterator[Key]:

@@ -12,13 +12,15 @@ KEPT = frozenset({
     "reply-to", "require", "security-client", "security-server", "security-verify", "subject", "supported", "to",
     "www-authenticate",
 })  # fmt: skip
+OF_INVITES = KEPT | {"session-id"}  # which every message has: kept of INVITE and its answers
 MAX_VALUES = 64
 MAX_CHARACTERS = 16_384  # of one value
 
 
 def kept_headers(message: Message) -> tuple[Header, ...]:
     """The first `MAX_VALUES` of the headers kept, each cut at `MAX_CHARACTERS`."""
-    found = [header for header in message.headers if header.name in KEPT]
+    kept = OF_INVITES if message.method == "INVITE" else KEPT
+    found = [header for header in message.headers if header.name in kept]
     if len(found) > MAX_VALUES:
         del found[MAX_VALUES:]
     if any(len(header.value) > MAX_CHARACTERS for header in found):

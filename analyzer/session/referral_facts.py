@@ -6,18 +6,18 @@ REFER gave; 10 where it starts at the element that the REFER reached; 10 where t
 needed. Another referrer, another Replaces, another outcome, or a REFER that was refused, rule it out.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from analyzer.core.cites import Cite
 from analyzer.formats.referral import parse_replaces
 from analyzer.formats.uri import parse_name_addr
+from analyzer.session.call_links import NodeOf
 from analyzer.session.correlation_keys import person
 from analyzer.session.legs import CallState
+from analyzer.session.model.states import RelationGround
 from analyzer.session.records import MessageRecord
 
-RelationGround = Literal["target", "identity", "referred_by", "replaces", "element", "outcome"]
 WEIGHTS: dict[RelationGround, int] = {
     "target": 40, "identity": 30, "referred_by": 40, "replaces": 40, "element": 10, "outcome": 10,
 }  # fmt: skip
@@ -25,7 +25,6 @@ ACCEPTED = 70
 _SURE = 99  # at most: a referral names no dialog
 _HOPS = 16
 Way = tuple[int, int]  # addresses that a request passed between
-NodeOf = Callable[[int], object]
 Trait = tuple[str, ...]
 
 

@@ -13,12 +13,11 @@ from analyzer.core.anomalies import Anomaly
 from analyzer.core.limits import Limits
 from analyzer.core.numbers import decimal
 from analyzer.formats.headers import parameters
-from analyzer.session.call_links import AMBIGUOUS
+from analyzer.session.call_links import AMBIGUOUS, NodeOf
 from analyzer.session.legs import CallState
 from analyzer.session.records import MessageRecord
 from analyzer.session.referral_facts import (
     ACCEPTED,
-    NodeOf,
     Refer,
     Relation,
     Request,

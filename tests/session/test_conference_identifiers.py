@@ -55,6 +55,7 @@ def invite(
     server: str = AS,
     status: int = 200,
     called: str = "",
+    session: tuple[str, ...] = (),
 ) -> None:
     """The INVITE of an application server for one participant, and its answer."""
     called = called or f"user{number}"
@@ -62,7 +63,8 @@ def invite(
     ask = dialog(f"m{number}", 1, "INVITE", called=f"<sip:{called}@ims.example>", **names)
     say = dialog(f"m{number}", 1, "INVITE", called=f"<sip:{called}@ims.example>;tag=m", **names)
     wire.now_ns += 1_000_000 - STEP_NS
-    lines = [*ask, *([f"Contact: {contact}"] if contact else [])]
+    lines = [*ask, *([f"Contact: {contact}"] if contact else []), *(f"Session-ID: {each}" for each in session[:1])]
+    say += [f"Session-ID: {each}" for each in session[1:]]
     wire.udp(at(server, 5060), at(MRFC, 5060), request("INVITE", target, lines, body.encode(), kind))
     wire.now_ns += 1_000_000 - STEP_NS
     wire.udp(at(MRFC, 5060), at(server, 5060), response(status, say))
@@ -229,6 +231,32 @@ def test_users_of_request_uri_and_contact(target: str, contact: str, place: str)
         ("sip:c4711@mrfc.ims.example", 2), ("sip:c4712@mrfc.ims.example", 1),
     ]  # fmt: skip
     assert rows[0]["grouping"]["place"] == place
+
+
+M, N = "ab30317f1a784dc48ff824d0d3715d86", "47755a9de7794ba387653f2099600ef2"  # UUIDs of RFC 7989 10.1
+
+
+@pytest.mark.parametrize("conferences_of", [(M, M, M), (M, N, M, N)])
+@pytest.mark.parametrize("end", ["server", "MRFC"])
+def test_one_uuid_of_the_focus_for_all_participants(end: str, conferences_of: tuple[str, ...]) -> None:
+    """RFC 7989 9: an MCU has one UUID for all participants of a conference, and they have their own; 4.1: no other end
+    uses one twice. Which of the two is the focus is not known."""
+    wire = Wire()
+    for number, focus in enumerate(conferences_of):
+        own = f"{number + 1:032x}"
+        ours, theirs = (focus, own) if end == "server" else (own, focus)
+        invite(wire, number, session=(f"{ours};remote={'0' * 32}", f"{theirs};remote={ours}"))
+    rows = conferences(run(wire))
+    assert [len(row["legs"]) for row in rows] == [conferences_of.count(each) for each in dict.fromkeys(conferences_of)]
+    assert rows[0]["grouping"]["place"] == f"Session-ID of the {end}"
+
+
+def test_sessions_of_their_own_are_no_conference() -> None:
+    wire = Wire()
+    for number in range(3):
+        ours, theirs = f"{number + 1:032x}", f"{number + 77:032x}"
+        invite(wire, number, session=(f"{ours};remote={'0' * 32}", f"{theirs};remote={ours}"))
+    assert together(wire) == [[0], [1], [2]]
 
 
 def test_the_rows_of_calls_name_the_conference_that_was_known_at_the_end() -> None:

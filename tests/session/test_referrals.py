@@ -199,6 +199,20 @@ def test_a_focus_that_is_asked_to_invite() -> None:
     assert asked["evidence"][0]["frame"] == refer
 
 
+def test_a_referral_outside_the_call_that_names_its_dialog() -> None:
+    """RFC 4538 7: Target-Dialog says of which call the REFER is."""
+    wire, one = Wire(), Transfer(told=None)
+    begin(wire, one)
+    named = "Target-Dialog: first;local-tag=ffirst;remote-tag=tfirst"
+    lines = head("aside", 1, "REFER", f"<{one.alice}>;tag=x", f"<{one.bob}>")
+    put(wire, (one.a, one.b), f"REFER {one.bob} SIP/2.0", [*lines, f"Refer-To: <{CAROL}>", named])
+    follow(wire, one)
+    found = calls(wire.run())
+    assert sorted(found["first"]["call_ids"]) == ["aside", "first"]
+    (asked,) = found["second"]["related"]
+    assert (asked["call"], asked["call_ids"]) == (found["first"]["id"], ["aside", "second"])
+
+
 def test_a_focus_that_is_asked_to_remove() -> None:
     """RFC 4579 5.11: Refer-To with method=BYE; the focus ends its dialog with that participant."""
     one = Transfer(b=FOCUS, bob=CONFERENCE, refer=(f"Refer-To: <{CAROL};method=BYE>",))

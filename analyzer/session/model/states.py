@@ -31,6 +31,10 @@ HopState = (
     SipState | RtpState | MsrpState | BfcpState | UdptlState | DataChannelState | AnyMediumState | Literal["unknown"]
 )
 Evidence = Literal["keyed_verified", "negotiated_and_structural", "negotiated_only", "structural_only", "none"]
+# what a REFER and a request that it may have led to have in common
+RelationGround = Literal["target", "identity", "referred_by", "replaces", "element", "outcome"]
+# why calls are of one conference
+GroupedBy = Literal["uri", "identifier", "common_word", "none"]
 Scope = Literal["e2ae", "e2e", "hop_by_hop", "unknown"]
 ScopeDetail = Literal[
     "e2ae", "e2e", "inconsistent", "hop_by_hop_srtp", "e2ae_like", "edge_terminated_tls", "e2e_tls",
