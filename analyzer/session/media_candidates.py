@@ -38,7 +38,7 @@ def candidates(call: CallState) -> list[Candidate]:
             if negotiation.offer.rejected or (negotiation.answer is not None and negotiation.answer.rejected):
                 continue
             pair = frozenset(address for address in (offered, answered) if address is not None)
-            key: object = (negotiation.index, pair) if len(pair) == 2 else (negotiation.index, pair, leg.ordinal)
+            key: object = (negotiation.index, pair) if pair else (negotiation.index, pair, leg.ordinal)
             candidate = found.get(key)
             if candidate is None:
                 candidate = found[key] = Candidate(negotiation.index, negotiation.offer, offered, answered)
