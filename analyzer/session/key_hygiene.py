@@ -105,14 +105,14 @@ class CallKeys:
 
     def __init__(self, call: CallState) -> None:
         self._by_key: dict[Secret, set[_Use]] = {}
-        self._described: dict[_Use, list[int]] = {}  # when, in order
+        self._described: dict[_Use, set[int | None]] = {}  # in which transactions, by CSeq
         self._last: dict[tuple[int, int, int], _Place] = {}  # by leg, sender, m-line
         self._prints: dict[tuple[int, int, int, str], frozenset[bytes]] = {}  # leg, sender, m-line, tls-id
         for leg in call.legs.values():
             for message in leg.messages:
                 for media in message.sdp.media if message.sdp and not message.retransmission else ():
                     use = (media.index, _forward(leg, message), leg.call_id)
-                    self._described.setdefault(use, []).append(message.ordinal)
+                    self._described.setdefault(use, set()).add(message.cseq)
                     for key in keys_of(media):
                         self._by_key.setdefault(key, set()).add(use)
 
@@ -125,7 +125,7 @@ class CallKeys:
         keys = keys_of(media)
         found = Hygiene(
             selects_offer=_selects(message, media, exchange),
-            returned=self._returned(leg, message, media, role),
+            returned=self._returned(leg, message, media, exchange),
             moved=self._moved(leg, message, media, frozenset(keys)),
             weak=any(looks_weak(key) for key in keys),
         )
@@ -133,16 +133,16 @@ class CallKeys:
             self._take(leg, message, media, exchange)
         return found
 
-    def _returned(self, leg: LegState, message: MessageRecord, media: Media, role: str | Unknown) -> Tristate:
-        """Whether the other end describes one of the keys as its own; unknown while it has described nothing to
-        compare: after an offer, before anything else."""
+    def _returned(self, leg: LegState, message: MessageRecord, media: Media, exchange: Exchange | None) -> Tristate:
+        """Whether the other end describes one of the keys as its own; unknown while its side of the exchange was not
+        seen. Captures with clocks of their own may show an answer before its offer: order tells nothing here."""
         back = (media.index, not _forward(leg, message), leg.call_id)
         if any(back in self._by_key.get(key, ()) for key in keys_of(media)):
             return True
-        described = self._described.get(back, ())
-        if described and (described[-1] > message.ordinal if role == "offer" else described[0] < message.ordinal):
+        complete = exchange is not None and exchange.answer is not None
+        if complete or message.cseq in self._described.get(back, ()):
             return False
-        if role == "offer" and leg.outcome in ("rejected", "failed", "cancelled"):
+        if message.request and leg.outcome in ("rejected", "failed", "cancelled"):
             return False
         return Unknown.of("message", "the description of the other end of this m-line")
 

@@ -46,7 +46,7 @@ def media_entity(
     offerer = leg.initiator if last.exchange.offer.from_initiator else leg.responder
     answerer = leg.responder if offerer == leg.initiator else leg.initiator
     a = candidate.offer_address.ip if candidate.offer_address else last.offer.ip or offerer
-    b = candidate.answer_address.ip if candidate.answer_address else answerer
+    b = candidate.answer_address.ip if candidate.answer_address else _peer(a, packets) or answerer
     marks: list[E2ae] = [m.e2ae for n in candidate.negotiations for m in (n.offer, n.answer) if m and m.e2ae != "none"]
     mark = "applied" if "applied" in marks else marks[0] if marks else "none"
     access = placement.access(a, b)
@@ -113,6 +113,16 @@ def media_entity(
         answer=exchange.answer.cites if exchange.answer else (),
         first=tuple(firsts[:1]),
     )
+
+
+def _peer(end: int, packets: list[StreamRecord] | list[Connection]) -> int | None:
+    """Who is at the other end of the packets from and to an address, where nobody described it; None: several are."""
+    pairs = [
+        (i.endpoints.src.ip, i.endpoints.dst.ip) if isinstance(i, StreamRecord) else (i.src.ip, i.dst.ip)
+        for i in packets
+    ]
+    peers = {src if dst == end else dst for src, dst in pairs if end in (src, dst)}
+    return peers.pop() if len(peers) == 1 else None
 
 
 def _cema(negotiations: Sequence[Negotiation]) -> bool:

@@ -63,13 +63,6 @@ def test_what_opens_nothing(data: bytes, line: int, message: str) -> None:
     assert problem[0] == line and message in problem[1]
 
 
-@given(st.binary(max_size=200), st.integers(0, 1700))
-def test_total(noise: bytes, at: int) -> None:
-    text = pem(KEY, FORMATS.PKCS8)
-    for found in parse(text[:at] + noise + text[at:]):
-        assert isinstance(found, RsaKey | tuple)
-
-
 @given(st.binary(max_size=300))
 def test_any_ciphertext_and_certificate(data: bytes) -> None:
     assert RsaKey(KEY).premaster(data, None) is None or len(data) == 256

@@ -2,9 +2,6 @@
 
 from functools import partial
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
@@ -145,8 +142,3 @@ def test_other_documents_are_named() -> None:
     strange = info(BASIC.replace(b'state="full" version="1"', b'state="new" version="-1"'))
     assert (strange.state, strange.version) == ("full", None)
     assert [anomaly.kind.code for anomaly in strange.anomalies] == ["conference_info.state"] * 2
-
-
-@given(st.one_of(st.binary(max_size=80), st.integers(0, len(BASIC)).map(lambda at: BASIC[:at] + BASIC[at + 1 :])))
-def test_any_bytes_give_a_value(data: bytes) -> None:
-    assert isinstance(parse(data, CITES, Limits()), ConferenceInfo | Anomaly)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.formats.headers import balanced, parameters, split, unquote
+from analyzer.formats.headers import balanced, parameters, split
 from tests.linear import assert_linear
 
 TEXT = st.text(alphabet='ab",;\\<>= %\u00e9\udc80', max_size=40)
@@ -18,13 +18,6 @@ def test_any_value_is_split_and_no_character_is_lost(value: str, separator: str,
     kept = "".join("".join(parts).split()).replace(separator, "")
     assert kept == "".join(value.split()).replace(separator, "")
     assert keep or all(parts)
-
-
-@given(TEXT)
-def test_any_value_is_read(value: str) -> None:
-    parameters(value)
-    unquote(value)
-    balanced(value)
 
 
 @pytest.mark.parametrize(

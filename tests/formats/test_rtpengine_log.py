@@ -2,9 +2,6 @@
 
 import base64
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from analyzer.core.secrets import Secret
 from analyzer.formats.rtpengine_log import LoggedKey, LogProblem, looks_like, parse
 
@@ -36,10 +33,3 @@ def test_a_broken_line_is_named_without_its_key() -> None:
     assert cut == LogProblem(2, "expected '--- SUITE key BASE64 salt BASE64'")
     (wrong,) = [p for p in parse(LOG.replace(b"key AAEC", b"key AA!C")) if isinstance(p, LogProblem)]
     assert wrong == LogProblem(2, "AES_CM_128_HMAC_SHA1_80: key or salt is not base64")
-
-
-@given(st.binary(max_size=300), st.integers(0, 300))
-def test_total(noise: bytes, at: int) -> None:
-    mixed = LOG[:at] + noise + LOG[at:]
-    looks_like(mixed)
-    assert all(isinstance(found, LoggedKey | LogProblem) for found in parse(mixed))

@@ -74,6 +74,42 @@ def test_calls_that_share_an_address_take_linear_time() -> None:
     assert_linear(_taken_by_each, 800)
 
 
+@pytest.mark.parametrize("early", [True, False])
+def test_streams_between_two_addresses_are_those_of_both(early: bool) -> None:
+    """However many there are towards one of them, before the first question or behind it; and until they are over."""
+    wire = Wire()
+    wire.udp(MEDIA_A, MEDIA_B, rtp(1))
+    (record,) = wire.run(finish=False).streams.take(MEDIA_B, 0, 1 << 62).records
+    closed = ClosedStreams(Limits(streams_per_address=2))
+    sources = [at("192.0.2.1", 1_000 + number) for number in range(9)]
+    if early:
+        assert closed.take_between(sources[0], MEDIA_B, 0, 1 << 62).records == []
+    for number in range(27):
+        closed.add(replace(record, ordinal=number, endpoints=flow(sources[number % 9], MEDIA_B)))
+        if early and number == 5:
+            assert [each.ordinal for each in closed.take_between(sources[3], MEDIA_B, 0, 1 << 62).records] == [3]
+    found = closed.take_between(sources[3], MEDIA_B, 0, 1 << 62)
+    assert ([each.ordinal for each in found.records], found.whole) == ([3, 12], False)
+    closed.claim(3)
+    assert [each.ordinal for each in closed.purge(None)] == [number for number in range(27) if number != 3]
+    assert closed.take_between(sources[3], MEDIA_B, 0, 1 << 62).records == []
+
+
+def _taken_between_by_each(count: int) -> Callable[[], object]:
+    """As many calls as streams at one address, each asking for its own."""
+    wire = Wire()
+    wire.udp(MEDIA_A, MEDIA_B, rtp(1))
+    (record,) = wire.run(finish=False).streams.take(MEDIA_B, 0, 1 << 62).records
+    closed, sources = ClosedStreams(Limits()), [at("192.0.2.1", 1_000 + number) for number in range(count)]
+    for number, source in enumerate(sources):
+        closed.add(replace(record, ordinal=number, endpoints=flow(source, MEDIA_B)))
+    return lambda: [closed.take_between(source, MEDIA_B, 0, 1 << 62) for source in sources]
+
+
+def test_calls_whose_flows_are_known_take_linear_time_at_one_address() -> None:
+    assert_linear(_taken_between_by_each, 2_000)
+
+
 def _handshakes_at_one_address(count: int) -> Callable[[], object]:
     """A call with as many streams as there are handshakes at its address."""
     table, cite = ConnectionTable(Limits()), Cite(0, 1, 0, 0, 0)

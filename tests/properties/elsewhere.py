@@ -6,6 +6,10 @@ _CAPTURES = "properties/test_captures.py"
 _EDGES = Shown("net/test_decode.py::test_total_accounted_and_blind_to_batch_edges")
 _SHARES = Shown("net/test_fragments.py::test_blind_to_batch_edges_bounded_accounted")
 
+_OPENS = Not("a whole record or packet opens, or there is a reason why not: nothing is left of it")
+_RECORD = Not("one pass of a cipher over a whole record, which RecordStream bounds")
+_KEY = Not("gives plaintext or a reason, no event: who asked for it cites the packet")
+
 ELSEWHERE = (
     Elsewhere(
         (
@@ -35,6 +39,31 @@ ELSEWHERE = (
         Not("lines are read by nss_keylog.parse_line, which accounts for each"),
         Not("comes from no capture"),
         Not("reads on from where it was: nss_keylog.parse is linear"),
+    ),
+    Elsewhere(
+        (
+            "analyzer.crypto.tls_records.RecordOpener", "analyzer.crypto.dtls13_records.Dtls13Opener",
+            "analyzer.session.tls_early.EarlyOpener",
+        ),
+        Shown("crypto/test_tls_keys.py::test_no_record_raises"), _OPENS, _RECORD, _OPENS, _KEY, _RECORD,
+    ),
+    Elsewhere(
+        (
+            "analyzer.crypto.srtp.stream.SrtpStream", "analyzer.crypto.srtp.fast.FastStream",
+            "analyzer.crypto.srtp.engine.SrtpContext",
+        ),
+        Shown("crypto/srtp/test_engine.py::test_any_bytes_get_a_value"),
+        Shown("crypto/srtp/test_stream.py::test_how_packets_are_split_into_calls_does_not_show"),
+        Shown("crypto/srtp/test_window.py::test_bulk_and_single_notes_are_one"), _OPENS, _KEY,
+        Not("one pass of a cipher over a packet, under counters and keys within `Limits.srtp_roc_search`, `srtp_keys`"),
+    ),
+    Elsewhere(
+        ("analyzer.session.tls.TlsConnection", "analyzer.session.dtls.DtlsSession"),
+        Shown("app/test_decrypting_hostile.py::test_any_damage"),
+        Not("takes whole records: RecordStream and HandshakeAssembler have put them together"),
+        Shown("session/test_tls_bounds.py::test_a_flood_of_records_is_held_in_bounds"), _OPENS,
+        Shown("golden/test_cites.py::test_cites_open"),
+        Shown("session/test_tls_bounds.py::test_a_message_in_small_records_is_read_once"),
     ),
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ _NAMES = re.compile(
     r"(?:parse|read|load|decode|recognise|probe|looks_like|split|scan|from|unpack|unpad)(?:_|$)|.*_parts$"
 )
 _FEEDS = frozenset(("receive", "feed", "segment", "unwrap", "walk", "decode", "read_batch", "add_key_log", "poll"))
+_OPENS = frozenset(("open", "unprotect", "unprotect_rtp", "unprotect_many"))  # of crypto
 _BASES = ("Framer", "PacketStream")
 
 
@@ -42,7 +43,12 @@ def _feeds(node: ast.ClassDef, package: str) -> bool:
             taken = (
                 package == "protocols" and re.search(r"\bbytes|Chunk|Record\b", _hint(each, method=True)) is not None
             )
-            if each.name in _FEEDS or taken or (package == "protocols" and each.name == "add"):
+            if (
+                each.name in _FEEDS
+                or (package == "crypto" and each.name in _OPENS)
+                or taken
+                or (package == "protocols" and each.name == "add")
+            ):
                 return True
     return False
 

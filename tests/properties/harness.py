@@ -73,7 +73,9 @@ class Stream:
     """A parser of one direction of a stream.
 
     `bound` is how many bytes it may hold under the limits, `size` how many of the stream an event accounts for,
-    `passed` how many were passed over that no event has told of yet.
+    `passed` how many were passed over that no event has told of yet. `odd` are ends of messages, and what is like one:
+    they are mixed with what is valid. `units` are repeated, alone, behind half a message, and behind each of `begun`,
+    in segments of `step` bytes.
     """
 
     names: tuple[str, ...]
@@ -84,8 +86,11 @@ class Stream:
     small: Limits
     bound: Callable[[Limits], int]
     units: tuple[bytes, ...]
+    odd: tuple[bytes, ...] = ()
+    begun: tuple[bytes, ...] = ()
     passed: Callable[[Any], int] = lambda stream: 0
     length: int = 16_000
+    step: int = 700
 
 
 @dataclass(frozen=True)
@@ -141,12 +146,17 @@ def _changed(data: bytes, changes: list[tuple[int, bytes, int]]) -> bytes:
     return data
 
 
-def inputs(valid: tuple[bytes, ...]) -> st.SearchStrategy[bytes]:
-    """Anything: bytes, and what is valid, changed, cut and joined."""
+def inputs(valid: tuple[bytes, ...], odd: tuple[bytes, ...] = ()) -> st.SearchStrategy[bytes]:
+    """Anything: bytes, and what is valid, changed, cut and joined, among what is odd."""
     one = st.sampled_from(valid)
+    ends = (
+        st.binary(max_size=9)
+        if not odd
+        else st.one_of(st.sampled_from(odd), st.sampled_from(odd), st.binary(max_size=9))
+    )
     cut = st.builds(lambda data, at: data[at % (len(data) + 1) :], one, st.integers(0, 4_000))
     begun = st.builds(lambda data, at: data[: at % (len(data) + 1)], one, st.integers(0, 4_000))
-    joined = st.lists(st.one_of(one, cut, begun, st.binary(max_size=9)), max_size=5).map(b"".join)
+    joined = st.lists(st.one_of(one, cut, begun, ends), max_size=12 if odd else 5).map(b"".join)
     return st.one_of(st.builds(_changed, one, _CHANGES), joined, st.binary(max_size=60))
 
 
@@ -175,7 +185,9 @@ def leaves(value: Any, depth: int = 0) -> Iterator[Any]:
     else:
         yield type(value).__name__
         for name in _readable(type(value)):
-            yield from leaves(getattr(value, name), depth + 1)
+            part = getattr(value, name)
+            if type(part) is not type(value):  # endpoints have their reverse, which has its own
+                yield from leaves(part, depth + 1)
 
 
 def _readable(kind: type) -> Iterator[str]:

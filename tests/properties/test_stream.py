@@ -43,7 +43,7 @@ def test_valid(parser: Stream) -> None:
 def test_blind(parser: Stream) -> None:
     """The same events whatever the segments, byte by byte among them."""
 
-    @given(inputs(parser.valid), st.lists(st.integers(0, 5_000), max_size=8), st.booleans())
+    @given(inputs(parser.valid, parser.odd), st.lists(st.integers(0, 5_000), max_size=8), st.booleans())
     def run(data: bytes, at: list[int], small: bool) -> None:
         limits = parser.small if small else LIMITS
         whole = merged(fed(parser, [data], limits))
@@ -71,7 +71,7 @@ def _feed(parser: Stream, inputs_: list[bytes | int | None], limits: Limits, che
 
 
 def _sequences(parser: Stream) -> st.SearchStrategy[list[bytes | int | None]]:
-    return st.lists(st.one_of(inputs(parser.valid), inputs(parser.valid), GAPS), max_size=7)
+    return st.lists(st.one_of(inputs(parser.valid, parser.odd), inputs(parser.valid, parser.odd), GAPS), max_size=7)
 
 
 @EACH
@@ -139,12 +139,12 @@ def test_cited(parser: Stream) -> None:
 @EACH
 def test_linear(parser: Stream) -> None:
     """Repetition of anything, alone and behind the beginning of something valid, in segments and at once."""
-    begun = parser.valid[0][: len(parser.valid[0]) // 2]
+    half = parser.valid[0][: len(parser.valid[0]) // 2]
     for unit in (*parser.units, *parser.valid):
-        for prefix in (b"", begun):
+        for prefix in (b"", half, *parser.begun) if unit in parser.units else (b"",):
             assert_linear(
                 lambda size, unit=unit, prefix=prefix: reading(
-                    parser.make(LIMITS), prefix + unit * (size // len(unit)), 700
+                    parser.make(LIMITS), prefix + unit * (size // len(unit)), parser.step
                 ),
                 parser.length,
             )

@@ -9,8 +9,6 @@ from analyzer.core.limits import Limits
 from analyzer.session.media.evidence import plausible
 from analyzer.session.media.record import StreamRecord
 
-_AMONG = 16  # times as many streams are looked at where both addresses are known
-
 
 class Taken(NamedTuple):
     """Streams towards an address; `whole` if there were no more than `Limits.streams_per_address`."""
@@ -28,6 +26,7 @@ class ClosedStreams:
         self._most = limits.streams_per_address
         self._records: OrderedDict[int, StreamRecord] = OrderedDict()
         self._to: dict[Address, list[tuple[int, int]]] = {}  # by time of the first packet, with the ordinal
+        self._between: dict[Address, dict[Address, list[tuple[int, int]]]] = {}  # of some destinations: by source
         self._latest: dict[Address, int] = {}
         self._claimed: set[int] = set()
         self._overflow: list[StreamRecord] = []
@@ -37,6 +36,8 @@ class ClosedStreams:
         self._records[record.ordinal] = record
         address = record.endpoints.dst
         insort(self._to.setdefault(address, []), (record.first_ns, record.ordinal))
+        if address in self._between:
+            insort(self._between[address].setdefault(record.endpoints.src, []), (record.first_ns, record.ordinal))
         self._latest[address] = max(record.last_ns, self._latest.get(address, 0))
         if len(self._records) > self._capacity:
             oldest = next(iter(self._records))
@@ -54,7 +55,9 @@ class ClosedStreams:
         Work is bounded, however many calls share the address: so many records that began in the span and so many of
         those before it are looked at.
         """
-        held = self._to.get(address, [])
+        return self._overlapping(self._to.get(address, []), first_ns, last_ns)
+
+    def _overlapping(self, held: list[tuple[int, int]], first_ns: int, last_ns: int) -> Taken:
         began = bisect_left(held, (first_ns, 0))
         ended = bisect_left(held, (last_ns + 1, 0))
         earlier = held[max(0, began - self._most) : began]
@@ -65,14 +68,13 @@ class ClosedStreams:
         return Taken(found, whole)
 
     def take_between(self, src: Address, dst: Address, first_ns: int, last_ns: int) -> Taken:
-        """Records from one address to another that overlap a span of time, as `take`: so many times as many are looked
-        at, since of an address that many calls share only these are wanted."""
-        held = self._to.get(dst, [])
-        began, ended = bisect_left(held, (first_ns, 0)), bisect_left(held, (last_ns + 1, 0))
-        least, most = max(0, began - _AMONG * self._most), min(ended, began + _AMONG * self._most)
-        among = (self._records[ordinal] for _, ordinal in held[least:most])
-        found = [record for record in among if record.endpoints.src == src and record.last_ns >= first_ns]
-        return Taken(found[: self._most], least == 0 and most == ended and len(found) <= self._most)
+        """Records from one address to another that overlap a span of time, as `take`. Who asks so shares the address
+        with many; only of such an address the records are kept by source, too."""
+        if dst not in self._between and dst in self._to:
+            sources = self._between[dst] = {}
+            for first, ordinal in self._to[dst]:
+                sources.setdefault(self._records[ordinal].endpoints.src, []).append((first, ordinal))
+        return self._overlapping(self._between.get(dst, {}).get(src, []), first_ns, last_ns)
 
     def claim(self, ordinal: int) -> None:
         """Says that a record is a call's: it is not handed out as nobody's."""
@@ -88,8 +90,14 @@ class ClosedStreams:
         address = record.endpoints.dst
         held = self._to[address]
         del held[bisect_left(held, (record.first_ns, ordinal))]
+        if address in self._between:
+            between = self._between[address][record.endpoints.src]
+            del between[bisect_left(between, (record.first_ns, ordinal))]
+            if not between:
+                del self._between[address][record.endpoints.src]
         if not held:
             del self._to[address], self._latest[address]
+            self._between.pop(address, None)
         if ordinal in self._claimed:
             self._claimed.discard(ordinal)
             return None

@@ -309,7 +309,8 @@ class StreamTable:
 
     def take_between(self, src: Address, dst: Address, first_ns: int, last_ns: int) -> Taken:
         """As `take`, from one address alone: other streams towards the same one go on."""
-        for key in [key for key in self._from.get(src, ()) if key[0].dst == dst]:
+        fewest = min(self._from.get(src, {}), self._to.get(dst, {}), key=len)
+        for key in [key for key in fewest if (key[0].src, key[0].dst) == (src, dst)]:
             self._close(key)
         taken = self._closed.take_between(src, dst, first_ns, last_ns)
         self.evicted += not taken.whole

@@ -2,9 +2,6 @@
 
 import struct
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from analyzer.protocols.mikey.parser import parse
 
 T, RAND, ID, KEMAC, SIGN, TICKET = 5, 11, 6, 1, 4, 17
@@ -59,9 +56,3 @@ def test_what_is_cut_is_not_complete() -> None:
         cut = parse(whole[:size])
         assert cut is not None
         assert not cut.complete
-
-
-@given(st.binary(max_size=80), st.integers(0, 40))
-def test_total(data: bytes, at: int) -> None:
-    parse(data)
-    parse(psk()[:at] + data)

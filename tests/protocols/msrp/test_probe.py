@@ -1,8 +1,6 @@
 """What is taken for MSRP."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from analyzer.protocols.msrp.probe import probe
 from tests.protocols.msrp.writer import chunk, response
@@ -22,8 +20,3 @@ def test_every_beginning_of_a_message_stays_possible_until_it_is_sure(data: byte
 )  # fmt: skip
 def test_other_bytes_are_not_msrp(data: bytes) -> None:
     assert probe(data) < 0
-
-
-@given(st.binary(max_size=40))
-def test_any_bytes_have_an_answer(data: bytes) -> None:
-    assert isinstance(probe(b"MSRP " + data), int)

@@ -1,9 +1,9 @@
-"""The six properties of the MSRP stream parser, round trips, and what RFC 4975 says of framing."""
+"""What RFC 4975 says of framing, and round trips. The six properties: `tests/properties`."""
 
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.core.anomalies import Anomaly
@@ -12,21 +12,17 @@ from analyzer.core.limits import Limits
 from analyzer.protocols.msrp.message import MsrpMessage
 from analyzer.protocols.msrp.stream import Event, MsrpStream
 from analyzer.transport.cited import Chunk, Gap
-from tests.linear import assert_linear, reading
 from tests.protocols.events import codes, cuts, merged
 from tests.protocols.msrp.writer import chunk, response, write
 
 CITE = Cite(0, 1, 0, 100, 7)
 SMALL = Limits(message_bytes=2048, header_bytes=200, headers=4)
 SEND, OK = chunk(), response()
-PIECES = st.sampled_from(
-    [
+PIECES = [
         SEND, OK, SEND[:70], SEND[40:], b"\r\n", b"\n", b"MSRP ", b"MSRP a786hjs2 SEND\r\n", b"To-Path: ", b"\r\n\r\n",
         b"\r\n-------a786hjs2$\r\n", b"\r\n-------a786hjs2", b"-------", b"x" * 900, b"MSRP abcd 200 " + b"y" * 400,
         b"MSRP a!b x y\r\n", SEND.replace(b"\r\n", b"\n"), b"Content-Type: a/b\r\n", b"\0", b"MSRP abcd MSRP abcd 200",
-    ]
-)  # fmt: skip
-STREAMS = st.lists(st.one_of(PIECES, st.binary(max_size=9)), max_size=14).map(b"".join)
+    ]  # fmt: skip
 
 
 def run(pieces: Sequence[bytes], limits: Limits, close: bool = True) -> list[Event]:
@@ -53,49 +49,6 @@ def notes(message: MsrpMessage) -> list[str]:
 def only(data: bytes, limits: Limits | None = None) -> MsrpMessage:
     (message,) = messages(run([data], limits or Limits()))
     return message
-
-
-@given(STREAMS, st.lists(st.integers(0, 5000), max_size=8), st.sampled_from([SMALL, Limits()]))
-def test_the_events_do_not_depend_on_the_segments(data: bytes, at: list[int], limits: Limits) -> None:
-    whole = merged(run([data], limits))
-    assert merged(run(cuts(data, at), limits)) == whole
-    assert accounted(whole) == len(data)
-
-
-@given(STREAMS)
-@settings(max_examples=25)
-def test_byte_by_byte_is_the_same(data: bytes) -> None:
-    assert merged(run([data[i : i + 1] for i in range(len(data))], SMALL)) == merged(run([data], SMALL))
-
-
-@given(st.lists(st.one_of(STREAMS, st.sampled_from([None, 0, 3, 50])), max_size=9), st.booleans())
-def test_gaps_anywhere_lose_nothing_and_every_event_has_a_frame(inputs: list[bytes | int | None], small: bool) -> None:
-    limits = SMALL if small else Limits()
-    stream, events, given_bytes = MsrpStream(limits), [], 0
-    for number, item in enumerate(inputs, 1):
-        cite = Cite(0, number, 0, 1, number)
-        if isinstance(item, bytes):
-            given_bytes += len(item)
-            events += stream.receive(Chunk(item, cite))
-        else:
-            events += stream.gap(Gap(item, cite))
-        assert stream.held <= limits.message_bytes
-        assert accounted(events) + stream.held == given_bytes
-    events += stream.close()
-    assert accounted(events) == given_bytes
-    assert all(event.cites for event in events)
-
-
-@pytest.mark.parametrize(
-    "unit",
-    [
-        b"x", b"\r\n", b"MSRP ", b"MSRP abcd SEND\r\n", b"\r\n-------a786hjs2", b"\r\n-------a786hjs2$\r", b": ",
-        b"MSRP abcd 200 ", SEND[:60], b"MSRP abcd SEND\r\n-------abcd$\r\n",
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("prefix", [SEND[:-20], b"!"])
-def test_time_is_linear(unit: bytes, prefix: bytes) -> None:
-    assert_linear(lambda size: reading(MsrpStream(Limits()), prefix + unit * (size // len(unit)), 700), 60_000)
 
 
 ALPHANUM = "abcXYZ019"

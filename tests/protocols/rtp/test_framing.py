@@ -1,4 +1,4 @@
-"""Packets in a TCP stream (RFC 4571 2): the six properties, and what is taken for such a stream."""
+"""Packets in a TCP stream (RFC 4571 2), and what is taken for one. The six properties: `tests/properties`."""
 
 import subprocess
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.core.anomalies import Anomaly
@@ -14,11 +14,10 @@ from analyzer.core.cites import Cite
 from analyzer.protocols.rtp.framing import FrameStream, probe, with_null_packets
 from analyzer.transport.cited import Chunk, Gap
 from analyzer.transport.framed import Event, Frame
-from tests.linear import assert_linear, reading
 from tests.pipeline.test_associations import client_hello, handshake, record
 from tests.pipeline.wire import rows, rtp, run_capture
 from tests.protocols.bfcp.writer import CITE
-from tests.protocols.events import codes, cuts, merged
+from tests.protocols.events import codes, cuts
 from tests.protocols.msrp.writer import chunk as msrp
 
 SR = bytes.fromhex("80c80006") + b"\xaa" * 24  # RFC 3550 6.4.1: no report blocks
@@ -45,19 +44,6 @@ def run(pieces: Sequence[bytes]) -> list[Event]:
 
 def accounted(events: Sequence[Event]) -> int:
     return sum(event.size for event in events if not isinstance(event, Anomaly))
-
-
-@given(STREAMS, st.lists(st.integers(0, 500), max_size=8))
-def test_the_events_do_not_depend_on_the_segments(data: bytes, at: list[int]) -> None:
-    whole = merged(run([data]))
-    assert merged(run(cuts(data, at))) == whole
-    assert accounted(whole) == len(data)
-
-
-@given(STREAMS)
-@settings(max_examples=25)
-def test_byte_by_byte_is_the_same(data: bytes) -> None:
-    assert merged(run([data[i : i + 1] for i in range(len(data))])) == merged(run([data]))
 
 
 @given(st.lists(STREAMS | st.sampled_from([None, 0, 3]), max_size=9))
@@ -108,11 +94,6 @@ def test_there_is_no_room_for_less_than_nothing() -> None:
     assert with_null_packets(full, len(full) + 3, media=True) is None
 
 
-@pytest.mark.parametrize("unit", [b"\0", b"\0\1x", b"\xff", framed(rtp(1))])
-def test_time_is_linear(unit: bytes) -> None:
-    assert_linear(lambda size: reading(FrameStream(), unit * (size // len(unit)), 700), 40_000)
-
-
 def test_a_stream_that_ends_in_a_packet_says_so() -> None:
     assert codes(run([framed(rtp(1))[:-1]])) == ["rtp.framing_cut"]
 
@@ -145,11 +126,6 @@ def test_what_is_recognised(stream: bytes) -> None:
 )  # fmt: skip
 def test_what_is_not(stream: bytes) -> None:
     assert probe(stream) < 0
-
-
-@given(st.binary(max_size=200))
-def test_the_probe_is_total(data: bytes) -> None:
-    probe(data)
 
 
 @pytest.mark.tshark

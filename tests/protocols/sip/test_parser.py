@@ -1,16 +1,13 @@
-"""Datagrams: total, accounted, cited; and what RFC 3261 says of a plain message."""
+"""What RFC 3261 says of a plain message in a datagram. The six properties: `tests/properties`."""
 
 from pathlib import Path
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.protocols.sip.message import Message
 from analyzer.protocols.sip.parser import parse_datagram
 from analyzer.transport.parser import Skipped
+from tests.properties.harness import leaves
 
 CITES = (Cite(0, 1, 0, 100, 7),)
 LIMITS = Limits()
@@ -20,32 +17,6 @@ INVITE = (
     b'f : "A, \\"B\\"" <sip:alice@example.com;x=y>;tag=a1\r\nt: <sip:bob@example.com>\r\ni: abc\r\n'
     b"CSeq: 1\r\n INVITE\r\nc: text/plain; charset=utf-8\r\nl: 2\r\n\r\nhi"
 )
-PIECES = st.sampled_from(
-    [INVITE, INVITE[:90], b"\r\n", b"\0", b"SIP/2.0 200 OK\r\n", b'From: "\r\n', b"l: 9\n\n", b"\n "]
-)
-
-
-def touch(message: Message) -> None:
-    """Reads every typed value."""
-    names = ("call_id", "cseq", "from_tag", "to_tag", "from_uri", "to_uri", "vias", "branch", "contacts")
-    for name in (*names, "content_type", "ts_ns", "is_request"):
-        getattr(message, name)
-    message.parts(LIMITS)
-
-
-@given(st.one_of(st.binary(max_size=400), st.lists(st.one_of(PIECES, st.binary(max_size=9))).map(b"".join)))
-def test_any_datagram_is_read_accounted_and_cited(data: bytes) -> None:
-    size = 0
-    for event in parse_datagram(data, CITES, LIMITS):
-        assert event.cites == CITES
-        if isinstance(event, Message):
-            touch(event)
-            size += len(event.raw)
-        elif isinstance(event, Skipped):
-            size += event.size
-        else:
-            assert isinstance(event, Anomaly)
-    assert size == len(data)
 
 
 def test_a_compact_folded_invite_is_read() -> None:
@@ -81,7 +52,7 @@ def test_every_torture_message_is_kept(shared: Path) -> None:
     for path in files:
         messages = [event for event in parse_datagram(path.read_bytes(), CITES, LIMITS) if isinstance(event, Message)]
         for message in messages:
-            touch(message)
+            assert list(leaves(message))  # every typed value
         if not messages:
             lost.append(path.name)
     assert (len(files), lost) == (61, [])

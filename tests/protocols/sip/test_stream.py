@@ -1,10 +1,6 @@
-"""The six properties of the SIP stream parser, and what RFC 3261 18.3 and RFC 5626 4.4.1 say of framing."""
+"""What RFC 3261 18.3 and RFC 5626 4.4.1 say of framing. The six properties: `tests/properties`."""
 
 from collections.abc import Sequence
-
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
@@ -13,8 +9,7 @@ from analyzer.protocols.sip.parser import Event
 from analyzer.protocols.sip.stream import SipStream
 from analyzer.transport.cited import Chunk, Gap
 from analyzer.transport.parser import Skipped
-from tests.linear import assert_linear, reading
-from tests.protocols.events import codes, cuts, merged
+from tests.protocols.events import codes
 
 CITE = Cite(0, 1, 0, 100, 7)
 SMALL = Limits(header_bytes=300, message_bytes=400)
@@ -24,14 +19,11 @@ HEAD = (
 OPTIONS = b"OPTIONS sip:c@d SIP/2.0\r\n" + HEAD + b"Content-Length: 2\r\n\r\nhi"
 NO_LENGTH = b"OPTIONS sip:c@d SIP/2.0\r\n" + HEAD + b"\r\n"
 ONLY_TYPE = b"OPTIONS sip:c@d SIP/2.0\r\n" + HEAD + b"c: text/plain\r\n\r\nbody\r\n"
-PIECES = st.sampled_from(
-    [
+PIECES = [
         OPTIONS, NO_LENGTH, ONLY_TYPE, OPTIONS[:60], OPTIONS[40:], b"\r\n\r\n", b"\n", b"\r", b"\n\n", b"l: 70\r\n\r\n",
         b"l: 900\n\n", b"l: x\r\n\r\n", b"x" * 170, b"SIP/2.0 200 OK\r\n",
         b"junkBYE sip:a SIP/2.0\r\n", b"c:d\r\n", b"\0",
-    ]
-)  # fmt: skip
-STREAMS = st.lists(st.one_of(PIECES, st.binary(max_size=9)), max_size=14).map(b"".join)
+    ]  # fmt: skip
 
 
 def run(pieces: Sequence[bytes], limits: Limits, close: bool = True) -> list[Event]:
@@ -52,53 +44,6 @@ def accounted(events: Sequence[Event]) -> int:
 
 def messages(events: Sequence[Event]) -> list[Message]:
     return [event for event in events if isinstance(event, Message)]
-
-
-@given(STREAMS, st.lists(st.integers(0, 5000), max_size=8), st.sampled_from([SMALL, Limits()]))
-def test_the_events_do_not_depend_on_the_segments(data: bytes, at: list[int], limits: Limits) -> None:
-    whole = merged(run([data], limits))
-    assert merged(run(cuts(data, at), limits)) == whole
-    assert accounted(whole) == len(data)
-
-
-@given(STREAMS)
-def test_byte_by_byte_is_the_same(data: bytes) -> None:
-    assert merged(run([data[i : i + 1] for i in range(len(data))], SMALL)) == merged(run([data], SMALL))
-
-
-@given(st.lists(st.one_of(STREAMS, st.sampled_from([None, 0, 3, 50])), max_size=9), st.booleans())
-def test_gaps_anywhere_lose_nothing_and_every_event_has_a_frame(inputs: list[bytes | int | None], small: bool) -> None:
-    limits = SMALL if small else Limits()
-    stream, events, given_bytes = SipStream(limits), [], 0
-    for number, item in enumerate(inputs, 1):
-        cite = Cite(0, number, 0, 1, number)
-        if isinstance(item, bytes):
-            given_bytes += len(item)
-            events += stream.receive(Chunk(item, cite))
-        else:
-            events += stream.gap(Gap(item, cite))
-        assert stream.held <= limits.message_bytes + 2
-        assert accounted(events) + stream.held == given_bytes
-    events += stream.close()
-    assert accounted(events) == given_bytes
-    assert all(event.cites for event in events)
-
-
-@pytest.mark.parametrize(
-    "unit",
-    [
-        b"x",
-        b"\n",
-        b"\r\n",
-        b"x y SIP/\n",
-        b"SIP/2.0 200 \n",
-        b"A sip:a SIP/2.0\n\n",
-        b"AAA sip:",
-        b"A a SIP/2.0\nl: 1\n",
-    ],
-)
-def test_time_is_linear(unit: bytes) -> None:
-    assert_linear(lambda size: reading(SipStream(Limits()), unit * (size // len(unit)), 1_400), 60_000)
 
 
 def test_messages_are_framed_by_content_length_and_cited() -> None:

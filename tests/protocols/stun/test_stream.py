@@ -1,10 +1,10 @@
-"""STUN and channel data in TCP (RFC 8489 6.2.2, RFC 8656 12.5): the six properties, and what is taken for it."""
+"""STUN and channel data in TCP (RFC 8489 6.2.2, RFC 8656 12.5). The six properties: `tests/properties`."""
 
 import struct
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.core.anomalies import Anomaly
@@ -12,7 +12,6 @@ from analyzer.core.cites import Cite
 from analyzer.protocols.stun.stream import StunStream, probe
 from analyzer.transport.cited import Chunk, Gap
 from analyzer.transport.framed import Event, Frame
-from tests.linear import assert_linear, reading
 from tests.protocols.bfcp.writer import CITE
 from tests.protocols.events import codes, cuts, merged
 from tests.protocols.rtp.test_framing import BINDING, framed
@@ -29,7 +28,6 @@ def channel(data: bytes) -> bytes:
 
 
 MESSAGES = st.integers(0, 9).map(message) | st.binary(max_size=30).map(channel)
-STREAMS = st.lists(MESSAGES | st.binary(max_size=4), max_size=12).map(b"".join)
 
 
 def run(pieces: Sequence[bytes]) -> list[Event]:
@@ -44,14 +42,6 @@ def run(pieces: Sequence[bytes]) -> list[Event]:
 
 def accounted(events: Sequence[Event]) -> int:
     return sum(event.size for event in events if not isinstance(event, Anomaly))
-
-
-@given(STREAMS, st.lists(st.integers(0, 500), max_size=8))
-@settings(max_examples=60)
-def test_the_events_do_not_depend_on_the_segments(data: bytes, at: list[int]) -> None:
-    whole = merged(run([data]))
-    assert merged(run(cuts(data, at))) == whole == merged(run([data[i : i + 1] for i in range(len(data))]))
-    assert accounted(whole) == len(data)
 
 
 @given(st.lists(MESSAGES, max_size=12), st.lists(st.integers(0, 500), max_size=8))
@@ -79,20 +69,10 @@ def test_the_rest_of_a_stream_is_let_go_once() -> None:
     assert codes(run([BINDING[:9]])) == ["stun.stream_cut"]
 
 
-@pytest.mark.parametrize("unit", [BINDING, channel(b""), channel(b"x"), b"\0", b"\xff"])
-def test_time_is_linear(unit: bytes) -> None:
-    assert_linear(lambda size: reading(StunStream(), unit * (size // len(unit)), 700), 40_000)
-
-
 @given(MESSAGES.filter(lambda each: each[0] < 4))
 def test_what_is_recognised(stream: bytes) -> None:
     assert probe(stream) == 90
     assert all(probe(stream[:size]) == (90 if size >= 8 else 0) for size in range(len(stream)))
-
-
-@given(st.binary(max_size=40))
-def test_the_probe_is_total(data: bytes) -> None:
-    probe(data)
 
 
 @pytest.mark.parametrize(

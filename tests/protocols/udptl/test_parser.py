@@ -1,8 +1,5 @@
 """UDPTL by ITU-T T.38 9.1 and Annex A: packets built by its PER encoding, octet by octet."""
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from analyzer.protocols.udptl.parser import INDICATORS, parse
 
 
@@ -44,8 +41,3 @@ def test_what_does_not_fill_its_datagram_is_none() -> None:
     assert parse(packet(7, b"\x06\0")) is None  # an indicator is one octet
     assert parse(packet(7, b"\xd8")) is None  # a modulation that T.38 does not have
     assert parse(good[:4] + b"\1" + good[5:]) is None
-
-
-@given(st.binary(max_size=60))
-def test_total(data: bytes) -> None:
-    parse(data)

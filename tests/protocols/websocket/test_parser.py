@@ -1,10 +1,12 @@
-"""One direction of a WebSocket: the six properties, then RFC 6455 and RFC 7692, with wsproto as the oracle."""
+"""One direction of a WebSocket by RFC 6455 and RFC 7692, with wsproto as the oracle.
+
+The six properties: `tests/properties`.
+"""
 
 import itertools
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from wsproto.extensions import PerMessageDeflate
@@ -18,7 +20,6 @@ from analyzer.protocols.websocket.parser import Event, WebSocketStream
 from analyzer.protocols.websocket.probe import probe
 from analyzer.transport.cited import Chunk, Gap
 from analyzer.transport.parser import Skipped
-from tests.linear import assert_linear
 
 LIMITS = Limits()
 SMALL = Limits(stream_held_bytes=256, header_bytes=200, inflated_bytes=64)
@@ -39,10 +40,19 @@ MASKED = bytes.fromhex("818537fa213d7f9f4d5158")
 FRAGMENTED = bytes.fromhex("010348656c80026c6f")
 PING = bytes.fromhex("890548656c6c6f")
 DEFLATED = bytes.fromhex("c107f248cdc9c90700")
-PIECES = st.sampled_from(
-    [REQUEST, RESPONSE, DEFLATE, HELLO, MASKED, FRAGMENTED, PING, DEFLATED, FRAGMENTED[:5], b"GET ", b"\xc1\x05\xf2"]
-)
-WIRE = st.lists(st.one_of(PIECES, st.binary(max_size=9)), max_size=12).map(b"".join)
+PIECES = [
+    REQUEST,
+    RESPONSE,
+    DEFLATE,
+    HELLO,
+    MASKED,
+    FRAGMENTED,
+    PING,
+    DEFLATED,
+    FRAGMENTED[:5],
+    b"GET ",
+    b"\xc1\x05\xf2",
+]
 
 
 def cite(frame: int) -> Cite:
@@ -72,51 +82,6 @@ def messages(events: Sequence[Event]) -> list[tuple[int, bytes, bool]]:
 
 def codes(events: Sequence[Event]) -> list[str]:
     return [event.kind.code for event in events if isinstance(event, Anomaly)]
-
-
-@given(st.one_of(st.binary(max_size=300), WIRE), st.lists(st.integers(0, 2000)), st.sampled_from([LIMITS, SMALL]))
-def test_total_bounded_accounted_cited_and_blind(data: bytes, cuts: list[int], limits: Limits) -> None:
-    whole = run(data, (), limits)
-    assert size(whole) == len(data)
-    assert all(event.cites for event in whole)
-    assert run(data, cuts, limits) == whole
-    assert run(data, range(len(data)), limits) == whole
-    assert isinstance(probe(data), int)
-
-
-@given(st.lists(st.one_of(WIRE, st.none(), st.integers(0, 40))), st.sampled_from([LIMITS, SMALL]))
-def test_gaps_keep_every_property(parts: list[bytes | int | None], limits: Limits) -> None:
-    stream = WebSocketStream(limits)
-    events: list[Event] = []
-    fed = 0
-    for frame, part in enumerate(parts, 1):
-        if isinstance(part, bytes):
-            fed += len(part)
-            events += stream.receive(Chunk(part, cite(frame)))
-        else:
-            events += stream.gap(Gap(part, cite(frame)))
-        assert stream.held <= limits.stream_held_bytes
-    events += stream.close()
-    assert size(events) == fed
-    assert all(event.cites for event in events)
-
-
-@pytest.mark.parametrize(
-    "unit", [b"GET ", b"\x81\x7e\xff\xff", b"\x01\x00", b"\x00\x00", b"\x89\x00", b"HTTP/1.", b"\x81\x01"]
-)
-@pytest.mark.parametrize("start", [b"", RESPONSE])
-def test_linear(unit: bytes, start: bytes) -> None:
-    def prepare(count: int) -> Callable[[], None]:
-        data, stream = start + unit * count, WebSocketStream(LIMITS)
-
-        def work() -> None:
-            for at in range(0, len(data), 20):
-                stream.receive(Chunk(data[at : at + 20], cite(at)))
-            stream.close()
-
-        return work
-
-    assert_linear(prepare, 8_000)
 
 
 def test_the_handshake_is_told() -> None:

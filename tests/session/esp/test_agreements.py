@@ -3,8 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
@@ -115,12 +113,6 @@ def test_bounds() -> None:
     assert agreements.of(UE, 11) == ()
     assert agreements.of(UE + 4, 11)
     assert agreements.evicted > 0
-
-
-@given(st.text(alphabet=';,="ipsec-3galh0159 ', max_size=200))
-def test_total(value: str) -> None:
-    """Any value: entries or none."""
-    assert len(mechanisms((value, f"{ONE}{value}", value))) <= 16
 
 
 def test_paths_of_connections() -> None:
