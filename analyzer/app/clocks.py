@@ -94,7 +94,7 @@ def _scan(info: CaptureInfo, limits: Limits, alone: bool) -> dict[str, Passed]:
         if alone and _enough(reader, len(sources)):
             break
         packets = decoder.decode(batch)
-        for number in np.unique(packets.source).tolist():
+        for number in np.flatnonzero(np.bincount(packets.source)).tolist():
             name = sources[number].vantage
             if number not in found and len(found) > limits.clock_interfaces:
                 continue

@@ -185,7 +185,7 @@ class PcapngFormat:
     def _times(self, interface: I64, ticks: I64) -> I64:
         """Nanoseconds of ticks; those that 64 bits do not hold, and odd clocks, one by one."""
         out = np.zeros(len(ticks), np.int64)
-        for number in np.unique(interface).tolist():
+        for number in np.flatnonzero(np.bincount(interface)).tolist():
             clock, rows = self._interfaces[number], np.flatnonzero(interface == number)
             own = ticks[rows]
             top = int(own.max()) * clock.ticks_numerator + clock.offset_ns

@@ -183,4 +183,8 @@ def open_capture(
     its interfaces, `prefix` what stands before their names in those of their own.
     """
     raw = stream if stream is not None else open_file(str(path))
-    return CaptureReader(raw, str(path), index, sources, limits, vantage, prompt, prefix)
+    try:
+        return CaptureReader(raw, str(path), index, sources, limits, vantage, prompt, prefix)
+    except CaptureProblem:
+        raw.close()
+        raise

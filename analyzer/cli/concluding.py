@@ -1,5 +1,6 @@
 """What `analyze` and `live` share: their options checked before the run, the report written and the exit code after."""
 
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
@@ -50,6 +51,8 @@ def asked(
         give_up([f"--fail-on: '{fail_on}' is not one of {', '.join(LEVELS)}"])
     if reveal not in (None, "identities"):
         give_up([f"--reveal: '{reveal}' is not 'identities'"])
+    if isnan(linger):  # which is neither below the least nor above the most that typer looks for
+        give_up([f"--linger: '{linger}' is no length of time"])
     return settings_of(
         captures, keys, topology, rules=tuple(rules), only_rules=tuple(rule), skip_rules=tuple(skip_rule),
         from_ns=time_ns("--from", from_time), to_ns=time_ns("--to", to_time), linger_ns=int(linger * 1e9),

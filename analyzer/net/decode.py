@@ -94,7 +94,7 @@ class Decoder:
         links = np.array([s.link_type for s in self._sources], np.int64)[batch.source[odd]]
         reader = InternetReader(self._ledger, self._limits)
         parts = []
-        for link in np.unique(links).tolist():
+        for link in sorted(set(links.tolist())):
             rows = odd[links == link]
             start = batch.start[rows].astype(np.int64)
             end = start + batch.captured[rows]

@@ -66,7 +66,7 @@ class Ledger:
 
     def drop_by(self, c: Columns, bad: Mask, values: I64, form: str) -> None:
         """Takes out the rows whose value names why; `form` takes the value."""
-        for value in np.unique(values[bad]).tolist():
+        for value in sorted(set(values[bad].tolist())):
             self.drop(c, c["kind"] == value, _NAMES.get(value, form.format(value)))
 
     def drop_deep(self, c: Columns, deep: Mask) -> None:

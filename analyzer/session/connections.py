@@ -87,7 +87,7 @@ class ConnectionTable:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._open: dict[Key, Connection] = {}
-        self._by_end: dict[Address, dict[Key, None]] = {}
+        self._by_end: dict[Address, Key | dict[Key, None]] = {}  # most ends have one
         self._ordinal = 0
         self.evicted = 0
 
@@ -107,7 +107,11 @@ class ConnectionTable:
             )
             self._open[key] = connection
             for end in key[:2]:
-                self._by_end.setdefault(end, {})[key] = None
+                known = self._by_end.setdefault(end, key)
+                if isinstance(known, dict):
+                    known[key] = None
+                elif known != key:
+                    self._by_end[end] = {known: None, key: None}
         connection.seen(vantage, cite, size, ipsec)
         return connection
 
@@ -126,10 +130,10 @@ class ConnectionTable:
         del self._open[key]
         for end in {key[0], key[1]}:
             keys = self._by_end.get(end)
-            if keys is not None:
+            if isinstance(keys, dict):
                 keys.pop(key, None)
-                if not keys:
-                    del self._by_end[end]
+            if not keys or keys == key:
+                self._by_end.pop(end, None)
 
     def find(self, endpoints: Endpoints) -> Connection | None:
         """The connection between two addresses, either direction."""
@@ -140,7 +144,8 @@ class ConnectionTable:
 
         Of more than `Limits.connections_per_address` these are the latest: many calls may ask for one address.
         """
-        keys = self._by_end.get(end, {})
+        found = self._by_end.get(end, {})
+        keys = found if isinstance(found, dict) else {found: None}
         if len(keys) > self._limits.connections_per_address:
             self.evicted += 1
         latest = [self._open[key] for key in islice(reversed(keys), self._limits.connections_per_address)]

@@ -46,9 +46,21 @@ def candidates(call: CallState) -> list[Candidate]:
             candidate.own.add((negotiation.offer, negotiation.answer))
             if leg not in candidate.legs:
                 candidate.legs.append(leg)
-    _mark_repeated(found.values())
-    _mark_shared(found.values())
-    return list(found.values())
+    whole = _without_halves(list(found.values()))
+    _mark_repeated(whole)
+    _mark_shared(whole)
+    return whole
+
+
+def _without_halves(found: list[Candidate]) -> list[Candidate]:
+    """A description without its answer names no medium of its own where another leg has the answer to it."""
+    whole = {
+        (each.index, address)
+        for each in found
+        if each.offer_address is not None and each.answer_address is not None
+        for address in (each.offer_address, each.answer_address)
+    }
+    return [each for each in found if each.answer_address is not None or (each.index, each.offer_address) not in whole]
 
 
 def _mark_repeated(found: Iterable[Candidate]) -> None:

@@ -291,7 +291,8 @@ def _sorted(packets: PacketBatch, rows: I64, apart: I64 | None) -> tuple[I64, I6
     mixed ^= mixed >> np.uint64(32)
     order = np.argsort(mixed, kind="stable")
     edge = _edges(columns, order)
-    if len(np.unique(mixed[order[edge]])) != len(edge):  # two streams with one hash: sort by the columns themselves
+    hashes = mixed[order[edge]]
+    if (hashes[1:] == hashes[:-1]).any():  # two streams with one hash: sort by the columns themselves
         order = np.lexsort((np.arange(len(rows)), *columns))
         edge = _edges(columns, order)
     return rows[order], edge

@@ -8,7 +8,7 @@ from analyzer.session.carrier import IPSEC
 from analyzer.session.media.counts import Counts
 from analyzer.session.media.open_view import OpenView
 from analyzer.session.media.ranges import Ranges
-from analyzer.session.media.record import StreamRecord, View
+from analyzer.session.media.record import StreamRecord, View, packed_jitter
 from analyzer.session.media.statistics import summarise
 from analyzer.session.media.trail import Trail
 from analyzer.session.media.verification import Verification
@@ -97,7 +97,7 @@ def record_of(stream: OpenStream, verified: Verification | None) -> StreamRecord
         replayed=best.replayed,
         replay=best.replay,
         restarts=restarts,
-        jitter_ns=tuple([round(j, 0) for j in best.jitter]),
+        jitter_ns=packed_jitter(best.jitter),
         payload_types=stream.payload_types.items(),
         sizes=stream.sizes.items(),
         markers=stream.markers,

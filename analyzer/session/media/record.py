@@ -1,6 +1,7 @@
 """What is known of one stream: the record that outlives its packets."""
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from analyzer.session.media.trail import Trail
 from analyzer.session.media.verification import Verification
 
 _SPAN = struct.Struct("<10q")  # two cites
+_JITTER = struct.Struct(f"<{len(CLOCKS)}d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,19 @@ class View:
         return Cite(*_SPAN.unpack(self.span)[5:])
 
 
+def packed_jitter(estimates: Iterable[float]) -> bytes:
+    """Estimates at each of `CLOCKS`, in whole nanoseconds."""
+    return _JITTER.pack(*[round(each, 0) for each in estimates])
+
+
 @dataclass(frozen=True, slots=True)
 class StreamRecord:
     """One SSRC from one address to another.
 
     `packets` are distinct ones, over all vantage points; `lost`, `duplicates`, `mirrored` (copies of a mirror port),
     `reordered` (RFC 4737 3.3), `backward` (steps to a lower number) and `replayed` (duplicates that come 32 numbers or
-    more behind the highest, RFC 3711 3.3.2; `replay` is the first) are those of the best view. `jitter_ns` is
-    RFC 3550's estimate at each of `CLOCKS`. `sizes` counts RTP payload lengths in bytes on the wire. `verification` is
+    more behind the highest, RFC 3711 3.3.2; `replay` is the first) are those of the best view. `jitter_ns`
+    packs RFC 3550's estimate at each of `CLOCKS`. `sizes` counts RTP payload lengths on the wire. `verification` is
     None where no key concerns the stream; `parted_by` is the name of the call that took over its addresses, "" where
     none did. `tried` is that of keys which said nothing: guessed ones, or those of an offer that was declined.
     """
@@ -66,7 +73,7 @@ class StreamRecord:
     replayed: int
     replay: Cite | None
     restarts: int
-    jitter_ns: tuple[float, ...]
+    jitter_ns: bytes
     payload_types: Counted
     sizes: Counted
     markers: int
@@ -96,7 +103,7 @@ class StreamRecord:
 
     def jitter(self, clock: int) -> float | None:
         """The jitter at a clock rate, in nanoseconds; None for one that is not estimated."""
-        return self.jitter_ns[CLOCKS.index(clock)] if clock in CLOCKS else None
+        return float(_JITTER.unpack(self.jitter_ns)[CLOCKS.index(clock)]) if clock in CLOCKS else None
 
     @property
     def sighted(self) -> int:
