@@ -27,7 +27,7 @@ def parse(text: bytes, name: str, problems: list[FileProblem]) -> tuple[Node | N
         at = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         return None, [FileProblem(name, at[0], at[1], str(error.problem or error.context))]
     except (YAMLError, ValueError, RecursionError) as error:
-        return None, [FileProblem(name, 1, 1, f"not YAML: {str(error).splitlines()[0]}")]
+        return None, [FileProblem(name, 1, 1, f"not YAML: {str(error).partition(chr(10))[0]}")]
     if root is None:
         return None, problems or [FileProblem(name, 1, 1, "file is empty")]
     return _node(root, name, problems), problems

@@ -325,6 +325,8 @@ def _bridged(frame: bytes, kind: int, at: int) -> tuple[int, int]:
 
 
 def _rebuilt(frame: bytes, layers: list[_Layer], at: int, size: int, payload: bytes) -> bytes | None:
+    if at > len(frame):  # the capture ends inside the headers
+        return None
     made = bytearray(frame[:at] + payload + frame[at + size :])
     grown = len(payload) - size
     for index in range(len(layers) - 1, -1, -1):

@@ -5,8 +5,8 @@ one (TS 23.218 8.1.3). So the place of it is one where every INVITE from this se
 like an identifier, some have the same, not all do, and no word comes again when its calls have been over for a while.
 A constant (a template's text, the name of the server) is no such place, nor is what is new in each INVITE. The
 Request-URI goes before Contact, Contact before Session-ID (whose UUIDs are a focus's where several dialogs have one:
-RFC 7989 9), and that before bodies; of several places in bodies the one that divides finest
-counts, and where they contradict each other none does: a wrong conference is worse than none.
+RFC 7989 9), and that before bodies; of several places in bodies the one that divides finest counts, and where they
+contradict each other none does: a wrong conference is worse than none.
 """
 
 from collections import Counter, defaultdict

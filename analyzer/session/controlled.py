@@ -5,7 +5,7 @@ or of Contact, a user `conf=x`, an element, attribute or line of a body) it is k
 word that INVITEs have in common: see `conference_identifiers`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from analyzer.formats.uri import Uri, parse_name_addr, parse_uri
@@ -16,6 +16,7 @@ from analyzer.session.records import MessageRecord
 
 REQUEST_URI, CONTACT, SESSION = "Request-URI", "Contact", "Session-ID"
 _PARAMETERS = ("conf-id", "confid", "conf", "conference-id", "conference")  # as implementations call them
+_MARKS = {ord(mark): None for mark in "+-.() "}
 _NO_VALUE = frozenset(("", "true", "false", "yes", "no", "on", "off"))
 
 
@@ -78,9 +79,14 @@ def control_dialog(leg: LegState, invite: MessageRecord, call: CallState, server
     another leg's description: the participant wrote them."""
     target, own = parse_uri(invite.request_uri), _contact(invite)[0]
     tokens = list(_tokens(invite))
-    foreign = _parties(invite) | set(_theirs(call, leg))
-    words = {token.place: token.text for token in tokens if token.text and token.text not in foreign}
-    words |= {place: uri.user for place, uri in ((REQUEST_URI, target), (CONTACT, own)) if identifies(uri.user)}
+    foreign = set(_theirs(call, leg))
+    parties = {_bare(parse_uri(uri).user) for uri in _parties(call, leg)} - {_bare(target.user)}
+    found = [*tokens, *(Token(place, uri.user) for place, uri in ((REQUEST_URI, target), (CONTACT, own)))]
+    words = {
+        token.place: token.text
+        for token in found
+        if identifies(token.text) and token.text not in foreign and _bare(token.text) not in parties
+    }
     words |= dict(_uuids(leg))
     kinds = frozenset((REQUEST_URI, CONTACT, *map(kind_of, words), *(kind_of(token.place) for token in tokens)))
     uri = f"{target.scheme}:{target.user}@{target.host}" if target.user else invite.request_uri.strip()
@@ -98,9 +104,24 @@ def _uuids(leg: LegState) -> Iterator[tuple[str, str]]:
             yield place, local
 
 
-def _parties(invite: MessageRecord) -> set[str]:
-    uris: Iterable[str] = (*invite.asserted, *invite.preferred, *map(_uri, invite.all("from") + invite.all("to")))
-    return {parse_uri(uri).user for uri in uris}
+def _parties(call: CallState, control: LegState) -> Iterator[str]:
+    """The URIs of who takes part: whoever From, To and asserted identities name towards the MRFC; of other legs who
+    calls the server, and whom the server calls."""
+    for leg in call.legs.values():
+        for message in leg.messages:
+            if not (message.initial and message.method == "INVITE"):
+                continue
+            ours = leg.initiator == control.initiator
+            if leg is control or not ours:
+                yield from (*message.asserted, *message.preferred, *map(_uri, message.all("from")))
+            if leg is control or ours:
+                yield from map(_uri, message.all("to"))
+
+
+def _bare(user: str) -> str:
+    """A user as all write it: of a telephone number its digits."""
+    digits = user.translate(_MARKS)
+    return digits if digits.isdecimal() else user.lower()
 
 
 def _uri(value: str) -> str:

@@ -159,7 +159,8 @@ def grounds(message: Message) -> Iterator[tuple[Ground, bytes]]:
     for value in message.all("p-charging-function-addresses")[:1]:  # which charging functions: an operator's, too
         yield "ioi", _key("likeness", value.replace(" ", "").lower()).digest
     history = message.first("history-info")
-    if history is not None and (first := person(parse_name_addr(split(history)[0]).uri)):
+    entries = split(history) if history is not None else ()
+    if entries and (first := person(parse_name_addr(entries[0]).uri)):
         yield "history-info", _key("likeness", first).digest
 
 

@@ -186,6 +186,13 @@ def test_what_cannot_be_put_right_is_left() -> None:
     assert with_payload(ip4(udp()), RAW, 28, len(OLD), bytes(70_000)) is None
 
 
+def test_a_frame_that_ends_in_its_headers_is_left() -> None:
+    """What a snap length left of it: UDP's header is not there to be put right."""
+    whole = ethernet(ip4(udp()))
+    for size in range(42):
+        assert with_payload(whole[:size], ETHERNET, 42, len(OLD), NEW) is None
+
+
 @given(st.binary(max_size=120), st.integers(0, 130), st.sampled_from([0, 1, 12, 14, 101, 108, 113, 228, 276, 999]))
 def test_total(frame: bytes, at: int, link: int) -> None:
     with_payload(frame, link, at, 4, NEW)

@@ -11,6 +11,15 @@ from analyzer.protocols.sip import checks
 from analyzer.protocols.sip import parser as sip
 from analyzer.protocols.sip.message import Message
 from analyzer.session.body_tokens import MAX_TOKENS, part_tokens, sdp_tokens
+from analyzer.session.correlation_keys import (
+    call_id_keys,
+    grounds,
+    header_keys,
+    likenesses,
+    named_dialogs,
+    referral_keys,
+)
+from analyzer.session.credentials import authentication
 from analyzer.transport.parser import Skipped
 from tests.properties.harness import CITES, Not, Whole
 from tests.properties.packets import DATAGRAM
@@ -72,6 +81,27 @@ def _checked(data: bytes, limits: Limits) -> Any:
 def _sip(data: bytes, limits: Limits) -> Any:
     events = sip.parse_datagram(data, CITES, limits)
     return events, [event.parts(limits) for event in events if isinstance(event, Message)]
+
+
+LONG = Limits(header_bytes=4 * 1024**2)
+_NAMED = (
+    b"Session-ID", b"P-Charging-Vector", b"Replaces", b"Target-Dialog", b"In-Reply-To", b"Refer-To", b"Referred-By",
+    b"P-Charging-Function-Addresses", b"History-Info", b"P-Asserted-Identity", b"Authorization", b"WWW-Authenticate",
+    b"From", b"X-Own",
+)  # fmt: skip
+
+
+def _headers(data: bytes, limits: Limits) -> Any:
+    """What is taken from headers of an INVITE and of a REFER to know a call again, each with this value."""
+    value = data.replace(b"\r", b" ").replace(b"\n", b" ")
+    found: list[Any] = []
+    for method in (b"INVITE", b"REFER"):
+        lines = b"".join(name + b": " + value + b"\r\n" for name in _NAMED)
+        (message,) = sip.parse_datagram(method + b" sip:a@b SIP/2.0\r\n" + lines + b"\r\n", CITES, LONG)
+        assert isinstance(message, Message)
+        found += [list(header_keys(message, ("X-Own",))), list(call_id_keys(message)), list(named_dialogs(message))]
+        found += [list(referral_keys(message)), list(grounds(message)), list(likenesses(message))]
+    return [*found, authentication(message)]
 
 
 def _tokens(data: bytes, limits: Limits) -> Any:
@@ -191,5 +221,31 @@ MESSAGES = (
         NO_EVENT,
         (b"a: b\n", b"conf=", b"room1234 ", b"<a id='room1234'>", b":", b"conf", b'"', b"-"),
         within=lambda found, limits: max(map(len, found)) <= MAX_TOKENS + 1,
+    ),
+    Whole(
+        (
+            "analyzer.session.correlation_keys.header_keys",
+            "analyzer.session.correlation_keys.call_id_keys",
+            "analyzer.session.correlation_keys.named_dialogs",
+            "analyzer.session.correlation_keys.referral_keys",
+            "analyzer.session.correlation_keys.grounds",
+            "analyzer.session.correlation_keys.likenesses",
+            "analyzer.session.credentials.authentication",
+        ),
+        _headers,
+        (
+            b"ab30317f1a784dc48ff824d0d3715d86;remote=47755a9de7794ba387653f2099600ef2",
+            b"98732@a.example;from-tag=r33;to-tag=1",
+            b'Digest username="bob", realm="a", nonce="0123", response="6629", algorithm=AKAv1-MD5',
+            b"icid-value=1234;icid-generated-at=192.0.2.1;orig-ioi=home1.net",
+            b"<sip:dave@denver.example.org?Replaces=12345%40h%3Bto-tag%3D12345%3Bfrom-tag%3D5FFE>",
+        ),
+        lambda found: sum(map(len, found[:-1])) > 1 or found[-1].schemes,
+        FIELD,
+        KEPT,
+        NO_EVENT,
+        (b",", b";", b'"', b"=", b"a=b;", b"a,", b"<", b"%", b"Digest a=b, "),
+        size=6_000,
+        share=0.6,
     ),
 )

@@ -14,7 +14,7 @@ from tests.properties.found import found
 from tests.properties.harness import LIMITS, Not, Shown
 from tests.properties.registry import ALL, WHOLE, table
 
-LONGEST = 4_096  # characters of a text that a cache keeps: few hundred of them are within a parser's means
+LONGEST = 4_096  # characters of a text that a cache may keep
 _CACHE = type(lru_cache(lambda: None))
 
 

@@ -80,6 +80,16 @@ USERS = (
     + b"</endpoint></user></users></conference-info>",
 )
 
+BODY_EXAMPLES = (
+    MULTIPART,
+    documents.RICH,
+    documents.BASIC,
+    test_resource_list.LIST,
+    test_cpim.EXAMPLE,
+    b"SIP/2.0 200 OK\r\n",
+    b"",
+)
+
 
 def _text(
     names: tuple[str, ...], read: Any, *valid: bytes, good: Any = bool, units: tuple[bytes, ...] = UNITS, **more: Any

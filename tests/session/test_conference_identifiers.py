@@ -239,7 +239,7 @@ M, N = "ab30317f1a784dc48ff824d0d3715d86", "47755a9de7794ba387653f2099600ef2"  #
 @pytest.mark.parametrize("conferences_of", [(M, M, M), (M, N, M, N)])
 @pytest.mark.parametrize("end", ["server", "MRFC"])
 def test_one_uuid_of_the_focus_for_all_participants(end: str, conferences_of: tuple[str, ...]) -> None:
-    """RFC 7989 9: an MCU has one UUID for all participants of a conference, and they have their own; 4.1: no other end
+    """RFC 7989 9: an MCU has one UUID for all participants of a conference, and they have their own; 4.2: no other end
     uses one twice. Which of the two is the focus is not known."""
     wire = Wire()
     for number, focus in enumerate(conferences_of):
@@ -309,6 +309,25 @@ def test_who_is_called_is_no_conference() -> None:
         called = f"callee{number // 2:04d}"
         invite(wire, number, f"<control><to>{called}</to></control>", called=called)
     assert together(wire) == [[0], [1], [2], [3]]
+
+
+@pytest.mark.parametrize("number", ["493012345", "49-30-12345", "+493012345"])
+def test_a_server_that_puts_who_takes_part_into_contact(number: str) -> None:
+    """However the number is written: who calls twice may call two conferences."""
+    wire = Wire()
+    for each in range(4):
+        who = number if each < 2 else number.replace("45", "67")
+        written = who.replace("-", "").replace("+", "")
+        invite(wire, each, contact=f"<sip:{who}@10.0.0.20>", called=f"+{written}")
+    assert together(wire) == [[0], [1], [2], [3]]
+
+
+def test_what_two_servers_call_by_one_request_uri_is_one_conference() -> None:
+    """A URI names one resource, whoever asks for it (RFC 3261 19.1)."""
+    wire = Wire()
+    for number, (server, conference) in enumerate(((AS, 1), ("10.0.0.21", 1), (AS, 2), (AS, 1))):
+        invite(wire, number, target=f"sip:c471{conference}@mrfc.ims.example", server=server)
+    assert together(wire) == [[0, 1, 3], [2]]
 
 
 def test_that_nothing_tells_the_conferences_apart_is_said() -> None:
