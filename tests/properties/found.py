@@ -8,6 +8,7 @@ from tests.conftest import ROOT
 
 WIRE = ("protocols", "formats", "net", "transport", "capture")  # whose whole work it is to read what comes from outside
 _TAKEN = re.compile(r"\b(?:bytes|bytearray|memoryview|Chunk|DtlsRecord|Packets|str)\b")
+_RAW = re.compile(r"\bbytes|Chunk|Record\b")
 _NAMES = re.compile(
     r"(?:parse|read|load|decode|recognise|probe|looks_like|split|scan|from|unpack|unpad)(?:_|$)|.*_parts$"
 )
@@ -31,26 +32,22 @@ def _is_parser(function: ast.FunctionDef, package: str) -> bool:
     return (package in WIRE or named) and _TAKEN.search(hint) is not None
 
 
+def _takes(method: ast.FunctionDef, package: str) -> bool:
+    """Whether a method takes what comes from outside."""
+    if method.name.startswith("_"):
+        return False
+    if method.name in _FEEDS or (package == "crypto" and method.name in _OPENS):
+        return True
+    return package == "protocols" and (method.name == "add" or _RAW.search(_hint(method, method=True)) is not None)
+
+
 def _feeds(node: ast.ClassDef, package: str) -> bool:
-    """Whether a class takes what comes from outside, piece by piece."""
+    """Whether a class takes it, piece by piece."""
     bases = [ast.unparse(base) for base in node.bases]
     if node.name.startswith("_") or any("Protocol" in base for base in bases):
         return False
-    if any(base.startswith(_BASES) for base in bases):
-        return True
-    for each in node.body:
-        if isinstance(each, ast.FunctionDef) and not each.name.startswith("_"):
-            taken = (
-                package == "protocols" and re.search(r"\bbytes|Chunk|Record\b", _hint(each, method=True)) is not None
-            )
-            if (
-                each.name in _FEEDS
-                or (package == "crypto" and each.name in _OPENS)
-                or taken
-                or (package == "protocols" and each.name == "add")
-            ):
-                return True
-    return False
+    methods = [each for each in node.body if isinstance(each, ast.FunctionDef)]
+    return any(base.startswith(_BASES) for base in bases) or any(_takes(each, package) for each in methods)
 
 
 def _of_module(tree: ast.Module, package: str) -> Iterator[str]:

@@ -297,7 +297,6 @@ TEXTS = (
         None,
         XML,
         Limits(xml_bytes=60),
-        lambda found, limits: True,
     ),
     Whole(
         ("analyzer.formats.conference_info.parse", "analyzer.formats.conference_info.merge"),
