@@ -19,7 +19,7 @@ class Address(NamedTuple):
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=1_024)
 def ip_text(ip: int) -> str:
     """The address in its usual notation."""
     if ip >> 32 == 0xFFFF:
@@ -33,7 +33,7 @@ def parse_ip(text: str) -> int | None:
     return _parsed(text) if 2 <= len(text) <= _LONGEST else None
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=1_024)
 def _parsed(text: str) -> int | None:
     try:
         address = ipaddress.ip_address(text)

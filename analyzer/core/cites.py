@@ -1,6 +1,10 @@
 """Where a claim comes from: a frame of a capture that opens in Wireshark."""
 
+import struct
+from collections.abc import Iterable
 from typing import NamedTuple
+
+_PACKED = struct.Struct("<5q")
 
 
 class Cite(NamedTuple):
@@ -16,3 +20,13 @@ class Cite(NamedTuple):
     offset: int
     length: int
     ts_ns: int
+
+
+def packed(cites: Iterable[Cite]) -> bytes:
+    """Frames as numbers, for what is remembered by the hundred thousand."""
+    return b"".join([_PACKED.pack(*cite) for cite in cites])
+
+
+def unpacked(data: bytes) -> tuple[Cite, ...]:
+    """What was packed."""
+    return tuple([Cite(*numbers) for numbers in _PACKED.iter_unpack(data)])

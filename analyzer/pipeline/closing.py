@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from analyzer.capture.batch import Source
-from analyzer.core.cites import Cite
+from analyzer.core.cites import Cite, packed, unpacked
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
@@ -76,9 +76,14 @@ class UsedKey:
     """A master key: where it comes from, the message that named it, the packets it opened, or why it opened none."""
 
     origin: KeyOrigin
-    cites: tuple[Cite, ...]
+    packed: bytes  # the frames of that message, since every key of a run is kept
     opened: int = 0
     problem: str | None = None
+
+    @property
+    def cites(self) -> tuple[Cite, ...]:
+        """The frames of the message."""
+        return unpacked(self.packed)
 
 
 _KEYING: dict[KeyOrigin, KeyExchange] = {"sdes": "sdes", "dtls-srtp": "dtls", "srtp-master": "unknown"}
@@ -237,7 +242,7 @@ class Closer:
             self._write_stream(stream.record, stream, placement, call_id)
             stream.record.trail.forget()
         for idle in idle_keys(call):
-            self.used.setdefault(self._redactor.key(idle.key), UsedKey("sdes", idle.cites, problem=idle.why))
+            self.used.setdefault(self._redactor.key(idle.key), UsedKey("sdes", packed(idle.cites), problem=idle.why))
         self.forget(call)
         if self.watch is not None:
             self.watch(ClosedCall(call_id, call, named, placement))
@@ -275,7 +280,7 @@ class Closer:
                 if isinstance(bound, BoundMsrp):
                     judge("msrp_session", msrp_entity(bound, fact, entity, call, paths, placement), where)  # type: ignore[arg-type]  # as above
                 else:
-                    judge("bfcp_session", bfcp_entity(bound, entity, self._messaging.floors), where)  # type: ignore[arg-type]  # as above
+                    judge("bfcp_session", bfcp_entity(bound, entity, self._messaging.floors, call), where)  # type: ignore[arg-type]  # as above
         registrations = self._signalling.registrations
         callers = caller_identities(message for leg in call.legs.values() for message in leg.messages)
         for leg in call.legs.values():
@@ -366,7 +371,7 @@ class Closer:
         if verified is None or verified.key is None:
             return
         named = self._redactor.key(verified.key)
-        used = self.used.setdefault(named, UsedKey(verified.origin, verified.cites))
+        used = self.used.setdefault(named, UsedKey(verified.origin, packed(verified.cites)))
         used.opened += verified.decrypted
         self._opened(verified.key, verified.decrypted)
 

@@ -88,7 +88,7 @@ def _let_go(_: Datagram) -> None:
     """Where media goes that nobody follows."""
 
 
-@lru_cache(maxsize=2_048)
+@lru_cache(maxsize=1_024)
 def _endpoints(src_hi: int, src_lo: int, dst_hi: int, dst_lo: int, sport: int, dport: int, protocol: int) -> Endpoints:
     """The ends of a row. The rows of a flow share theirs."""
     return Endpoints(Address(src_hi << 64 | src_lo, sport), Address(dst_hi << 64 | dst_lo, dport), protocol)

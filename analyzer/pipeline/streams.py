@@ -63,7 +63,6 @@ def _websocket(data: bytes) -> int:
     return inside if inside or len(payload) < header.length else -1
 
 
-_TLS_13 = 0x0304
 _PACKETS = {"framed": "rtp", "turn": "stun"}  # what a connection of packets is called, unless they are DTLS
 
 

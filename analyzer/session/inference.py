@@ -30,49 +30,44 @@ class Facts:
     request_id: str = ""  # what a forwarded request keeps: Call-ID and CSeq
 
 
-@dataclass(slots=True)
-class _Host:
-    grounds: tuple[tuple[str, str], ...] = ()  # role, why
-    peers: tuple[int, ...] = ()  # the first that it spoke with
-
-    def why(self, role: str) -> str | None:
-        """What speaks for a role, None where nothing does."""
-        return next((why for known, why in self.grounds if known == role), None)
-
-    def meet(self, peer: int) -> None:
-        """Notes whom it speaks with."""
-        if peer not in self.peers and len(self.peers) < _PEERS:
-            self.peers += (peer,)
-
-
 class Observations:
     """Collects what messages say of addresses. Bounded: further hosts are not placed."""
 
     def __init__(self) -> None:
-        self._hosts: dict[int, _Host] = {}
+        self._peers: dict[int, tuple[int, ...]] = {}  # every host, and the first that it spoke with
+        self._grounds: dict[int, tuple[tuple[str, str], ...]] = {}  # of some hosts: role, why
         self._received: dict[str, int] = {}  # REGISTER requests by their id: the proxy that took them from a UE
         self._sides: dict[int, int] = {}  # core side of a proxy -> its access side
         self._version = 0
         self._built: tuple[int, Topology] | None = None
 
-    def _host(self, ip: int) -> _Host | None:
-        host = self._hosts.get(ip)
-        if host is None and len(self._hosts) < MAX_HOSTS:
-            host = self._hosts[ip] = _Host()
-        return host
+    def _taken(self, ip: int) -> bool:
+        """Whether a host is among those that are placed."""
+        if len(self._peers) < MAX_HOSTS:
+            self._peers.setdefault(ip, ())
+        return ip in self._peers
+
+    def _meet(self, ip: int, peer: int) -> None:
+        """Notes whom a host speaks with."""
+        peers = self._peers[ip]
+        if peer not in peers and len(peers) < _PEERS:
+            self._peers[ip] = (*peers, peer)
+
+    def _why(self, ip: int, role: str) -> str | None:
+        """What speaks for a role, None where nothing does."""
+        return next((why for known, why in self._grounds.get(ip, ()) if known == role), None)
 
     def _ground(self, ip: int, role: str, why: str) -> None:
-        host = self._host(ip)
-        if host is not None and host.why(role) is None:
-            host.grounds += ((role, why),)
+        if self._taken(ip) and self._why(ip, role) is None:
+            self._grounds[ip] = (*self._grounds.get(ip, ()), (role, why))
             self._version += 1
 
     def observe(self, src: int, dst: int, facts: Facts) -> None:
         """Takes the facts of one message from `src` to `dst`."""
-        sender, receiver = self._host(src), self._host(dst)
-        if sender is not None and receiver is not None:
-            sender.meet(dst)
-            receiver.meet(src)
+        sender, receiver = self._taken(src), self._taken(dst)
+        if sender and receiver:
+            self._meet(src, dst)
+            self._meet(dst, src)
         first_hop = facts.request and facts.vias == 1 and facts.contact_is_sender
         if facts.method == "REGISTER" and first_hop:
             self._ground(src, "ue", "sends REGISTER with its own address as Contact")
@@ -90,44 +85,44 @@ class Observations:
             self._ground(src, "core", "forwards requests with identity or charging headers")
 
     def _join(self, access: int | None, core: int) -> None:
-        if access is not None and access != core and core not in self._sides and core in self._hosts:
+        if access is not None and access != core and core not in self._sides and core in self._peers:
             self._sides[core] = access
             self._version += 1
 
-    def _role(self, host: _Host) -> str | None:
-        return next((role for role in _ORDER if host.why(role) is not None), None)
+    def _role(self, ip: int) -> str | None:
+        return next((role for role in _ORDER if self._why(ip, role) is not None), None)
 
     def _zone(self, ip: int, roles: dict[int, str | None]) -> str | None:
-        role, host = roles[ip], self._hosts[ip]
+        role = roles[ip]
         if role == "ue":
             return "access"
         if role == "p-cscf":
-            return "access" if any(roles.get(peer) == "ue" for peer in host.peers) else "core"
-        return "core" if role is not None or host.why("core") is not None else None
+            return "access" if any(roles.get(peer) == "ue" for peer in self._peers[ip]) else "core"
+        return "core" if role is not None or self._why(ip, "core") is not None else None
 
     def hosts(self) -> list[int]:
         """Every host that was seen to speak SIP."""
-        return list(self._hosts)
+        return list(self._peers)
 
     def topology(self) -> Topology:
         """What the observations so far amount to."""
         if self._built is not None and self._built[0] == self._version:
             return self._built[1]
-        roles = {ip: self._role(host) for ip, host in self._hosts.items()}
-        zone_of = {ip: self._zone(ip, roles) for ip in self._hosts}
+        roles = {ip: self._role(ip) for ip in self._peers}
+        zone_of = {ip: self._zone(ip, roles) for ip in self._peers}
         core_side = {
             access: core for core, access in self._sides.items() if roles[core] == roles[access] == "p-cscf"
         }  # one core side for each access side
         behind = set(core_side.values())
         counts: dict[str, int] = {}
         nodes: list[NodeEntry] = []
-        for ip, host in self._hosts.items():
+        for ip in self._peers:
             role, zone = roles[ip], zone_of[ip]
             if role is None or zone is None or ip in behind:
                 continue
             word = _WORDS[role]
             counts[word] = counts.get(word, 0) + 1
-            addresses, grounds = [(ip, zone)], host.why(role) or ""
+            addresses, grounds = [(ip, zone)], self._why(ip, role) or ""
             core = core_side.get(ip)
             if core is not None:
                 addresses.append((core, zone_of[core] or "core"))

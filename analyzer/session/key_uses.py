@@ -1,17 +1,15 @@
 """Where each SDES key was offered or answered: a key is for one m-line, one direction, one call (RFC 4568 6.1, 8.2)."""
 
-import struct
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from analyzer.core.cites import Cite
+from analyzer.core.cites import Cite, packed, unpacked
 from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Media
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.records import MessageRecord
 
-_CITE = struct.Struct("<5q")
 _APART_NS = 10 * SECOND_NS  # calls that start further apart are not two legs of one
 
 
@@ -27,7 +25,7 @@ class _Use:
     @property
     def cites(self) -> tuple[Cite, ...]:
         """The frames of the message that has the key."""
-        return tuple([Cite(*numbers) for numbers in _CITE.iter_unpack(self.packed)])
+        return unpacked(self.packed)
 
 
 class KeyUses:
@@ -46,8 +44,7 @@ class KeyUses:
         found: tuple[Tristate, tuple[Cite, ...]] = (False, ())
         source = message.carrier.endpoints.src.ip
         hung_up = call.ended_ns if any(each.answered for each in call.legs.values()) else None
-        packed = b"".join([_CITE.pack(*cite) for cite in message.cites])
-        use = _Use(call.ordinal, media.index, source == leg.initiator, call.first_ns, hung_up, packed)
+        use = _Use(call.ordinal, media.index, source == leg.initiator, call.first_ns, hung_up, packed(message.cites))
         for key in (key.key for line in media.crypto for key in line.keys if key.key is not None):
             known = self._uses.setdefault(key.digest(), use)
             if known is use:

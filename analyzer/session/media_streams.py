@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from analyzer.core.addresses import Address
 from analyzer.core.anomalies import Anomaly, define
@@ -96,11 +97,12 @@ def checked_moves(
 ) -> tuple[Move, ...]:
     """Of the flows that checks verify those that are used, unless both ends are as described."""
     described, pairs = {candidate.offer_address, candidate.answer_address}, set(map(frozenset, used))
-    return tuple(
+    moved = (
         Move(flow.offerer, flow.answerer, "ice_check", (flow.cite,))
-        for flow in flows[:_MOVES]
+        for flow in flows
         if (ends := frozenset((flow.offerer, flow.answerer))) in pairs and ends != described
     )
+    return tuple(islice(moved, _MOVES))
 
 
 def _ordered(records: Iterable[StreamRecord]) -> list[StreamRecord]:

@@ -9,7 +9,7 @@ from analyzer.session.topology import Topology
 K = TypeVar("K")
 V = TypeVar("V")
 UE = "ue"
-_REMEMBERED = 4_096  # answers kept: those of the calls of the last minutes
+_REMEMBERED = 1_024  # answers kept: those of the calls of the last minutes
 SERVERS = frozenset({"conference-server", "mrf", "mrfc", "mrfp", "focus", "as"})
 
 

@@ -15,6 +15,7 @@ from analyzer.session.model.states import Evidence, HopState
 from analyzer.session.offer_answer import Negotiation, rtp_address
 from analyzer.session.trust import Trust
 
+# from weak to strong
 _HASHES = {"sha-1": "sha1", "sha-224": "sha224", "sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512"}
 _SECURE = frozenset({"tls", "dtls"})
 USE_TLS, USE_DTLS = 9, 11  # codes of BFCP's Error (RFC 8855 5.2.6)
@@ -69,11 +70,14 @@ _DTLS: dict[Said, HopState] = {
 
 
 def matches(certificate: bytes, fingerprints: tuple[Fingerprint, ...]) -> bool | None:
-    """Whether a certificate is one of those fingerprinted (RFC 8122 5); None if no hash is known here."""
-    known = [(_HASHES[f.algorithm], f.digest) for f in fingerprints if f.algorithm in _HASHES]
-    if not known:
+    """Whether a certificate is one of those fingerprinted, by the strongest hash that is used: a weaker one beside it
+    proves nothing (RFC 8122 5.1); None if no hash is known here."""
+    used = {fingerprint.algorithm for fingerprint in fingerprints}
+    strongest = next((name for name in reversed(_HASHES) if name in used), None)
+    if strongest is None:
         return None
-    return any(hashlib.new(name, certificate).digest() == digest for name, digest in known)
+    digest = hashlib.new(_HASHES[strongest], certificate).digest()
+    return any(each.algorithm == strongest and each.digest == digest for each in fingerprints)
 
 
 def certificates_say(connection: Connection, last: Negotiation, trust: Trust | None = None) -> Said:
@@ -92,7 +96,7 @@ def certificates_say(connection: Connection, last: Negotiation, trust: Trust | N
             verdicts.append(matches(certificates[0], media.fingerprints))
     if False in verdicts:
         return "fp_mismatch"
-    if True in verdicts:
+    if True in verdicts and None not in verdicts:
         return "fp_ok"
     server = connection.dst.ip
     names = _names(server, _described(server, last))

@@ -1,8 +1,9 @@
 """How a parser is registered so that the six properties are shown of it, and what is read off what it gives.
 
-A `Whole` parser is given all it reads at once, a `Stream` its bytes in any pieces (`transport.parser.StreamParser`);
-an `Elsewhere` has an input of another kind, and tests of its own. For a property that a parser cannot have the
-registration says why, in words (`Not`); for one that other tests show, which (`Shown`).
+A `Whole` parser is given all it reads at once, a `Stream` its bytes in any segments (`transport.parser.StreamParser`),
+`Pieces` packets, fragments or chunks to put together; an `Elsewhere` has an input of another kind, and tests of its
+own. For a property that a parser cannot have the registration says why, in words (`Not`); for one that other tests
+show, which (`Shown`).
 """
 
 import dataclasses
@@ -48,7 +49,8 @@ class Whole:
     """A parser that is given all it reads at once.
 
     `names` are the functions and classes of `analyzer` that `read` exercises, `valid` inputs that it reads without
-    complaint, which `good` tells of the answer. `accounted` tells that every byte is in the answer. `units` are
+    complaint, which `good` tells of the answer. `blind` says why there are no segments, `accounted` tells that every
+    byte is in the answer; without `cited`, all that has frames is to have those that it was read from. `units` are
     repeated, alone and behind a part of something valid, or behind `begun` where that is given, to make it slow.
     `small` are limits that a short input exceeds; `within` tells that an answer keeps them.
     """

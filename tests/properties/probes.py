@@ -27,8 +27,7 @@ from tests.protocols.tls import test_records as test_tls
 from tests.protocols.websocket import test_parser as test_websocket
 
 FLOW = Not(
-    "is asked of the first bytes of a flow, as many as there are: that more bytes never take a claim back is tested "
-    "beside each protocol"
+    "is asked of the first bytes of a flow, as many as there are: more take no answer back (properties/test_probes.py)"
 )
 
 

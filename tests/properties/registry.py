@@ -15,6 +15,7 @@ from tests.properties.texts import TEXTS
 WHOLE: tuple[Whole, ...] = (*TEXTS, *MESSAGES, *PACKETS, *PROBES, *FILES)
 ALL: tuple[Whole | Stream | Pieces | Elsewhere, ...] = (*STREAMS, *WHOLE, *PIECES, *ELSEWHERE)
 Cell = Not | Shown
+_BLIND = "properties/test_whole.py::test_blind"
 
 
 def cells(parser: Whole | Stream | Pieces | Elsewhere) -> dict[str, Cell]:
@@ -24,6 +25,8 @@ def cells(parser: Whole | Stream | Pieces | Elsewhere) -> dict[str, Cell]:
     file = {Whole: "test_whole", Stream: "test_stream", Pieces: "test_pieces"}[type(parser)]
     found: dict[str, Cell] = {name: Shown(f"properties/{file}.py::test_{name}") for name in PROPERTIES}
     if isinstance(parser, Whole):
+        if isinstance(parser.blind, Not):
+            found["blind"] = Not(f"{parser.blind.reason}; that what was read before does not show: {_BLIND}")
         own = {"accounted": parser.accounted, "cited": parser.cited}
         return found | {name: cell for name, cell in own.items() if isinstance(cell, Not | Shown)}
     if isinstance(parser, Pieces):

@@ -28,7 +28,7 @@ _CONTROL = re.compile(r"(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # a quoted pa
 _PLAIN = bytes((9, 10, 13, *range(32, 127)))
 _CHECKED = ADDRESSES | {"via", "date", "warning", *_SECONDS}
 _COOKIE = "z9hG4bK"
-_REMEMBERED = 2_048  # values of headers: those of the messages of some hundred calls at a time
+_REMEMBERED = 1_024  # values of headers: those of the messages of some hundred calls at a time
 _LONGEST = 512  # characters of one
 
 # Values of the shapes that nearly all have, about which there is nothing to say: each stays within what is looked at

@@ -63,10 +63,10 @@ def _extension_fits(
     return fitting
 
 
-_address = lru_cache(maxsize=2_048)(Address)  # the two directions of a flow share theirs
+_address = lru_cache(maxsize=1_024)(Address)  # the two directions of a flow share theirs
 
 
-@lru_cache(maxsize=2_048)
+@lru_cache(maxsize=1_024)
 def _endpoints(src: int, dst: int, sport: int, dport: int) -> Endpoints:
     return Endpoints(_address(src, sport), _address(dst, dport), UDP)
 
