@@ -280,7 +280,7 @@ class Closer:
                 if isinstance(bound, BoundMsrp):
                     judge("msrp_session", msrp_entity(bound, fact, entity, call, paths, placement), where)  # type: ignore[arg-type]  # as above
                 else:
-                    judge("bfcp_session", bfcp_entity(bound, entity, self._messaging.floors), where)  # type: ignore[arg-type]  # as above
+                    judge("bfcp_session", bfcp_entity(bound, entity, self._messaging.floors, call), where)  # type: ignore[arg-type]  # as above
         registrations = self._signalling.registrations
         callers = caller_identities(message for leg in call.legs.values() for message in leg.messages)
         for leg in call.legs.values():

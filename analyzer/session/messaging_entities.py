@@ -73,9 +73,10 @@ def relay_entity(session: MsrpTraffic, placement: Placement, post_decrypt: froze
     )
 
 
-def bfcp_entity(bound: BoundBfcp, hop: MediaHop, floors: FloorBook) -> BfcpSession:
-    """A BFCP session on a media hop."""
+def bfcp_entity(bound: BoundBfcp, hop: MediaHop, floors: FloorBook, call: CallState) -> BfcpSession:
+    """A BFCP session on a media hop of a call. What may lie before or behind the capture is not said to be missing."""
     session = bound.session
+    begun = any(leg.messages and leg.first.initial for leg in call.legs.values())
     return BfcpSession(
         from_node=hop.from_node,
         to_node=hop.to_node,
@@ -92,12 +93,16 @@ def bfcp_entity(bound: BoundBfcp, hop: MediaHop, floors: FloorBook) -> BfcpSessi
         role_faults=sum(session.faults[code] for code in _ROLE) + (bound.role_agreed is False),
         told_to_protect=session.told_to_protect,
         served_after=session.served_after,
-        hello_first=session.hello_first,
-        goodbye=session.goodbye,
+        hello_first=session.hello_first or _unless(begun, "the beginning of the call"),
+        goodbye=session.goodbye or _unless(call.ended_ns is not None, "the end of the call"),
         first=(session.first,),
         offer=hop.offer,
         answer=hop.answer,
     )
+
+
+def _unless(captured: bool, what: str) -> Tristate:
+    return False if captured else Unknown.of("frames", what)
 
 
 def _any(values: Iterable[Tristate]) -> Tristate:

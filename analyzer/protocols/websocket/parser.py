@@ -319,13 +319,13 @@ class WebSocketStream:
         cites = self._buffer.cites(0, held)
         payload = unmask(bytes(data[header.size :]), header.mask)
         self._passing = header.size + header.length - held - size
-        self._consume(held)
         if header.opcode >= CLOSE:
             self._emit(WebSocketMessage(payload, header.opcode, cites, False, held))
-            return True
-        self._read(0, held, header._replace(fin=False), payload, cites)
-        self._give_up()
-        self._discard = not header.fin
+        else:
+            self._read(0, held, header._replace(fin=False), payload, cites)
+            self._give_up()
+            self._discard = not header.fin
+        self._consume(held)
         return True
 
     def _drop_rest(self, kind: AnomalyKind | None) -> None:

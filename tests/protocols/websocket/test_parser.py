@@ -166,6 +166,17 @@ def test_a_gap_inside_a_frame_is_crossed() -> None:
     assert codes(events) == ["websocket.gap"]
 
 
+def test_a_gap_in_a_continuation_of_nothing_is_cited() -> None:
+    """What is skipped of it has the frame that it came in, as everything has."""
+    stream = WebSocketStream(LIMITS)
+    stream.receive(Chunk(RESPONSE, cite(1)))
+    stream.receive(Chunk(b"\x00\x05he", cite(2)))
+    events = [*stream.gap(Gap(3, cite(3))), *stream.receive(Chunk(HELLO, cite(4))), *stream.close()]
+    (skipped,) = [event for event in events if isinstance(event, Skipped)]
+    assert (skipped.size, skipped.cites) == (4, (cite(2),))
+    assert messages(events) == [(1, b"Hello", True)]
+
+
 def compressed(*texts: bytes) -> list[bytes]:
     writer = zlib.compressobj(wbits=-15)
     bodies = [(writer.compress(text) + writer.flush(zlib.Z_SYNC_FLUSH))[:-4] for text in texts]
