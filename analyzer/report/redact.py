@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 ANONYMOUS = "anonymous"  # names nobody (RFC 3323 4.1.1.3), and a report must show that it does
 TEXT_LIMIT = 2_000  # characters of one text in a report
-_REMEMBERED = 4_096
+_REMEMBERED = 1_024  # texts, of each kind: those of some hundred calls at a time
 _SHORT = 200
 _NUMBERS = (bool, int, float)
 _OURS = (Cite, Sighting)  # hold ids of ours and numbers, nothing from the wire

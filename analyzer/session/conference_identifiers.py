@@ -1,4 +1,4 @@
-"""The word that the INVITEs of one conference have in common, where nothing in them is called after it.
+"""The word that the INVITEs of one conference have in common, where no parameter in them is called after it.
 
 An application server gives its MRFC one identifier in every INVITE of a conference, and another in those of another
 one (TS 23.218 8.1.3). So the place of it is one where every INVITE from this server to this MRFC has a word that looks
@@ -6,7 +6,8 @@ like an identifier, some have the same, not all do, and no word comes again when
 A constant (a template's text, the name of the server) is no such place, nor is what is new in each INVITE. The
 Request-URI goes before Contact, Contact before Session-ID (whose UUIDs are a focus's where several dialogs have one:
 RFC 7989 9), and that before bodies; of several places in bodies the one that divides finest counts, and where they
-contradict each other none does: a wrong conference is worse than none.
+contradict each other none does: a wrong conference is worse than none. What bodies call after a conference goes before
+all of that where it differs from dialog to dialog, and behind it where it is the same in all: a template's, perhaps.
 """
 
 from collections import Counter, defaultdict
@@ -20,7 +21,8 @@ from analyzer.session.body_tokens import kind_of
 from analyzer.session.controlled import CONTACT, REQUEST_URI, SESSION, ControlDialog
 
 ENDED_NS = 60 * SECOND_NS  # a conference whose calls have been over for so long does not go on
-COMMON, ADDRESSED = 80, 70  # per cent: a word in common that tells conferences apart; the same numbered Request-URI
+NAMED, COMMON, ADDRESSED = 100, 80, 70
+"""Per cent: a word that is called so; one in common that tells conferences apart; the same numbered Request-URI."""
 _HEADERS = (REQUEST_URI, CONTACT, SESSION)
 _PLACES = 8  # of one kind of body that are held against each other
 _DIGITS = 3  # of a user of the Request-URI that may be a conference's without another to tell it from
@@ -36,6 +38,7 @@ class Found:
     word: str
     place: str
     score: int
+    named: bool = False
 
 
 def discover(dialogs: Sequence[ControlDialog]) -> list[Found | None]:
@@ -45,12 +48,18 @@ def discover(dialogs: Sequence[ControlDialog]) -> list[Found | None]:
     for number, dialog in enumerate(dialogs):
         pairs[dialog.server, dialog.mrfc].append(number)
     for numbers in pairs.values():
+        named = {number: token for number in numbers if (token := dialogs[number].named) is not None}
+        known = {number: Found(token.text, token.place, NAMED, named=True) for number, token in named.items()}
+        several = len({token.text for token in named.values()}) > 1
+        for number in numbers if several else ():
+            found[number] = known.get(number)
         for wanted in (REQUEST_URI, CONTACT, SESSION, ""):
             left = [number for number in numbers if found[number] is None]
             place, words = _place(wanted, left, dialogs)
             for number, word in words.items():
                 found[number] = Found(word, place, COMMON)
         for number in numbers:
+            found[number] = found[number] or known.get(number)
             user = dialogs[number].words.get(REQUEST_URI, "")
             if found[number] is None and sum(map(str.isdigit, user)) >= _DIGITS:
                 found[number] = Found(user, REQUEST_URI, ADDRESSED)

@@ -143,9 +143,9 @@ class Conferences:
                 alone.setdefault((dialog.server, dialog.mrfc), []).append(each)
                 key, grouping = f"{dialog.uri}\0\0{number}", Grouping("none", "", 0)
             else:
-                state.uri = dialog.named(known.word)
+                state.uri = dialog.uri_of(known.word)
                 key = state.uri if known.place == REQUEST_URI else f"{state.uri}\0{dialog.server}"
-                grouping = Grouping("common_word", known.place, known.score)
+                grouping = Grouping("identifier" if known.named else "common_word", known.place, known.score)
             whole = self._of(key, state.focus, state.at_focus, state.uri, grouping)
             if whole is None or len(whole.joined) >= MAX_PARTICIPANTS:
                 self.evicted += whole is not None

@@ -1,8 +1,8 @@
 """The conference that an application server names to its MRFC in the INVITE of each participant (TS 23.218 8.1.3).
 
-The place of the identifier is not fixed. Where something is called after a conference (a parameter of the Request-URI
-or of Contact, a user `conf=x`, an element, attribute or line of a body) it is known from one INVITE. Else it is the
-word that INVITEs have in common: see `conference_identifiers`.
+The place of the identifier is not fixed. Where a parameter of the Request-URI or of Contact is called after a
+conference, or the user is `conf=x`, it is known from one INVITE. What a body calls so may be a template's, and what
+nothing calls so has to be in common: both take the INVITEs of all participants, see `conference_identifiers`.
 """
 
 from collections.abc import Iterator
@@ -30,9 +30,10 @@ class Identified:
 
 @dataclass(frozen=True, slots=True)
 class ControlDialog:
-    """A dialog of an application server with its MRFC whose INVITE calls nothing after a conference.
+    """A dialog of an application server with its MRFC whose INVITE has no parameter called after a conference.
 
-    `words` of each place that may be the identifier; `kinds` of bodies it has; `uri` is where it goes.
+    `named` is the word that a body calls so; `words` of each place that may be the identifier; `kinds` of bodies it
+    has; `uri` is where it goes.
     """
 
     server: str
@@ -43,8 +44,9 @@ class ControlDialog:
     last_ns: int
     words: dict[str, str] = field(default_factory=dict)
     kinds: frozenset[str] = frozenset()
+    named: Token | None = None
 
-    def named(self, word: str) -> str:
+    def uri_of(self, word: str) -> str:
         """The URI of the conference that a word names."""
         return f"sip:{word}@{self.host}"
 
@@ -55,7 +57,7 @@ def _contact(invite: MessageRecord) -> tuple[Uri, dict[str, str]]:
 
 
 def identified(invite: MessageRecord) -> Identified | None:
-    """What the INVITE itself calls the conference; None: nothing in it does."""
+    """What a header of the INVITE calls the conference; None: nothing in them does."""
     target = parse_uri(invite.request_uri)
     if target.user.lower().startswith("conf="):  # RFC 4240 5
         return Identified(f"{target.scheme}:{target.user}@{target.host}", REQUEST_URI)
@@ -64,8 +66,7 @@ def identified(invite: MessageRecord) -> Identified | None:
         for name in _PARAMETERS:
             if given.get(name, "").lower() not in _NO_VALUE:
                 return Identified(f"{target.scheme}:{given[name]}@{target.host}", f"{place} {name}")
-    token = next((token for token in _tokens(invite) if token.named), None)
-    return Identified(f"{target.scheme}:{token.text}@{target.host}", token.place) if token is not None else None
+    return None
 
 
 def _tokens(invite: MessageRecord) -> Iterator[Token]:
@@ -82,15 +83,17 @@ def control_dialog(leg: LegState, invite: MessageRecord, call: CallState, server
     foreign = set(_theirs(call, leg))
     parties = {_bare(parse_uri(uri).user) for uri in _parties(call, leg)} - {_bare(target.user)}
     found = [*tokens, *(Token(place, uri.user) for place, uri in ((REQUEST_URI, target), (CONTACT, own)))]
-    words = {
-        token.place: token.text
+    own_words = [
+        token
         for token in found
         if identifies(token.text) and token.text not in foreign and _bare(token.text) not in parties
-    }
+    ]
+    words = {token.place: token.text for token in own_words if not token.named}
     words |= dict(_uuids(leg))
     kinds = frozenset((REQUEST_URI, CONTACT, *map(kind_of, words), *(kind_of(token.place) for token in tokens)))
     uri = f"{target.scheme}:{target.user}@{target.host}" if target.user else invite.request_uri.strip()
-    return ControlDialog(server, mrfc, uri, target.host, call.first_ns, call.last_ns, words, kinds)
+    named = next((token for token in own_words if token.named), None)
+    return ControlDialog(server, mrfc, uri, target.host, call.first_ns, call.last_ns, words, kinds, named)
 
 
 def _uuids(leg: LegState) -> Iterator[tuple[str, str]]:

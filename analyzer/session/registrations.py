@@ -95,6 +95,12 @@ class Binding:
         """A list; empty once the registration has succeeded without one; None while one may have been missed."""
         return () if not elements and self.accepted else elements or None
 
+    def in_force(self, elements: SecurityList | None) -> SecurityList | None:
+        """A list of a registration that may stand; None of one that was only seen to be refused: it announced nothing
+        that counts for calls."""
+        refused = self.outcome is not None and self.outcome >= 300 and self.outcome not in CHALLENGES
+        return None if refused and self.associated is None else self.listed(elements)
+
     def once(self, key: tuple[object, ...], elements: SecurityList) -> None:
         """Holds a list against other copies of the same message: of one Call-ID, CSeq and status."""
         if not key[1]:
@@ -263,7 +269,7 @@ class Registrations:
         """Whether a UE and its network agreed on a mechanism for signalling (RFC 3329): both lists name one."""
         where = ip_text(ue)
         missing = Unknown.of("message", f"the registration of {where}")
-        both = [(b.listed(b.client), b.listed(b.server)) for b in self.of(ue)]
+        both = [(b.in_force(b.client), b.in_force(b.server)) for b in self.of(ue)]
         return _agreed([missing if None in pair else all(map(_signalling, pair)) for pair in both], where, missing)
 
     def mediasec(self, ue: int | None, medium: str, dtls: bool = False) -> Mediasec:
@@ -276,8 +282,8 @@ class Registrations:
         where = ip_text(ue) if ue is not None else "the UE"
         missing = Unknown.of("message", f"the registration of {where}")
         bindings = self.of(ue) if ue is not None else ()
-        client = _agreed([_announced(b.listed(b.client), mechanism, missing) for b in bindings], where, missing)
-        server = _agreed([_announced(b.listed(b.server), mechanism, missing) for b in bindings], where, missing)
+        client = _agreed([_announced(b.in_force(b.client), mechanism, missing) for b in bindings], where, missing)
+        server = _agreed([_announced(b.in_force(b.server), mechanism, missing) for b in bindings], where, missing)
         return Mediasec(client, server, _both(client, server))
 
     def all(self) -> list[Binding]:

@@ -172,6 +172,25 @@ def test_what_is_called_so_and_names_nothing() -> None:
     assert together(wire) == [[0], [1]]
 
 
+def test_a_template_that_calls_itself_a_conference() -> None:
+    """The same in all INVITEs: it counts where nothing else tells conferences apart, and only there."""
+    body = "<control><conference id='default-0001'/><mixer key='k{:08d}'/></control>"
+    order = (1, 2, 1, 3, 2)
+    assert together(made([body.format(n) for n in order])) == [[0, 2], [1, 4], [3]]
+    assert together(made([body.format(n) for n in range(3)])) == [[0, 1, 2]], "as one conference looks, too"
+    wire = Wire()
+    for number, conference in enumerate(order):
+        invite(wire, number, body.format(0), contact=f"<sip:c471{conference}@10.0.0.20>")
+    assert together(wire) == [[0, 2], [1, 4], [3]]
+
+
+def test_a_dialog_without_a_body_is_by_itself() -> None:
+    wire = Wire()
+    for number, word in enumerate(("4711", "4712", "", "4711")):
+        invite(wire, number, f"<control><conf-id>{word}</conf-id></control>" if word else "")
+    assert together(wire) == [[0, 3], [1], [2]]
+
+
 def test_one_identifier_of_two_servers_is_of_two_conferences() -> None:
     """It is unique where it is given."""
     wire = Wire()

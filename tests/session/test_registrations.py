@@ -150,6 +150,19 @@ def test_what_is_missing_is_known_only_once_it_succeeded() -> None:
     assert (known.ue_announced, known.network_announced) == (False, False)
 
 
+def test_a_registration_that_was_refused_announced_nothing_that_counts() -> None:
+    """Its lists are shown (REG-01, -02); whether another one stands that was not captured, nobody knows. One that stood
+    before goes on to (RFC 3261 10.3: a request that fails changes no binding)."""
+    engine, _ = _run(*_whole(outcome=403))
+    registrations = engine.signalling.registrations
+    said = registrations.mediasec(UE.ip, "audio")
+    assert all(isinstance(each, Unknown) for each in (said.ue_announced, said.network_announced, said.both_announced))
+    assert isinstance(registrations.secured(UE.ip), Unknown)
+    assert _verdicts(engine, "REG-01") == {"pass": 1}
+    engine, _ = _run(*_whole(), _register(9, _client(OFFER), _verify(LIST)), _answer(500, 9))
+    assert engine.signalling.registrations.mediasec(UE.ip, "audio").both_announced is True
+
+
 def test_identities_of_one_address_that_differ_leave_it_open() -> None:
     other = "<sip:carol@ims.example>"
     engine, _ = _run(
