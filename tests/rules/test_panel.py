@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 from dataclasses import fields, replace
+from functools import lru_cache
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from analyzer.core.severity import Verdict
 from analyzer.core.unknown import Unknown
 from analyzer.rules.bundled import bundled_rules_dir
-from analyzer.rules.evaluate import InlineTest, Rule
+from analyzer.rules.evaluate import InlineTest, Outcome, Rule
 from analyzer.rules.load import load_rules
 from analyzer.rules.panel import Panel, needs
 from analyzer.rules.tooling import build_entity
@@ -33,15 +34,24 @@ def _entities(rules: tuple[Rule, ...]) -> list[Any]:
     return found
 
 
+@lru_cache(maxsize=1)
+def _alone() -> dict[str, list[tuple[Any, dict[str, Outcome]]]]:
+    """By kind: each entity, and what each rule says of it by itself."""
+    rules, _ = load_rules([bundled_rules_dir()])
+    return {
+        kind: [(entity, {rule.id: rule.judge(entity) for rule in of_kind}) for entity in _entities(of_kind)]
+        for kind, of_kind in rules.by_kind.items()
+    }
+
+
 @pytest.mark.parametrize("remembered", [3, 1_024])
 def test_a_panel_decides_what_its_rules_decide(remembered: int) -> None:
     rules, _ = load_rules([bundled_rules_dir()])
     for kind, of_kind in rules.by_kind.items():
         panel = Panel(of_kind, remembered)
         counts: Counter[tuple[str, Verdict]] = Counter()
-        entities = _entities(of_kind)
-        for entity in itertools.chain(entities, entities):
-            alone = {rule.id: rule.judge(entity) for rule in of_kind}
+        judged = _alone()[kind]
+        for entity, alone in itertools.chain(judged, judged):
             counts.update((name, outcome.verdict) for name, outcome in alone.items())
             together = {rule.id: decision for rule, decision in panel.judge(entity)}
             assert together.keys() == {name for name, out in alone.items() if out.verdict not in SETTLED}, kind
