@@ -11,7 +11,11 @@ from analyzer.core.severity import Severity
 from analyzer.net.columns import I64, Columns, Mask
 
 TOO_DEEP = define("net.too_deep", Severity.MEDIUM, "Encapsulations are stacked deeper than the limit")
-_NAMES = {0x0806: "arp"}
+_NAMES = {
+    "ethertype_0806": "arp", "ethertype_88cc": "lldp", "ip_protocol_1": "icmp", "ip_protocol_2": "igmp",
+    "ip_protocol_58": "icmpv6",
+}  # fmt: skip
+"""What is in nearly every capture by name (IANA: protocol numbers, IEEE 802 numbers), all else by number."""
 
 
 class Ledger:
@@ -67,7 +71,8 @@ class Ledger:
     def drop_by(self, c: Columns, bad: Mask, values: I64, form: str) -> None:
         """Takes out the rows whose value names why; `form` takes the value."""
         for value in sorted(set(values[bad].tolist())):
-            self.drop(c, c["kind"] == value, _NAMES.get(value, form.format(value)))
+            reason = form.format(value)
+            self.drop(c, c["kind"] == value, _NAMES.get(reason, reason))
 
     def drop_deep(self, c: Columns, deep: Mask) -> None:
         """Takes out rows that are nested deeper than the limit, announced."""

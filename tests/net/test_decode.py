@@ -138,7 +138,7 @@ def test_icmp_is_counted_not_delivered() -> None:
     frame[14 + 9] = 1
     d = Decoder(SOURCES, Limits())
     assert len(d.decode(batch([(1, bytes(frame))]))) == 0
-    assert d.undecoded == {(0, "ip_protocol_1"): 1}
+    assert d.undecoded == {(0, "icmp"): 1}
 
 
 def test_ethertype_zero_is_no_ip() -> None:  # tshark agrees, in C069 frames 607 and 608

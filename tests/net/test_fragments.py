@@ -110,7 +110,7 @@ def test_sightings_in_and_outside_a_tunnel_are_apart() -> None:
 def test_a_dropped_packet_counts_each_of_its_frames() -> None:
     d = Decoder(SOURCES, Limits())
     assert len(d.decode(batch([(2, ip4(1, UDP[:64], more=True)), (2, ip4(1, UDP[64:], begin=64))]))) == 0
-    assert d.undecoded == {(0, "ip_protocol_1"): 2}
+    assert d.undecoded == {(0, "icmp"): 2}
 
 
 @pytest.mark.parametrize("first", [True, False])
