@@ -47,6 +47,7 @@ from analyzer.session.model.signalling import Call as CallEntity
 from analyzer.session.model.signalling import Leg as LegEntity
 from analyzer.session.model.signalling import SignallingHop
 from analyzer.session.model.states import KeyExchange
+from analyzer.session.msrp_sessions import MsrpSession
 from analyzer.session.passages import followed, passage
 from analyzer.session.passports import Passports
 from analyzer.session.path_uses import PathUses
@@ -278,7 +279,8 @@ class Closer:
             for bound in fact.sessions if isinstance(entity, MediaHop) else ():
                 where = partial(_way, base | {"hop": hop_id}, entity)
                 if isinstance(bound, BoundMsrp):
-                    judge("msrp_session", msrp_entity(bound, fact, entity, call, paths, placement), where)  # type: ignore[arg-type]  # as above
+                    unbound = self._unbound(bound, hops)
+                    judge("msrp_session", msrp_entity(bound, fact, entity, call, paths, placement, unbound), where)  # type: ignore[arg-type]  # as above
                 else:
                     judge("bfcp_session", bfcp_entity(bound, entity, self._messaging.floors, call), where)  # type: ignore[arg-type]  # as above
         registrations = self._signalling.registrations
@@ -306,6 +308,13 @@ class Closer:
                 len(carried), mixed_media(carried), keys.legs, keys.hops, keys.cites, first.first.cites,
             )  # fmt: skip
             judge("call", whole, partial(dict, base))
+
+    def _unbound(self, bound: BoundMsrp, hops: list[tuple[str, HopFact]]) -> list[MsrpSession]:
+        """Sessions with an id of this one that no hop of its call has."""
+        taken = {each.session.ordinal for _, fact in hops for each in fact.sessions if isinstance(each, BoundMsrp)}
+        known = self._messaging.msrp_sessions.with_id
+        found = {each.ordinal: each for identifier in bound.session.session_ids for each in known(identifier)}
+        return [found[ordinal] for ordinal in sorted(found.keys() - taken)]
 
     def _identities(
         self, call: CallState, base: dict[str, str], placement: Placement, post_decrypt: frozenset[int]

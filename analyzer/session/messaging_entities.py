@@ -30,8 +30,10 @@ def msrp_entity(
     call: CallState,
     ids: Mapping[str, IdUse],
     placement: Placement,
+    unbound: Sequence[MsrpTraffic],
 ) -> MsrpSession:
-    """An MSRP session on a media hop; `ids` are those of the call's descriptions."""
+    """An MSRP session on a media hop; `ids` are those of the call's descriptions, `unbound` the sessions with one of
+    its ids that are on no hop of the call."""
     session = bound.session
     own = [ids[each] for each in session.session_ids if each in ids]
     return MsrpSession(
@@ -50,7 +52,7 @@ def msrp_entity(
         id_bits=_bits(session.uris),
         id_known=any(each.known for each in own),
         id_reused=_any(each.reused for each in own),
-        connections=_connections(bound, fact.sessions),
+        connections=_connections(bound, fact.sessions, unbound),
         path_in_clear=_path_in_clear(session.session_ids, fact, call, placement),
         faults=sum(session.faults.values()),
         first=(session.first,),
@@ -119,17 +121,31 @@ def _bits(uris: Sequence[str]) -> int | Unknown:
     return min(math.floor(len(each) * (4 if set(each) <= _HEX else 6)) for each in ids)
 
 
-def _connections(bound: BoundMsrp, sessions: Sequence[BoundMsrp | BoundBfcp]) -> int:
-    """Connections that carry the session while this one does; one after another is a reconnection."""
+def _connections(
+    bound: BoundMsrp, sessions: Sequence[BoundMsrp | BoundBfcp], unbound: Sequence[MsrpTraffic]
+) -> int | Unknown:
+    """Connections that carry the session while this one does; one after another is a reconnection.
+
+    One from an address that no description names, to the same end, may be somebody else's, or this one seen before
+    an address translation.
+    """
     own = bound.session
-    ids = set(own.session_ids)
-    return sum(
-        each.session.accepted
-        and set(each.session.session_ids) == ids
-        and each.session.first.ts_ns <= own.last.ts_ns
-        and own.first.ts_ns <= each.session.last.ts_ns
-        for each in sessions
-        if isinstance(each, BoundMsrp)
+    count = sum(_beside(each.session, own) for each in sessions if isinstance(each, BoundMsrp))
+    ends = {own.endpoints.src, own.endpoints.dst}
+    stranger = next((e for e in unbound if _beside(e, own) and ends & {e.endpoints.src, e.endpoints.dst}), None)
+    if stranger is None or count > 1:
+        return count
+    other = next(iter({stranger.endpoints.src, stranger.endpoints.dst} - ends))
+    return Unknown.of("message", f"whether {other}, which carries the session too, is another end of it")
+
+
+def _beside(session: MsrpTraffic, own: MsrpTraffic) -> bool:
+    """It is accepted, has the same ids, and runs while the other one does."""
+    return (
+        session.accepted
+        and set(session.session_ids) == set(own.session_ids)
+        and session.first.ts_ns <= own.last.ts_ns
+        and own.first.ts_ns <= session.last.ts_ns
     )
 
 

@@ -83,6 +83,25 @@ def test_by_path_uri() -> None:
     assert ours(engine) == {}
 
 
+@pytest.mark.parametrize(
+    ("client", "tid", "verdict"),
+    [("192.0.2.1", "t2xx", "fail"), ("203.0.113.66", "t2xx", "open"), (None, "", "pass")],
+    ids=["the same host", "a host that no SDP names", "one connection"],
+)
+def test_a_second_connection_for_a_session(client: str | None, tid: str, verdict: str) -> None:
+    """RFC 4975 5.4: refused, where it is to be. A stranger's may be the first one beyond a NAT: never a pass."""
+    wire = Wire()
+    one, two = "msrp://192.0.2.1:7654/aaaa;tcp", "msrp://192.0.2.2:2855/bbbb;tcp"
+    call(wire, sdp("192.0.2.1", *msrp_line(one, 7654)), sdp("192.0.2.2", *msrp_line(two)))
+    server = at("192.0.2.2", 2855)
+    send(wire, at("192.0.2.1", 50_000), server, one, two)
+    if client is not None:
+        send(wire, at(client, 50_001), server, one, two, tid)
+    again = f"MSRP t3xx SEND\r\nTo-Path: {two}\r\nFrom-Path: {one}\r\nMessage-ID: mid3\r\n-------t3xx$\r\n"
+    wire.tcp(at("192.0.2.1", 50_000), server, again.encode())
+    assert set(said(wire.run(rules=rules()), "MSRP-08")) == {verdict}
+
+
 def test_by_path_uri_where_hosts_are_names() -> None:
     """RFC 4975 6: the authority may be a name; behind NAT the connection comes from elsewhere than c= says."""
     wire = Wire()

@@ -26,7 +26,7 @@ class MsrpSession:
     id_bits: int | Unknown = rule_field("bits that the shorter session id can hold at most, by its alphabet")
     id_known: bool = rule_field("a session id is a Call-ID of its call, or the user part of From or To")
     id_reused: Tristate = rule_field("a session id is that of another call too")
-    connections: int = rule_field("connections that carry this session at the same time and accept it")
+    connections: int | Unknown = rule_field("connections that carry this session at the same time and accept it")
     path_in_clear: Tristate = rule_field("a=path with its session ids was readable in the signalling of its leg")
     faults: int = rule_field("messages with something wrong in their framing or headers")
     first: Cites = rule_field("its first message")
