@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 _PACKED = struct.Struct("<5q")
+PACKED_BYTES = _PACKED.size
+"""Of one frame."""
 
 
 class Cite(NamedTuple):

@@ -5,13 +5,12 @@ What is shown of a finding is redacted when it is gathered and kept as JSON; fra
 """
 
 import json
-import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import overload
 
-from analyzer.core.cites import Cite
+from analyzer.core.cites import PACKED_BYTES, Cite, packed, unpacked
 from analyzer.core.severity import Severity, Verdict
 from analyzer.core.unknown import Need
 from analyzer.pipeline.places import Places
@@ -23,7 +22,7 @@ from analyzer.rules.evaluate import Rule
 
 EVIDENCE = 20
 NEEDS = 8
-_CITE = struct.Struct("<5q")
+_FULL = EVIDENCE * PACKED_BYTES
 
 
 @dataclass(slots=True)
@@ -51,25 +50,25 @@ class Gathered:
     @property
     def evidence(self) -> tuple[Cite, ...]:
         """The frames that show it, at most `EVIDENCE`."""
-        return tuple(Cite(*numbers) for numbers in _CITE.iter_unpack(self.cites))
+        return unpacked(self.cites)
 
     @property
     def full(self) -> bool:
         """Whether another occurrence adds nothing but itself."""
-        return len(self.cites) >= EVIDENCE * _CITE.size and len(self.needs) >= NEEDS
+        return len(self.cites) >= _FULL and len(self.needs) >= NEEDS
 
     def again(self, cites: Sequence[Cite], needs: Sequence[Need]) -> None:
         """Takes another occurrence."""
         self.occurrences += 1
-        if len(self.cites) < EVIDENCE * _CITE.size:
-            self.cites = packed((*self.evidence, *cites))
+        if len(self.cites) < _FULL:
+            self.cites = kept((*self.evidence, *cites))
         if len(self.needs) < NEEDS:
             self.needs = tuple(dict.fromkeys((*self.needs, *needs)))[:NEEDS]
 
 
-def packed(cites: Iterable[Cite]) -> bytes:
+def kept(cites: Iterable[Cite]) -> bytes:
     """The first `EVIDENCE` different frames, as numbers."""
-    return b"".join([_CITE.pack(*cite) for cite in list(dict.fromkeys(cites))[:EVIDENCE]])
+    return packed(list(dict.fromkeys(cites))[:EVIDENCE])
 
 
 class Writer:
@@ -134,12 +133,12 @@ class Writer:
         """What `encode_row` makes of `finding`, from a template for the rule and verdict."""
         key = (gathered.rule.id, gathered.verdict)
         template = self._templates.get(key) or self._templates.setdefault(key, self._template(gathered))
-        numbers = list(_CITE.iter_unpack(gathered.cites))
+        cites = gathered.evidence
         values = {
             "id": gathered.id,
             "shown": gathered.shown.decode(),
-            "evidence": ",".join([self._frame(source) % (frame, at, size) for source, frame, at, size, _ in numbers]),
-            "wireshark": _display_filter(frame for _, frame, *_ in numbers),
+            "evidence": ",".join([self._frame(source) % (frame, at, size) for source, frame, at, size, _ in cites]),
+            "wireshark": _display_filter(cite.frame for cite in cites),
             "needs": ",".join([_need(need) for need in gathered.needs]),
             "occurrences": gathered.occurrences,
         }

@@ -13,7 +13,7 @@ from typing import Any
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Verdict
-from analyzer.pipeline.findings import NEEDS, Gathered, Writer, packed
+from analyzer.pipeline.findings import NEEDS, Gathered, Writer, kept
 from analyzer.pipeline.ledger import Ledger
 from analyzer.rules.evaluate import RULE_ERROR, Decision, Rule, RuleSet, finding_id
 from analyzer.rules.panel import Panel, Tally, needs
@@ -89,7 +89,7 @@ class Judge:
             self.dropped += 1
         else:
             shown = self._writer.shown(rule.words(entity), where())
-            store[name] = self._new(Gathered(rule, name, decision.verdict, shown, packed(rule.cited(entity)), ()))
+            store[name] = self._new(Gathered(rule, name, decision.verdict, shown, kept(rule.cited(entity)), ()))
 
     def _gather_open(self, rule: Rule, same: tuple[str, ...], decision: Decision, entity: object, where: Where) -> None:
         key = (rule.id, *same)
@@ -109,7 +109,7 @@ class Judge:
         asked = _FURTHER if further else rule.question_of(entity, decision.reason, settles)
         shown = self._writer.shown(asked, {} if further else where())
         name = finding_id(rule.id, same)
-        self._open[key] = self._new(Gathered(rule, name, Verdict.OPEN, shown, packed(cites), settles[:NEEDS]))
+        self._open[key] = self._new(Gathered(rule, name, Verdict.OPEN, shown, kept(cites), settles[:NEEDS]))
 
     def _new(self, found: Gathered) -> Gathered:
         if self.tells and not (found.verdict is Verdict.FAIL and found.id in self._foretold):
@@ -125,7 +125,7 @@ class Judge:
             if name not in self._failed and name not in self._foretold and len(self._foretold) < self._limits.findings:
                 self._foretold[name] = None
                 shown = self._writer.shown(rule.words(entity), where())
-                self._fresh.append(Gathered(rule, name, Verdict.FAIL, shown, packed(rule.cited(entity)), ()))
+                self._fresh.append(Gathered(rule, name, Verdict.FAIL, shown, kept(rule.cited(entity)), ()))
 
     def take_fresh(self) -> list[Gathered]:
         """Findings decided since the last call, for a live view."""

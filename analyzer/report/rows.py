@@ -3,6 +3,7 @@
 import json
 import math
 import zlib
+from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from functools import lru_cache
@@ -103,7 +104,24 @@ def _writer(hint: Any) -> Callable[[Any], str]:
     return _encoder(cast("Hashable", hint)) if is_dataclass(hint) else encode_value
 
 
-class PackedRows(Sequence[bytes]):
+class _ByPlace(Sequence[bytes]):
+    """Encoded rows, each found by its place."""
+
+    @abstractmethod
+    def _at(self, place: int) -> bytes:
+        """The row at a place that exists."""
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        if isinstance(index, slice):
+            return [self._at(place) for place in range(*index.indices(len(self)))]
+        return self._at(range(len(self))[index])
+
+
+class PackedRows(_ByPlace):
     """Encoded rows, compressed block by block: rows are alike, so a block of them is a tenth of its size."""
 
     def __init__(self) -> None:
@@ -128,14 +146,7 @@ class PackedRows(Sequence[bytes]):
             self._unpacked = number, zlib.decompress(self._blocks[number]).split(b"\n")
         return self._unpacked[1]
 
-    @overload
-    def __getitem__(self, index: int) -> bytes: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[bytes]: ...
-    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
-        if isinstance(index, slice):
-            return [self[each] for each in range(*index.indices(len(self)))]
-        place = range(len(self))[index]
+    def _at(self, place: int) -> bytes:
         return self._block(place // _BLOCK)[place % _BLOCK]
 
     def __iter__(self) -> Iterator[bytes]:
@@ -143,7 +154,7 @@ class PackedRows(Sequence[bytes]):
             yield from self._block(number)
 
 
-class AmendedRows(Sequence[bytes]):
+class AmendedRows(_ByPlace):
     """Encoded rows with what became known after they were written: values of keys, by the place of the row."""
 
     def __init__(self, rows: Sequence[bytes], amendments: Mapping[int, Mapping[str, object]]) -> None:
@@ -159,14 +170,7 @@ class AmendedRows(Sequence[bytes]):
             return row
         return json.dumps(json.loads(row) | known, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
-    @overload
-    def __getitem__(self, index: int) -> bytes: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[bytes]: ...
-    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
-        if isinstance(index, slice):
-            return [self[each] for each in range(*index.indices(len(self)))]
-        place = range(len(self))[index]
+    def _at(self, place: int) -> bytes:
         return self._amended(place, self._rows[place])
 
     def __iter__(self) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from analyzer.core.addresses import Address, Endpoints
-from analyzer.core.cites import Cite
+from analyzer.core.cites import Cite, packed, unpacked
 from analyzer.protocols.rtp.rtcp import SenderReport
 from analyzer.session.carrier import Ipsec
 from analyzer.session.media.columns import CLOCKS
@@ -15,7 +15,6 @@ from analyzer.session.media.statistics import PayloadStatistics
 from analyzer.session.media.trail import Trail
 from analyzer.session.media.verification import Verification
 
-_SPAN = struct.Struct("<10q")  # two cites
 _JITTER = struct.Struct(f"<{len(CLOCKS)}d")
 
 
@@ -30,17 +29,17 @@ class View:
     @classmethod
     def of(cls, vantage: int, packets: int, first: Cite, last: Cite) -> "View":
         """A view from its first and its last frame."""
-        return cls(vantage, packets, _SPAN.pack(*first, *last))
+        return cls(vantage, packets, packed((first, last)))
 
     @property
     def first(self) -> Cite:
         """The frame of its first packet."""
-        return Cite(*_SPAN.unpack(self.span)[:5])
+        return unpacked(self.span)[0]
 
     @property
     def last(self) -> Cite:
         """The frame of its last packet."""
-        return Cite(*_SPAN.unpack(self.span)[5:])
+        return unpacked(self.span)[1]
 
 
 def packed_jitter(estimates: Iterable[float]) -> bytes:
