@@ -24,7 +24,8 @@ _NEGOTIATING = frozenset({"INVITE", "UPDATE", "PRACK", "ACK"})
 _MAX_FORKS = 16
 _ROSTERS = 32  # documents of a subscription that are kept beside what they make together
 _TAGS = 64  # of one call, by which further messages are known to be of it
-_RETRIED = frozenset({401, 407, 422, 423, 491, 494})  # the client is expected to try the request again
+RETRIED = frozenset({401, 407, 422, 423, 491, 494})
+"""Status codes after which the client is expected to try the request again."""
 
 
 @dataclass(slots=True)
@@ -68,7 +69,7 @@ class LegState:
         """Nothing more is expected of it."""
         if self.bye:
             return True
-        refused = self.final_status is not None and self.final_status not in _RETRIED
+        refused = self.final_status is not None and self.final_status not in RETRIED
         return refused and not self.answered
 
 

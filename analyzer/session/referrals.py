@@ -14,7 +14,7 @@ from analyzer.core.limits import Limits
 from analyzer.core.numbers import decimal
 from analyzer.formats.headers import parameters
 from analyzer.session.call_links import AMBIGUOUS, NodeOf
-from analyzer.session.legs import CallState
+from analyzer.session.legs import RETRIED, CallState
 from analyzer.session.records import MessageRecord
 from analyzer.session.referral_facts import (
     ACCEPTED,
@@ -32,7 +32,6 @@ from analyzer.session.referral_facts import (
 )
 
 _TARGETS = 64  # of one REFER
-_CHALLENGED = frozenset({401, 407, 422, 423, 491, 494})  # the request is expected to come again
 
 
 class Referrals:
@@ -172,7 +171,7 @@ class Referrals:
 
     def _answered(self, call: CallState, record: MessageRecord) -> None:
         request, status = self._requests.get((call.name, record.method)), record.status or 0
-        if request is None or status < 200 or status in _CHALLENGED:
+        if request is None or status < 200 or status in RETRIED:
             return
         if request.status is None or status < 300:
             request.status = status
