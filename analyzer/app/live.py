@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -21,6 +21,7 @@ from analyzer.app.recording import Recording
 from analyzer.app.settings import Observer, Settings, WrongUse
 from analyzer.capture.batch import FrameBatch
 from analyzer.capture.sources import CaptureProblem, SourceTable
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Verdict
 from analyzer.core.text import ELLIPSIS
@@ -36,7 +37,7 @@ _TICK_S = 1.0
 _FRAMES_SHOWN: Final = 6
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LiveSettings:
     """What `live` is asked to do beyond what `analyze` is. `interfaces`: names, or "-" alone."""
 

@@ -4,15 +4,15 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from analyzer.app.settings import WrongUse
+from analyzer.core.frozen import frozen
 from analyzer.core.text import safe
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Output:
     """One `--format NAME[=PATH]`."""
 

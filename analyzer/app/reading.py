@@ -18,10 +18,11 @@ from analyzer.capture.reader import CaptureReader, Lane, open_capture
 from analyzer.capture.sources import CaptureInfo, CaptureProblem, SourceTable
 from analyzer.capture.vantage import Grouping
 from analyzer.core.anomalies import Anomaly
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Captures:
     """What is read: the captures, how they are grouped, and the frames of which times."""
 
@@ -58,7 +59,7 @@ class Captures:
         return readers, problems
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """What reading came to since the part before. `batch`: the next frames, None behind the last."""
 

@@ -1,7 +1,6 @@
 """pcap: micro- and nanosecond, both byte orders, the modified format with longer record headers."""
 
 import struct
-from dataclasses import dataclass
 from itertools import repeat
 
 import numpy as np
@@ -10,6 +9,7 @@ from analyzer.capture.batch import I64, FrameBatch, Source
 from analyzer.capture.lanes import Chain
 from analyzer.capture.sources import CaptureInfo, SourceTable
 from analyzer.core.anomalies import Anomaly
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 
 _MAGICS: dict[bytes, tuple[str, int, int]] = {
@@ -25,7 +25,7 @@ _SECOND_NS = 1_000_000_000
 _TRIES = 8  # places that are looked at for the beginning of a record
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PcapLayout:
     """Byte order, nanoseconds per sub-second unit, bytes of a record header."""
 

@@ -4,7 +4,6 @@ The header chain is walked record by record, in one tight loop a format; everyth
 never raises for what is in the file: a record that lies is an anomaly, and what came before it is delivered.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -17,6 +16,7 @@ from analyzer.capture.pcap import PcapFormat, pcap_format
 from analyzer.capture.pcapng import PcapngFormat
 from analyzer.capture.sources import CaptureInfo, CaptureProblem, SourceTable
 from analyzer.core.anomalies import Anomaly, define
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
 
@@ -46,7 +46,7 @@ class Format(Protocol):
     secrets: list[tuple[int, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lane:
     """Some interfaces of a capture, those that one clock has: the vantage points named, or all but those."""
 

@@ -6,7 +6,6 @@ with the same several interfaces; where the times of such files overlap, they ar
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
@@ -15,10 +14,11 @@ from analyzer.capture.inputs import is_pipe
 from analyzer.capture.reader import open_capture
 from analyzer.capture.sources import CaptureInfo, CaptureProblem, SourceTable
 from analyzer.core.each import Each, in_turn
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grouping:
     """`names`: the vantage point of each capture that is one. `prefixes`: what tells the interfaces of another one from
     those of the same name that a third one has. By path."""
@@ -27,7 +27,7 @@ class Grouping:
     prefixes: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Span:
     path: str
     kind: tuple[tuple[int, ...], tuple[str, ...]]  # link types and interface names

@@ -4,16 +4,16 @@ Every kind is defined once, beside the parser that finds it, by `define`. A pars
 ledger of the pipeline counts them and keeps the first in full, so parsers do not limit themselves.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.severity import Severity
 
 Origin = Literal["wire", "capture", "internal"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnomalyKind:
     """A named way of being wrong: `code` is stable ("sip.content_length_mismatch"), `reference` an RFC clause."""
 
@@ -24,7 +24,7 @@ class AnomalyKind:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Anomaly:
     """One occurrence: the kind, the frames that show it, and a few words (already safe text) on the particulars."""
 

@@ -1,11 +1,11 @@
 """Every bound in one place, so that tests and fuzzers can shrink them."""
 
-from dataclasses import dataclass
+from analyzer.core.frozen import frozen
 
 SECOND_NS = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """What may grow, and how far. A bound that is hit is announced in the report."""
 

@@ -1,13 +1,14 @@
 """A value whose evidence may be missing from a capture, and what would settle it."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeAlias
+
+from analyzer.core.frozen import frozen
 
 NeedKind = Literal["key", "vantage", "message", "topology", "frames", "media"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class Need:
     """One thing that would settle an open verdict: the kind, and in words which one."""
 
@@ -15,7 +16,7 @@ class Need:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unknown:
     """The value is not in the evidence; `needs` says what would show it."""
 

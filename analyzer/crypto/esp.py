@@ -7,7 +7,6 @@ value comes first: nothing is decrypted where it is wrong.
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from analyzer.core.frozen import frozen
 from analyzer.core.secrets import Secret
 
 HEADER = 8  # SPI and sequence number
@@ -70,7 +70,7 @@ Check = Callable[[bytes, bytes], bool]
 Decrypt = Callable[[bytes], bytes | None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opener:
     """One association's transform, keyed once: `opener` makes it."""
 

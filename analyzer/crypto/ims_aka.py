@@ -5,8 +5,8 @@ zero bits; aes-gmac IK with a salt. A salt is the end of KDF(CK || IK) as TS 33.
 """
 
 import hmac
-from dataclasses import dataclass
 
+from analyzer.core.frozen import frozen
 from analyzer.core.secrets import Secret
 
 KEY_BYTES = 16
@@ -14,7 +14,7 @@ _SALT_BYTES = 4
 _NOTHING = Secret(b"")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expanded:
     """Ciphers and keys of an association, as `crypto.esp.opener` takes them."""
 

@@ -2,13 +2,13 @@
 
 import hashlib
 import hmac
-from dataclasses import dataclass
 
+from analyzer.core.frozen import frozen
 from analyzer.core.secrets import Secret
 from analyzer.formats.tls_suites import CipherSuite
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DirectionKeys:
     """What one direction of a connection is protected with."""
 

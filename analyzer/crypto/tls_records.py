@@ -3,7 +3,6 @@ connection ID (RFC 9146 5) or without.
 """
 
 import hmac
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from cryptography.exceptions import InvalidTag
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
+from analyzer.core.frozen import frozen
 from analyzer.core.secrets import Secret
 from analyzer.crypto.tls_keys import DirectionKeys
 from analyzer.formats.tls_suites import CipherSuite
@@ -19,7 +19,7 @@ from analyzer.formats.tls_suites import CipherSuite
 Reason = Literal["bad_tag", "bad_length", "bad_padding"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opened:
     """A record's plaintext. `content_type` is the inner one in TLS 1.3."""
 
@@ -168,7 +168,7 @@ class RecordOpener:
         return hmac.digest(self._keys.mac_key.reveal(), covered.header(len(data)) + data, self._suite.mac)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Covered:
     """What is authenticated of a record beside its content; `number` is the record number, with the epoch in DTLS."""
 

@@ -1,11 +1,11 @@
 """What the keys of a run opened, and what stays closed: tables for a terminal or a pipe."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from rich.console import RenderableType
 from rich.table import Table
 
+from analyzer.core.frozen import frozen
 from analyzer.export.tables import DIM, GOOD, WARN, counted, grid, short_path, text
 from analyzer.report.model import Report
 from analyzer.report.traffic import Key, Stream
@@ -61,7 +61,7 @@ def keys_table(
     return table
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClosedFlow:
     """A flow that is not wholly open: its id, ends and protection, how much is closed, why, and what would open it."""
 

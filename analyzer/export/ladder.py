@@ -1,9 +1,9 @@
 """The SIP ladder of one call as text: nodes as columns, messages as arrows, time and frame beside them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from analyzer.core.frozen import frozen
 from analyzer.core.text import ELLIPSIS
 from analyzer.export.tables import SILENT, protection, words
 from analyzer.report.border import clean, scrub
@@ -15,7 +15,7 @@ _EDGE = 5  # half a node's name, left of the first rail and right of the last
 _COLUMN = 18  # the narrowest column that holds a method and an arrow
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LadderEvent:
     """One arrow: a message on one hop, or media starting."""
 

@@ -1,14 +1,14 @@
 """What every exporter is told beside the report, and the order all of them keep."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import BinaryIO, TypeAlias
 
+from analyzer.core.frozen import frozen
 from analyzer.report.model import Finding, Report
 from analyzer.report.words import SEVERITY_RANK
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExportOptions:
     """How to write. The defaults suit a file or a pipe."""
 

@@ -1,10 +1,11 @@
 """application/conference-info+xml: who is in a conference, by what its focus notifies (RFC 4575)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.numbers import decimal
 from analyzer.core.severity import Severity
@@ -20,7 +21,7 @@ GAP = define("conference_info.version_gap", Severity.INFO, "Notifications of a c
 _STATES = ("full", "partial", "deleted")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndpointMedia:
     """One medium of an endpoint (5.8). `label` is that of the SDP's a=label, `src_id` its SSRC."""
 
@@ -32,7 +33,7 @@ class EndpointMedia:
     state: str = "full"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Endpoint:
     """One device of a user (5.7): `status` connected, on-hold, ...; `joining` dialed-in, dialed-out, focus-owner.
 
@@ -52,7 +53,7 @@ class Endpoint:
     to_tag: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class User:
     """One participant (5.6)."""
 
@@ -65,7 +66,7 @@ class User:
     endpoints: tuple[Endpoint, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConferenceInfo:
     """One document, or what several make together. Texts are the sender's; None and "": not given.
 

@@ -1,7 +1,6 @@
 """message/cpim, the envelope of messages in a chat room (RFC 3862): who wrote to whom, and what."""
 
-from dataclasses import dataclass
-
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.numbers import hexadecimal
 from analyzer.core.text import decode
@@ -10,7 +9,7 @@ from analyzer.formats.mime import media_type
 _ESCAPES = {"\\": "\\", '"': '"', "'": "'", "b": "\b", "t": "\t", "n": "\n", "r": "\r"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cpim:
     """One message/cpim. Header values are unescaped (2.3.4), addresses keep name and angle brackets.
 

@@ -8,9 +8,9 @@ may be any characters, and in a wrong place: messages repeat what is shorter tha
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from analyzer.core.addresses import parse_ip
+from analyzer.core.frozen import frozen
 from analyzer.core.numbers import decimal, hexadecimal
 from analyzer.core.secrets import Secret
 from analyzer.core.text import safe
@@ -54,7 +54,7 @@ _ADDRESS = re.compile(r"[0-9*]{1,3}(\.[0-9*]{1,3}){1,4}|[0-9A-Fa-f*]{0,4}(:[0-9A
 _SHORTEST = 16  # characters of a key
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EspSaLine:
     """One association. Addresses as in `core.addresses.Address.ip`; None: any."""
 
@@ -68,7 +68,7 @@ class EspSaLine:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EspSaProblem:
     """A line that is not understood."""
 

@@ -1,7 +1,6 @@
 """a=file-selector: the file that an MSRP m-line offers or asks for (RFC 5547 6)."""
 
-from dataclasses import dataclass
-
+from analyzer.core.frozen import frozen
 from analyzer.core.numbers import decimal
 from analyzer.formats.uri import unescape
 
@@ -9,7 +8,7 @@ _DIGITS = 18
 _FIELDS = 16
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileSelector:
     """What is told of a file; "" and None where it is not. `hash` is the algorithm, `digest` its value, hexadecimal."""
 

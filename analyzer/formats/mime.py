@@ -1,7 +1,6 @@
 """Content types and multipart bodies (RFC 2045 5.1, RFC 2046 5.1, RFC 3420), within bounds."""
 
-from dataclasses import dataclass
-
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.text import decode, encode
 from analyzer.formats.headers import parameters
@@ -11,7 +10,7 @@ BOUNDARY_MOST = 200
 """Characters of a boundary that is used; RFC 2046 5.1.1 allows 70."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BodyPart:
     """One leaf of a body: its lower-case media type without parameters, its disposition type, its bytes."""
 

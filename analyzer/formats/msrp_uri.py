@@ -1,9 +1,9 @@
 """MSRP URIs: where a session's end is, and which session (RFC 4975 6)."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from analyzer.core.addresses import Address, parse_ip
+from analyzer.core.frozen import frozen
 from analyzer.core.numbers import decimal
 from analyzer.formats.uri import unescape
 
@@ -12,7 +12,7 @@ PORT = 2855
 _USUAL = 256  # characters
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MsrpUri:
     """A URI in its parts: `host` in lower case, an IPv6 address without brackets. `port` is None where none is."""
 

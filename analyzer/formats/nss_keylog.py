@@ -3,8 +3,8 @@
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from analyzer.core.frozen import frozen
 from analyzer.core.secrets import Secret
 from analyzer.core.text import safe
 
@@ -26,7 +26,7 @@ _LABEL = re.compile(r"[A-Z]+(_[A-Z]+)+(_\d{1,3})?")  # what a label looks like: 
 _SECRET_BYTES = {"CLIENT_RANDOM": (48, 48), "RSA": (48, 48)}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogSecret:
     """One line: the label, the client random it belongs to (for RSA: the start of the encrypted premaster)."""
 
@@ -36,14 +36,14 @@ class LogSecret:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogOther:
     """A line in order whose label is for other uses (QUIC, ECH, secrets behind a KeyUpdate): labels are a registry."""
 
     label: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogProblem:
     """A line that is not understood."""
 

@@ -9,8 +9,9 @@ import binascii
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from analyzer.core.frozen import frozen
 from analyzer.core.text import decode
 from analyzer.formats.headers import parameters
 
@@ -23,7 +24,7 @@ _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", re.A
 Json = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Party:
     """Identities of one claim: telephone numbers (`tn`) and URIs, as written."""
 
@@ -34,7 +35,7 @@ class Party:
         return bool(self.numbers or self.uris)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Passport:
     """One token with the parameters of its header. `signing_input` is empty for the compact form.
 

@@ -1,7 +1,6 @@
 """REFER: who is asked to contact whom, for whom, and what came of it (RFC 3515, RFC 3892, RFC 3420)."""
 
-from dataclasses import dataclass
-
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.numbers import decimal
 from analyzer.core.text import decode
@@ -12,7 +11,7 @@ SIPFRAG = "message/sipfrag"
 _METHODS = 32
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Replaces:
     """The dialog that the new one takes the place of (RFC 3891 6.1)."""
 
@@ -22,7 +21,7 @@ class Replaces:
     early_only: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReferTo:
     """A Refer-To: `uri` without the method and headers it asks for. `list`: the recipients stand in the body (cid:)."""
 
@@ -33,7 +32,7 @@ class ReferTo:
     list: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SipFrag:
     """The beginning of a message/sipfrag: a status line, or a request line, and the headers that follow."""
 

@@ -1,9 +1,8 @@
 """application/resource-lists+xml: whom a request invites or refers (RFC 4826, RFC 5366, RFC 5368)."""
 
-from dataclasses import dataclass
-
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
 from analyzer.core.text import safe
@@ -17,7 +16,7 @@ LIMIT = define("resource_list.limit", Severity.MEDIUM, "More or deeper entries t
 URI = define("resource_list.entry", Severity.LOW, "An entry of a list without a URI", "RFC 4826 3.2")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recipient:
     """One entry. `copy` is to, cc or bcc where it is given, `anonymize` as RFC 5364 has it."""
 
@@ -27,7 +26,7 @@ class Recipient:
     anonymize: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResourceList:
     """The recipients in order. `references` are entries that stand elsewhere (entry-ref, external): not followed."""
 

@@ -4,8 +4,8 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from analyzer.core.frozen import frozen
 from analyzer.core.secrets import Secret
 from analyzer.core.text import decode
 
@@ -15,7 +15,7 @@ _HEAD = b"SRTP keys, "
 _LINE = 4_096
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoggedKey:
     """One key that rtpengine uses: for what comes in or what goes out; the log does not say of which stream."""
 
@@ -26,7 +26,7 @@ class LoggedKey:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogProblem:
     """A line that announces a key and is not understood."""
 

@@ -3,9 +3,10 @@
 A message body is parsed to a value, or to None where it is not well-formed; the caller names that.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from analyzer.core.cursor import Cursor
+from analyzer.core.frozen import frozen
 from analyzer.core.text import decode, safe
 
 HELLO_REQUEST, CLIENT_HELLO, SERVER_HELLO, HELLO_VERIFY_REQUEST = 0, 1, 2, 3
@@ -26,7 +27,7 @@ VERSIONS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hello:
     """A ClientHello or a ServerHello. `suites` has one entry in a ServerHello."""
 

@@ -1,8 +1,9 @@
 """TLS cipher suites: what a number means (IANA registry; RFC 5246, 5288, 5289, 6655, 7905, 8446)."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
+
+from analyzer.core.frozen import frozen
 
 CipherKind = Literal["null", "stream", "cbc", "gcm", "ccm", "ccm8", "chacha20"]
 
@@ -45,7 +46,7 @@ _NAMES = {
 _MAC_BYTES = {"md5": 16, "sha1": 20, "sha256": 32, "sha384": 48}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CipherSuite:
     """One suite: the cipher and its key length in bytes, the record MAC, the hash of the PRF or HKDF."""
 

@@ -1,8 +1,9 @@
 """URIs and name-addr as SIP carries them (RFC 3261 19.1, 20.10; RFC 3966)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from analyzer.core.frozen import frozen
 from analyzer.core.numbers import decimal, hexadecimal
 from analyzer.core.text import decode, encode
 from analyzer.formats.headers import parameters, unquote
@@ -10,7 +11,7 @@ from analyzer.formats.headers import parameters, unquote
 _GLOBAL = 5  # digits that an international number has at least
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Uri:
     """A URI in its parts. `user` of a tel URI is the number; of an unknown scheme `host` and `user` are empty."""
 
@@ -24,7 +25,7 @@ class Uri:
     headers: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NameAddr:
     """A display name, a URI and the header's parameters (those outside the angle brackets)."""
 

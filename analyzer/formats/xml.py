@@ -4,7 +4,6 @@ Namespaces are dropped: elements are told by their local names, as the documents
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException
@@ -12,6 +11,7 @@ from defusedxml.ElementTree import fromstring
 
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.numbers import decimal
 from analyzer.core.severity import Severity
@@ -22,7 +22,7 @@ FORBIDDEN = define("xml.forbidden", Severity.MEDIUM, "An XML body defines entiti
 TOO_LONG = define("xml.too_long", Severity.MEDIUM, "An XML body is longer than is read", "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Node:
     """An element. Names and text are the sender's: not fit to show without the safe-text filter."""
 

@@ -1,12 +1,14 @@
 """YAML with positions: bounded before it is built, duplicate keys and aliases refused."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from analyzer.core.frozen import frozen
 
 MAX_BYTES = 1024**2
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class FileProblem:
     """What is wrong in a file a user wrote; line and column count from 1."""
 
@@ -19,7 +21,7 @@ class FileProblem:
         return f"{self.name}:{self.line}:{self.column}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Node:
     """A value and its place: a scalar, a tuple of nodes, or a dict of nodes by key.
 

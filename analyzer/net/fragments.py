@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from analyzer.core.anomalies import AnomalyKind, define
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
 from analyzer.net import layers
@@ -27,7 +28,7 @@ _LARGEST = 65_535
 Key = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fragment:
     """A share of a packet. `end` is where the share ends on the wire; the snap length may have cut `data` short."""
 
@@ -46,7 +47,7 @@ class Fragment:
     cites: tuple[Cite, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Whole:
     """A packet put together: it stands at `row`, its last `lost` bytes were not captured, `cites` are its frames."""
 

@@ -6,10 +6,10 @@ put right (fragments inside fragments) is not rewritten: then None is given.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from analyzer.core.frozen import frozen
 from analyzer.net.link import KIND_AT, LINK_BYTES
 from analyzer.net.packets import TCP, UDP
 from analyzer.net.tunnels import GENEVE_PORT, GTPU_PORT, VXLAN_PORT
@@ -24,7 +24,7 @@ _TO_FRAGMENT = -1  # where a walk goes that looks for a fragment's header
 _V4_SHARE, _V6_SHARE = 0x3FFF, 0xFFF9  # more fragments, and the offset
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Layer:
     kind: Kind
     at: int
@@ -65,7 +65,7 @@ def with_protocol(frame: bytes, link: int, at: int, size: int, protocol: int, pa
     return _rebuilt(bytes(marked), layers, at, size, payload)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Share:
     """What a fragment carries anew: bytes of a packet of `protocol`, from `begin` on."""
 
@@ -74,7 +74,7 @@ class Share:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Piece:
     """A frame with a fragment: `size` bytes of it, at `at`, are those of its packet from `begin` on."""
 

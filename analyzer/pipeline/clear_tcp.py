@@ -13,6 +13,7 @@ import numpy as np
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.net.link import RAW
 from analyzer.net.packets import SYN, TCP, PacketBatch
@@ -68,7 +69,7 @@ class _Stream:
     patches: deque[_Patch] = field(default_factory=deque)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InStream:
     """A packet in a stream, completed by the packet at `row`; `framed`: behind its length (RFC 4571)."""
 

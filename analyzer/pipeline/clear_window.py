@@ -11,6 +11,7 @@ import numpy as np
 
 from analyzer.capture.batch import FrameBatch, Source
 from analyzer.capture.merge import own_bytes
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.net.link import RAW
 from analyzer.net.packets import PacketBatch
@@ -28,7 +29,7 @@ _LATELY = 65_536  # packets in fragments whose copies are waited for
 Place = tuple[int, int]  # source and number of a frame
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Made:
     """New frames by their places; for those with fragments, what copies of these carry."""
 

@@ -6,6 +6,7 @@ from functools import partial
 
 from analyzer.capture.batch import Source
 from analyzer.core.cites import Cite, packed, unpacked
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
@@ -62,7 +63,7 @@ from analyzer.session.stream_entities import stream_entity
 from analyzer.session.stream_keys import StreamKeys
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClosedCall:
     """A call as it was closed, for who wants to look at it before it is forgotten."""
 

@@ -1,13 +1,12 @@
 """One UDP payload on its way through the pipeline."""
 
-from dataclasses import dataclass
-
 from analyzer.core.addresses import Endpoints
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.session.carrier import Ipsec
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Datagram:
     """A UDP payload, as captured or as a relay carried it.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analyzer.core.addresses import Endpoints
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.transport.cited import Chunk, Gap
 from analyzer.transport.parser import StreamParser
@@ -20,7 +21,7 @@ GIVE_UP_BYTES = 262_144
 Probe = Callable[[bytes], int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StreamProtocol:
     """A protocol that may run on a stream: how to tell, how to read."""
 
@@ -39,7 +40,7 @@ class _Direction:
     given_up: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parsed:
     """Events of one protocol, in stream order."""
 

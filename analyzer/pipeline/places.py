@@ -1,15 +1,15 @@
 """Cites and sightings as the report writes them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from analyzer.capture.batch import Source
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.report.evidence import Cite as ReportCite
 from analyzer.report.evidence import Sighting
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Places:
     """Where things are: captures and interfaces by source index."""
 

@@ -1,13 +1,14 @@
 """What an operator has decided of findings: which are accepted and until when, and which were known before."""
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from analyzer.core.frozen import frozen
 from analyzer.report.model import Accepted, Finding, Report
 from analyzer.report.words import BaselineState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Acceptance:
     """One entry of an accepted file. It names findings by their id, or by rule and members of `where`."""
 
@@ -25,7 +26,7 @@ class Acceptance:
         return finding.rule == self.rule and all(there.get(name) == value for name, value in self.where)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decisions:
     """All that was decided. `known` are ids and verdicts of a baseline, None where none is given."""
 

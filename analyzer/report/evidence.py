@@ -1,12 +1,11 @@
 """What stands behind a report's statements: frames, sightings, needs."""
 
-from dataclasses import dataclass
-
+from analyzer.core.frozen import frozen
 from analyzer.report.keys import entry
 from analyzer.report.words import NeedWord
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cite:
     """A frame that opens in Wireshark, as proof."""
 
@@ -18,7 +17,7 @@ class Cite:
     note: str = entry("what the frame shows", optional=True, default="")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sighting:
     """Where a hop or stream was seen: one vantage point."""
 
@@ -30,7 +29,7 @@ class Sighting:
     packets: int = entry("packets seen here")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Need:
     """What would settle an open verdict."""
 

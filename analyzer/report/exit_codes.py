@@ -1,9 +1,9 @@
 """Which exit code a run ends with: a pure function of what happened."""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
+from analyzer.core.frozen import frozen
 from analyzer.report.model import Report
 from analyzer.report.words import SEVERITY_RANK, SeverityLabel
 
@@ -24,7 +24,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunFacts:
     """What happened to the run, apart from what the report says."""
 
@@ -36,7 +36,7 @@ class RunFacts:
     captures_unreadable: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExitOptions:
     """The options that turn results into codes."""
 
@@ -45,7 +45,11 @@ class ExitOptions:
     strict: bool = False
 
 
-def exit_code(report: Report | None, facts: RunFacts = RunFacts(), options: ExitOptions = ExitOptions()) -> ExitCode:
+_NOTHING_SAID = RunFacts()
+_NOT_ASKED = ExitOptions()
+
+
+def exit_code(report: Report | None, facts: RunFacts = _NOTHING_SAID, options: ExitOptions = _NOT_ASKED) -> ExitCode:
     """The code of the run; when several apply: 130, 74, 70, 2, 3, 1, 4, 0. No report was made: `report` is None."""
     reasons = (
         (facts.interrupted, ExitCode.INTERRUPTED),

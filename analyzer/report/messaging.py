@@ -1,14 +1,14 @@
 """Messaging and floor control of a call, as a report has them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from analyzer.core.frozen import frozen
 from analyzer.report.evidence import Cite
 from analyzer.report.keys import Handling, entry
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class File:
     """A file that an m-line offers or asks for (RFC 5547): what its description says."""
 
@@ -19,7 +19,7 @@ class File:
     sender: Literal["offerer", "answerer", "unknown"] = entry("which end sends it", default="unknown")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SavedFile:
     """A transferred file that was written, as --files asked."""
 
@@ -31,7 +31,7 @@ class SavedFile:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MsrpSession:
     """One MSRP session on one hop. Its session ids are shared secrets (RFC 4975 14.1) and are not shown."""
 
@@ -65,7 +65,7 @@ class MsrpSession:
     last: Cite | None = entry("its last message", default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BfcpError:
     """A refusal by the floor control server."""
 
@@ -75,7 +75,7 @@ class BfcpError:
     cite: Cite | None = entry("the message", default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BfcpSession:
     """BFCP between a client and a floor control server, on one hop."""
 
@@ -100,7 +100,7 @@ class BfcpSession:
     last: Cite | None = entry("its last message", default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FloorStep:
     """One change of a floor request."""
 
@@ -110,7 +110,7 @@ class FloorStep:
     cite: Cite | None = entry("the message that shows it", default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FloorRequest:
     """One request for a floor, from its beginning to its end."""
 
@@ -123,7 +123,7 @@ class FloorRequest:
     steps: Sequence[FloorStep] = entry("how it came to that", default=())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChairAction:
     """What a floor chair decided."""
 
@@ -134,7 +134,7 @@ class ChairAction:
     cite: Cite | None = entry("the ChairAction", default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Floor:
     """One floor of a conference, as the BFCP of a call, or of all its calls, shows it."""
 

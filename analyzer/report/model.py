@@ -2,9 +2,9 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from analyzer.core.frozen import frozen
 from analyzer.report.evidence import Cite, Need, Sighting
 from analyzer.report.keys import Handling, entry
 from analyzer.report.traffic import (
@@ -47,7 +47,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tool:
     """What made the report."""
 
@@ -55,7 +55,7 @@ class Tool:
     version: str = entry("its version", default="")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaptureRow:
     """One capture that was read."""
 
@@ -76,7 +76,7 @@ class CaptureRow:
     cut: int = entry("frames of which the end was not captured (snap length)", default=0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Coverage:
     """What share of the traffic was read."""
 
@@ -88,7 +88,7 @@ class Coverage:
     cut: int = entry("frames of which the end was not captured (snap length)", default=0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Clock:
     """A vantage point's clock against the first one's."""
 
@@ -97,7 +97,7 @@ class Clock:
     matched: int = entry("equal messages it was estimated from")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerdictCounts:
     """How many times each verdict was reached."""
 
@@ -107,7 +107,7 @@ class VerdictCounts:
     not_applicable: int = entry("the rule does not apply", "n/a", default=0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Summary:
     """The report in numbers."""
 
@@ -119,7 +119,7 @@ class Summary:
     conferences: int = entry("conferences", default=0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnomalyRow:
     """What the wire or the capture did wrong, by kind."""
 
@@ -129,7 +129,7 @@ class AnomalyRow:
     cites: Sequence[Cite] = entry("the first of them", default=())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RuleRow:
     """What one rule decided. All zeros: it was loaded, and nothing in the captures called for it."""
 
@@ -143,7 +143,7 @@ class RuleRow:
     not_applicable: int = entry("does not apply", "n/a", default=0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClauseRow:
     """A clause of a document, or one statement of it (`requirement`), judged by its rules."""
 
@@ -159,7 +159,7 @@ class ClauseRow:
     caveats: Sequence[str] = entry("what holds of every verdict on it", default=())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Note:
     """An outcome worth knowing that violates nothing."""
 
@@ -172,7 +172,7 @@ class Note:
     references: Sequence[str] = entry("documents and clauses", default=())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Accepted:
     """An operator's decision to live with a finding."""
 
@@ -181,7 +181,7 @@ class Accepted:
     until: str = entry("last day, YYYY-MM-DD")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """A rule violated, or left open for want of evidence, at one place."""
 
@@ -205,7 +205,7 @@ class Finding:
     baseline: BaselineState | None = entry("against --baseline; null: none given", default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """Everything one run found."""
 

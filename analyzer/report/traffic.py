@@ -1,9 +1,9 @@
 """The traffic half of a report: calls, conferences, hops, streams, connections, keys."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from analyzer.core.frozen import frozen
 from analyzer.report.evidence import Cite, Sighting
 from analyzer.report.keys import Handling, entry
 from analyzer.report.messaging import BfcpSession, Floor, MsrpSession
@@ -32,7 +32,7 @@ from analyzer.session.model.states import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SipCounts:
     """SIP messages, each once however many vantage points saw it on that hop."""
 
@@ -44,7 +44,7 @@ class SipCounts:
     call_ids: int = entry("different Call-IDs", default=0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MsrpCounts:
     """MSRP (RFC 4975)."""
 
@@ -54,7 +54,7 @@ class MsrpCounts:
     messages_reassembled: int = entry("messages put together from chunks", default=0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BfcpCounts:
     """BFCP (RFC 8855)."""
 
@@ -62,7 +62,7 @@ class BfcpCounts:
     primitives: Mapping[str, int] = entry("primitives by name", default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Registration:
     """One registration binding, as far as captured (TS 24.229 5.1.1)."""
 
@@ -84,7 +84,7 @@ class Registration:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EspSa:
     """One direction of ESP between two addresses, as seen on the wire (RFC 4303, TS 33.203). Packets are distinct."""
 
@@ -111,7 +111,7 @@ class EspSa:
     failure: str | None = entry("why packets stay closed, and what would open them", default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Leg:
     """One dialog, or attempt, on one hop of a call."""
 
@@ -125,7 +125,7 @@ class Leg:
     first: Cite | None = entry("the first message", default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """Why two dialogs are legs of one call."""
 
@@ -135,7 +135,7 @@ class Link:
     evidence: Sequence[Cite] = entry("the first message of each", default=())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Relation:
     """That one call was asked for in another: a REFER and the request it led to (RFC 3515). They stay two calls."""
 
@@ -150,7 +150,7 @@ class Relation:
     evidence: Sequence[Cite] = entry("the REFER, the request it led to, the NOTIFY", default=())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exposure:
     """What could be read on the wire of one hop."""
 
@@ -159,7 +159,7 @@ class Exposure:
     keys: Sequence[str] = entry("of a key: its names, as section keys has them", default=())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallMedia:
     """One medium of a call along its whole path."""
 
@@ -175,7 +175,7 @@ class CallMedia:
     caveats: Sequence[str] = entry("what the evidence cannot show", default=())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """Legs that belong together, and their media."""
 
@@ -204,7 +204,7 @@ class Call:
     related: Sequence[Relation] = entry("calls that it asked for, or that asked for it", default=())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Participant:
     """One participant of a conference."""
 
@@ -216,7 +216,7 @@ class Participant:
     outcome: Outcome = entry("how joining ended", default="unknown")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grouping:
     """Why calls are of one conference."""
 
@@ -233,7 +233,7 @@ class Grouping:
     evidence: Sequence[Cite] = entry("messages of its calls", default=())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Contributor:
     """Somebody whose media a mixed stream contains (RFC 3550 7.1)."""
 
@@ -244,7 +244,7 @@ class Contributor:
     by: HeardBy = entry("what tells: a stream's SSRC, one described in SDP (RFC 5576), the CNAME", default="nothing")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mix:
     """A stream that a mixer made of others. Payloads of a mix are like none of its parts: nothing else shows them."""
 
@@ -253,7 +253,7 @@ class Mix:
     contributors: Sequence[Contributor] = entry("whose media it contains, in order of sight", default=())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Conference:
     """One focus and the legs to it (RFC 4579)."""
 
@@ -270,7 +270,7 @@ class Conference:
     grouping: Grouping = entry("why its calls are of one conference", default=Grouping())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Continuation:
     """Another hop that carries the same media."""
 
@@ -279,7 +279,7 @@ class Continuation:
     score: int = entry("how well, per cent: 100 but for offsets (packets that agree) and shape (correlation)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moved:
     """Two addresses between which streams of a hop ran, other than described."""
 
@@ -289,7 +289,7 @@ class Moved:
     evidence: Sequence[Cite] = entry("the first check, or the response with the address", default=())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hop:
     """Between two elements that terminate its transport: what was agreed against what was seen."""
 
@@ -325,7 +325,7 @@ class Hop:
     continued: Sequence[Continuation] = entry("the hops that were found to carry its media on", default=())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stream:
     """One SSRC from one address to another."""
 
@@ -355,7 +355,7 @@ class Stream:
     csrc: Sequence[str] = entry("contributing sources that its packets name, 0x and hexadecimal", default=())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DataChannel:
     """A WebRTC data channel, as it was opened (RFC 8832)."""
 
@@ -364,7 +364,7 @@ class DataChannel:
     protocol: str = entry("subprotocol: msrp, bfcp, ...", handling=Handling.TEXT, default="")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TlsConnection:
     """One TLS or DTLS connection."""
 
@@ -383,7 +383,7 @@ class TlsConnection:
     channels: Sequence[DataChannel] = entry("WebRTC data channels inside, where opened", default=())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Key:
     """One key, by an ordinal: equal keys have one id, and nothing of the key itself is shown."""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
+from analyzer.core.frozen import frozen
 from analyzer.report.border import clean
 from analyzer.report.keys import is_optional, json_name
 
@@ -15,7 +16,7 @@ T = TypeVar("T")
 MISSING_KEY = "the key is missing"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """One field: its attribute, its key in JSON, its type, and the value at which it is left out."""
 

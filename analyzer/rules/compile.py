@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Unknown
 from analyzer.formats.yaml_reader import near
 from analyzer.rules import functions, logic
@@ -40,7 +41,7 @@ _ORDERED = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operato
 _ROOT_SLOT = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Compiled:
     """An expression ready to run: its type, the entity's field paths it reads, the constants it uses."""
 

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, NamedTuple
 
 from analyzer.core.anomalies import AnomalyKind, define
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.severity import Severity, Verdict
 from analyzer.core.text import safe
 from analyzer.core.unknown import Need, Unknown
@@ -22,7 +23,7 @@ ZoneOf = Callable[[str], str | None]
 Step = Literal["when", "unless", "assert"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """What one rule decided on one entity.
 
@@ -51,7 +52,7 @@ class Decision(NamedTuple):
     needs: tuple[Need, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InlineTest:
     """A test beside its rule: an entity built from `given`, and the verdict expected."""
 
@@ -61,7 +62,7 @@ class InlineTest:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaptureTest:
     """A test over a capture, for the application to run: files, and the count of each verdict expected."""
 
@@ -73,7 +74,7 @@ class CaptureTest:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """One compiled rule."""
 
@@ -257,7 +258,7 @@ def _unknown_paths(part: Compiled, entity: object) -> list[str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RuleSet:
     """The rules of a run."""
 

@@ -5,9 +5,9 @@ rules decide in part says beside them what stays out of sight.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from analyzer.core.frozen import frozen
 from analyzer.formats.user_file import read_bounded
 from analyzer.formats.yaml_file import MAX_BYTES, FileProblem, Node, read
 from analyzer.rules.load import Reader
@@ -19,7 +19,7 @@ KEYS = ("id", "clause", "document", "says", "rules", "not_observable", "referenc
 REQUIRED = ("id", "says")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Requirement:
     """One statement of a document. Without rules it is `not_observable`, or a `reference` to others."""
 
@@ -34,7 +34,7 @@ class Requirement:
     caveats: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Framework:
     """The statements of one file."""
 

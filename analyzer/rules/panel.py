@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from analyzer.core.frozen import frozen
 from analyzer.core.severity import Verdict
 from analyzer.core.unknown import Need, Unknown
 from analyzer.rules.evaluate import Decision, Rule
@@ -43,7 +44,7 @@ class Tally:
             self.counts[verdict] += times
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Mark(Need):
     """Stands for whatever would settle one field of the entity: `what` is its attribute."""
 

@@ -4,8 +4,9 @@ Any text gives a tree or `Problem`s, never an exception; length, depth and node 
 """
 
 import re
-from dataclasses import dataclass
 from typing import NoReturn, TypeAlias
+
+from analyzer.core.frozen import frozen
 
 MAX_SOURCE = 4_000
 MAX_DEPTH = 40
@@ -35,7 +36,7 @@ RESERVED = frozenset(
 MACROS = frozenset({"all", "exists", "exists_one", "filter", "map"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """What is wrong at one place of an expression; line and column count from 1 within its text."""
 
@@ -52,33 +53,33 @@ class RuleSyntaxError(Exception):
         self.problem = problem
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Literal:
     at: int
     value: bool | int | float | str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Name:
     at: int
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Select:
     at: int
     operand: "Expr"
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Index:
     at: int
     operand: "Expr"
     index: "Expr"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     at: int
     name: str
@@ -86,14 +87,14 @@ class Call:
     args: tuple["Expr", ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unary:
     at: int
     op: str
     operand: "Expr"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Binary:
     at: int
     op: str
@@ -101,7 +102,7 @@ class Binary:
     right: "Expr"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ternary:
     at: int
     condition: "Expr"
@@ -109,13 +110,13 @@ class Ternary:
     other: "Expr"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListOf:
     at: int
     items: tuple["Expr", ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MapOf:
     at: int
     entries: tuple[tuple["Expr", "Expr"], ...]

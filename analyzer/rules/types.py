@@ -6,11 +6,12 @@ import typing
 from functools import cache
 
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Unknown
 from analyzer.session.model.base import Duration, field_name
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@frozen
 class Type:
     """A type: its kind; a list's or map's element; an entity's class; the words a string may be."""
 
@@ -29,7 +30,7 @@ BOOL, INT, DOUBLE, STRING = Type("bool"), Type("int"), Type("double"), Type("str
 DURATION, NULL, CITES, ANY = Type("duration"), Type("null"), Type("cites"), Type("any")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@frozen
 class FieldInfo:
     """One field as rules see it."""
 

@@ -8,6 +8,7 @@ from itertools import islice, product
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.core.severity import Severity
 from analyzer.protocols.bfcp import names
@@ -51,7 +52,7 @@ _PROTECT = (9, 11)  # errors of who is not served in clear: use TLS, use DTLS
 _HELLO, _ERROR, _GOODBYE, _GOODBYE_ACK = 11, 13, 16, 17
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BfcpError:
     """An Error: its code, what it answers ("" where that was not seen)."""
 

@@ -1,8 +1,9 @@
 """What a SIP message carries: its session description, and the documents of conferencing."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from analyzer.core.anomalies import Anomaly
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.formats import conference_info, referral, resource_list
 from analyzer.formats.conference_info import ConferenceInfo
@@ -17,7 +18,7 @@ from analyzer.session.body_tokens import MAX_TOKENS, Token, part_tokens
 SDP_TYPE = "application/sdp"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bodies:
     """The first of each kind: SDP, the roster of a NOTIFY (RFC 4575), recipients (RFC 5366), a sipfrag (RFC 3420); of
     other bodies of a first INVITE words that may name a conference."""

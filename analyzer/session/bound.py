@@ -1,11 +1,12 @@
 """The connections and sessions of an MSRP or BFCP m-line, and where they are looked up."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Tristate
 from analyzer.session.bfcp_sessions import BfcpSession
 from analyzer.session.claims import Claims
@@ -19,7 +20,7 @@ FindConnections = Callable[[Address, int], list[Connection]]
 FindConnection = Callable[[Endpoints], Connection | None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BoundMsrp:
     """An MSRP session and how it was found to be the m-line's. `ids_match`: both session ids are those of the SDP.
 
@@ -33,7 +34,7 @@ class BoundMsrp:
     active_first: Tristate
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BoundBfcp:
     """A BFCP session and how it was found to be the m-line's; `mismatches` are the words for ids that differ."""
 
@@ -47,7 +48,7 @@ class BoundBfcp:
     versions_agreed: bool = True  # a=bfcpver, where there is one, has each version on the wire (RFC 8856 5.5)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bound:
     """What an m-line's packets are."""
 
@@ -57,7 +58,7 @@ class Bound:
     anomalies: tuple[Anomaly, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tables:
     """Where connections and sessions are looked up."""
 

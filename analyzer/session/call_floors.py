@@ -1,15 +1,15 @@
 """The floors of a call: what the BFCP on its hops shows of each, once however many hops carry it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.session.bound import BoundBfcp
 from analyzer.session.floors import FloorBook, FloorControl
 from analyzer.session.hops import HopFact
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallFloor:
     """One floor. `control` is the server's end that shows most of it, `labels` those of the media it governs."""
 

@@ -1,10 +1,10 @@
 """What joins calls to one, and what does not: links with their score and evidence, doubts, named dialogs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.severity import Severity
 from analyzer.session.correlation_keys import SCORES, Kind, Named
 from analyzer.session.legs import CallState
@@ -23,7 +23,7 @@ LATE = define(
 NodeOf = Callable[[int], object]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """Why two calls are one: by what, how sure (per cent), and the first messages of both."""
 
@@ -33,7 +33,7 @@ class Link:
     cites: tuple[Cite, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """What belongs together, in order of start. `doubts` are joins that were refused."""
 

@@ -1,11 +1,11 @@
 """What carried a message: the addresses, the transport, the protection on the wire, the vantage point."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from analyzer.core.addresses import Endpoints
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Unknown
 from analyzer.session.model.states import Evidence, SipState, YesNo
 
@@ -33,7 +33,7 @@ STRENGTH: tuple[SipState, ...] = (
 """Weak to strong (hops.md section 6)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ipsec:
     """What ESP did around a message, as far as it is known.
 
@@ -55,7 +55,7 @@ def esp_rank(ipsec: Ipsec | None) -> int:
     return IPSEC.index(ipsec)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Carrier:
     """One sighting's way: who sent to whom, over what, seen where.
 
@@ -112,7 +112,7 @@ def integrity(state: SipState | Unknown, carriers: Iterable[Carrier] = ()) -> Ye
     return "yes" if state in _ENCRYPTED or state in _INTEGRITY_ONLY else "no"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sighting:
     """One place a thing was seen: a vantage point, the frames there."""
 

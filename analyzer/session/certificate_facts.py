@@ -5,11 +5,11 @@ by its signature, and may have any.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.crypto.certificate import UNREADABLE, read_certificate
 from analyzer.session.trust import valid_at
@@ -19,7 +19,7 @@ _WEAK_HASHES = frozenset({"md5", "sha1"})
 _UNREADABLE = Unknown.of("message", "a certificate that can be read")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CertificateFacts:
     """What holds of every certificate that the two ends showed; unknown where none was seen or one cannot be read."""
 

@@ -14,6 +14,8 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+from analyzer.core.frozen import frozen
+
 Transaction = tuple[str, str]  # Call-ID, CSeq
 Rtp = tuple[int, int, int]  # SSRC, sequence number, timestamp
 KEPT = 50_000  # of each kind, at one vantage point
@@ -53,7 +55,7 @@ class Passed:
             self.rtp(packet, ts_ns, later.ways[packet[0]])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Offset:
     """What to add to the times of a clock to have them on the reference, and from how many pairs that is known."""
 

@@ -12,9 +12,9 @@ all of that where it differs from dialog to dialog, and behind it where it is th
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import SECOND_NS
 from analyzer.core.numbers import decimal
 from analyzer.session.body_tokens import kind_of
@@ -31,7 +31,7 @@ _NTP = 2_208_988_800  # seconds from 1900 to 1970 (RFC 5905 6)
 _STAMP = 10  # digits of a time in seconds
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """The conference of a dialog: its word, where that stands, and how sure it is."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.referral import ReferTo
 from analyzer.session.call_floors import CallFloor, together
@@ -42,7 +43,7 @@ class Invitation:
     cites: tuple[Cite, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grouping:
     """Why calls are of one conference: its URI, an identifier that the INVITEs to an MRFC name, or a word that they
     have in common; where that stands, and how sure it is, per cent. `none`: nothing tells, and the call is by itself.
@@ -111,7 +112,7 @@ class ConferenceState:
 BY_URI = Grouping()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HopState:
     """What a conference needs of a media hop of its calls."""
 

@@ -6,9 +6,9 @@ and referrals are counted, not kept.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from analyzer.core.anomalies import Anomaly, define
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
 from analyzer.core.unknown import Tristate, Unknown
@@ -46,7 +46,7 @@ MAX_CONFERENCES = 10_000
 MAX_PARTICIPANTS = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Undecided:
     """A dialog with an MRFC, with all there is to say of its conference but which one it is."""
 

@@ -6,8 +6,9 @@ nothing calls so has to be in common: both take the INVITEs of all participants,
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from analyzer.core.frozen import frozen
 from analyzer.formats.uri import Uri, parse_name_addr, parse_uri
 from analyzer.session.body_tokens import Token, identifies, kind_of, sdp_tokens
 from analyzer.session.correlation_keys import uuid
@@ -20,7 +21,7 @@ _MARKS = {ord(mark): None for mark in "+-.() "}
 _NO_VALUE = frozenset(("", "true", "false", "yes", "no", "on", "off"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identified:
     """The URI that names a conference, and where its identifier stands."""
 
@@ -28,7 +29,7 @@ class Identified:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ControlDialog:
     """A dialog of an application server with its MRFC whose INVITE has no parameter called after a conference.
 

@@ -2,8 +2,7 @@
 RFC 3310; TS 24.229 7.2A).
 """
 
-from dataclasses import dataclass
-
+from analyzer.core.frozen import frozen
 from analyzer.formats.headers import split, unquote
 from analyzer.session.records import MessageRecord
 
@@ -21,7 +20,7 @@ _AKA_MEANS = {  # what parameters hold under AKA (RFC 3310 3.1 to 3.4; TS 24.229
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Authentication:
     """Schemes as words: basic, digest-md5, digest-sha-256, akav1-md5, ...; `credentials` those that a challenge is
     answered with, `schemes` all that are named; parameter names in order of first sight, of AKA with what they hold."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from analyzer.core.addresses import ip_text
+from analyzer.core.frozen import frozen
 from analyzer.session.bfcp_sessions import BfcpSession
 from analyzer.session.connections import Connection
 from analyzer.session.inference import MAX_HOSTS
@@ -48,7 +49,7 @@ class Sketch:
                         way[message.vias, ends.src.ip, ends.dst.ip] = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Traffic:
     """What is not SIP: who serves whom. `spoken` has every host and what it was first seen to speak."""
 

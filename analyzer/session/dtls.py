@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.secrets import Secret
 from analyzer.core.severity import Severity
 from analyzer.crypto import tls_keys
@@ -40,7 +41,7 @@ _CIDS = 16  # connection IDs that are kept for one direction, the latest
 _TRANSCRIPT = 65_536  # bytes of one handshake kept for the session hash
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SrtpKeys:
     """What a handshake gave the media of its flow: the keys of what client and server send."""
 

@@ -6,9 +6,10 @@ such keys are tried, and what they do not open says nothing.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from analyzer.core.addresses import Address
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.session.dtls import SrtpKeys
 from analyzer.session.media_keys import END, MediaKey
@@ -18,7 +19,7 @@ _NEIGHBOURS = 4  # flows at one end whose keys are tried for media without a han
 _Flow = tuple[Address, Address]  # the lesser first
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Handshake:
     position: int
     client: Address

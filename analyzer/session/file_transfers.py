@@ -11,6 +11,7 @@ from typing import Protocol
 
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.file_names import safe_file_name
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.runs import Runs
 from analyzer.core.severity import Severity
@@ -60,7 +61,7 @@ class FileStore(Protocol):
         """Takes back what was written: the captures are read again."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileOffer:
     """What an m-line says of a file: the end of its path sends it, or only receives it, or that is not said."""
 
@@ -68,7 +69,7 @@ class FileOffer:
     sends: bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SavedFile:
     """A file that was written. `as_described`: size and hash are those of a=file-selector, None if it has neither."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from analyzer.core.addresses import Address
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
 from analyzer.protocols.bfcp import names
@@ -25,7 +26,7 @@ _FLOOR_REQUEST, _FLOOR_RELEASE, _CHAIR_ACTION, _ERROR = 1, 2, 9, 13
 _TELLING = frozenset({4, 6, 8})  # FloorRequestStatus, UserStatus, FloorStatus
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One change of a floor request. `by` is the user that asked for it, None where the server decided alone."""
 
@@ -35,7 +36,7 @@ class Step:
     cite: Cite
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChairDecision:
     """A ChairAction: what a chair decided on a request. `outcome` is accepted, refused or unanswered."""
 

@@ -7,10 +7,11 @@ A Contact with isfocus passes proxies unchanged, so the focus is the end whose o
 topology knows. Where only a relayed leg was captured the focus is a name, not an element (RFC 4579 4.2; RFC 3840).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from analyzer.core.addresses import parse_ip
+from analyzer.core.frozen import frozen
 from analyzer.formats.uri import parse_name_addr, parse_uri
 from analyzer.session.controlled import identified
 from analyzer.session.legs import CallState, LegState
@@ -22,7 +23,7 @@ CONTROLLED = frozenset({"mrfc", "mrfp"})  # by an application server, which name
 Direction = Literal["dial_in", "dial_out"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FocusLeg:
     """A call's leg next to the focus, or the nearest that was captured (`at_focus` False).
 

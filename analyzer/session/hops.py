@@ -1,9 +1,8 @@
 """Signalling hops of a call: what its messages show of each transport leg between two elements."""
 
-from dataclasses import dataclass
-
 from analyzer.core.addresses import Address, ip_text
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.headers import parameters, split
 from analyzer.session.bound import BoundBfcp, BoundMsrp
@@ -34,7 +33,7 @@ _CUT = Unknown.of("frames", "the whole message: it was captured in part")
 _DIGITS = frozenset({"application/dtmf", "application/dtmf-relay", "audio/telephone-event"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """A hop at one vantage point."""
 
@@ -44,7 +43,7 @@ class Seen:
     packets: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Move:
     """Two addresses between which streams of a medium run, how that is known, and the message that shows it."""
 
@@ -54,7 +53,7 @@ class Move:
     cites: tuple[Cite, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HopFact:
     """A hop with what the report says beside the entity that rules judge."""
 

@@ -13,6 +13,7 @@ from itertools import islice
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.core.severity import Severity
 from analyzer.core.text import decode
@@ -57,7 +58,7 @@ class _Response:
     last_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IceFlow:
     """Two addresses between which checks of both descriptions verify, and the first of them."""
 

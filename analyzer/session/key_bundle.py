@@ -4,10 +4,11 @@ Material stands in the bundle, in a file or in an environment variable; no messa
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from analyzer.core.addresses import parse_ip
+from analyzer.core.frozen import frozen
 from analyzer.core.secrets import Secret
 from analyzer.core.text import safe
 from analyzer.crypto.srtp.suites import SUITES, Suite, suite_named
@@ -29,7 +30,7 @@ _AKA = (16,)
 _MKI = 128
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outside:
     """What a bundle may refer to. Each gives text, or None where it is not there; `file` gives bytes or a problem."""
 

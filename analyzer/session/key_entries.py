@@ -1,11 +1,10 @@
 """Keys that a user supplies one by one: the entries of a key bundle, an ESP table, an rtpengine log."""
 
-from dataclasses import dataclass
-
+from analyzer.core.frozen import frozen
 from analyzer.core.secrets import Secret
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EspKey:
     """One security association (RFC 4303) with its keys."""
 
@@ -19,7 +18,7 @@ class EspKey:
     auth_key: Secret
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AkaKey:
     """CK and IK of one IMS AKA run: the associations that Security-Server negotiates are derived from them
     (TS 33.203 Annex I)."""
@@ -30,7 +29,7 @@ class AkaKey:
     ik: Secret
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SrtpMaster:
     """A master key and salt that no message of the capture names."""
 

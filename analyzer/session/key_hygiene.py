@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from analyzer.core.frozen import frozen
 from analyzer.core.numbers import decimal
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate, Unknown
@@ -25,7 +26,7 @@ _NOWHERE = (None, 0, 0xFFFF << 32)  # no address, or :: and 0.0.0.0: on hold
 _Use = tuple[int, bool, str]  # m-line, whether the end that called first describes it, Call-ID
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hygiene:
     """What one description shows of its keys."""
 

@@ -7,9 +7,9 @@ trails keep marks: the first ones, and those whose numbers are milestones.
 
 import struct
 from collections import OrderedDict
-from dataclasses import dataclass
 
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.session.media.record import StreamRecord
@@ -22,7 +22,7 @@ _HEAD = struct.Struct("<6q")  # roll-overs, first packet
 _UNSEEN = Unknown.of("media", "packets of the two streams with one key and SSRC that have the same number")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Sent:
     """One stream, as bytes: a hundred thousand are remembered."""
 

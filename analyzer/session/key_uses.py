@@ -1,9 +1,9 @@
 """Where each SDES key was offered or answered: a key is for one m-line, one direction, one call (RFC 4568 6.1, 8.2)."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
 from analyzer.core.cites import Cite, packed, unpacked
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.protocols.sdp.session import Media
@@ -13,7 +13,7 @@ from analyzer.session.records import MessageRecord
 _APART_NS = 10 * SECOND_NS  # calls that start further apart are not two legs of one
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Use:
     call: int
     index: int

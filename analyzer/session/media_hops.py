@@ -5,12 +5,13 @@ addresses share one hop: what stands between them only relays.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Unknown
 from analyzer.protocols.sdp.session import Codec
 from analyzer.session.binding import UDP, bind, files, ip_protocol
@@ -65,7 +66,7 @@ _KEYED = ("srtp_sdes", "srtp_dtls", "srtp_mikey")
 _WEAK_TO_STRONG: tuple[Observed, ...] = ("rtp", "unknown", "srtp", "zrtp", "none")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClaimedStream:
     """A stream that belongs to a hop, with what it was found to be."""
 
@@ -76,7 +77,7 @@ class ClaimedStream:
     begun: bool = False  # the capture has it from the beginning of its call
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MediaHops:
     """The media hops of a call, the streams they claim, what in their sessions departs from the SDP."""
 

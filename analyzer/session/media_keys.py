@@ -13,6 +13,7 @@ from typing import Literal
 
 from analyzer.core.addresses import Address
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.engine import SrtpContext, split_material
@@ -30,7 +31,7 @@ END = 1 << 62  # a position behind every frame
 KeyOrigin = Literal["sdes", "dtls-srtp", "srtp-master"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MediaKey:
     """One master key with what decides how packets are protected under it, and the message that named it.
 
@@ -57,7 +58,7 @@ class MediaKey:
         return cls(SrtpContext(suite, *split, mki=mki), identity, material, cites, origin)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Description:
     """An m-line with an address; `keys` is empty where keys were declined or cannot be used."""
 

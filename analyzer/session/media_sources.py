@@ -1,9 +1,9 @@
 """Where the packets of a call's media are looked up."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from analyzer.core.addresses import Address
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.session.bound import Tables
 from analyzer.session.ice_checks import IceChecks
@@ -20,7 +20,7 @@ Between = Callable[[Address, Address], bool]
 Sealed = Callable[[int, int, tuple[int, int]], bool]  # ESP between two hosts in a span of time that stays closed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MediaSources:
     """Where a call's packets are looked up."""
 

@@ -4,9 +4,9 @@ Never more than is known: ciphertext is proven by tags, or by shape together wit
 structure. Where neither decides, the state is unknown and says which key or packets would settle it.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Unknown
 from analyzer.session.carrier import ESP_GROUNDS, Ipsec
 from analyzer.session.model.states import Evidence, HopState, KeyExchange, RtpState, YesNo
@@ -19,7 +19,7 @@ _SECURE_STATE: dict[KeyExchange, RtpState] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Facts:
     """What is known of one RTP hop.
 
@@ -37,7 +37,7 @@ class Facts:
     doubtful: bool = False  # tags verify, and packets among them that fail may be in clear
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Protection:
     """The fields of a media hop that say how it is protected."""
 

@@ -1,12 +1,12 @@
 """Which streams are those of a medium: between the addresses described, or where ICE, STUN and NAT moved them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from analyzer.core.addresses import Address
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.severity import Severity
 from analyzer.session.bundling import belongs
 from analyzer.session.claims import ice_fragment
@@ -35,7 +35,7 @@ _OPEN_END = 1 << 63  # a call whose end was not seen has all the media that stil
 _MOVES = 16  # of one medium that are named
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MediumStreams:
     """The streams of a medium. `whole`: there were no more than are looked at. `packets` are distinct ones. `moves`
     say where streams ran that did not run as described."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from analyzer.core.addresses import Address
+from analyzer.core.frozen import frozen
 from analyzer.core.numbers import decimal
 from analyzer.session.focus import FocusLeg
 from analyzer.session.media.record import RtcpRecord, StreamRecord
@@ -20,7 +21,7 @@ _NAMED = 64  # SSRCs of one call that are described or have a CNAME
 _MIXES = 1_000  # mixed streams of one conference
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Contributor:
     """A part of a mixed stream: its SSRC, in how many packets, whose it is; `call` empty where nobody's is known."""
 
@@ -31,7 +32,7 @@ class Contributor:
     by: HeardBy
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mix:
     """A stream that names contributing sources, and the call that it belongs to."""
 
@@ -40,14 +41,14 @@ class Mix:
     contributors: tuple[Contributor, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Heard:
     stream: int
     ssrc: int
     contributors: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Call:
     """What one call of a conference has: streams not sent by the focus, mixed ones, CNAMEs, SSRCs described."""
 

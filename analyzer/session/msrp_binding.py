@@ -5,10 +5,10 @@ the addresses of the c= and m= lines, since a middlebox may rewrite hosts (CEMA,
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from analyzer.core.addresses import Endpoints
 from analyzer.core.anomalies import Anomaly, define
+from analyzer.core.frozen import frozen
 from analyzer.core.severity import Severity
 from analyzer.formats.msrp_uri import session_id
 from analyzer.session.bound import Bound, BoundMsrp, MsrpGrounds, Tables
@@ -25,7 +25,7 @@ _LOOKED = 1_024  # sessions without its ids that are looked at for one m-line, b
 _STRANGERS = 16  # sessions at the addresses of one m-line without its ids that are judged; the others are counted
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Paths:
     """The ends that the descriptions name, as (offer, answer) of each negotiation; an answer may not be known."""
 

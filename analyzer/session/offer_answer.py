@@ -5,11 +5,11 @@ answer to an INVITE's offer stands in the first reliable response with SDP or th
 is a preview of it. A refused re-INVITE or UPDATE leaves what was agreed before.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 from analyzer.core.addresses import Address
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.protocols.sdp.session import Crypto, Media, Session
 
 HISTORY = 32
@@ -17,7 +17,7 @@ HISTORY = 32
 Keying = Literal["none", "sdes", "dtls", "mikey"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SdpMessage:
     """A message of the dialog, as far as offer/answer is concerned. `sdp` is None where it carries none."""
 
@@ -31,7 +31,7 @@ class SdpMessage:
     ts_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Described:
     """A session description in its message."""
 
@@ -44,7 +44,7 @@ class Described:
     status: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exchange:
     """An offer with its answer; `answer` is None while it is outstanding. `final`: not only a preview."""
 
@@ -53,7 +53,7 @@ class Exchange:
     final: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Negotiation:
     """One m-line of one exchange."""
 

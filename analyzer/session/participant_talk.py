@@ -1,9 +1,10 @@
 """What a participant's chat and floor control say of who it is (RFC 3862; RFC 8855 5.2.13)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.msrp_uri import session_id
 from analyzer.formats.uri import all_among
@@ -19,7 +20,7 @@ FloorUser = tuple[int, int]
 _CITES = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Talk:
     """`writers`: From of the message/cpim that it sent; `floor_user`: what the focus gave it, None if it gave none."""
 

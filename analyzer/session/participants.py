@@ -1,9 +1,9 @@
 """Who takes part in a conference: what its focus was told of each, and what it did (TS 33.328 G.2; RFC 4579)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.headers import split
 from analyzer.formats.passport import parse_passport
@@ -25,7 +25,7 @@ _REDIRECTION = ("history-info", "diversion")
 Together = Callable[[str], tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Joined:
     """A participant with what a report and the roster need of it: identity as shown, as asserted, its dialog, and when
     it was let in and left (None: not seen)."""

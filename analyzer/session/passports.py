@@ -8,11 +8,11 @@ import binascii
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from cryptography import x509
 
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import SECOND_NS
 from analyzer.core.text import safe
 from analyzer.core.unknown import Tristate, Unknown
@@ -36,7 +36,7 @@ _NUMBER = frozenset("0123456789")
 _SEPARATORS = str.maketrans("", "", "-.() ")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Signature:
     """Whether a signature verifies, and with which certificate."""
 
@@ -193,7 +193,7 @@ class Passports:
         return self.trust.anchors(found.certificate, found.chain[1:], ts_ns)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Read:
     """A token of a message with the moment it claims and what its signature is."""
 

@@ -2,8 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import SECOND_NS, Limits
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.msrp_uri import session_id
@@ -13,13 +13,13 @@ from analyzer.session.legs import CallState
 _APART_NS = 10 * SECOND_NS  # calls that start further apart are not two legs of one
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Use:
     first_ns: int
     ended_ns: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IdUse:
     """`reused`: another call's description names it too. `known`: it is a Call-ID of the call, or a user part."""
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.formats.referral import parse_replaces
 from analyzer.formats.uri import parse_name_addr
 from analyzer.session.call_links import NodeOf
@@ -89,7 +90,7 @@ class Refer:
             yield self.method, self.target, "of", one
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Relation:
     """That a request was asked for by a REFER. Calls are told by the id that the report has for them: None for dialogs
     that are no call. `status`: the final one that the referred party told, None where that was not seen."""

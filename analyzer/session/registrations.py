@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from analyzer.core.addresses import ip_text
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.headers import split
 from analyzer.formats.uri import user_names
@@ -40,7 +41,7 @@ _MISSED = Unknown.of("frames", "both REGISTERs of this registration, whole")
 _LISTS_MISSED = Unknown.of("message", "both lists of the IPsec agreement, and of the one before")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Agreement:
     """The lists of one challenge, and which one it was."""
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.conference_info import LIMIT, ConferenceInfo, User, merge
 from analyzer.formats.uri import parse_uri, same_user, user_names
@@ -125,7 +126,7 @@ def _names(user: User, own: Sequence[str]) -> bool:
     return any(name in text for name in telling for text in texts)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Document:
     """What one subscriber knows after a document; `every`: of all users of the conference."""
 

@@ -7,10 +7,10 @@ open the packets, headers, sizes and times of one stream, the 3ge2ae indication,
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from analyzer.core.frozen import frozen
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate
 from analyzer.session.connections import Connection
@@ -22,7 +22,7 @@ from analyzer.session.model.states import Continuity, Scope, ScopeDetail, Termin
 Side = Literal["left", "right"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PathHop:
     """A media hop on its call's path. `left` is the end towards the caller: whether a UE or a server stands there."""
 
@@ -46,7 +46,7 @@ class PathHop:
         return (self.left_final if side == "left" else self.right_final) is True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Equality:
     """What the packets of two hops have in common: `content` when opened where it had to be, `wire` as it was sent.
 
@@ -68,7 +68,7 @@ class Equality:
         return self.headers or self.reports or self.alike is not None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Continued:
     """The media of a hop is that of another one: `at` which of the path, how that shows, how well, per cent."""
 
@@ -77,7 +77,7 @@ class Continued:
     score: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """How far a hop's protection reaches, and how that is known.
 

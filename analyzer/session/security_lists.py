@@ -4,8 +4,8 @@ An element marked `mediasec` is about the media plane alone (TS 24.229 7.2A.7).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from analyzer.core.frozen import frozen
 from analyzer.formats.headers import split
 
 CLIENT, SERVER, VERIFY = "security-client", "security-server", "security-verify"
@@ -18,7 +18,7 @@ MEDIA_MECHANISMS = frozenset({"sdes-srtp", "msrp-tls", "bfcp-tls", "udptl-dtls"}
 MAX_ELEMENTS = 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mechanism:
     """One element: its lower-case name, and its parameters in order, without blanks."""
 
@@ -124,7 +124,7 @@ def preferences_distinct(elements: SecurityList) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Renewal:
     """How an agreement on ipsec-3gpp follows one in use (TS 33.203 7.4)."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from analyzer.core.addresses import Address, parse_ip
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.tally import count
 from analyzer.formats.uri import host_port
@@ -46,7 +47,7 @@ class SipCounts:
     call_ids: set[bytes] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filed:
     """What became of a message: its record if it is new, the call it belongs to, calls that have to make room.
 

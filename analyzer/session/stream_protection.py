@@ -1,10 +1,11 @@
 """The protection of a medium that runs on connections: MSRP, BFCP (hops.md section 6)."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from analyzer.core.addresses import ip_text
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Unknown
 from analyzer.formats.msrp_uri import parse_uri
 from analyzer.net.packets import UDP
@@ -21,7 +22,7 @@ _SECURE = frozenset({"tls", "dtls"})
 USE_TLS, USE_DTLS = 9, 11  # codes of BFCP's Error (RFC 8855 5.2.6)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Around:
     """What is known beside the connections of a medium: the code of the BFCP Error that refused it in clear, None for
     none (RFC 8855 9.1), and the certificates that the user trusts."""

@@ -10,6 +10,7 @@ from typing import Literal
 
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.secrets import Secret
 from analyzer.core.severity import Severity
 from analyzer.crypto import tls_keys
@@ -45,7 +46,7 @@ _HANDSHAKE_LIMIT = 262_144
 _SEALED = 4  # encrypted records by which a connection is known again on another hop
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plaintext:
     """Application data that was opened, with the frames of its record."""
 

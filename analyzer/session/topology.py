@@ -4,10 +4,11 @@ Without a file the topology is inferred (`inference`) and marked so.
 """
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, cast, get_args
 
 from analyzer.core.addresses import ip_text, parse_ip
+from analyzer.core.frozen import frozen
 from analyzer.formats.yaml_file import FileProblem, Node, read
 from analyzer.formats.yaml_reader import YamlReader
 
@@ -31,7 +32,7 @@ _MAPPED = 96  # prefix bits of ::ffff:0:0/96
 _IPV4 = 0xFFFF
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Net:
     """A range of addresses: 128 bits, IPv4 mapped."""
 
@@ -45,7 +46,7 @@ class Net:
         return ip >> (128 - self.bits) == self.base >> (128 - self.bits)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Zone:
     """A part of the network with one level of trust."""
 
@@ -54,7 +55,7 @@ class Zone:
     nets: tuple[Net, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NodeEntry:
     """An element of the network: its role, its addresses with their zones, its host names."""
 
@@ -65,7 +66,7 @@ class NodeEntry:
     grounds: str = ""  # of an inferred node: why
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Topology:
     """What stands where. `inferred`: guessed from the capture."""
 

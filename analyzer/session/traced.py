@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.session.carrier import Carrier
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Traced:
     """One message: who sent it to whom (addresses), in a few words."""
 

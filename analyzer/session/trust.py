@@ -5,13 +5,13 @@ chain leads from it to one of those.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from analyzer.core.frozen import frozen
 from analyzer.core.numbers import decimal
 from analyzer.core.text import decode
 from analyzer.crypto.certificate import read_certificate
@@ -22,7 +22,7 @@ _TN_AUTH_LIST = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.26")
 _LONGEST = 4_096  # bytes of a TNAuthList read
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Authority:
     """Telephone numbers a certificate may speak for (RFC 8226 9): whole numbers, ranges; `codes`: service providers."""
 

@@ -1,12 +1,12 @@
 """A byte stream whose every byte knows its frame."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
 
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chunk:
     """Stream bytes in order, all from one frame.
 
@@ -19,7 +19,7 @@ class Chunk:
     position: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gap:
     """Stream bytes that were never captured: `size` of them, or None where the size cannot be known."""
 
@@ -27,7 +27,7 @@ class Gap:
     cite: Cite
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opened:
     """A direction of a connection begins: with its SYN, or (`syn` false) in the middle of a stream."""
 
@@ -35,7 +35,7 @@ class Opened:
     syn: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Closed:
     """A direction of a connection has ended; `reset` tells an abort from an end. `cite` is the last frame of it."""
 

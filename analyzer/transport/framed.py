@@ -1,16 +1,16 @@
 """Packets of datagram protocols in a TCP stream, whatever tells where each ends. One direction of one connection."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from analyzer.core.anomalies import Anomaly, AnomalyKind
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.transport.cited import Chunk, CitedBuffer, Gap
 from analyzer.transport.parser import Skipped
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Frame:
     """One packet out of the stream. `size` counts what frames it too; `position` is that of its first byte, as
     `Chunk.position`."""

@@ -5,15 +5,15 @@ holds at most its limit. Each byte given to it ends in a message, in a `Skipped`
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.transport.cited import Chunk, Gap
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Skipped:
     """Bytes of a stream that are in no message: what was passed over to find the next one."""
 

@@ -2,9 +2,10 @@
 
 import hmac
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import field
 from typing import ClassVar
 
+from analyzer.core.frozen import frozen
 from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.ciphers import HmacSha1, counter_mode, gcm_open
 from analyzer.crypto.srtp.kdf import Label, derive
@@ -19,16 +20,16 @@ def _nothing(iv: bytes, data: bytes) -> bytes:  # noqa: ARG001 - stands in for a
     return data
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen
 class _Session:
     """The session keys of one epoch and direction, as keyed primitives."""
 
-    salt: int
+    salt: int = field(repr=False)
     crypt: Callable[[bytes, bytes], bytes] = _nothing
     mac: HmacSha1 | None = None
     gcm: Callable[[bytes, bytes, bytes, bytes], bytes | None] | None = None
     extension: Callable[[bytes, bytes], bytes] = _nothing
-    extension_salt: int = 0
+    extension_salt: int = field(default=0, repr=False)
 
 
 class SrtpContext:

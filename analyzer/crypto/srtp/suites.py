@@ -5,13 +5,14 @@ The NULL profiles of RFC 5764 4.1.2 have no cipher key of their own; the master 
 what the AES-CM PRF of RFC 3711 4.3 needs for the authentication key: 128 and 112 bits.
 """
 
-from dataclasses import dataclass
 from typing import Literal
+
+from analyzer.core.frozen import frozen
 
 Cipher = Literal["cm", "gcm", "null", "f8", "other"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Suite:
     """One protection: cipher and lengths in bytes. `rtp_tag` and `rtcp_tag` are the default tag lengths."""
 

@@ -1,15 +1,15 @@
 """One BFCP message and its attributes (RFC 8855 5)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.text import decode
 from analyzer.protocols.bfcp import names
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attribute:
     """One attribute (5.2). `value` is its contents without padding; of a grouped one the identifier, 2 bytes."""
 
@@ -45,7 +45,7 @@ class Attribute:
         return min(self.value[0] >> 5, 4) if self.value else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FloorRequest:
     """What a FLOOR-REQUEST-INFORMATION says. Statuses and queue positions are None where they are not given."""
 
@@ -62,7 +62,7 @@ class FloorRequest:
         return names.STATUSES.get(self.status or 0, "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BfcpMessage:
     """A message, or of a fragmented one a fragment.
 

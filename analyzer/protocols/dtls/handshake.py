@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
 from analyzer.core.cursor import Cursor
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
 from analyzer.protocols.dtls.records import DtlsRecord
@@ -19,7 +20,7 @@ UNFINISHED = define(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HandshakeMessage:
     """A whole message: `raw` is in TLS form, type, 24-bit length, body, as formats.tls_handshake reads it."""
 

@@ -1,11 +1,12 @@
 """The DTLS records of one datagram. Total: each byte is in a record or in a named rest."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
 from analyzer.core.cursor import Cursor
+from analyzer.core.frozen import frozen
 from analyzer.core.severity import Severity
 
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT, CID, ACK = 20, 21, 22, 23, 24, 25, 26
@@ -17,7 +18,7 @@ BAD_RECORD = define("dtls.bad_record", Severity.LOW, "Bytes of a DTLS datagram t
 CUT_RECORD = define("dtls.cut_record", Severity.INFO, "A DTLS record longer than its datagram", "RFC 6347 4.1.1")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DtlsRecord:
     """One record as it was on the wire; `fragment` is still protected where the epoch is.
 

@@ -1,8 +1,7 @@
 """One MIKEY message as far as its names go (RFC 3830 6, RFC 6043 6): kinds and algorithms, no key. Total."""
 
-from dataclasses import dataclass
-
 from analyzer.core.cursor import Cursor
+from analyzer.core.frozen import frozen
 
 DATA_TYPES = {
     0: "pre-shared key", 1: "pre-shared key verification", 2: "public key", 3: "public key verification",
@@ -26,7 +25,7 @@ _KEMAC, _PKE, _SIGN = 1, 2, 4
 _MOST = 32
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mikey:
     """A message. `encryption` and `mac` are those of its KEMAC, "" where there is none.
 

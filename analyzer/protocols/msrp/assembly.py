@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from analyzer.core.anomalies import Anomaly, AnomalyKind
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.runs import Runs
 from analyzer.core.text import safe
@@ -20,7 +21,7 @@ _NAMED_HOLES = 4
 _PER_PIECE = 64  # what a piece costs besides its bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WholeMessage:
     """A message as its receiver had it: chunks put in place, the last chunk winning where two overlap.
 

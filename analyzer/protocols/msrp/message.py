@@ -1,10 +1,11 @@
 """One MSRP request or response, and how its bytes are read (RFC 4975 9)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from analyzer.core.anomalies import Anomaly, AnomalyKind
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.numbers import decimal
 from analyzer.core.text import decode, safe
@@ -21,7 +22,7 @@ _ONCE = frozenset(
 _FLAGS: dict[int, Flag] = {0x24: "$", 0x2B: "+", 0x23: "#"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MsrpMessage:
     """A chunk, request or response, as it was on the wire.
 
@@ -54,7 +55,7 @@ class MsrpMessage:
     anomalies: tuple[Anomaly, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Start:
     """The start line, and with it how the message ends: `marker` is its end-line without line ends and flag."""
 

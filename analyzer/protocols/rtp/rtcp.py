@@ -1,15 +1,14 @@
 """RTCP compound packets (RFC 3550 6), and the shape of SRTCP (RFC 3711 3.4). Total."""
 
-from dataclasses import dataclass
-
 from analyzer.core.cursor import Cursor
+from analyzer.core.frozen import frozen
 from analyzer.core.text import decode, safe
 
 SR, RR, SDES, BYE, APP, RTPFB, PSFB, XR = 200, 201, 202, 203, 204, 205, 206, 207
 _CNAME = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SenderReport:
     """What a sender said of its clock: kept to correlate hops."""
 
@@ -20,7 +19,7 @@ class SenderReport:
     octets: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rtcp:
     """One compound packet read as plain RTCP.
 

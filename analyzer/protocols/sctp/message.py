@@ -1,14 +1,13 @@
 """What a data channel carries, as values."""
 
-from dataclasses import dataclass
-
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 
 DCEP, STRING, BINARY, EMPTY_STRING, EMPTY_BINARY = 50, 51, 53, 56, 57
 """Payload protocol identifiers of RFC 8831 8."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UserMessage:
     """One user message: its stream, its payload protocol identifier, its bytes without fragmentation."""
 
@@ -18,7 +17,7 @@ class UserMessage:
     cites: tuple[Cite, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Open:
     """DATA_CHANNEL_OPEN (RFC 8832 5.1): `label` and `protocol` are the sender's text."""
 

@@ -2,11 +2,11 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
 from analyzer.core.cursor import Cursor
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
 from analyzer.core.text import decode
@@ -33,7 +33,7 @@ _UNORDERED = 0x80
 Event = UserMessage | Anomaly
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Piece:
     flags: int
     stream: int

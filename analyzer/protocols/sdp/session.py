@@ -1,9 +1,10 @@
 """The types of a session description. Keys are held as `Secret`; nothing here shows one."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from analyzer.core.anomalies import Anomaly
+from analyzer.core.frozen import frozen
 from analyzer.core.secrets import Secret
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
@@ -12,7 +13,7 @@ E2aeMark = Literal["none", "requested", "applied", "other"]
 SECURE_RTP = frozenset({"RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InlineKey:
     """One `inline:` key of a crypto line (RFC 4568 6.1, 9.2). `key` is the decoded key||salt, None if undecodable."""
 
@@ -24,7 +25,7 @@ class InlineKey:
     mki_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Crypto:
     """One a=crypto line: tag and suite as written, keys, session parameters (RFC 4568 6.3).
 
@@ -48,7 +49,7 @@ class Crypto:
     faults: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fingerprint:
     """a=fingerprint: the hash name in lower case and the digest, empty if it is not pairs of digits (RFC 8122 5).
 
@@ -60,7 +61,7 @@ class Fingerprint:
     canonical: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Codec:
     """a=rtpmap (RFC 8866 6.6)."""
 
@@ -69,7 +70,7 @@ class Codec:
     channels: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Origin:
     """The o= line (RFC 8866 5.2)."""
 
@@ -79,7 +80,7 @@ class Origin:
     address: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Media:
     """One m-line with what applies to it, session level included where it is inherited.
 
@@ -173,7 +174,7 @@ class Media:
         return bool(self.crypto or self.fingerprints or self.key_mgmt)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Session:
     """A session description. `crypto` are lines at session level, where they have no effect (RFC 4568 5)."""
 

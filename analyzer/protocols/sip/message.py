@@ -1,11 +1,12 @@
 """A SIP message: start line and headers split at once, everything typed on demand (RFC 3261 7)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.numbers import decimal
 from analyzer.formats.headers import parameters, split
@@ -27,7 +28,7 @@ class Header(NamedTuple):
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Via:
     """One hop (RFC 3261 20.42). `rport` is None if absent, "" if asked for and not answered (RFC 3581)."""
 
@@ -39,7 +40,7 @@ class Via:
     rport: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Message:
     """A request or response with the frames that carried it. `complete` is False if bytes are known to be missing.
 

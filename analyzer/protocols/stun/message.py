@@ -1,11 +1,10 @@
 """STUN messages and TURN channel data as values."""
 
-from dataclasses import dataclass
-
 from analyzer.core.addresses import Address
 from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.cursor import Cursor
+from analyzer.core.frozen import frozen
 from analyzer.core.text import decode, safe
 
 COOKIE = 0x2112A442
@@ -42,7 +41,7 @@ ATTRIBUTES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attribute:
     """One attribute in wire order (RFC 8489 14): `value` without its padding."""
 
@@ -55,7 +54,7 @@ class Attribute:
         return ATTRIBUTES.get(self.kind, f"0x{self.kind:04x}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StunMessage:
     """One STUN message (RFC 8489 5) with what is wrong in it.
 
@@ -167,7 +166,7 @@ class StunMessage:
         return self.value(MESSAGE_INTEGRITY) is not None or self.value(MESSAGE_INTEGRITY_SHA256) is not None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChannelData:
     """Payload relayed over a bound channel (RFC 8656 12.4). `raw` includes header and padding."""
 

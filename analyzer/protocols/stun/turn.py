@@ -1,10 +1,9 @@
 """Which peer a TURN channel stands for, so that relayed payloads can be read as packets of their own."""
 
-from dataclasses import dataclass
-
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
 from analyzer.protocols.stun.message import (
@@ -22,7 +21,7 @@ EVICTED = define("turn.channels_limit", Severity.LOW, "More TURN channels than a
 _UDP = 17
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Binding:
     peer: Address
     confirmed: bool

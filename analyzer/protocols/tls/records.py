@@ -7,10 +7,10 @@ where the next plausible header starts, or where the stream ends.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
 from analyzer.transport.cited import Chunk, CitedBuffer, Gap
@@ -28,7 +28,7 @@ CUT_RECORD = define(
 _HEADER_START = re.compile(rb"[\x14-\x18]\x03[\x00-\x04]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """One record as it was on the wire: `fragment` is still protected where the connection is."""
 

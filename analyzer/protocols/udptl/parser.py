@@ -1,8 +1,7 @@
 """One UDPTL packet, strictly: there is no mark by which to know one (T.38 9.1, aligned PER of Annex A). Total."""
 
-from dataclasses import dataclass
-
 from analyzer.core.cursor import Cursor
+from analyzer.core.frozen import frozen
 
 INDICATORS = (
     "no-signal", "cng", "ced", "v21-preamble", "v27-2400-training", "v27-4800-training", "v29-7200-training",
@@ -16,7 +15,7 @@ _REDUNDANCY, _FEC = 0x00, 0x80
 _MOST = 64  # packets repeated in one; T.38 has a handful
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Udptl:
     """A packet: its sequence number, what its fax packet is (an indicator or a modulation), how it is protected."""
 

@@ -1,7 +1,6 @@
 """The HTTP head that opens a WebSocket (RFC 6455 4), read as far as the analysis needs it."""
 
-from dataclasses import dataclass
-
+from analyzer.core.frozen import frozen
 from analyzer.core.numbers import decimal
 from analyzer.core.text import decode, safe
 from analyzer.formats.headers import parameters, split
@@ -10,7 +9,7 @@ STARTS = (b"GET ", b"HTTP/1.")
 _HEADERS = 512
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Head:
     """An HTTP request or response head. `upgrade`: it asks for or grants a WebSocket."""
 

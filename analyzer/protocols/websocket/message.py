@@ -1,13 +1,12 @@
 """What a WebSocket connection says, as values."""
 
-from dataclasses import dataclass
-
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Upgrade:
     """An HTTP request or 101 response that opens a WebSocket (RFC 6455 4).
 
@@ -26,7 +25,7 @@ class Upgrade:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WebSocketMessage:
     """One message or control frame, unmasked, joined and inflated. `size` counts its bytes on the wire, with headers.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.numbers import decimal
 from analyzer.core.secrets import Secret
@@ -27,7 +28,7 @@ MECHANISMS = 16  # of one header that are read
 _HALF_KEY = 32  # hexadecimal digits of CK and of IK
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mechanism:
     """One ipsec-3gpp entry of Security-Client or Security-Server."""
 
@@ -40,7 +41,7 @@ class Mechanism:
     port_s: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Agreed:
     """One association that a registration set up, under one of the algorithm pairs agreed."""
 
@@ -64,7 +65,7 @@ class CapturedAka:
     opened: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Offer:
     mechanisms: tuple[Mechanism, ...]
     impi: str

@@ -1,7 +1,6 @@
 """Which keys may open an association: those given for its SPI, and those its registration and an AKA run give."""
 
-from dataclasses import dataclass
-
+from analyzer.core.frozen import frozen
 from analyzer.core.secrets import Secret
 from analyzer.crypto.esp import Opener, opener
 from analyzer.crypto.ims_aka import expand
@@ -14,7 +13,7 @@ _SENSELESS = "the packets it may be for make no sense when opened with it"
 _NOTHING = Secret(b"")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Candidate:
     """A key for an association, with the transform it makes. `agreed` is the agreement it was derived from."""
 

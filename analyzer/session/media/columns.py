@@ -1,7 +1,6 @@
 """RTP rows of a batch, recognised and grouped by stream with array operations (RFC 3550 5.1, RFC 5761 4)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy.typing as npt
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.net import layers
 from analyzer.net.packets import UDP, PacketBatch
 from analyzer.session.media.pace import LARGEST, MARKER, TICK_NS
@@ -26,7 +26,7 @@ CLOCKS = (8_000, 16_000, 48_000, 90_000)
 _WEIGHTS = (15 / 16) ** np.arange(12_000) / 16  # of a packet's jitter, by how many follow it; below any float at last
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recognised:
     """Which rows are RTP, which RTCP."""
 

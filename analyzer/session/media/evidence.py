@@ -4,8 +4,9 @@ Clear content shows itself by bytes that no cipher makes. Ciphertext shows itsel
 with a length that only a codec frame plus an authentication tag has: uniform bytes alone may be compressed speech.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from analyzer.core.frozen import frozen
 from analyzer.protocols.sdp.session import Codec
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.refused import TAGS
@@ -39,7 +40,7 @@ def _frame_lengths(codec: Codec) -> frozenset[int]:
     return frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MediaEvidence:
     """What a stream is, as its packets show it, and why."""
 

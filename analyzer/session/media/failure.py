@@ -1,9 +1,9 @@
 """Why a stream stays closed: one word for machines, one sentence for who supplies keys."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.crypto.srtp.reasons import Reason
@@ -45,7 +45,7 @@ SENTENCES: dict[Failure, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Explained:
     """A failure with what was found out about it beside the sentence, "" for nothing."""
 

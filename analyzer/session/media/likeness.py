@@ -12,12 +12,12 @@ unevenness of arrival, if a third stream shows that it is the stream's own and n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.core.frozen import frozen
 from analyzer.session.media.pace import TICK_NS, Paced
 
 By = Literal["offsets", "shape"]
@@ -38,7 +38,7 @@ _NEAR = 8_000_000 // TICK_NS  # within which a packet is the one that a delay le
 _FAR = np.int64(1 << 62)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Likeness:
     """One stream is another one passed on: how that shows, and how well, per cent (offsets: of the packets that agree;
     shape: the correlation of their sizes)."""
@@ -47,7 +47,7 @@ class Likeness:
     score: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Ways:
     """Ways of putting two streams together, a column each: pairs of packets; those that do not agree; how long the
     time between two of a pair varies, in ticks; the correlation of sizes (of shape)."""

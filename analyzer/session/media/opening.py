@@ -3,12 +3,12 @@ replay; counted once, by extended sequence number. A packet whose key is not kno
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.core.addresses import Endpoints
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.fast import FastStream, Prepared
 from analyzer.crypto.srtp.reasons import Reason
@@ -23,7 +23,7 @@ from analyzer.session.media_keys import MediaKey
 I64 = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """Packets of one stream and vantage point that follow each other in a batch."""
 

@@ -4,10 +4,10 @@ By these a stream is known again behind a relay that writes its headers anew, wi
 bytes a packet while they come; then differences, as narrow as they fit: a byte or two a packet of most calls.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
+
+from analyzer.core.frozen import frozen
 
 I64 = npt.NDArray[np.int64]
 TICK_NS = 16_000  # the unit of arrival: differences of evenly sent packets fit in a byte, and relays are less even
@@ -17,7 +17,7 @@ MARKER = 0x8000  # in `size`
 LARGEST = MARKER - 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Paced:
     """Packets as columns, in the order of arrival, each number once: RTP sequence number and timestamp, size of the
     payload in bytes, whether the marker is set, arrival in ticks of 16 us (modulo 2**32, as timestamps are)."""

@@ -2,11 +2,12 @@
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from analyzer.core.addresses import Address, Endpoints
 from analyzer.core.cites import Cite, packed, unpacked
+from analyzer.core.frozen import frozen
 from analyzer.protocols.rtp.rtcp import SenderReport
 from analyzer.session.carrier import Ipsec
 from analyzer.session.media.columns import CLOCKS
@@ -18,7 +19,7 @@ from analyzer.session.media.verification import Verification
 _JITTER = struct.Struct(f"<{len(CLOCKS)}d")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class View:
     """A stream at one vantage point; the frames of its first and last packet packed, since many are kept."""
 
@@ -47,7 +48,7 @@ def packed_jitter(estimates: Iterable[float]) -> bytes:
     return _JITTER.pack(*[round(each, 0) for each in estimates])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StreamRecord:
     """One SSRC from one address to another.
 
@@ -122,7 +123,7 @@ class Span(NamedTuple):
         return parted_by not in self.calls and began_ns <= self.last_ns and ended_ns >= self.first_ns
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RtcpRecord:
     """RTCP from one address to another.
 

@@ -13,6 +13,7 @@ from math import sqrt
 import numpy as np
 
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.packets import header_length
 from analyzer.session.media.ranges import Ranges
@@ -26,7 +27,7 @@ _RUN = 8  # packets without a tag, in the stream's own numbering, that are no ac
 _REST = -1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lot:
     """Refused packets of one payload length in bytes (-1: of all others).
 
@@ -113,7 +114,7 @@ def _order(cite: Cite) -> tuple[int, int, int]:
     return cite.ts_ns, cite.source, cite.frame
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shape:
     """What is kept of a refused packet: its payload's length, how its bytes repeat, its frame."""
 
@@ -130,7 +131,7 @@ class Shape:
         return cls(len(payload), int(counts @ counts), cite)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refusals:
     """Distinct packets of a stream that fail their tags: in clear, and those that may be. `first` is the first of the
     clear ones."""

@@ -1,9 +1,8 @@
 """What a sample of payloads says of their content: the evidence for RTP or SRTP that needs no key."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from analyzer.core.frozen import frozen
 from analyzer.crypto.srtp.packets import header_length
 
 SAMPLE = 12  # payloads kept of a stream while it is open
@@ -11,7 +10,7 @@ _ENOUGH = 1_500  # bytes that make the test of uniformity meaningful
 _FEW = 80  # bytes from which structure shows that no uniform bytes have by chance (once in 10**9 samples)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PayloadStatistics:
     """Byte statistics of the sampled payloads of the stream's main payload type.
 

@@ -9,7 +9,6 @@ whose sequence number is a milestone a digest is kept. What is compared are dige
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from heapq import heappush, heappushpop
 from itertools import chain
 from typing import NamedTuple
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.core.cursor import Cursor
+from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.crypto.srtp.stream import SrtpStream
@@ -155,7 +155,7 @@ def _packets(kept: Iterable[bytes]) -> list[Packet]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Match:
     """How the packets of two streams agree where their sequence numbers are a constant distance apart.
 

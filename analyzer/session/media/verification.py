@@ -1,15 +1,14 @@
 """What the keys that may be a stream's say of it."""
 
-from dataclasses import dataclass
-
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.secrets import Secret
 from analyzer.session.media.failure import Failure
 from analyzer.session.media.refused import Lot
 from analyzer.session.media_keys import KeyOrigin
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verification:
     """What the keys that may be a stream's say of it.
 

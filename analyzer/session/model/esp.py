@@ -1,12 +1,11 @@
 """ESP security associations as rules see them."""
 
-from dataclasses import dataclass
-
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.session.model.base import Cites, rule_field
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EspSa:
     """One direction of ESP between two addresses (RFC 4303; TS 33.203)."""
 

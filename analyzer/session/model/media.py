@@ -1,7 +1,6 @@
 """Media as rules see it: SDP descriptions, hops, streams."""
 
-from dataclasses import dataclass
-
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.signalling import Mediasec
@@ -21,7 +20,7 @@ from analyzer.session.model.states import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CryptoLine:
     """One a=crypto line, without its key."""
 
@@ -39,7 +38,7 @@ class CryptoLine:
     kdr_ok: bool = rule_field("the key derivation rate, if there is one, is 0 to 24")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MikeyMessage:
     """One MIKEY message by its names (RFC 3830 6); keys stay closed."""
 
@@ -49,7 +48,7 @@ class MikeyMessage:
     mac: str = rule_field("of the key data: HMAC-SHA-1-160, NULL; empty: no key data")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MediaDescription:
     """One m-line of one SDP, in one message on one hop."""
 
@@ -116,7 +115,7 @@ class MediaDescription:
     first: Cites = rule_field("the frames that carry the message")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MediaHop:
     """One medium between the two elements that terminate its transport: negotiated against observed."""
 
@@ -182,7 +181,7 @@ class MediaHop:
     first: Cites = rule_field("the first packet")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SrtpStream:
     """One SSRC from one address to another that is, or should be, SRTP."""
 

@@ -1,13 +1,12 @@
 """MSRP and BFCP sessions as rules see them."""
 
-from dataclasses import dataclass
-
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.states import YesNo
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MsrpSession:
     """One MSRP session on one hop, read in clear or opened."""
 
@@ -34,7 +33,7 @@ class MsrpSession:
     answer: Cites = rule_field("the message with the answer")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MsrpRelay:
     """A client that authenticates itself to an MSRP relay (AUTH, RFC 4976), read in clear or opened."""
 
@@ -46,7 +45,7 @@ class MsrpRelay:
     first: Cites = rule_field("the first AUTH")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BfcpSession:
     """BFCP between one client and one floor control server on one hop, read in clear or opened."""
 

@@ -1,8 +1,8 @@
 """People as rules see them: what a signed identity is worth."""
 
-from dataclasses import dataclass
 from typing import Literal
 
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.session.model.base import Cites, rule_field
 
@@ -14,7 +14,7 @@ HeaderChange = Literal["kept", "inserted", "removed", "changed", "extended"]
 Crossing = Literal["enters", "leaves", "inside", "outside"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Passport:
     """One PASSporT of an Identity header, on one hop (RFC 8224, RFC 8225)."""
 
@@ -47,7 +47,7 @@ class Passport:
     first: Cites = rule_field("the frames that carry the message")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Passage:
     """One message as it came into an element and as it left it: what was done to the identities in it.
 
@@ -82,7 +82,7 @@ class Passage:
     first: Cites = rule_field("the frames of both copies")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IdentityHeader:
     """One header that names somebody, or asks for privacy, as it came into an element and as it left it.
 
@@ -118,7 +118,7 @@ class IdentityHeader:
     first: Cites = rule_field("the frames of both copies")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConnectedIdentity:
     """One request inside a dialog, on one hop, that says or may say who its sender is by now (RFC 4916).
 
@@ -142,7 +142,7 @@ class ConnectedIdentity:
     first: Cites = rule_field("the frames of the message it was known by, and of the request")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Participant:
     """One participant's call with a conference server, dialled in or out (RFC 4579 5.1, 5.2)."""
 
@@ -180,7 +180,7 @@ class Participant:
     first: Cites = rule_field("the INVITE, its answer, and what ended it")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Conference:
     """One conference: everything that goes to one focus under one conference URI."""
 
@@ -199,7 +199,7 @@ class Conference:
     first: Cites = rule_field("its first call, rosters and lists")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Referral:
     """One REFER to a focus that asks it to call somebody (RFC 4579 5.5)."""
 

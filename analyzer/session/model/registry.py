@@ -1,7 +1,6 @@
 """The entity kinds a rule may name in `each`."""
 
-from dataclasses import dataclass
-
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.esp import EspSa
@@ -19,7 +18,7 @@ from analyzer.session.model.people import (
 from analyzer.session.model.signalling import Call, Leg, Registration, SignallingHop, SipMessage
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TlsConnection:
     """One TLS or DTLS connection."""
 
@@ -45,7 +44,7 @@ class TlsConnection:
     first: Cites = rule_field("the first record")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Capture:
     """One capture file or interface."""
 

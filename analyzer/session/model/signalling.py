@@ -1,13 +1,12 @@
 """Signalling as rules see it: messages, hops, legs, registrations, calls."""
 
-from dataclasses import dataclass
-
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.session.model.base import Cites, rule_field
 from analyzer.session.model.states import Evidence, SipState, YesNo
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mediasec:
     """What was announced at registration for one medium (TS 24.229 7.2A, `mediasec`)."""
 
@@ -16,7 +15,7 @@ class Mediasec:
     both_announced: Tristate = rule_field("both lists carry it: e2ae security may be used")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SipMessage:
     """One SIP message on one hop, counted once however many vantage points saw it."""
 
@@ -95,7 +94,7 @@ class SipMessage:
     fragments: int = rule_field("IP packets that carried it on UDP; 0: another transport")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignallingHop:
     """SIP between two elements: one transport leg."""
 
@@ -119,7 +118,7 @@ class SignallingHop:
     first: Cites = rule_field("the first message")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Registration:
     """One registration binding as far as it was captured."""
 
@@ -156,7 +155,7 @@ class Registration:
     first: Cites = rule_field("the REGISTER")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Leg:
     """One dialog (or attempt) on one hop between two elements."""
 
@@ -172,7 +171,7 @@ class Leg:
     first: Cites = rule_field("the first message")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """Legs that belong together."""
 
