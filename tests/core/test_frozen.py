@@ -1,4 +1,4 @@
-"""Frozen values do what the dataclass of the standard library does, whose methods are the source of what is expected."""
+"""Frozen values do what a dataclass of the standard library does: its methods say what is expected."""
 
 from dataclasses import dataclass, field
 
