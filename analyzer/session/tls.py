@@ -147,10 +147,10 @@ class TlsConnection:
     def _open(self, side: Side, direction: TlsDirection, record: Record) -> Opened | Sequence[Plaintext | Anomaly]:
         early = self.early_data and side == "client" and not direction.opened
         if early and direction.early is not None:
-            result = direction.early.open(record.content_type, record.version, record.fragment)
-            if isinstance(result, Opened) and self.client_hello is not None:
+            at_once = direction.early.open(record.content_type, record.version, record.fragment)
+            if isinstance(at_once, Opened) and self.client_hello is not None:
                 self.store.opened_records(self.client_hello.random)
-                return result
+                return at_once
         result: Opened | Reason = "bad_tag"
         unkeyed = direction.opener is None
         if direction.opener is not None:
