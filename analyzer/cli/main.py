@@ -16,8 +16,9 @@ from analyzer.cli.baselines import baseline_app
 from analyzer.cli.keys import decrypt, keys_app
 from analyzer.cli.live import live
 from analyzer.cli.ruling import rules_app, topology_app
-from analyzer.cli.run_one import say
+from analyzer.cli.run_one import FAULT, say
 from analyzer.cli.views import calls, hops, show, streams
+from analyzer.core.faults import described
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -55,13 +56,16 @@ app.add_typer(baseline_app, name="baseline")
 def run() -> None:
     """The console script."""
     gc.set_threshold(200_000, 20, 100)  # modules and the engine's tables hold many objects and no cycles
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else numpy starts threads, for what nothing here computes
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(concluded(app))
 
 
 def concluded(command: Callable[[], object]) -> str | int | None:
-    """The exit code of a command that ends by SystemExit; 74 where what it printed could not be written."""
+    """The exit code of a command that ends by SystemExit; 74 where what it printed could not be written, 70 after a
+    fault of this program that nothing contained: a traceback would end it with 1, which says that there are findings.
+    """
     try:
         try:
             command()
@@ -75,4 +79,7 @@ def concluded(command: Callable[[], object]) -> str | int | None:
         say(f"mediasec: {error.filename or 'standard output'}: cannot be written ({error.strerror})")
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # what is left in the old one would fail again at exit
         return 74
+    except Exception as fault:  # noqa: BLE001  # whatever it is, it is ours, and the code must not say "findings"
+        say(f"mediasec: a fault of this program ended it without a report: {described(fault)}")
+        return FAULT
     return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from analyzer.cli.main import app
+from analyzer.cli.main import app, concluded
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SMALL = str(SAMPLES / "bfcp-udp.pcapng")
@@ -154,3 +154,14 @@ def test_a_rule_does_not_act_on_the_terminal(tmp_path: Path, command: tuple[str,
     shown = CliRunner().invoke(app, [*command, str(pack)]).stdout
     assert "\\u001b[31mred\\u202e" in shown
     assert shown.replace("\n", "").isprintable()
+
+
+def test_a_fault_of_this_program_does_not_read_as_findings(capsys: pytest.CaptureFixture[str]) -> None:
+    """70 (contract, exit codes); its text, which may quote the wire or a key, is not shown."""
+
+    def faulty() -> None:
+        raise ValueError("inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz")
+
+    assert concluded(faulty) == 70
+    said = capsys.readouterr().err
+    assert "ValueError in faulty:" in said and "WVNfX19" not in said
