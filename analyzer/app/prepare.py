@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-
-from cryptography.x509 import Certificate
+from typing import TYPE_CHECKING
 
 from analyzer.app.file_folder import folder_problems
 from analyzer.app.key_loading import KeyTail, load_keys
@@ -18,6 +17,9 @@ from analyzer.rules.frameworks import load_frameworks
 from analyzer.rules.load import load_rules
 from analyzer.session.topology import Topology, load
 from analyzer.session.trust import Trust, read_certificates
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 CERTIFICATES = frozenset({".pem", ".crt", ".cer", ".der"})
 MAX_TRUST_FILE = 4 * 1024 * 1024

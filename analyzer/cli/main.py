@@ -56,6 +56,7 @@ app.add_typer(baseline_app, name="baseline")
 def run() -> None:
     """The console script."""
     gc.set_threshold(200_000, 20, 100)  # modules and the engine's tables hold many objects and no cycles
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else numpy starts threads, for what nothing here computes
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(concluded(app))

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509 import load_der_x509_certificate
 
 from analyzer.core.secrets import Secret
-from analyzer.crypto.certificate import UNREADABLE
+from analyzer.crypto.certificate import unreadable
 
 _BEGIN = re.compile(rb"^-----BEGIN ([A-Z0-9 ]{1,40})-----", re.MULTILINE)
 _PREMASTER = 48
@@ -29,9 +28,11 @@ class RsaKey:
 
     def belongs_to(self, certificate: bytes) -> bool:
         """Whether a certificate (DER, any bytes) has this key's public half."""
+        from cryptography.x509 import load_der_x509_certificate
+
         try:
             public = load_der_x509_certificate(certificate).public_key()
-        except UNREADABLE:
+        except unreadable():
             return False
         return isinstance(public, rsa.RSAPublicKey) and public.public_numbers() == self._numbers
 

@@ -19,7 +19,7 @@ from analyzer.processes.child import Kind
 
 T = TypeVar("T")
 R = TypeVar("R")
-_ENVIRONMENT: Final = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "TZ")
+_ENVIRONMENT: Final = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "OPENBLAS_NUM_THREADS", "PATH", "TZ")
 _BUFFER: Final = 1 << 20
 
 

@@ -45,6 +45,7 @@ class Reader:
     name: str
     constants: dict[str, tuple[Type, Any]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    compiled: dict[tuple[str, str, Type | None], Compiled] = field(default_factory=dict)  # by text, entity, type wanted
     problems: list[FileProblem] = field(default_factory=list)
 
     def wrong(self, node: Node, message: str) -> None:
@@ -88,8 +89,12 @@ class Reader:
             return None
         if isinstance(node.value, bool):
             node = Node(node.line, node.column, "true" if node.value else "false")
-        made = compile_expression(self.text(node), VARIABLES[kind], ENTITIES[kind], self.constants, want)
+        text = self.text(node)
+        made = self.compiled.get((text, kind, want)) or compile_expression(
+            text, VARIABLES[kind], ENTITIES[kind], self.constants, want
+        )
         if isinstance(made, Compiled):
+            self.compiled[text, kind, want] = made
             self.used |= made.constants
             return made
         for problem in made:

@@ -5,14 +5,17 @@ by its signature, and may have any.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Tristate, Unknown
-from analyzer.crypto.certificate import UNREADABLE, read_certificate
+from analyzer.crypto.certificate import read_certificate, unreadable
 from analyzer.session.trust import valid_at
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 RSA_BITS, EC_BITS = 2048, 224  # RFC 9325 4.5
 _WEAK_HASHES = frozenset({"md5", "sha1"})
@@ -48,10 +51,10 @@ def _all(found: Sequence[bool | None]) -> Tristate:
     return _UNREADABLE if None in found else True
 
 
-def _key_strong(certificate: x509.Certificate) -> bool | None:
+def _key_strong(certificate: "x509.Certificate") -> bool | None:
     try:
         key = certificate.public_key()
-    except UNREADABLE:
+    except unreadable():
         return None
     if isinstance(key, rsa.RSAPublicKey):
         return key.key_size >= RSA_BITS
@@ -60,12 +63,12 @@ def _key_strong(certificate: x509.Certificate) -> bool | None:
     return True if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey) else None
 
 
-def _signature_strong(certificate: x509.Certificate) -> bool | None:
+def _signature_strong(certificate: "x509.Certificate") -> bool | None:
     """None: the algorithm is not known here."""
     if certificate.issuer == certificate.subject:
         return True
     try:
         used = certificate.signature_hash_algorithm
-    except UNREADABLE:
+    except unreadable():
         return None
     return used is None or used.name not in _WEAK_HASHES

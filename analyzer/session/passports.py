@@ -9,8 +9,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from email.utils import parsedate_to_datetime
-
-from cryptography import x509
+from typing import TYPE_CHECKING
 
 from analyzer.core.frozen import frozen
 from analyzer.core.limits import SECOND_NS
@@ -28,6 +27,9 @@ from analyzer.session.records import MessageRecord
 from analyzer.session.token_uses import TokenUses, tokens
 from analyzer.session.trust import Trust, authority_of, is_authority
 
+if TYPE_CHECKING:
+    from cryptography import x509
+
 FRESH_S = 60  # RFC 8224 4.1, 12.1
 _TRIED = 64  # certificates tried on one token
 _VERIFIED = 4_096  # outcomes remembered
@@ -41,8 +43,8 @@ class Signature:
     """Whether a signature verifies, and with which certificate."""
 
     valid: Tristate
-    certificate: x509.Certificate | None = None
-    chain: tuple[x509.Certificate, ...] = ()
+    certificate: "x509.Certificate | None" = None
+    chain: "tuple[x509.Certificate, ...]" = ()
 
 
 def canonical(uri: str) -> tuple[str, str]:
@@ -281,7 +283,7 @@ def _rebuilt(passport: Passport, message: MessageRecord, prints: set[tuple[str, 
     return tokens
 
 
-def _embedded(passport: Passport) -> tuple[x509.Certificate, ...]:
+def _embedded(passport: Passport) -> "tuple[x509.Certificate, ...]":
     """The certificates of an x5c header, signer first (RFC 7515 4.1.6)."""
     listed = passport.header.get("x5c")
     found = []

@@ -6,8 +6,8 @@ chain leads from it to one of those.
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -16,9 +16,12 @@ from analyzer.core.numbers import decimal
 from analyzer.core.text import decode
 from analyzer.crypto.certificate import read_certificate
 
+if TYPE_CHECKING:
+    from cryptography import x509
+
 MAX_CERTIFICATES = 4_096
 _DEPTH = 8
-_TN_AUTH_LIST = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.26")
+_TN_AUTH_LIST = "1.3.6.1.5.5.7.1.26"
 _LONGEST = 4_096  # bytes of a TNAuthList read
 
 
@@ -45,8 +48,10 @@ def _within(digits: str, start: str, count: int) -> bool:
     return len(digits) == len(start) and first is not None and number is not None and 0 <= number - first < count
 
 
-def read_certificates(data: bytes) -> list[x509.Certificate]:
+def read_certificates(data: bytes) -> "list[x509.Certificate]":
     """The certificates of a file, PEM or DER. ValueError says why there are none."""
+    from cryptography import x509
+
     if b"-----BEGIN CERTIFICATE-----" not in data:
         found = [read_certificate(data)]
     else:
@@ -56,22 +61,26 @@ def read_certificates(data: bytes) -> list[x509.Certificate]:
     return [each for each in found if each is not None]
 
 
-def is_authority(certificate: x509.Certificate) -> bool:
+def is_authority(certificate: "x509.Certificate") -> bool:
     """Whether it may issue others."""
+    from cryptography import x509
+
     try:
         return bool(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
     except x509.ExtensionNotFound:
         return False
 
 
-def valid_at(certificate: x509.Certificate, ts_ns: int) -> bool:
+def valid_at(certificate: "x509.Certificate", ts_ns: int) -> bool:
     """Whether its validity covers a moment of the capture."""
     moment = datetime.fromtimestamp(ts_ns // 1_000_000_000, UTC)
     return certificate.not_valid_before_utc <= moment <= certificate.not_valid_after_utc
 
 
-def speaks_for(certificate: x509.Certificate, names: Iterable[str]) -> bool:
+def speaks_for(certificate: "x509.Certificate", names: Iterable[str]) -> bool:
     """Whether a subjectAltName is one of these hosts: names, a first label of `*` for any, or addresses (RFC 6125)."""
+    from cryptography import x509
+
     try:
         given = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         hosts = [name.lower() for name in given.get_values_for_type(x509.DNSName)]
@@ -87,10 +96,12 @@ def _fits(host: str, name: str) -> bool:
     return bool(first and name == host) or bool(first and rest and host == f"*.{rest}")
 
 
-def authority_of(certificate: x509.Certificate) -> Authority | None:
+def authority_of(certificate: "x509.Certificate") -> Authority | None:
     """What its TNAuthList allows; None if it has none that can be read."""
+    from cryptography import x509
+
     try:
-        extension = certificate.extensions.get_extension_for_oid(_TN_AUTH_LIST).value
+        extension = certificate.extensions.get_extension_for_oid(x509.ObjectIdentifier(_TN_AUTH_LIST)).value
     except x509.ExtensionNotFound:
         return None
     raw = extension.value if isinstance(extension, x509.UnrecognizedExtension) else b""
@@ -140,23 +151,23 @@ def _elements(data: bytes) -> list[tuple[int, bytes]] | None:
 class Trust:
     """The certificates of `--trust`."""
 
-    def __init__(self, certificates: Iterable[x509.Certificate] = ()) -> None:
+    def __init__(self, certificates: "Iterable[x509.Certificate]" = ()) -> None:
         self._all = list(dict.fromkeys(certificates))[:MAX_CERTIFICATES]
 
     def __len__(self) -> int:
         return len(self._all)
 
     @property
-    def signers(self) -> Sequence[x509.Certificate]:
+    def signers(self) -> "Sequence[x509.Certificate]":
         """Those that are no authorities: they sign something else than certificates."""
         return [certificate for certificate in self._all if not is_authority(certificate)]
 
     @property
-    def authorities(self) -> Sequence[x509.Certificate]:
+    def authorities(self) -> "Sequence[x509.Certificate]":
         """Those that may issue others; one that signs itself may sign anything else besides."""
         return [certificate for certificate in self._all if is_authority(certificate)]
 
-    def anchors(self, certificate: x509.Certificate, between: Sequence[x509.Certificate], ts_ns: int) -> bool:
+    def anchors(self, certificate: "x509.Certificate", between: "Sequence[x509.Certificate]", ts_ns: int) -> bool:
         """Whether a chain leads from a certificate to one that is trusted, every link valid at that time."""
         seen = certificate
         for _ in range(_DEPTH):
@@ -179,7 +190,9 @@ class Trust:
             return False
         return speaks_for(leaf, names) and self.anchors(leaf, [each for each in between if each is not None], ts_ns)
 
-    def _issuer(self, certificate: x509.Certificate, between: Sequence[x509.Certificate]) -> x509.Certificate | None:
+    def _issuer(
+        self, certificate: "x509.Certificate", between: "Sequence[x509.Certificate]"
+    ) -> "x509.Certificate | None":
         for known in (*self._all, *between):
             if known.subject != certificate.issuer or not is_authority(known) or known == certificate:
                 continue
