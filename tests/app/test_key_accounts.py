@@ -20,7 +20,9 @@ SUITE = "AES_CM_128_HMAC_SHA1_80"
 
 
 def line(*keys: tuple[bytes, str]) -> str:
-    return f"a=crypto:1 {SUITE} " + ";".join(f"inline:{base64.b64encode(k).decode()}{rest}" for k, rest in keys) + "\r\n"
+    return (
+        f"a=crypto:1 {SUITE} " + ";".join(f"inline:{base64.b64encode(k).decode()}{rest}" for k, rest in keys) + "\r\n"
+    )
 
 
 def sender(key: bytes, mki: bytes = b"") -> Sender:
