@@ -88,6 +88,16 @@ class RecordOpener:
             return plain
         return self._counted(_inner(plain) if cid else Opened(content_type, plain), sequence)
 
+    def lose(self) -> None:
+        """Records are missing: TLS 1.0's IV, the last block of the record before (RFC 2246 6.2.3.2), is unknown."""
+        self._chained_iv = b""
+
+    def pass_over(self, fragment: bytes) -> None:
+        """A record was not opened: TLS 1.0 chains the next one to its last block all the same."""
+        if self._suite.kind == "cbc":
+            body = fragment[: -self._suite.mac_bytes] if self._etm else fragment
+            self._chained_iv = body[-self._suite.block_bytes :]
+
     def _counted(self, result: Opened | Reason, sequence: int | None) -> Opened | Reason:
         self.sequence += isinstance(result, Opened) and sequence is None
         return result

@@ -27,7 +27,7 @@ from analyzer.protocols.tls.records import (
 from analyzer.session.secret_store import SecretStore
 from analyzer.session.tls_direction import TlsDirection
 from analyzer.session.tls_early import EarlyOpener
-from analyzer.session.tls_reasons import LOST, OTHER_KEY, why_closed
+from analyzer.session.tls_reasons import CHANGED, LOST, OTHER_KEY, why_closed
 from analyzer.transport.cited import Chunk
 
 Side = Literal["client", "server"]
@@ -137,8 +137,8 @@ class TlsConnection:
         return ()
 
     def lost_bytes(self, side: Side) -> None:
-        """Records of a side are missing: implicit sequence numbers no longer count."""
-        self._directions[side].lost = True
+        """Records of a side are missing."""
+        self._directions[side].lose()
         if not self.failure:
             self.failure = LOST
 
@@ -147,45 +147,32 @@ class TlsConnection:
     def _open(self, side: Side, direction: TlsDirection, record: Record) -> Opened | Sequence[Plaintext | Anomaly]:
         early = self.early_data and side == "client" and not direction.opened
         if early and direction.early is not None:
-            result = direction.early.open(record.content_type, record.version, record.fragment)
-            if isinstance(result, Opened):
-                self._credit()
-                return result
+            at_once = direction.early.open(record.content_type, record.version, record.fragment)
+            if isinstance(at_once, Opened) and self.client_hello is not None:
+                self.store.opened_records(self.client_hello.random)
+                return at_once
+        result: Opened | Reason = "bad_tag"
+        unkeyed = direction.opener is None
+        if direction.opener is not None:
+            result = direction.opener.open(record.content_type, record.version, record.fragment)
+        if not isinstance(result, Opened) and self.suite is not None and (direction.lost or self.version == 0x0304):
+            result = direction.open_otherwise(record, self.suite, self._application_secret(side))
         if direction.opener is None:
             if not early or self.server_hello is not None:
                 self._wait(side, direction, record)
             return ()
-        result = direction.opener.open(record.content_type, record.version, record.fragment)
-        if not isinstance(result, Opened) and self.version == 0x0304:
-            result = self._try_later_keys(side, direction, record)
-        if not isinstance(result, Opened) and direction.lost:
-            result = direction.try_later_sequence(record)
         if not isinstance(result, Opened) and early and direction.early is None:
             return ()  # 0-RTT data without its secret
         if isinstance(result, Opened):
             direction.opened += 1
-            self._credit()
+            self.failure = "" if unkeyed else self.failure  # the secrets of the handshake alone were missing
+            self.store.opened_records(direction.random)
             return result
         direction.refused += 1
+        direction.opener.pass_over(record.fragment)
         if not self.early_data:
-            self.failure = self.failure or (LOST if direction.opened else OTHER_KEY)
+            self.failure = self.failure or (CHANGED if direction.opened else OTHER_KEY)
         return (Anomaly(AUTH_FAILED, record.cites, result),)
-
-    def _try_later_keys(self, side: Side, direction: TlsDirection, record: Record) -> Opened | Reason:
-        """TLS 1.3: the handshake's end was not seen (it was encrypted and is lost), or 0-RTT was refused."""
-        if direction.application:
-            return "bad_tag"
-        later = self._traffic_opener(side, application=True)
-        if later is None:
-            return "bad_tag"
-        result = later.open(record.content_type, record.version, record.fragment)
-        if isinstance(result, Opened):
-            direction.opener, direction.application = later, True
-        return result
-
-    def _credit(self) -> None:
-        if self.client_hello is not None:
-            self.store.opened_records(self.client_hello.random)
 
     def _wait(self, side: Side, direction: TlsDirection, record: Record) -> None:
         """A record without a key: kept where a key log may still name its secret."""
@@ -200,13 +187,13 @@ class TlsConnection:
             if not direction.waiting or direction.opener is not None:
                 continue
             if self.version == 0x0304:
-                direction.opener = self._traffic_opener(side, application=False)
+                self._protect_13(side, direction, application=direction.application)
             else:
                 self._change_cipher(side, direction)
-            if direction.opener is None:
+            if direction.opener is None and self._application_secret(side) is None:
                 continue
             self.failure = ""
-            waiting, direction.waiting = direction.waiting, []
+            waiting, direction.waiting, direction.waiting_bytes = direction.waiting, [], 0
             self.encrypted_records -= len(waiting)
             for record in waiting:
                 found += self._record(side, record)
@@ -238,6 +225,8 @@ class TlsConnection:
         anomalies: list[Anomaly] = []
         for kind, body, raw in messages:
             anomalies += self._message(side, direction, kind, body, raw, cites)
+        if direction.lost:  # nothing says where a message begins
+            return [anomaly for anomaly in anomalies if anomaly.kind is not BAD_HANDSHAKE]
         return anomalies
 
     def _message(
@@ -247,7 +236,7 @@ class TlsConnection:
         if len(self._transcript) < _HANDSHAKE_LIMIT:
             self._transcript += raw
         if kind == hs.CLIENT_HELLO:
-            anomalies = self._client_hello(hs.parse_client_hello(body), cites)
+            anomalies = self._client_hello(hs.parse_client_hello(body), raw, cites)
         elif kind == hs.SERVER_HELLO:
             anomalies = self._server_hello(hs.parse_server_hello(body), cites)
         elif kind == hs.CERTIFICATE:
@@ -269,9 +258,12 @@ class TlsConnection:
             self._key_update(direction)
         return anomalies
 
-    def _client_hello(self, hello: hs.Hello | None, cites: tuple[Cite, ...]) -> list[Anomaly]:
+    def _client_hello(self, hello: hs.Hello | None, raw: bytes, cites: tuple[Cite, ...]) -> list[Anomaly]:
         if hello is None:
             return [Anomaly(BAD_HANDSHAKE, cites, "ClientHello")]
+        if self.client_hello is not None and self.client_hello.random != hello.random:  # RFC 5246 7.4.1.2
+            self.server_hello = self.master = self._pending_premaster = None
+            self._key_exchanged, self._transcript[:] = False, raw
         self.client_hello = hello
         if hs.EXT_EARLY_DATA in hello.extensions:
             self.early_data = True
@@ -295,31 +287,41 @@ class TlsConnection:
             for side in ("client", "server"):
                 direction = self._directions[side]
                 direction.encrypted = True
-                direction.opener = self._traffic_opener(side, application=False)
+                self._protect_13(side, direction, application=False)
         return []
 
-    def _traffic_opener(self, side: Side, *, application: bool) -> RecordOpener | None:
+    def _traffic_secret(self, side: Side, label: str) -> Secret | None:
         if self.client_hello is None or self.suite is None:
             return None
-        label = f"{side.upper()}_{'TRAFFIC_SECRET_0' if application else 'HANDSHAKE_TRAFFIC_SECRET'}"
-        secret = self.store.log_secret(label, self.client_hello.random)
-        if secret is None:
-            return None
+        return self.store.log_secret(f"{side.upper()}_{label}", self.client_hello.random)
+
+    def _application_secret(self, side: Side) -> Secret | None:
+        """The first secret of application data; None up to TLS 1.2."""
+        return self._traffic_secret(side, "TRAFFIC_SECRET_0") if self.version == 0x0304 else None
+
+    def _protect_13(self, side: Side, direction: TlsDirection, *, application: bool) -> None:
         if application:
-            self._directions[side].secret = secret
-        return RecordOpener(self.suite, 0x0304, tls_keys.traffic_keys(self.suite, secret))
+            secret = self._application_secret(side)
+        else:
+            secret = self._traffic_secret(side, "HANDSHAKE_TRAFFIC_SECRET")
+        direction.application = application
+        if secret is None or self.suite is None or self.client_hello is None:
+            direction.protect(None, self.client_hello.random if self.client_hello is not None else b"")
+            return
+        opener = RecordOpener(self.suite, 0x0304, tls_keys.traffic_keys(self.suite, secret))
+        direction.protect(opener, self.client_hello.random, secret if application else None)
 
     def _finished_13(self, side: Side, direction: TlsDirection) -> None:
         resumed = self.server_hello is None or hs.EXT_PSK in self.server_hello.extensions
         self._client_done |= side == "client" and not direction.lost and not resumed
-        direction.opener = self._traffic_opener(side, application=True)
-        direction.application = True
+        self._protect_13(side, direction, application=True)
 
     def _key_update(self, direction: TlsDirection) -> None:
         if direction.secret is None or self.suite is None:
             return
-        direction.secret = tls_keys.next_traffic_secret(self.suite, direction.secret)
-        direction.opener = RecordOpener(self.suite, 0x0304, tls_keys.traffic_keys(self.suite, direction.secret))
+        secret = tls_keys.next_traffic_secret(self.suite, direction.secret)
+        opener = RecordOpener(self.suite, 0x0304, tls_keys.traffic_keys(self.suite, secret))
+        direction.protect(opener, direction.random, secret)
 
     def _client_key_exchange(self, body: bytes) -> None:
         self._key_exchanged = True
@@ -352,7 +354,7 @@ class TlsConnection:
 
     def _change_cipher(self, side: Side, direction: TlsDirection) -> None:
         direction.encrypted = True
-        direction.opener = None
+        direction.protect(None, b"")
         if self.client_hello is None or self.server_hello is None or self.suite is None:
             return
         if self.master is None:
@@ -368,7 +370,8 @@ class TlsConnection:
         )
         etm = hs.EXT_ETM in self.server_hello.extensions
         keys = client if side == "client" else server
-        direction.opener = RecordOpener(self.suite, self.version, keys, encrypt_then_mac=etm)
+        opener = RecordOpener(self.suite, self.version, keys, encrypt_then_mac=etm)
+        direction.protect(opener, self.client_hello.random)
 
     def _new_ticket(self, body: bytes) -> None:
         """RFC 5077 3.3: four bytes of lifetime hint, then the ticket."""

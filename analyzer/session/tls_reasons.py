@@ -5,6 +5,7 @@ from analyzer.formats.tls_suites import CipherSuite, suite_name
 
 LOST = "bytes of the connection were not captured"
 OTHER_KEY = "records do not verify with the key at hand: it is of another connection"
+CHANGED = "a record does not verify with the keys that opened others: its bytes were changed"
 _WHOLE = "a capture from the connection's beginning would do"
 _NO_SECRET = "no secret for its client random in the keys given"
 _LOG = "a key log of either end"
