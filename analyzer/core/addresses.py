@@ -23,7 +23,7 @@ class Address(NamedTuple):
 def ip_text(ip: int) -> str:
     """The address in its usual notation."""
     if ip >> 32 == 0xFFFF:
-        return str(ipaddress.IPv4Address(ip & 0xFFFFFFFF))
+        return ".".join(map(str, (ip & 0xFFFFFFFF).to_bytes(4, "big")))
     return str(ipaddress.IPv6Address(ip & (1 << 128) - 1))
 
 

@@ -30,7 +30,7 @@ from analyzer.session.identity_path import connected_identities, identity_header
 from analyzer.session.idle_keys import idle_keys
 from analyzer.session.key_streams import KeyStreams
 from analyzer.session.key_uses import KeyUses
-from analyzer.session.legs import CallState
+from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.evidence import plausible
 from analyzer.session.media.keyed import evidence_of, keyed, verified_of
 from analyzer.session.media.probing import Prober
@@ -124,6 +124,23 @@ def connection_place(entity: TlsConnection) -> dict[str, str]:
 
 def _of_message(place: dict[str, str], message: MessageRecord) -> dict[str, str]:
     return place | {"message": message.label}
+
+
+def _leg_entity(leg: LegState, placement: Placement) -> LegEntity:
+    exchanges = [each.exchange for each in leg.offer_answer.values() if each.exchange is not None]
+    ends = placement.ends(leg.initiator, leg.responder)
+    return LegEntity(
+        call_id=leg.call_id,
+        from_node=ends.from_node,
+        to_node=ends.to_node,
+        from_zone=ends.from_zone,
+        to_zone=ends.to_zone,
+        access=ends.access,
+        offer_seen=bool(exchanges),
+        answer_seen=any(exchange.answer is not None for exchange in exchanges),
+        outcome=leg.outcome,
+        first=leg.first.cites,
+    )
 
 
 class Closer:
@@ -287,16 +304,17 @@ class Closer:
         registrations = self._signalling.registrations
         callers = caller_identities(message for leg in call.legs.values() for message in leg.messages)
         for leg in call.legs.values():
-            name = legs[leg.ordinal]
+            place = base | {"leg": legs[leg.ordinal]}
             answers = answered(leg)
             for message in leg.messages:
                 if not message.retransmission:
                     seen = message_entity(message, placement, post_decrypt, registrations, answers, callers)
-                    where = partial(_of_message, base | {"leg": name}, message)
+                    where = partial(_of_message, place, message)
                     judge("sip_message", seen, where)
                     for passport in self._passports.entities(call, message, placement):
                         judge("passport", passport, where)
-            judge("leg", self._leg_entity(call, leg.ordinal, placement), partial(dict, base, leg=name))
+            if self._judge.asks("leg"):
+                judge("leg", _leg_entity(leg, placement), partial(dict, place))
         self._identities(call, base, placement, post_decrypt)
         for media in descriptions(call, placement, self._signalling.registrations, self._key_uses):
             judge("media_description", media, partial(_way, base, media))
@@ -331,23 +349,6 @@ class Closer:
         for leg in call.legs.values():
             for identity in connected_identities(leg, placement):
                 judge("connected_identity", identity, partial(dict, base, at=identity.at, message=identity.method))
-
-    @staticmethod
-    def _leg_entity(call: CallState, ordinal: int, placement: Placement) -> LegEntity:
-        leg = next(leg for leg in call.legs.values() if leg.ordinal == ordinal)
-        exchanges = [d.exchange for d in leg.offer_answer.values() if d.exchange is not None]
-        return LegEntity(
-            call_id=leg.call_id,
-            from_node=placement.node(leg.initiator),
-            to_node=placement.node(leg.responder),
-            from_zone=placement.zone(leg.initiator),
-            to_zone=placement.zone(leg.responder),
-            access=placement.access(leg.initiator, leg.responder),
-            offer_seen=bool(exchanges),
-            answer_seen=any(exchange.answer is not None for exchange in exchanges),
-            outcome=leg.outcome,
-            first=leg.first.cites,
-        )
 
     def registration(self, binding: Binding, placement: Placement) -> None:
         """Judges a registration that is forgotten, or all there is of it at the end."""

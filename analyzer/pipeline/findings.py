@@ -53,6 +53,11 @@ class Gathered:
         return unpacked(self.cites)
 
     @property
+    def evident(self) -> bool:
+        """Whether there is no room for further frames."""
+        return len(self.cites) >= _FULL
+
+    @property
     def full(self) -> bool:
         """Whether another occurrence adds nothing but itself."""
         return len(self.cites) >= _FULL and len(self.needs) >= NEEDS
@@ -62,7 +67,7 @@ class Gathered:
         self.occurrences += 1
         if len(self.cites) < _FULL:
             self.cites = kept((*self.evidence, *cites))
-        if len(self.needs) < NEEDS:
+        if needs and len(self.needs) < NEEDS:
             self.needs = tuple(dict.fromkeys((*self.needs, *needs)))[:NEEDS]
 
 

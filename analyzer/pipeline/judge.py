@@ -6,8 +6,9 @@ need a topology where none is given, would be as many findings as the capture ha
 `Limits.open_places` of a rule all further places are one finding.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from analyzer.core.anomalies import Anomaly
@@ -20,6 +21,14 @@ from analyzer.rules.panel import Panel, Tally, needs
 
 Where = Callable[[], dict[str, str]]
 _FURTHER = "the same question is open at further places, which are not told apart"
+
+
+@dataclass(slots=True)
+class _Opened:
+    """The open findings of one rule by what they are about, and the one for all places past the bound."""
+
+    places: dict[tuple[str, ...], Gathered] = field(default_factory=dict)
+    further: Gathered | None = None
 
 
 class Judge:
@@ -36,8 +45,7 @@ class Judge:
         self._panels = {kind: Panel(of_kind) for kind, of_kind in rules.by_kind.items()}
         self._failed: dict[str, Gathered] = {}
         self._noted: dict[str, Gathered] = {}
-        self._open: dict[tuple[str, ...], Gathered] = {}  # by rule and `same_as`; by the rule alone past the bound
-        self._places: Counter[str] = Counter()
+        self._open: defaultdict[str, _Opened] = defaultdict(_Opened)  # by rule
         self.dropped = 0
         self.tells = False
         self._fresh: list[Gathered] = []
@@ -54,7 +62,8 @@ class Judge:
     @property
     def findings(self) -> list[Gathered]:
         """What failed or is open."""
-        return [*self._failed.values(), *self._open.values()]
+        opened = [found for rule in self._open.values() for found in (*rule.places.values(), rule.further) if found]
+        return [*self._failed.values(), *opened]
 
     @property
     def notes(self) -> list[Gathered]:
@@ -65,26 +74,33 @@ class Judge:
         """Anomalies that only show when a call is judged."""
         self._ledger.extend(anomalies)
 
+    def asks(self, kind: str) -> bool:
+        """Whether any rule judges entities of a kind: else there is no need to make them."""
+        return kind in self._panels
+
     def judge(self, kind: str, entity: Any, where: Where) -> None:
         """Judges one entity by every rule of its kind; `where` says which entity it is."""
         panel = self._panels.get(kind)
         if panel is None:
             return
-        for rule, decision in panel.judge(entity):
-            self._gather(rule, decision, entity, where)
+        known: dict[int, tuple[str, ...]] = {}
+        for rule, decision, alike in panel.judge(entity):
+            same = known.get(alike)
+            if same is None:
+                same = known[alike] = rule.same(entity)
+            if decision.reason:
+                self._ledger.add(Anomaly(RULE_ERROR, rule.cited(entity), f"{rule.id}: {decision.reason}"))
+            if decision.verdict is Verdict.OPEN:
+                self._gather_open(rule, same, decision, entity, where)
+            else:
+                self._gather(rule, same, decision, entity, where)
 
-    def _gather(self, rule: Rule, decision: Decision, entity: object, where: Where) -> None:
-        if decision.reason:
-            self._ledger.add(Anomaly(RULE_ERROR, rule.cited(entity), f"{rule.id}: {decision.reason}"))
-        same = rule.same(entity)
-        if decision.verdict is Verdict.OPEN:
-            self._gather_open(rule, same, decision, entity, where)
-            return
+    def _gather(self, rule: Rule, same: tuple[str, ...], decision: Decision, entity: object, where: Where) -> None:
         store = self._noted if rule.note else self._failed
         name = finding_id(rule.id, same)
         known = store.get(name)
         if known is not None:
-            known.again(rule.cited(entity), ())
+            known.again(() if known.evident else rule.cited(entity), ())
         elif len(store) >= self._limits.findings:
             self.dropped += 1
         else:
@@ -92,24 +108,23 @@ class Judge:
             store[name] = self._new(Gathered(rule, name, decision.verdict, shown, kept(rule.cited(entity)), ()))
 
     def _gather_open(self, rule: Rule, same: tuple[str, ...], decision: Decision, entity: object, where: Where) -> None:
-        key = (rule.id, *same)
-        known = self._open.get(key)
-        further = known is None and self._places[rule.id] >= self._limits.open_places
-        if further:
-            key, same = (rule.id,), ()
-            known = self._open.get(key)
-        if known is not None and known.full:
-            known.occurrences += 1
-            return
-        cites, settles = rule.cited(entity), needs(decision, entity)
+        opened = self._open[rule.id]
+        known = opened.places.get(same) or opened.further
         if known is not None:
-            known.again(cites, settles)
+            if known.full:
+                known.occurrences += 1
+            else:
+                known.again(() if known.evident else rule.cited(entity), needs(decision, entity))
             return
-        self._places[rule.id] += 1
-        asked = _FURTHER if further else rule.question_of(entity, decision.reason, settles)
-        shown = self._writer.shown(asked, {} if further else where())
-        name = finding_id(rule.id, same)
-        self._open[key] = self._new(Gathered(rule, name, Verdict.OPEN, shown, kept(cites), settles[:NEEDS]))
+        settles, cites = needs(decision, entity), kept(rule.cited(entity))
+        if len(opened.places) < self._limits.open_places:
+            shown = self._writer.shown(rule.question_of(entity, decision.reason, settles), where())
+            found = Gathered(rule, finding_id(rule.id, same), Verdict.OPEN, shown, cites, settles[:NEEDS])
+            opened.places[same] = self._new(found)
+        else:
+            shown = self._writer.shown(_FURTHER, {})
+            found = Gathered(rule, finding_id(rule.id, ()), Verdict.OPEN, shown, cites, settles[:NEEDS])
+            opened.further = self._new(found)
 
     def _new(self, found: Gathered) -> Gathered:
         if self.tells and not (found.verdict is Verdict.FAIL and found.id in self._foretold):

@@ -129,7 +129,7 @@ class Rule:
 
     def same(self, entity: object) -> tuple[str, ...]:
         """What makes a finding on this entity the same as another one of the rule."""
-        return tuple(map(_text, _values(self.same_as, entity)))
+        return tuple([_text(value) for value in _values(self.same_as, entity)])
 
     def words(self, entity: object) -> str:
         """What it says of this entity where it fails."""
@@ -211,7 +211,7 @@ def _template(parts: tuple[str | Compiled, ...]) -> _Text:
 
 def _filled(template: _Text, entity: object) -> str:
     text, paths = template
-    return text % tuple(map(_text, _values(paths, entity)))
+    return text % tuple([_text(value) for value in _values(paths, entity)])
 
 
 _NOTHING = (None,) * MAX_LOOPS
@@ -220,9 +220,10 @@ _NOTHING = (None,) * MAX_LOOPS
 def _values(paths: tuple[Compiled, ...], entity: object) -> list[Any]:
     """What the paths lead to; None where they lead nowhere."""
     found: list[Any] = []
+    plain = [entity, LOOP_BUDGET, None]  # what has no loops spends nothing of it
     for path in paths:
         try:
-            found.append(path.fn([entity, LOOP_BUDGET, None, *_NOTHING[: path.slots]]))
+            found.append(path.fn([*plain, *_NOTHING[: path.slots]] if path.slots else plain))
         except (RuleError, BudgetError):
             found.append(None)
     return found

@@ -23,10 +23,12 @@ _UNKNOWN = object()  # stands for every unknown: what settles it does not change
 
 
 class Ruled(NamedTuple):
-    """A decision that leaves more than a count: failed or open."""
+    """A decision that leaves more than a count: failed or open. `alike` numbers the rule's `same_as` among those of its
+    panel: rules with one number call an entity the same."""
 
     rule: Rule
     decision: Decision
+    alike: int
 
 
 @dataclass(slots=True)
@@ -69,6 +71,8 @@ class Panel:
         self._names = tuple(dict.fromkeys(name for names in reads for name in names))
         self._read = _reader(self._names)
         self._places = tuple(tuple(self._names.index(name) for name in names) for names in reads)
+        same_as = [tuple([path.source for path in rule.same_as]) for rule in rules]
+        self._alike = tuple([same_as.index(each) for each in same_as])
         self._by_rule: tuple[dict[tuple[Any, ...], Decision], ...] = tuple({} for _ in rules)
         self._known: dict[tuple[Any, ...], _Judged] = {}
         self._tallies = tuple(Tally() for _ in rules)
@@ -98,8 +102,8 @@ class Panel:
         if len(self._known) >= self._bound:
             self._count()
         rest = [
-            Ruled(rule, decision)
-            for rule, decision in zip(self._rules, decisions, strict=True)
+            Ruled(rule, decision, alike)
+            for rule, decision, alike in zip(self._rules, decisions, self._alike, strict=True)
             if decision.verdict not in _SETTLED
         ]
         judged = self._known[key] = _Judged(tuple(decisions), tuple(rest))
@@ -108,6 +112,8 @@ class Panel:
     def _marked(self, entity: Any, key: tuple[Any, ...]) -> Any:
         """The entity with each unknown field telling its own name instead of its needs."""
         unknown = {name for name, value in zip(self._names, key, strict=True) if value is _UNKNOWN}
+        if not unknown:
+            return entity
         return dataclasses.replace(entity, **{name: Unknown((_Mark("message", name),)) for name in unknown})
 
     def _count(self) -> None:

@@ -8,6 +8,7 @@ from analyzer.session.records import MessageRecord
 
 _CHALLENGES = ("www-authenticate", "proxy-authenticate")
 _CREDENTIALS = ("authorization", "proxy-authorization")
+_FIELDS = frozenset(_CHALLENGES + _CREDENTIALS)
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 _MAX_NAMES = 24
 _MAX_SCHEMES = 8
@@ -37,10 +38,10 @@ NOTHING = Authentication()
 
 def authentication(message: MessageRecord) -> Authentication:
     """The authentication headers of a message. Credentials without a response prove nothing and are no use of one."""
+    if _FIELDS.isdisjoint([header.name for header in message.headers]):
+        return NOTHING
     challenges = [value for name in _CHALLENGES for value in message.all(name)]
     answers = [value for name in _CREDENTIALS for value in message.all(name)]
-    if not challenges and not answers:
-        return NOTHING
     names: dict[str, None] = {}
     schemes: dict[str, None] = {}
     used: dict[str, None] = {}

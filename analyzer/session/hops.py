@@ -1,5 +1,7 @@
 """Signalling hops of a call: what its messages show of each transport leg between two elements."""
 
+from operator import itemgetter
+
 from analyzer.core.addresses import Address, ip_text
 from analyzer.core.cites import Cite
 from analyzer.core.frozen import frozen
@@ -22,7 +24,6 @@ from analyzer.session.shown_identities import (
     anonymity_asked,
     from_differs,
     inside_headers,
-    leaves_trust_domain,
     misleading,
     residue,
     well_formed,
@@ -30,6 +31,7 @@ from analyzer.session.shown_identities import (
 
 _SEALED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _CUT = Unknown.of("frames", "the whole message: it was captured in part")
+_BY_FRAME = itemgetter(0, 1)  # of a cite: its source, its frame there
 _DIGITS = frozenset({"application/dtmf", "application/dtmf-relay", "audio/telephone-event"})
 
 
@@ -86,17 +88,18 @@ def _seen(messages: list[MessageRecord]) -> tuple[Seen, ...]:
         for vantage, cites in message.sightings.items():
             places.setdefault(vantage, []).extend(cites)
             counts[vantage] = counts.get(vantage, 0) + 1
-    order = lambda cite: (cite.source, cite.frame)  # noqa: E731  # a key, not a function of its own
     return tuple(
-        Seen(vantage, min(cites, key=order), max(cites, key=order), counts[vantage])
-        for vantage, cites in places.items()
-        if cites
+        [
+            Seen(vantage, min(cites, key=_BY_FRAME), max(cites, key=_BY_FRAME), counts[vantage])
+            for vantage, cites in places.items()
+            if cites
+        ]
     )
 
 
-def message_state(message: MessageRecord, post_decrypt: bool) -> SipState:
+def message_state(carrier: Carrier, post_decrypt: bool) -> SipState:
     """Protection of the hop that carried a message."""
-    return "unknown_post_decrypt" if post_decrypt else message.carrier.state
+    return "unknown_post_decrypt" if post_decrypt else carrier.state
 
 
 def signalling_hops(call: CallState, placement: Placement, post_decrypt: frozenset[int]) -> list[HopFact]:
@@ -106,27 +109,26 @@ def signalling_hops(call: CallState, placement: Placement, post_decrypt: frozens
 
 def _hop(leg: LegState, placement: Placement, post_decrypt: frozenset[int]) -> HopFact:
     messages = leg.messages
-    behind = all(vantage in post_decrypt for message in messages for vantage in message.sightings)
-    state = weakest({message_state(message, message.carrier.vantage in post_decrypt) for message in messages})
-    carriers = [message.carrier for message in messages]
-    transports = list(dict.fromkeys(carrier.transport for carrier in carriers))
-    a, b = leg.initiator, leg.responder
+    behind = post_decrypt.issuperset([vantage for message in messages for vantage in message.sightings])
+    ways = _ways(messages)
+    state = weakest({message_state(way, way.vantage in post_decrypt) for way in ways})
+    ends = placement.ends(leg.initiator, leg.responder)
     entity = SignallingHop(
-        from_addr=named(placement, a),
-        to_addr=named(placement, b),
-        from_node=placement.node(a),
-        to_node=placement.node(b),
-        from_zone=placement.zone(a),
-        to_zone=placement.zone(b),
-        zones=placement.zones(a, b),
+        from_addr=ends.from_node,
+        to_addr=ends.to_node,
+        from_node=ends.from_node,
+        to_node=ends.to_node,
+        from_zone=ends.from_zone,
+        to_zone=ends.to_zone,
+        zones=ends.zones,
         inferred=placement.inferred,
-        transport="+".join(transports),
+        transport="+".join(dict.fromkeys([way.transport for way in ways])),
         state=state,
         confidentiality=confidentiality(state),
-        integrity=integrity(state, carriers),
-        evidence=_evidence(carriers, behind),
-        inter_domain=placement.inter_domain(a, b),
-        access=placement.access(a, b),
+        integrity=integrity(state, ways),
+        evidence=_evidence(ways, behind),
+        inter_domain=ends.inter_domain,
+        access=ends.access,
         post_decrypt=behind,
         packets=len(messages) + leg.dropped_messages,
         first=leg.first.cites,
@@ -134,9 +136,15 @@ def _hop(leg: LegState, placement: Placement, post_decrypt: frozenset[int]) -> H
     return HopFact(entity, (leg.ordinal,), _seen(messages))
 
 
+def _ways(messages: list[MessageRecord]) -> list[Carrier]:
+    """The carriers of messages: of those that differ in nothing but addresses and datagram, one."""
+    carriers = [message.carrier for message in messages]
+    return list({(each.vantage, each.transport, each.ipsec, each.null_cipher): each for each in carriers}.values())
+
+
 def _evidence(carriers: list[Carrier], behind: bool) -> Evidence:
     """The weakest ground that any message stands on."""
-    return "none" if behind else min((carrier.evidence for carrier in carriers), key=GROUNDS.index)
+    return "none" if behind else min([carrier.evidence for carrier in carriers], key=GROUNDS.index)
 
 
 _Answered = dict[tuple[str, int | None, str], bool]  # by method, number and From tag: whether all refuse
@@ -164,7 +172,7 @@ def message_entity(
     in its call."""
     src, dst = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
     behind = message.carrier.vantage in post_decrypt
-    state = message_state(message, behind)
+    state = message_state(message.carrier, behind)
     ends = placement.ends(src, dst)
     shown = authentication(message)
     return SipMessage(
@@ -172,7 +180,7 @@ def message_entity(
         method=message.method,
         status=message.status,
         call_id=message.call_id,
-        initial=message.initial,
+        initial=(initial := message.initial),
         from_addr=ends.from_node,
         to_addr=ends.to_node,
         from_node=ends.from_node,
@@ -188,7 +196,7 @@ def message_entity(
         post_decrypt=behind,
         complete=message.complete,
         trusted=ends.trusted,
-        beyond_edge=ends.from_ue if isinstance(ends.from_ue, Unknown) else not ends.from_ue,
+        beyond_edge=ends.from_element,
         inter_domain=ends.inter_domain,
         sdes_keys=message.sdes_keys,
         asserted=message.asserted,
@@ -206,12 +214,12 @@ def message_entity(
         event=_event(message),
         dtmf=_dtmf(message),
         hop_local=_hop_local(message),
-        leaving=leaves_trust_domain(message, placement),
+        leaving=ends.leaving,
         asserted_valid=well_formed(message.asserted),
         display_misleads=any(map(misleading, message.all("p-asserted-identity"))),
         from_differs=bool(message.asserted) and from_differs(message),
         anonymity_asked=message.request and anonymity_asked(message),
-        residue=residue(message, callers) if message.initial else (),
+        residue=residue(message, callers) if initial else (),
         inside_headers=inside_headers(message),
         signed_identities=len(message.all("identity")),
         identity_policy=placement.topology.policy.get("inter_domain_identity", ""),
@@ -234,7 +242,7 @@ def _refused(message: MessageRecord, answers: _Answered) -> Tristate:
 
 
 def _sealed(message: MessageRecord) -> bool:
-    return any(parameters(value)[0].strip().lower() in _SEALED for value in message.all("content-type"))
+    return not _SEALED.isdisjoint([parameters(value)[0].strip().lower() for value in message.all("content-type")])
 
 
 def _event(message: MessageRecord) -> str:

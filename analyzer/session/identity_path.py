@@ -21,7 +21,7 @@ from analyzer.session.model.people import (
 )
 from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
-from analyzer.session.shown_identities import anonymous, in_trust_domain
+from analyzer.session.shown_identities import anonymous
 
 SHOWN = 8  # identities of one header that are shown
 _LONGEST = 256  # characters of one that is shown
@@ -172,7 +172,7 @@ def shown(name: IdentityHeaderName, values: list[str]) -> tuple[str, ...]:
 
 
 def _crossing(source: int, target: int, placement: Placement) -> Crossing | Unknown:
-    before, behind = in_trust_domain(source, placement), in_trust_domain(target, placement)
+    before, behind = placement.in_trust_domain(source), placement.in_trust_domain(target)
     if isinstance(before, Unknown):
         return before
     if isinstance(behind, Unknown):

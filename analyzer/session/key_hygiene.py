@@ -51,10 +51,10 @@ def looks_weak(key: Secret) -> bool:
     raw = key.reveal()
     if len(raw) < 2 * _BLOCK:
         return False
-    if any(raw == (raw[:size] * (len(raw) // size + 1))[: len(raw)] for size in range(1, _BLOCK + 1)):
+    if any(raw[size:] == raw[:-size] for size in range(1, _BLOCK + 1)):
         return True
-    steps = {(b - a) & 0xFF for a, b in pairwise(raw)}
-    return len(steps) == 1 or _PRINTABLE.issuperset(raw)
+    step = (raw[1] - raw[0]) & 0xFF
+    return all((b - a) & 0xFF == step for a, b in pairwise(raw)) or _PRINTABLE.issuperset(raw)
 
 
 def tags_unique(media: Media) -> bool:

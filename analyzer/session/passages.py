@@ -4,7 +4,8 @@ A copy goes on from the element it came to. Across one Call-ID the number of Via
 (RFC 3261 16.6) and shrinks by those of a response; a call of several Call-IDs is joined at its first requests.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
 
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.headers import split
@@ -21,13 +22,14 @@ MAX_ONWARD = 16  # copies of one message that an element sends (forks)
 _WINDOW_NS = 32_000_000_000  # 64 * T1, how long a transaction lasts (RFC 3261 17.1.1.2)
 _TELLING = ("identity", "p-asserted-identity", "p-preferred-identity", "privacy")
 _WITHHELD = "id"  # the priv-value that keeps asserted identities inside the trust domain (RFC 3325 7)
+_ORDINAL = attrgetter("ordinal")
 _Key = tuple[str, str, int | None, str, int | None]
 
 
 def followed(call: CallState, placement: Placement) -> Iterator[tuple[MessageRecord, MessageRecord]]:
     """Each message of a call as it came into an element, with each copy of it that left, in capture order."""
     messages = [m for leg in call.legs.values() for m in leg.messages if not m.retransmission]
-    messages.sort(key=lambda message: message.ordinal)
+    messages.sort(key=_ORDINAL)
     onward: dict[_Key, list[MessageRecord]] = {}
     first: dict[tuple[str, str], list[MessageRecord]] = {}
     places = []
@@ -38,8 +40,10 @@ def followed(call: CallState, placement: Placement) -> Iterator[tuple[MessageRec
         if message.initial:
             first.setdefault((ends.from_node, message.method), []).append(message)
     for message, place in zip(messages, places, strict=True):
-        for copy in _copies(message, place, onward, first):
-            yield message, copy
+        others = onward.get(_key(message, place), ())
+        if others or message.initial:
+            for copy in _copies(message, others, first.get((place, message.method), ())):
+                yield message, copy
 
 
 def passage(
@@ -67,14 +71,12 @@ def _key(message: MessageRecord, place: str) -> _Key:
 
 
 def _copies(
-    message: MessageRecord,
-    place: str,
-    onward: dict[_Key, list[MessageRecord]],
-    first: dict[tuple[str, str], list[MessageRecord]],
+    message: MessageRecord, onward: Sequence[MessageRecord], first: Sequence[MessageRecord]
 ) -> list[MessageRecord]:
+    """Those of the same message that go on from an element, else of the first requests that start there."""
     same = [
         other
-        for other in onward.get(_key(message, place), ())
+        for other in onward
         if abs(other.ts_ns - message.ts_ns) <= _WINDOW_NS
         and (other.vias > message.vias if message.request else other.vias < message.vias)
     ]
@@ -83,9 +85,8 @@ def _copies(
         return [other for other in same if other.vias == nearest][:MAX_ONWARD]
     if not message.initial:
         return []
-    others = first.get((place, message.method), ())
     found = [
-        other for other in others if other.call_id != message.call_id and 0 <= other.ts_ns - message.ts_ns <= _WINDOW_NS
+        other for other in first if other.call_id != message.call_id and 0 <= other.ts_ns - message.ts_ns <= _WINDOW_NS
     ]
     return found[:MAX_ONWARD]
 

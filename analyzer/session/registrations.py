@@ -7,6 +7,7 @@ calls. A list seen is proof; that a list is missing is known only once the regis
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from analyzer.core.addresses import ip_text
 from analyzer.core.cites import Cite
@@ -269,7 +270,9 @@ class Registrations:
     def secured(self, ue: int) -> Tristate:
         """Whether a UE and its network agreed on a mechanism for signalling (RFC 3329): both lists name one."""
         where = ip_text(ue)
-        missing = Unknown.of("message", f"the registration of {where}")
+        missing = _unseen(where)
+        if ue not in self._by_ue:
+            return missing
         both = [(b.in_force(b.client), b.in_force(b.server)) for b in self.of(ue)]
         return _agreed([missing if None in pair else all(map(_signalling, pair)) for pair in both], where, missing)
 
@@ -281,8 +284,10 @@ class Registrations:
         if dtls and mechanism == "sdes-srtp":
             mechanism = DTLS_SRTP
         where = ip_text(ue) if ue is not None else "the UE"
-        missing = Unknown.of("message", f"the registration of {where}")
-        bindings = self.of(ue) if ue is not None else ()
+        missing = _unseen(where)
+        if ue not in self._by_ue:
+            return Mediasec(missing, missing, missing)
+        bindings = self.of(ue)
         client = _agreed([_announced(b.in_force(b.client), mechanism, missing) for b in bindings], where, missing)
         server = _agreed([_announced(b.in_force(b.server), mechanism, missing) for b in bindings], where, missing)
         return Mediasec(client, server, _both(client, server))
@@ -290,6 +295,11 @@ class Registrations:
     def all(self) -> list[Binding]:
         """Every binding, in order of first sight."""
         return sorted(self._bindings.values(), key=lambda binding: binding.ordinal)
+
+
+@lru_cache(maxsize=1_024)
+def _unseen(where: str) -> Unknown:
+    return Unknown.of("message", f"the registration of {where}")
 
 
 def _signalling(elements: SecurityList | None) -> bool:

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-from analyzer.core.unknown import Tristate, Unknown
+from analyzer.core.unknown import Unknown
 from analyzer.formats.headers import split
 from analyzer.formats.uri import parse_name_addr, parse_uri, same_user
-from analyzer.session.placement import Placement
 from analyzer.session.records import MessageRecord
 
-INSIDE = ("p-access-network-info", "p-charging-vector", "p-charging-function-addresses")
-TRUSTED_ROLES = frozenset({"p-cscf", "i-cscf", "s-cscf", "as", "conference-server", "mrfc", "mrfp", "ibcf"})
+INSIDE = frozenset({"p-access-network-info", "p-charging-vector", "p-charging-function-addresses"})
 NOWHERE = "invalid"  # the domain of no host (RFC 2606 2): anonymous.invalid, and unknown.invalid of TS 23.003
+NOBODY = "anonymous"
 _MARKS = {ord(mark): None for mark in "-.() /"}  # of telephone numbers as people write them
 _NUMBER_DIGITS = 5  # that make a number: shorter ones are extensions and names
 _MAX_PAI = 2  # RFC 3325 9.1
@@ -21,35 +20,24 @@ _RESIDUES = (
 _WORDS = 4  # characters of a user part by which a text names somebody
 
 
-def in_trust_domain(ip: int, placement: Placement) -> Tristate:
-    """Whether the element at an address belongs to the trust domain: by a zone of its, or by its role."""
-    topology = placement.topology
-    node = topology.node_of(ip)
-    if node is not None:
-        if any(zone in topology.trust_domain for _, zone in node.addresses):
-            return True
-        return node.role in TRUSTED_ROLES and bool(topology.trust_domain)
-    zone = placement.zone(ip)
-    return zone if isinstance(zone, Unknown) else zone in topology.trust_domain
-
-
-def leaves_trust_domain(message: MessageRecord, placement: Placement) -> Tristate:
-    """Whether the sender belongs to the trust domain and the receiver does not."""
-    sender = in_trust_domain(message.carrier.endpoints.src.ip, placement)
-    receiver = in_trust_domain(message.carrier.endpoints.dst.ip, placement)
-    if sender is False or receiver is True:
-        return False
-    return sender if isinstance(sender, Unknown) else receiver if isinstance(receiver, Unknown) else True
-
-
 def anonymous(uri: str) -> bool:
     """An identity that names nobody (RFC 3323 4.1.1.3)."""
+    if _names_somebody(uri):
+        return False
     parsed = parse_uri(uri)
-    return parsed.host.rpartition(".")[2] == NOWHERE or parsed.user.lower() == "anonymous"
+    return parsed.host.rpartition(".")[2] == NOWHERE or parsed.user.lower() == NOBODY
+
+
+def _names_somebody(text: str) -> bool:
+    """Whether no URI in a text can be anonymous: neither word stands in it, and none is hidden by a percent escape."""
+    lower = text.lower()
+    return NOWHERE not in lower and NOBODY not in lower and "%" not in lower
 
 
 def well_formed(asserted: Sequence[str]) -> bool:
     """One sip, sips or tel URI, or one sip(s) and one tel (RFC 3325 9.1)."""
+    if not asserted:
+        return True
     schemes = [uri.partition(":")[0].lower() for uri in asserted]
     if len(schemes) > _MAX_PAI or not set(schemes) <= {"sip", "sips", "tel"}:
         return False
@@ -82,17 +70,20 @@ def from_differs(message: MessageRecord) -> bool:
 
 def anonymity_asked(message: MessageRecord) -> bool:
     """The user wants to be nobody to the called: Privacy user, or an anonymous From (RFC 3323 4.1.1, 4.2)."""
-    return "user" in message.privacy or anonymous(from_uri(message))
+    if "user" in message.privacy:
+        return True
+    value = next(iter(message.all("from")), "")
+    return not _names_somebody(value) and anonymous(parse_name_addr(value).uri)
 
 
 def caller_identities(messages: Iterable[MessageRecord]) -> tuple[str, ...]:
     """What is asserted of those who send the first requests."""
-    return tuple(dict.fromkeys(uri for m in messages if m.initial for uri in m.asserted))
+    return tuple(dict.fromkeys([uri for m in messages if m.asserted and m.initial for uri in m.asserted]))
 
 
 def inside_headers(message: MessageRecord) -> tuple[str, ...] | Unknown:
     """Headers of charging and location that belong inside the trust domain."""
-    found = tuple(dict.fromkeys(header.raw_name for header in message.headers if header.name in INSIDE))
+    found = tuple(dict.fromkeys([header.raw_name for header in message.headers if header.name in INSIDE]))
     if not found and not message.complete:
         return Unknown.of("frames", "the whole message: it was captured in part")
     return found

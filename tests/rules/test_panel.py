@@ -44,6 +44,20 @@ def _alone() -> dict[str, list[tuple[Any, dict[str, Outcome]]]]:
     }
 
 
+def test_rules_that_are_alike_call_an_entity_the_same() -> None:
+    """docs/rules-writing.md: `same_as` alone says which occurrences are one finding."""
+    rules, _ = load_rules([bundled_rules_dir()])
+    shared = 0
+    for kind, of_kind in rules.by_kind.items():
+        panel = Panel(of_kind)
+        for entity, _ in _alone()[kind]:
+            names: dict[int, tuple[str, ...]] = {}
+            for rule, _, alike in panel.judge(entity):
+                assert names.setdefault(alike, rule.same(entity)) == rule.same(entity), rule.id
+                shared += len(rule.same_as) > 0
+    assert shared
+
+
 @pytest.mark.parametrize("remembered", [3, 1_024])
 def test_a_panel_decides_what_its_rules_decide(remembered: int) -> None:
     rules, _ = load_rules([bundled_rules_dir()])
@@ -53,7 +67,7 @@ def test_a_panel_decides_what_its_rules_decide(remembered: int) -> None:
         judged = _alone()[kind]
         for entity, alone in itertools.chain(judged, judged):
             counts.update((name, outcome.verdict) for name, outcome in alone.items())
-            together = {rule.id: decision for rule, decision in panel.judge(entity)}
+            together = {ruled.rule.id: ruled.decision for ruled in panel.judge(entity)}
             assert together.keys() == {name for name, out in alone.items() if out.verdict not in SETTLED}, kind
             for name, decision in together.items():
                 assert (decision.verdict, decision.reason) == (alone[name].verdict, alone[name].reason)
