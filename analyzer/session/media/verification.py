@@ -23,12 +23,13 @@ class Verification:
     """What the keys that may be a stream's say of it.
 
     `suite` as RFC 4568 and its successors name it; `key` is the one that opened the stream's packets last, None where
-    none did, `origin` where it comes from and `cites` the message it stands in; `earlier` are the others that opened some. `authenticated`, `failed` and
-    `decrypted` are distinct packets: the tag verified, it verified with no key, the payload was opened. `failure` is
-    why packets stayed closed, `detail` what else was found out about that. `tentative`: no key was known to be the
-    stream's own, and none opened it. `unencrypted`: what opened them has no cipher. `reused` counts packets whose index
-    another packet of the stream had with other bytes, `rollovers` is the highest roll-over counter. `refused` are the
-    packets that failed in a stream of which others were opened, `trailer` the bytes that its protection adds to each.
+    none did, `origin` where it comes from and `cites` the message it stands in; `earlier` are the others that opened
+    some. `authenticated`, `failed` and `decrypted` are distinct packets: the tag verified, it verified with no key, the
+    payload was opened. `failure` is why packets stayed closed, `detail` what else was found out about that.
+    `tentative`: no key was known to be the stream's own, and none opened it. `unencrypted`: what opened them has no
+    cipher. `reused` counts packets whose index another packet of the stream had with other bytes, `rollovers` is the
+    highest roll-over counter. `refused` are the packets that failed in a stream of which others were opened, `trailer`
+    the bytes that its protection adds to each.
     """
 
     suite: str
