@@ -1,6 +1,7 @@
 """Frames as columns over one buffer: what every kind of capture delivers, and the engine consumes."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,8 @@ from analyzer.core.frozen import frozen
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
+Octets: TypeAlias = bytes | bytearray
+"""A block of a capture."""
 
 
 @frozen

@@ -93,8 +93,8 @@ class _Xz(io.RawIOBase):
 class ByteSource:
     """Sequential bytes of one capture after decompression.
 
-    `read` gives at most what is asked for and b"" at the end. A broken or over-large compressed stream ends early
-    with its reason in `problem`. With `prompt` it gives what is there rather than wait for more: a stream that grows.
+    A broken or over-large compressed stream ends early with its reason in `problem`. With `prompt`, `readinto` gives
+    what is there rather than wait for more: a stream that grows.
     """
 
     def __init__(self, raw: BinaryIO, limits: Limits, prompt: bool = False) -> None:
@@ -108,7 +108,7 @@ class ByteSource:
         self._stream = self._open()
         self._prompt = prompt
         # one step of the expansion at a time: a longer read that breaks would lose the steps before
-        self._read = self._stream.read1 if prompt or self.compression else self._stream.read
+        self._stepwise = prompt or bool(self.compression)
 
     def _open(self) -> io.BufferedIOBase:
         match self.compression:
@@ -124,31 +124,35 @@ class ByteSource:
             case _:
                 return self._buffered
 
-    def read(self, size: int) -> bytes:
-        """Up to `size` expanded bytes."""
+    def readinto(self, view: memoryview) -> int:
+        """Fills a view with expanded bytes from its beginning; how many there were, 0 at the end."""
         if self.problem:
-            return b""
+            return 0
         if not self.compression:
-            return self._piece(size)
-        pieces: list[bytes] = []
-        while size > 0 and (piece := self._piece(min(size, _PIECE))):
-            pieces.append(piece)
-            size -= len(piece)
+            return self._piece(view)
+        count = 0
+        while count < len(view) and (more := self._piece(view[count : count + _PIECE])):
+            count += more
             if self._too_large():
                 self.problem = f"the {self.compression} stream expands beyond the bound"
             if self.problem or self._prompt:
                 break
-        return b"".join(pieces)
+        return count
 
-    def _piece(self, size: int) -> bytes:
-        """Some of the expanded bytes, b"" at the end or where the stream breaks."""
+    def _piece(self, view: memoryview) -> int:
+        """Some of the expanded bytes, none at the end or where the stream breaks."""
         try:
-            data = self._read(size)
+            if self._stepwise:
+                step = self._stream.read1(len(view))
+                count = len(step)
+                view[:count] = step
+            else:
+                count = self._stream.readinto(view)
         except _BROKEN as error:
             self.problem = f"the {self.compression or 'file'} stream is broken ({type(error).__name__})"
-            return b""
-        self.expanded += len(data)
-        return data
+            return 0
+        self.expanded += count
+        return count
 
     def _too_large(self) -> bool:
         if self.expanded > self._limits.expanded_bytes:

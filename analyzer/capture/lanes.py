@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analyzer.capture.batch import I64
+from analyzer.capture.batch import I64, Octets
 
 _SPAN = 16_384  # bytes of a lane
 _MOST = 256  # lanes
@@ -20,7 +20,7 @@ _MANY = 4_096  # records asked for at least: a walk is not done for a few
 _LONGEST_REST = 64  # calls
 _SHARE = 8  # once fewer than one lane in so many goes on, those go on one by one
 
-Guess = Callable[[bytes, int, int], int]
+Guess = Callable[[Octets, int, int], int]
 """Where a record seems to begin in data[at:stop], -1 if nowhere."""
 
 
@@ -41,7 +41,7 @@ class Chain:
         self._rest = 0
         self._penalty = 1
 
-    def walk(self, data: bytes, at: int, rows: int, guess: Guess) -> tuple[I64, int]:
+    def walk(self, data: Octets, at: int, rows: int, guess: Guess) -> tuple[I64, int]:
         """Where at most `rows` whole records begin from data[at] on, and where the next begins.
 
         None where this would not pay, or where there is none.
@@ -65,7 +65,7 @@ class Chain:
         self._rest = self._penalty = min(2 * self._penalty, _LONGEST_REST)
 
     @staticmethod
-    def _starts(data: bytes, at: int, guess: Guess) -> list[int]:
+    def _starts(data: Octets, at: int, guess: Guess) -> list[int]:
         span = max(_SPAN, (len(data) - at) // _MOST)
         starts = [at]
         for begin in range(at + span, len(data) - _SPAN // 2, span):
@@ -74,7 +74,7 @@ class Chain:
                 starts.append(found)
         return starts
 
-    def _follow(self, data: bytes, first: I64) -> tuple[I64, int]:
+    def _follow(self, data: Octets, first: I64) -> tuple[I64, int]:
         """The chain through all lanes up to the first that does not fit the next, and where it ends."""
         size, limits = len(data), np.append(first[1:], len(data))
         last = size - self._length_at - 4
@@ -102,7 +102,7 @@ class Chain:
                 break
         return np.concatenate(found), end
 
-    def _alone(self, data: bytes, at: int, limit: int) -> tuple[I64, int]:
+    def _alone(self, data: Octets, at: int, limit: int) -> tuple[I64, int]:
         """The rest of a lane of many small records, record by record."""
         size, least, span, extra = len(data), int(self._least), int(self._span), self._extra
         read, length_at = self._read, self._length_at

@@ -5,7 +5,7 @@ from itertools import repeat
 
 import numpy as np
 
-from analyzer.capture.batch import I64, FrameBatch, Source
+from analyzer.capture.batch import I64, FrameBatch, Octets, Source
 from analyzer.capture.lanes import Chain
 from analyzer.capture.sources import CaptureInfo, SourceTable
 from analyzer.core.anomalies import Anomaly
@@ -59,7 +59,7 @@ class PcapFormat:
         vantage = info.vantage or info.path
         self._record = struct.Struct(layout.order + "IIII").unpack_from
         self._high = 2 if layout.order == "<" else 0  # where the upper half of a record's seconds lies
-        self._near = b""  # that half, in the record read last
+        self._near: Octets = b""  # that half, in the record read last
         self._chain = Chain(layout.order, 8, layout.header, 0, limits.frame_bytes)
         self._source = sources.add(Source(info.index, 0, "", link_type, snap, vantage, info.path))
         info.link_types.append(link_type)
@@ -69,7 +69,7 @@ class PcapFormat:
         """None: a pcap has nothing but records."""
         return []
 
-    def walk(self, data: bytes, at: int, rows: int) -> tuple[FrameBatch, int]:
+    def walk(self, data: Octets, at: int, rows: int) -> tuple[FrameBatch, int]:
         """See `reader.Format`."""
         self._near = data[at + self._high : at + self._high + 2]
         starts, end = self._chain.walk(data, at, rows, self._guess)
@@ -77,7 +77,7 @@ class PcapFormat:
             starts, end = self._one_by_one(data, at, rows)
         return self._columns(data, starts, at, end), end
 
-    def _one_by_one(self, data: bytes, at: int, rows: int) -> tuple[I64, int]:
+    def _one_by_one(self, data: Octets, at: int, rows: int) -> tuple[I64, int]:
         header = self._layout.header
         read_length = struct.Struct(self._layout.order + "I").unpack_from
         bound = self._limits.frame_bytes
@@ -99,7 +99,7 @@ class PcapFormat:
             at = end
         return np.array(starts, np.int64), at
 
-    def _guess(self, data: bytes, at: int, stop: int) -> int:
+    def _guess(self, data: Octets, at: int, stop: int) -> int:
         """Where two records with times near the latest one's and lengths that can be true seem to follow each other."""
         for _ in repeat(None, _TRIES):
             at = data.find(self._near, at + self._high, stop) - self._high
@@ -111,7 +111,7 @@ class PcapFormat:
             at += 1
         return -1
 
-    def _plausible(self, data: bytes, at: int) -> int:
+    def _plausible(self, data: Octets, at: int) -> int:
         """Where the record that may begin here ends, -1 if none does."""
         if at + 16 > len(data) or data[at + self._high : at + self._high + 2] != self._near:
             return -1
@@ -119,7 +119,7 @@ class PcapFormat:
         true = fraction * self._layout.unit_ns < _SECOND_NS and captured <= min(wire, self._limits.frame_bytes)
         return at + self._layout.header + captured if true else -1
 
-    def _columns(self, data: bytes, starts: I64, begin: int, end: int) -> FrameBatch:
+    def _columns(self, data: Octets, starts: I64, begin: int, end: int) -> FrameBatch:
         order = self._layout.order
         buffer = np.frombuffer(data, np.uint8)
         count = len(starts)

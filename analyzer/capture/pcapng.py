@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analyzer.capture.batch import I64, FrameBatch, Source
+from analyzer.capture.batch import I64, FrameBatch, Octets, Source
 from analyzer.capture.lanes import Chain
 from analyzer.capture.sources import CaptureInfo, SourceTable
 from analyzer.core.anomalies import Anomaly, define
@@ -86,7 +86,7 @@ class PcapngFormat:
         found, self._anomalies = self._anomalies, []
         return found
 
-    def walk(self, data: bytes, at: int, rows: int) -> tuple[FrameBatch, int]:
+    def walk(self, data: Octets, at: int, rows: int) -> tuple[FrameBatch, int]:
         """See `reader.Format`."""
         self._base = self._offset - at
         batch, at = self._blocks(data, at, rows, packets=False)
@@ -104,7 +104,7 @@ class PcapngFormat:
                 return batch, end
         return self._blocks(data, at, rows)
 
-    def _blocks(self, data: bytes, at: int, rows: int, packets: bool = True) -> tuple[FrameBatch, int]:
+    def _blocks(self, data: Octets, at: int, rows: int, packets: bool = True) -> tuple[FrameBatch, int]:
         """Block by block: whatever is not one plain packet behind the other, or what stands before packets."""
         out = _Rows()
         begin, size = at, len(data)
@@ -141,7 +141,7 @@ class PcapngFormat:
     def _plain_packets(self) -> Chain:
         return Chain(self._order, 4, 0, _PLAIN, self._limits.block_bytes)
 
-    def _guess(self, data: bytes, at: int, stop: int) -> int:
+    def _guess(self, data: Octets, at: int, stop: int) -> int:
         """Where two packet blocks seem to follow each other."""
         kind = struct.pack(self._order + "I", EPB)
         length_of = struct.Struct(self._order + "I").unpack_from
@@ -157,7 +157,7 @@ class PcapngFormat:
             at += 1
         return -1
 
-    def _packets(self, data: bytes, starts: I64) -> tuple[FrameBatch, int]:
+    def _packets(self, data: Octets, starts: I64) -> tuple[FrameBatch, int]:
         """The packets of blocks, up to the first that is no plain packet; how many."""
         number = np.dtype(self._order + "u4")
         heads = np.ndarray((len(data) - 27,), "V28", buffer=data, strides=(1,))[starts].view(number).reshape(-1, 7)
@@ -223,7 +223,7 @@ class PcapngFormat:
         out.ts_ns.append(self._last_ns)
         out.source.append(self._unreadable)
 
-    def _block(self, out: _Rows, kind: int, data: bytes, at: int, length: int) -> None:
+    def _block(self, out: _Rows, kind: int, data: Octets, at: int, length: int) -> None:
         body = bytes(data[at + 8 : at + length - 4])
         if kind == SHB:
             self._interfaces = []
@@ -296,7 +296,7 @@ class PcapngFormat:
             (count,) = struct.unpack(self._order + "Q", dropped)
             self._info.dropped = min((self._info.dropped or 0) + count, _INT64)
 
-    def _columns(self, data: bytes, out: _Rows) -> FrameBatch:
+    def _columns(self, data: Octets, out: _Rows) -> FrameBatch:
         count = len(out.start)
         start = np.array(out.start, np.int32)
         batch = FrameBatch(

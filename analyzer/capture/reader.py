@@ -10,7 +10,7 @@ from typing import BinaryIO, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.capture.batch import FrameBatch
+from analyzer.capture.batch import FrameBatch, Octets
 from analyzer.capture.bytes_in import ByteSource, open_file
 from analyzer.capture.pcap import PcapFormat, pcap_format
 from analyzer.capture.pcapng import PcapngFormat
@@ -33,7 +33,7 @@ class Format(Protocol):
 
     name: str
 
-    def walk(self, data: bytes, at: int, rows: int) -> tuple[FrameBatch, int]:
+    def walk(self, data: Octets, at: int, rows: int) -> tuple[FrameBatch, int]:
         """At most `rows` frames in data[at:], and the position behind what was read."""
 
     def take_anomalies(self) -> list[Anomaly]:
@@ -77,10 +77,9 @@ class CaptureReader:
         self._bytes = ByteSource(raw, limits, prompt)
         self._limits = limits
         self._anomalies: list[Anomaly] = []
-        self._data = self._bytes.read(_BLOCK)
-        while 0 < len(self._data) < _HEAD and (more := self._bytes.read(_BLOCK)):
-            self._data += more
-        self._at = 0
+        self._data, self._at = bytearray(), 0
+        while self._fill() and len(self._data) < _HEAD:
+            pass
         self._closed = False
         self.shift_ns = 0  # added to every time that is read: what the clock is behind the first vantage point's
         self.lane: Lane | None = None  # the frames that are read; None: all of them
@@ -89,7 +88,7 @@ class CaptureReader:
         self.info.format = self._format.name + compression
 
     def _recognise(self, path: str, sources: SourceTable) -> Format:
-        head = self._data[:_HEAD]
+        head = bytes(self._data[:_HEAD])
         if not head:
             raise CaptureProblem(path, self._bytes.problem or "is empty")
         if head.startswith(_PCAPNG_MAGIC):
@@ -138,11 +137,15 @@ class CaptureReader:
 
     def _fill(self) -> bool:
         """Adds bytes behind what is left. A new object each time: batches are views of the old one, which is let go
-        of first, so that whoever keeps no batch needs no room for both."""
-        left, self._data, self._at = self._data[self._at :], b"", 0
-        more = self._bytes.read(_BLOCK)
-        self._data = left + more
-        return bool(more)
+        of first, so that whoever keeps no batch needs no room for both. It is read into as it is: a second one to join
+        with what is left cost more than reading and hashing do."""
+        left, self._data, self._at = self._data[self._at :], bytearray(), 0
+        data = bytearray(len(left) + _BLOCK)
+        data[: len(left)] = left
+        more = self._bytes.readinto(memoryview(data)[len(left) :])
+        del data[len(left) + more :]
+        self._data = data
+        return more > 0
 
     def _end(self, broken: str) -> None:
         self._closed = True

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 _PACKED = struct.Struct("<5q")
+_TIME = struct.Struct("<q")
 PACKED_BYTES = _PACKED.size
 """Of one frame."""
 
@@ -27,6 +28,17 @@ class Cite(NamedTuple):
 def packed(cites: Iterable[Cite]) -> bytes:
     """Frames as numbers, for what is remembered by the hundred thousand."""
     return b"".join([_PACKED.pack(*cite) for cite in cites])
+
+
+def unpacked_at(data: bytes, place: int) -> Cite:
+    """One of the frames that were packed."""
+    return Cite(*_PACKED.unpack_from(data, place * PACKED_BYTES))
+
+
+def packed_ns(data: bytes, place: int) -> int:
+    """The time of one of them, which is asked for most."""
+    found: tuple[int] = _TIME.unpack_from(data, (place + 1) * PACKED_BYTES - _TIME.size)  # the last field
+    return found[0]
 
 
 def unpacked(data: bytes) -> tuple[Cite, ...]:

@@ -23,6 +23,7 @@ LABELS = frozenset(
     }
 )
 _LABEL = re.compile(r"[A-Z]+(_[A-Z]+)+(_\d{1,3})?")  # what a label looks like: anything else may be a misplaced secret
+BOM = b"\xef\xbb\xbf"  # editors on Windows begin UTF-8 with it
 _SECRET_BYTES = {"CLIENT_RANDOM": (48, 48), "RSA": (48, 48)}
 
 
@@ -59,7 +60,7 @@ def _hex(text: bytes) -> bytes | None:
 
 def looks_like(data: bytes) -> bool:
     """Whether the first line with content is one of a key log."""
-    for line in data[:65_536].splitlines():
+    for line in data[:65_536].removeprefix(BOM).split(b"\n"):
         words = line.split()
         if words and not words[0].startswith(b"#"):
             other = isinstance(parse_line(line, 1), LogOther)
@@ -92,7 +93,7 @@ def parse_line(line: bytes, number: int) -> LogSecret | LogOther | LogProblem | 
 
 def parse(data: bytes) -> Iterator[LogSecret | LogOther | LogProblem]:
     """Every line of a key log."""
-    for number, line in enumerate(io.BytesIO(data), 1):
+    for number, line in enumerate(io.BytesIO(data.removeprefix(BOM)), 1):
         parsed = parse_line(line, number)
         if parsed is not None:
             yield parsed

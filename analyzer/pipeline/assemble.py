@@ -241,18 +241,20 @@ def _tls(connections: Sequence[Connection]) -> list[TlsConnection]:
 def _keys(engine: Engine, places: Places) -> tuple[tuple[Key, ...], KeyNames]:
     """The keys of the signalling and of handshakes, by ordinal, then what was given; what the report calls each entry.
 
-    The frame is the one that completes the message.
+    The frame is the one that completes the message. SRTCP counts for a key that opened no SRTP.
     """
     redactor, sources = engine.redactor, engine.setup.keyring.sources
+    rtcp = {redactor.key(material): packets for material, packets in engine.keys.opened_rtcp.items()}
     given = {redactor.key(source.media_key) for source in sources if source.media_key is not None}
     found = sorted(engine.closer.used.items(), key=lambda item: (len(item[0]), item[0]))  # ordinals, then digests
     rows = []
     for name, key in found:
-        if name not in given and (key.opened or engine.setup.decrypt):
+        opened = key.opened or rtcp.get(name, 0)
+        if name not in given and (opened or engine.setup.decrypt):
             last = max(key.cites, key=lambda cite: (cite.ts_ns, cite.frame))
             where = "SDP" if key.origin == "sdes" else "DTLS handshake"
             source = f"{where}, frame {last.frame} of {places.cite(last).capture}"
-            rows.append(Key(name, key.origin, source, key.opened, not key.opened, None if key.opened else key.problem))
+            rows.append(Key(name, key.origin, source, opened, not opened, None if opened else key.problem))
     names: KeyNames = {}
     for run in engine.signalling.agreements.captured.values():
         if run.opened:
@@ -260,21 +262,20 @@ def _keys(engine: Engine, places: Places) -> tuple[tuple[Key, ...], KeyNames]:
             rows.append(Key(redactor.other_key(), "ims-aka", source, run.opened, False))
             names[run.key.id] = rows[-1].id
     for account in sources:
-        rows.append(redactor.row(_given(account, redactor)))
+        rows.append(redactor.row(_given(account, redactor, rtcp)))
         if account.entry_id:
             names[account.entry_id] = rows[-1].id
     return tuple(rows), names
 
 
-def _given(source: KeySource, redactor: Redactor) -> Key:
+def _given(source: KeySource, redactor: Redactor, rtcp: Mapping[str, int]) -> Key:
     name = redactor.key(source.media_key) if source.media_key is not None else redactor.other_key()
-    return Key(name, source.kind, source.name, source.opened, not source.opened, _unused(source))
+    opened = source.opened or rtcp.get(name, 0)
+    return Key(name, source.kind, source.name, opened, not opened, None if opened else _unused(source))
 
 
 def _unused(source: KeySource) -> str | None:
     """Why a key opened nothing."""
-    if source.opened:
-        return None
     if source.problem:
         return source.problem
     if source.kind == "tls-keylog" and not source.secrets:

@@ -378,13 +378,10 @@ class Closer:
         return "dtls-srtp" if connection is not None and connection.inner == "srtp" else origin
 
     def _count_key(self, record: StreamRecord) -> None:
-        verified = record.verification
-        if verified is None or verified.key is None:
-            return
-        named = self._redactor.key(verified.key)
-        used = self.used.setdefault(named, UsedKey(verified.origin, packed(verified.cites)))
-        used.opened += verified.decrypted
-        self._opened(verified.key, verified.decrypted)
+        for each in record.verification.openers() if record.verification is not None else ():
+            used = self.used.setdefault(self._redactor.key(each.key), UsedKey(each.origin, packed(each.cites)))
+            used.opened += each.opened
+            self._opened(each.key, each.opened)
 
     def _write_stream(
         self, record: StreamRecord, claimed: ClaimedStream, placement: Placement, call_id: str | None

@@ -1,10 +1,13 @@
 """The SDES keys of a call, and what became of each (RFC 4568 5.1.3, RFC 3264 6)."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from analyzer.core.cites import Cite
 from analyzer.core.secrets import Secret
-from analyzer.protocols.sdp.session import Media
+from analyzer.crypto.srtp.engine import split_material
+from analyzer.crypto.srtp.suites import suite_named
+from analyzer.protocols.sdp.session import Crypto, Media
 from analyzer.session.legs import CallState
 from analyzer.session.offer_answer import Exchange, Negotiation, negotiations
 
@@ -13,7 +16,17 @@ _REFUSED = "the answer refused the medium"
 _NO_KEYS = "the answer has no a=crypto"
 _OTHER_LINE = "the answer chose another a=crypto line"
 _NO_PACKET = "no packet in the captures verifies with this key"
-_ORDER = (_UNANSWERED, _REFUSED, _NO_KEYS, _OTHER_LINE, _NO_PACKET)  # of a forked offer the furthest counts
+_OTHER_SUITE = "its suite is not opened here"
+_OTHER_LENGTH = "its length is not that of its suite"
+_ORDER = (  # of a forked offer the furthest counts
+    _UNANSWERED,
+    _REFUSED,
+    _NO_KEYS,
+    _OTHER_LINE,
+    _OTHER_SUITE,
+    _OTHER_LENGTH,
+    _NO_PACKET,
+)
 
 
 class IdleKey(NamedTuple):
@@ -44,17 +57,27 @@ def _exchanges(call: CallState) -> list[Exchange]:
     return list(found.values())
 
 
-def _of(negotiation: Negotiation) -> list[IdleKey]:
+def _of(negotiation: Negotiation) -> Iterator[IdleKey]:
     answer, exchange = negotiation.answer, negotiation.exchange
-    found: list[IdleKey] = []
     for line in negotiation.offer.crypto:
-        why = _why(answer, line.tag)
-        found += [IdleKey(key.key, why, exchange.offer.cites) for key in line.keys if key.key is not None]
+        yield from _keys(line, _why(answer, line.tag), exchange.offer.cites)
     if answer is not None and exchange.answer is not None:
-        cites = exchange.answer.cites
         for line in answer.crypto:
-            found += [IdleKey(key.key, _NO_PACKET, cites) for key in line.keys if key.key is not None]
-    return found
+            yield from _keys(line, _NO_PACKET, exchange.answer.cites)
+
+
+def _keys(line: Crypto, why: str, cites: tuple[Cite, ...]) -> Iterator[IdleKey]:
+    suite = suite_named(line.suite)
+    for key in line.keys:
+        if key.key is None:
+            continue
+        if why != _NO_PACKET:
+            yield IdleKey(key.key, why, cites)
+        elif suite is None or not suite.opened:
+            yield IdleKey(key.key, _OTHER_SUITE, cites)
+        else:
+            fits = split_material(suite, key.key) is not None
+            yield IdleKey(key.key, _NO_PACKET if fits else _OTHER_LENGTH, cites)
 
 
 def _why(answer: Media | None, tag: str) -> str:

@@ -15,9 +15,14 @@ KNOWN = (
     "pcapng with secrets, YAML bundle with 'format: 1'"
 )
 
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
 
 def load(data: bytes, name: str, shown: str, ring: Keyring, outside: Outside) -> list[FileProblem]:
     """Adds what a file holds. `name` is the file for problems, `shown` its name in the report."""
+    if data[:2] in _UTF_16:
+        return [FileProblem(name, 1, 1, "this is UTF-16: save it as UTF-8")]
+    data = data.removeprefix(nss_keylog.BOM)
     if nss_keylog.looks_like(data):
         return [FileProblem(name, p.line, 1, p.message) for p in ring.add_key_log(data, shown)]
     if rsa_key.looks_like(data):

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
+from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.session.dtls_keys import DtlsMediaKeys
 from analyzer.session.media_keys import END, Identity, MediaKey, MediaKeys
@@ -27,6 +28,7 @@ class StreamKeys:
         self.dtls = DtlsMediaKeys(limits)
         self.supplied = supplied
         self._proven: OrderedDict[tuple[int, Identity], None] = OrderedDict()
+        self.opened_rtcp: OrderedDict[Secret, int] = OrderedDict()  # packets of SRTCP by key in SDP or supplied
 
     @property
     def position(self) -> int:
@@ -53,6 +55,11 @@ class StreamKeys:
         self._proven[ssrc, key.identity] = None
         if len(self._proven) > self._limits.streams:
             self._proven.popitem(last=False)
+        if key.origin == "dtls-srtp":
+            return
+        self.opened_rtcp[key.material] = self.opened_rtcp.pop(key.material, 0) + 1
+        if len(self.opened_rtcp) > self._limits.streams:
+            self.opened_rtcp.popitem(last=False)
 
     def proven(self, ssrc: int, keys: Sequence[MediaKey]) -> bool:
         """Whether one of the keys opened SRTCP of an SSRC."""

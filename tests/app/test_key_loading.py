@@ -67,6 +67,21 @@ def test_what_is_no_key_file(tmp_path: Path) -> None:
     assert problems[2] == f"{SAMPLES / 'e2ae-all.pcapng'}:1:1: a pcapng without decryption secrets"
 
 
+@pytest.mark.parametrize(
+    "text", [line(1), f"format: 1\nkeys:\n- {{id: a, kind: tls-keylog, value: '{line(1).strip()}'}}\n"]
+)
+def test_files_that_begin_with_a_byte_order_mark(text: str, tmp_path: Path) -> None:
+    """RFC 3629 6: a mark in front of UTF-8 is no part of the text. UTF-16 is told what to do."""
+    file, problems = tmp_path / "x", list[str]()
+    file.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    for tails in (None, list[KeyTail]()):
+        (source,) = load_keys([file], problems, Silent(), tails).sources
+        assert (source.secrets, problems) == (1, [])
+    file.write_bytes(text.encode("utf-16"))
+    load_keys([file], problems, Silent())
+    assert problems == [f"{file}:1:1: this is UTF-16: save it as UTF-8"]
+
+
 @pytest.mark.tshark  # editcap comes with it
 def test_a_pcapng_with_secrets_is_a_key_file(tmp_path: Path) -> None:
     capture, keys, out = SAMPLES / "e2ae-all.pcapng", SAMPLES / "e2ae-all.tls-keylog.txt", tmp_path / "s.pcapng"

@@ -117,7 +117,7 @@ def counters_tried(keys: int, limits: Limits) -> int:
 class _Key:
     """One master key of the stream and how far its packets have come."""
 
-    __slots__ = ("context", "failures", "rollover", "rtcp_window", "window")
+    __slots__ = ("context", "failures", "opened", "rollover", "rtcp_window", "window")
 
     def __init__(self, context: SrtpContext, bound: int) -> None:
         self.context = context
@@ -125,6 +125,7 @@ class _Key:
         self.window = Window(bound)
         self.rtcp_window = Window(bound)
         self.failures = 0
+        self.opened = 0  # distinct packets, and those without a tag
 
     def digest(self, packet: bytes) -> int:
         """What stands for a packet among those that this key opened."""
@@ -170,6 +171,11 @@ class SrtpStream:
         self._keys = [_Key(context, limits.srtp_window) for context in self.contexts]
         self._order = sorted(range(len(self._keys)), key=lambda at: self.contexts[at].rtp_tag == 0)
         self._rtcp_order = list(range(len(self._keys)))
+
+    @property
+    def opened(self) -> list[int]:
+        """How many distinct packets each key opened, of those whose index is remembered; without a tag, all."""
+        return [key.opened for key in self._keys]
 
     @property
     def rollover(self) -> Rollover | None:
@@ -264,7 +270,7 @@ class SrtpStream:
         reused = []
         key = self._keys[position]
         key.failures = 0
-        at, count, ends = 0, len(tails.numbers), tails.ends()
+        at, count, ends, before = 0, len(tails.numbers), tails.ends(), self.counts.distinct
         while at < count:
             end = next(ends)
             while at < end:
@@ -279,6 +285,7 @@ class SrtpStream:
                     at += 1
         if count:
             self._turn_to(position)
+        key.opened += self.counts.distinct - before
         return reused
 
     def _note_one(self, key: _Key, seq: int, digest: int) -> bool:
@@ -333,9 +340,12 @@ class SrtpStream:
         self.relocked = by_search or changed
         if not parts.tag:
             self.counts.unverified += 1
-        elif not key.window.note(roc << 16 | parts.seq, key.digest(parts.packet), self.counts):
-            return Reason.INDEX_REUSED
-        return plain
+            key.opened += 1
+            return plain
+        before = self.counts.distinct
+        fresh = key.window.note(roc << 16 | parts.seq, key.digest(parts.packet), self.counts)
+        key.opened += self.counts.distinct - before
+        return plain if fresh else Reason.INDEX_REUSED
 
     def _turn_to(self, at: int) -> None:
         self.position = at

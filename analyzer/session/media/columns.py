@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.core.addresses import Address, Endpoints
-from analyzer.core.cites import Cite
+from analyzer.core.cites import PACKED_BYTES, Cite
 from analyzer.core.frozen import frozen
 from analyzer.net import layers
 from analyzer.net.packets import UDP, PacketBatch
@@ -36,20 +36,20 @@ class Recognised:
 
 def recognise(packets: PacketBatch, rows: I64) -> Recognised:
     """Splits rows by the structure of their first bytes. A row that is neither is in none."""
-    start = packets.payload_start[rows].astype(np.int64)
-    length = packets.payload_length[rows]
+    start, length = packets.payload_start[rows], packets.payload_length[rows]
     usable = length >= 8
-    start, length, kept = start[usable], length[usable], rows[usable]
-    first = packets.buffer[start]
-    second = packets.buffer[start + 1]
+    if not usable.all():
+        start, length, rows = start[usable], length[usable], rows[usable]
+    head = _runs(packets, 2)[start].view(np.uint8).reshape(-1, 2)
+    first, second = head[:, 0], head[:, 1]
     version = (first >> 6) == 2
-    is_rtcp = version & (second >= 192) & (second <= 223)
-    is_rtp = version & ~is_rtcp & (length >= 12 + 4 * (first & 15).astype(np.int32))
-    extended = is_rtp & ((first & 16) != 0)
-    if extended.any():
-        at = np.flatnonzero(extended)
-        is_rtp[at] = _extension_fits(packets, start[at], length[at], first[at])
-    return Recognised(kept[is_rtp], kept[is_rtcp])
+    is_rtcp = version & ((second - np.uint8(192)) < 32)  # modulo 256: from 192 to 223
+    is_rtp = version & ~is_rtcp & (length >= 12 + 4 * (first & 15))
+    extended = np.flatnonzero(is_rtp & ((first & 16) != 0))
+    if len(extended):
+        fits = _extension_fits(packets, start[extended].astype(np.int64), length[extended], first[extended])
+        is_rtp[extended] = fits
+    return Recognised(rows if is_rtp.all() else rows[is_rtp], rows[is_rtcp])
 
 
 def _extension_fits(
@@ -79,6 +79,9 @@ class Groups:
         self._order_rows = rows
         self._starts = packets.payload_start[rows].astype(np.int64)
         self._lengths = packets.payload_length[rows].astype(np.int64)
+        self._missing = packets.missing[rows]
+        self._whole = not self._missing.any()
+        self._memory = packets.buffer.data
         self._header = header = _runs(packets, 12)[self._starts].view(np.uint8).reshape(-1, 12)
         count = np.diff(np.append(edges, len(rows)))
         ends = edges + count - 1
@@ -93,11 +96,8 @@ class Groups:
         self._paces: npt.NDArray[np.void] | None = None
         self.count: list[int] = count.tolist()
         self.first_row: list[int] = rows[edges].tolist()
-        self.first = cites(packets, rows[edges])
-        many = np.flatnonzero(count > 1)
-        self.last = self.first.copy()
-        for group, cite in zip(many.tolist(), cites(packets, rows[ends[many]]), strict=True):
-            self.last[group] = cite
+        self.first = _packed_cites(packets, rows[edges])
+        self.last = _packed_cites(packets, rows[ends])
         self.last_ip_id: list[int] = packets.ip_id[rows[ends]].tolist()
         self.vantage: list[int] = packets.vantage[rows[edges]].tolist()
         self.first_seq: list[int] = seq[edges].tolist()
@@ -119,8 +119,7 @@ class Groups:
         self._lots = lots(ts)
         self.esp: list[int] = np.minimum.reduceat(packets.layers[rows] >> layers.ESP_SHIFT, edges).tolist()
         self._mixed = np.flatnonzero(header[:, 0] & 15)
-        self._miles = np.flatnonzero(seq % MILE == 0)
-        self._mile_numbers: list[int] = seq[self._miles].tolist()
+        self._seq = seq
         self.jitter = self._jitter(ts, arrival, edges, count)
         self.keys = self._keys(packets, edges)
         self.in_row_order: list[int] = np.argsort(rows[edges], kind="stable").tolist()
@@ -128,7 +127,7 @@ class Groups:
     def _payload_sizes(self, packets: PacketBatch) -> I64:
         """RTP payload lengths on the wire: without header, CSRCs and extension; padding counts."""
         first = self._header[:, 0]
-        sizes = self._lengths + packets.missing[self._order_rows] - 12 - 4 * (first & 15).astype(np.int64)
+        sizes = self._lengths + self._missing - 12 - 4 * (first & 15).astype(np.int64)
         extended = np.flatnonzero(first & 16)
         if len(extended):
             at = self._starts[extended] + 12 + 4 * (first[extended] & 15).astype(np.int64)
@@ -174,16 +173,21 @@ class Groups:
         found[np.searchsorted(rows, self._order_rows)] = np.repeat(np.arange(len(self.count)), self.count)
         return found
 
-    def low_lots(self) -> Iterator[tuple[int, int, int]]:
-        """Packets that a trail may keep: group, lot, row. Groups in the order of their first rows."""
-        at = np.flatnonzero(self._lots < LOW)
-        groups = np.searchsorted(self._edges, at, "right") - 1
-        return zip(groups.tolist(), self._lots[at].tolist(), self._order_rows[at].tolist(), strict=True)
+    def low_lots(self) -> Iterator[tuple[int, int, memoryview]]:
+        """Whole packets that a trail may keep: group, lot, bytes. Those of a group in the order of its rows."""
+        return self._marked(np.flatnonzero(self._lots < LOW), self._lots)
 
-    def miles(self) -> Iterator[tuple[int, int, int]]:
-        """Packets whose sequence numbers are milestones: group, number, row."""
-        groups = np.searchsorted(self._edges, self._miles, "right") - 1
-        return zip(groups.tolist(), self._mile_numbers, self._order_rows[self._miles].tolist(), strict=True)
+    def miles(self) -> Iterator[tuple[int, int, memoryview]]:
+        """Whole packets whose sequence numbers are milestones: group, number, bytes."""
+        return self._marked(np.flatnonzero(self._seq % MILE == 0), self._seq)
+
+    def _marked(self, at: I64, marks: I64) -> Iterator[tuple[int, int, memoryview]]:
+        if not self._whole:
+            at = at[self._missing[at] == 0]
+        groups = np.searchsorted(self._edges, at, "right") - 1
+        starts, ends = self._starts[at], self._starts[at] + self._lengths[at]
+        packets = map(self._memory.__getitem__, map(slice, starts.tolist(), ends.tolist()))
+        return zip(groups.tolist(), marks[at].tolist(), packets, strict=True)
 
     def contributors(self, packets: PacketBatch) -> Iterator[tuple[int, int, int]]:
         """CSRCs of packets (RFC 3550 5.1): group, CSRC, in how many packets; those of a group in the order of sight."""
@@ -223,14 +227,14 @@ class Groups:
         """Payload lengths of a group."""
         return self._sizes[self._slice(index)]
 
-    def sample(self, packets: PacketBatch, index: int, into: list[bytes]) -> int:
+    def sample(self, index: int, into: list[bytes]) -> int:
         """Copies packets of a group until the sample is full. Those that the capture cut, as a set of bits."""
         start = self._edges[index]
         part = slice(start, start + min(self.count[index], SAMPLE - len(into)))
-        missing, cut = packets.missing[self._order_rows[part]], 0
-        if missing.any():
-            cut = sum(1 << len(into) + at for at in np.flatnonzero(missing).tolist())
-        memory = packets.buffer.data
+        cut = 0
+        if not self._whole:
+            cut = sum(1 << len(into) + at for at in np.flatnonzero(self._missing[part]).tolist())
+        memory = self._memory
         for begin, length in zip(self._starts[part].tolist(), self._lengths[part].tolist(), strict=True):
             into.append(bytes(memory[begin : begin + length]))
         return cut
@@ -253,6 +257,13 @@ def cites(packets: PacketBatch, rows: I64) -> list[Cite]:
     """The frames of rows."""
     columns = (packets.source, packets.frame, packets.offset, packets.captured, packets.ts_ns)
     return [Cite(*of) for of in zip(*(column[rows].tolist() for column in columns), strict=True)]
+
+
+def _packed_cites(packets: PacketBatch, rows: I64) -> list[bytes]:
+    """The frames of rows, each as `core.cites.packed` has it."""
+    columns = (packets.source, packets.frame, packets.offset, packets.captured, packets.ts_ns)
+    data = np.stack([column[rows] for column in columns], axis=1, dtype="<i8").tobytes()
+    return [data[at : at + PACKED_BYTES] for at in range(0, len(data), PACKED_BYTES)]
 
 
 def _constant(values: npt.NDArray[np.generic], edges: I64) -> npt.NDArray[np.bool_]:
@@ -289,13 +300,14 @@ def _sorted(packets: PacketBatch, rows: I64, apart: I64 | None) -> tuple[I64, I6
     for column, factor in zip(columns, _FACTORS, strict=False):
         mixed += column * factor
     mixed ^= mixed >> np.uint64(32)
-    order = np.argsort(mixed, kind="stable")
-    edge = _edges(columns, order)
-    hashes = mixed[order[edge]]
-    if (hashes[1:] == hashes[:-1]).any():  # two streams with one hash: sort by the columns themselves
-        order = np.lexsort((np.arange(len(rows)), *columns))
+    for hashes in ((mixed >> np.uint64(48)).astype(np.uint16), mixed):  # 16 bits are sorted several times as fast
+        order = np.argsort(hashes, kind="stable")
         edge = _edges(columns, order)
-    return rows[order], edge
+        begun = hashes[order[edge]]
+        if not (begun[1:] == begun[:-1]).any():  # no two streams have one hash
+            return rows[order], edge
+    order = np.lexsort((np.arange(len(rows)), *columns))
+    return rows[order], _edges(columns, order)
 
 
 def _edges(columns: list[npt.NDArray[np.uint64]], order: I64) -> I64:

@@ -77,6 +77,13 @@ def foreign(packets: Sequence[bytes], keys: Iterable[tuple[int, MediaKey]], limi
     return None
 
 
+def declined(packets: Sequence[bytes], keys: Iterable[MediaKey], limits: Limits) -> Explained | None:
+    """What a stream says whose sender offered keys that were not agreed on (RFC 4568 5.1.2), tried with those."""
+    if any(_opens(key.context, packets, _counters(limits)) for key in keys):
+        return Explained(Failure.NO_KEY, "a key opens it that its sender put into SDP and the answer did not take")
+    return None
+
+
 def _counters(limits: Limits) -> Iterable[int]:
     return range(min(limits.srtp_roc_search, limits.explained_counters))
 

@@ -71,23 +71,27 @@ class OpenStream:
         yield from self.others.values() if self.others is not None else ()
 
 
-def record_of(stream: OpenStream, verified: Verification | None) -> StreamRecord:
+def record_of(stream: OpenStream, verified: Verification | None, parted_by: str) -> StreamRecord:
+    """What is left of a stream that has ended; `parted_by` is the call that took its addresses over, if one did."""
     views = list(stream.views())
-    best = max(views, key=lambda view: view.ranges.count)
+    best = views[0]
     union = best.ranges
     if len(views) > 1:
+        best = max(views, key=lambda view: view.ranges.count)
         union = Ranges(1 << 20)
         for view in views:
             for low, high in view.ranges:
                 union.add(low, high)
     lost, restarts = union.gaps(DROPOUT)
-    stream.trail.begin(packet for at, packet in enumerate(stream.sample) if not stream.cut >> at & 1)
+    stream.trail.begin(
+        [packet for at, packet in enumerate(stream.sample) if not stream.cut >> at & 1] if stream.cut else stream.sample
+    )
     main = stream.payload_types.commonest
     return StreamRecord(
         ordinal=stream.ordinal,
         ssrc=stream.ssrc,
         endpoints=stream.endpoints,
-        views=tuple([View.of(v.vantage, v.packets, v.first, v.last) for v in views]),
+        views=tuple([View(v.vantage, v.packets, v.first + v.last) for v in views]),
         packets=union.count,
         lost=lost,
         duplicates=best.duplicates,
@@ -107,4 +111,5 @@ def record_of(stream: OpenStream, verified: Verification | None) -> StreamRecord
         statistics=summarise(stream.sample, -1 if main is None else main),
         trail=stream.trail,
         verification=verified,
+        parted_by=parted_by,
     )

@@ -17,8 +17,8 @@ class OpenView:
 
     vantage: int
     ranges: Ranges
-    first: Cite
-    last: Cite
+    first: bytes  # packed
+    last: bytes
     last_seq: int
     last_ext: int
     last_ts: int

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from analyzer.core.addresses import Endpoints
 from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
+from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.fast import FastStream, Prepared
 from analyzer.crypto.srtp.reasons import Reason
 from analyzer.net.packets import PacketBatch
@@ -17,7 +18,7 @@ from analyzer.session.media.columns import cites
 from analyzer.session.media.failure import Explained, Failure
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media.refused import Refused, Shape
-from analyzer.session.media.verification import Verification
+from analyzer.session.media.verification import Opener, Verification
 from analyzer.session.media_keys import MediaKey
 
 I64 = npt.NDArray[np.int64]
@@ -166,7 +167,19 @@ class KeyedStream:
             rollovers=max((s.rollover.roc for s in streams if s.rollover is not None), default=0),
             refused=self.refused.shapes.close(self.opened) if self.opened.count else (),
             trailer=last.context.rtp_tag + len(last.context.mki),
+            earlier=self._earlier(last),
         )
+
+    def _earlier(self, last: MediaKey) -> tuple[Opener, ...]:
+        """The keys other than `last` that opened packets: the most that each did at one vantage point."""
+        found: dict[Secret, Opener] = {}
+        for view in self.views.values():
+            if sum(map(bool, view.stream.stream.opened)) > 1:
+                for key, opened in zip(view.keys, view.stream.stream.opened, strict=True):
+                    known = found.get(key.material)
+                    if opened and key.material != last.material and (known is None or known.opened < opened):
+                        found[key.material] = Opener(key.material, key.cites, key.origin, opened)
+        return tuple(found.values())
 
     def late(self, sighted: int) -> bool:
         """Whether packets came before their key that are not kept, though a key is the stream's own."""

@@ -1,7 +1,7 @@
 """Streams for which no key is known: tried with keys that are known for something else, to say what went wrong."""
 
 from analyzer.core.limits import Limits
-from analyzer.session.media.failure import Explained, Failure, explain, foreign
+from analyzer.session.media.failure import Explained, Failure, declined, explain, foreign
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media_keys import END
 from analyzer.session.stream_keys import StreamKeys
@@ -16,13 +16,15 @@ class Prober:
         self._left = limits.explained_streams
 
     def why(self, record: StreamRecord) -> Explained:
-        """By the first packets of a stream: a key of the other direction, one given for another SSRC, or none."""
+        """By the first packets of a stream: a key that was declined, one of the other direction, one given for another
+        SSRC, or none."""
         packets = record.trail.first[: self._limits.explained_packets]
         src, dst, ssrc = record.endpoints.src, record.endpoints.dst, record.ssrc
         reverse = self._keys.keys(dst, src, ssrc, END) or self._keys.sdp.described(dst)
+        own = self._keys.sdp.described(src)
         others = self._keys.supplied.others(ssrc)[: self._limits.srtp_keys]
-        if not packets or not self._left or not (reverse or others):
+        if not packets or not self._left or not (own or reverse or others):
             return Explained(Failure.NO_KEY)
         self._left -= 1
-        found = explain(packets, (), reverse, self._limits) or foreign(packets[:1], others, self._limits)
-        return found or Explained(Failure.NO_KEY)
+        found = declined(packets, own, self._limits) or explain(packets, (), reverse, self._limits)
+        return found or foreign(packets[:1], others, self._limits) or Explained(Failure.NO_KEY)

@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import NamedTuple
 
 from analyzer.core.addresses import Address, Endpoints
-from analyzer.core.cites import Cite, packed, unpacked
+from analyzer.core.cites import Cite, packed_ns, unpacked_at
 from analyzer.core.frozen import frozen
 from analyzer.protocols.rtp.rtcp import SenderReport
 from analyzer.session.carrier import Ipsec
@@ -27,25 +27,30 @@ class View:
     packets: int
     span: bytes
 
-    @classmethod
-    def of(cls, vantage: int, packets: int, first: Cite, last: Cite) -> "View":
-        """A view from its first and its last frame."""
-        return cls(vantage, packets, packed((first, last)))
-
     @property
     def first(self) -> Cite:
         """The frame of its first packet."""
-        return unpacked(self.span)[0]
+        return unpacked_at(self.span, 0)
 
     @property
     def last(self) -> Cite:
         """The frame of its last packet."""
-        return unpacked(self.span)[1]
+        return unpacked_at(self.span, 1)
+
+    @property
+    def first_ns(self) -> int:
+        """Time of its first packet."""
+        return packed_ns(self.span, 0)
+
+    @property
+    def last_ns(self) -> int:
+        """Time of its last packet."""
+        return packed_ns(self.span, 1)
 
 
 def packed_jitter(estimates: Iterable[float]) -> bytes:
     """Estimates at each of `CLOCKS`, in whole nanoseconds."""
-    return _JITTER.pack(*[round(each, 0) for each in estimates])
+    return _JITTER.pack(*map(round, estimates))
 
 
 @frozen
@@ -89,17 +94,19 @@ class StreamRecord:
     @property
     def first(self) -> Cite:
         """The first packet, at the vantage point that saw it first."""
+        if len(self.views) == 1:
+            return self.views[0].first
         return min((view.first for view in self.views), key=lambda cite: (cite.ts_ns, cite.source, cite.frame))
 
     @property
     def first_ns(self) -> int:
         """Time of the first packet."""
-        return min(view.first.ts_ns for view in self.views)
+        return min([view.first_ns for view in self.views])
 
     @property
     def last_ns(self) -> int:
         """Time of the last packet."""
-        return max(view.last.ts_ns for view in self.views)
+        return max([view.last_ns for view in self.views])
 
     def jitter(self, clock: int) -> float | None:
         """The jitter at a clock rate, in nanoseconds; None for one that is not estimated."""
@@ -108,7 +115,7 @@ class StreamRecord:
     @property
     def sighted(self) -> int:
         """Packets seen, every sighting counted."""
-        return sum(view.packets for view in self.views)
+        return sum([view.packets for view in self.views])
 
 
 class Span(NamedTuple):

@@ -21,10 +21,12 @@ from analyzer.session.media.closed import ClosedStreams, Taken
 from analyzer.session.media.columns import CLOCKS, Groups, group_rtp, recognise
 from analyzer.session.media.open_stream import OpenStream, record_of
 from analyzer.session.media.open_view import OpenView
+from analyzer.session.media.pace import Pace, pack
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.rtcp_flows import RtcpFlows
 from analyzer.session.media.statistics import SAMPLE
+from analyzer.session.media.trail import Trail
 from analyzer.session.media.verifier import Verifier
 from analyzer.session.media.zrtp import ZrtpFlows
 
@@ -52,6 +54,7 @@ class StreamTable:
         self._closed = ClosedStreams(limits)
         self.rtcp = RtcpFlows(limits, verifier.keys if verifier is not None else None)
         self._ordinal = 0
+        self._full: list[Pace] = []  # that became so in this batch
         self.evicted = 0
         self.zrtp = ZrtpFlows(limits)
 
@@ -74,27 +77,29 @@ class StreamTable:
         groups = group_rtp(packets, rows)
         if self._crowded(groups.keys):
             groups = group_rtp(packets, rows, self._lives(groups, rows))
-        drawn: dict[int, list[tuple[int, int]]] = {}
-        for index, lot, row in groups.low_lots():
-            drawn.setdefault(index, []).append((lot, row))
-        passed: dict[int, list[tuple[int, int]]] = {}
-        for index, number, row in groups.miles():
-            passed.setdefault(index, []).append((number, row))
         mixed: dict[int, list[tuple[int, int]]] = {}
         for index, source, count in groups.contributors(packets):
             mixed.setdefault(index, []).append((source, count))
+        trails: dict[int, Trail] = {}  # of the groups that are looked into; one that is let go has its own to the end
         for index in groups.in_row_order:
             stream = self._update(packets, groups, index, groups.keys[index])
             if stream.shown is not None and stream.shown.vantage == groups.vantage[index]:
-                for lot, row in drawn.get(index, ()):
-                    stream.trail.draw(lot, packets, row)
-                for number, row in passed.get(index, ()):
-                    stream.trail.pass_mile(number, packets, row)
+                trails[index] = stream.trail
                 for source, count in mixed.get(index, ()):
                     stream.mix(source, count, self._limits.contributors)
+        for index, lot, packet in groups.low_lots():
+            if index in trails:
+                trails[index].draw(lot, packet)
+        for index, number, packet in groups.miles():
+            if index in trails:
+                trails[index].pass_mile(number, packet)
+        pack(self._full)
+        self._full.clear()
 
     def _crowded(self, keys: list[Key]) -> bool:
         """Whether one of these streams has to make room for others before the last of its rows."""
+        if len(self._streams) + len(keys) <= self._limits.streams:
+            return False  # even if all are new
         here = set(keys)
         fresh = sum(key not in self._streams for key in here)
         excess = len(self._streams) + fresh - self._limits.streams
@@ -146,9 +151,9 @@ class StreamTable:
         mirrored = False
         if view is None:
             base = self._base(stream, seq)
-            cite = groups.first[index]
+            first = groups.first[index]
             view = OpenView(
-                vantage, Ranges(self._limits.sequence_ranges), cite, cite, seq, base, ts, arrival, -1, base - 1
+                vantage, Ranges(self._limits.sequence_ranges), first, first, seq, base, ts, arrival, -1, base - 1
             )
             stream.see(view)
             if stream.cut & 1 and not packets.missing[groups.first_row[index]]:
@@ -181,11 +186,14 @@ class StreamTable:
         self._content(groups, index, stream)
         if view is stream.shown:  # one view: batches do not show
             if len(stream.sample) < SAMPLE:
-                stream.cut |= groups.sample(packets, index, stream.sample)
-            if room := stream.trail.pace.room:
-                stream.trail.pace.add(groups.pace(index, room))
+                stream.cut |= groups.sample(index, stream.sample)
+            pace = stream.trail.pace
+            if pace.room:
+                pace.add(groups.pace(index, pace.room))
+                if not pace.room:
+                    self._full.append(pace)
         if self._verifier is not None:
-            self._verifier.note(stream.ordinal, stream.endpoints, packets, groups, index, base)
+            self._verifier.note(stream.ordinal, packets, groups, index, base)
         return stream
 
     @staticmethod
@@ -197,8 +205,9 @@ class StreamTable:
     @staticmethod
     def _jitter_step(view: OpenView, ts: int, arrival: int) -> None:
         media = _signed32(ts - view.last_ts)
-        changes = [abs(arrival - view.last_ns - media * 1_000_000_000 / clock) for clock in CLOCKS]
-        view.jitter = tuple([old + (change - old) / 16 for old, change in zip(view.jitter, changes, strict=True)])
+        sent, came = media * 1_000_000_000, arrival - view.last_ns
+        steps = zip(view.jitter, CLOCKS, strict=True)
+        view.jitter = tuple([old + (abs(came - sent / clock) - old) / 16 for old, clock in steps])
 
     @staticmethod
     def _mirrored(packets: PacketBatch, row: int, view: OpenView) -> bool:
@@ -281,9 +290,9 @@ class StreamTable:
                 del index[end]
         verified = None
         if self._verifier is not None:
-            sighted = sum(view.packets for view in stream.views())
+            sighted = sum([view.packets for view in stream.views()])
             verified = self._verifier.close(stream.ordinal, stream.endpoints, sighted)
-        self.evicted += not self._closed.add(replace(record_of(stream, verified), parted_by=parted_by))
+        self.evicted += not self._closed.add(record_of(stream, verified, parted_by))
 
     def tick(self, now_ns: int) -> list[StreamRecord]:
         """Closes streams that have been idle; gives those that were let go and that no call has taken."""

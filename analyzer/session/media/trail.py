@@ -21,7 +21,6 @@ from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.crypto.srtp.stream import SrtpStream
-from analyzer.net.packets import PacketBatch
 from analyzer.session.media.pace import Pace
 
 I64 = npt.NDArray[np.int64]
@@ -79,33 +78,27 @@ class Trail:
         """The first packets, as far as the capture has all of them."""
         return self._first
 
-    def draw(self, lot: int, packets: PacketBatch, row: int) -> None:
-        """Takes a packet that drew a low lot, if it is among the lowest and the capture has all of it."""
+    def draw(self, lot: int, packet: memoryview) -> None:
+        """Takes a whole packet that drew a low lot, if it is among the lowest."""
         if self._drawn is None:
             self._drawn = []
         full, fallen = len(self._drawn) >= DRAWN, (0xFFFFFFFF - lot).to_bytes(_FALLEN, "big")
-        if packets.missing[row] or (full and fallen < self._drawn[0][:_FALLEN]):
-            return
-        start = int(packets.payload_start[row])
-        drawn = fallen + packets.buffer[start : start + int(packets.payload_length[row])].tobytes()
-        if full:
-            heappushpop(self._drawn, drawn)
-        else:
-            heappush(self._drawn, drawn)
+        if not full:
+            heappush(self._drawn, fallen + packet)
+        elif fallen >= self._drawn[0][:_FALLEN]:
+            heappushpop(self._drawn, fallen + packet)
 
-    def pass_mile(self, number: int, packets: PacketBatch, row: int) -> None:
-        """Takes a packet whose sequence number is a multiple of `MILE`; of each number the first. Past `_MARKED` they
-        are kept twice as far apart, so that a long stream has some in common with a short one.
+    def pass_mile(self, number: int, packet: memoryview) -> None:
+        """Takes a whole packet whose sequence number is a multiple of `MILE`; of each number the first. Past `_MARKED`
+        they are kept twice as far apart, so that a long stream has some in common with a short one.
         """
-        if number % self._apart or packets.missing[row]:
+        if number % self._apart:
             return
         if self._miles is None:
             self._miles = array("q")
         elif number in self._miles[::2]:
             return
-        start = int(packets.payload_start[row])
-        end = start + int(packets.payload_length[row])
-        self._miles.extend((number, hash(packets.buffer[start + _FIXED : end].tobytes())))
+        self._miles.extend((number, hash(bytes(packet[_FIXED:]))))
         if len(self._miles) > 2 * _MARKED:
             self._apart *= 2
             kept = [pair for pair in self._passed() if pair[0] % self._apart == 0]

@@ -5,7 +5,7 @@ by extended sequence number. A packet whose key is not known yet waits for it, w
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -36,11 +36,15 @@ class _Noted:
     groups: Groups
     at: int
     base: int
-    vantage: int
     position: int  # frames before the batch
     prepared: Prepared | None = None  # with packets of other streams
     first: int = 0  # where its own begin there
-    cut: I64 = field(default_factory=lambda: np.empty(0, np.int64))  # those that the capture cut short, counted from it
+    cut: Sequence[int] = ()  # those that the capture cut short, counted from it
+
+    @property
+    def key(self) -> tuple[Endpoints, int]:
+        """Between which ends, and the SSRC."""
+        return self.groups.keys[self.at]
 
 
 class Verifier:
@@ -51,22 +55,18 @@ class Verifier:
         self._limits = limits
         self._streams: dict[int, KeyedStream] = {}
         self._noted: dict[int, list[_Noted]] = {}
-        self._sources: dict[int, tuple[Endpoints, int]] = {}
         self._explained = 0
         self.wanted: dict[StreamId, tuple[MediaKey, ...]] = {}  # keys of streams that they came too late for
         self.batch_position = 0
 
-    def note(
-        self, ordinal: int, endpoints: Endpoints, packets: PacketBatch, groups: Groups, index: int, base: int
-    ) -> None:
+    def note(self, ordinal: int, packets: PacketBatch, groups: Groups, index: int, base: int) -> None:
         """Remembers a group of rows until `flush`; `base` is the extended sequence number of its first."""
-        noted = _Noted(packets, groups, index, base, groups.vantage[index], self.batch_position)
+        noted = _Noted(packets, groups, index, base, self.batch_position)
         self._noted.setdefault(ordinal, []).append(noted)
-        self._sources[ordinal] = endpoints, groups.keys[index][1]
 
     def flush(self) -> None:
         """Opens what was noted. The batch's buffer may be reused after this."""
-        concerned = [ordinal for ordinal in self._noted if self._concerned(ordinal)]
+        concerned = [ordinal for ordinal, noted in self._noted.items() if self._concerned(noted)]
         first = waiting = 0
         for at, ordinal in enumerate(concerned, 1):
             waiting += sum(item.groups.count[item.at] for item in self._noted[ordinal])
@@ -74,15 +74,16 @@ class Verifier:
                 self._open_all(concerned[first:at])
                 first, waiting = at, 0
         self._noted.clear()
-        self._sources.clear()
 
     def _open_all(self, ordinals: Sequence[int]) -> None:
         _prepare([item for ordinal in ordinals for item in self._noted[ordinal]])
         for ordinal in ordinals:
             self._flush(ordinal)
 
-    def _concerned(self, ordinal: int) -> bool:
-        endpoints, ssrc = self._sources[ordinal]
+    def _concerned(self, noted: Sequence[_Noted]) -> bool:
+        if not noted:
+            return False
+        endpoints, ssrc = noted[0].key
         return self._keys.concerns(endpoints.src, endpoints.dst, ssrc)
 
     def close(self, ordinal: int, endpoints: Endpoints, sighted: int) -> Verification | None:
@@ -134,11 +135,11 @@ class Verifier:
 
     def _flush(self, ordinal: int) -> None:
         noted = self._noted.get(ordinal)
-        if not noted or not self._concerned(ordinal):
+        if not noted or not self._concerned(noted):
             return
         if noted[0].prepared is None:
             _prepare(noted)
-        stream = self._streams.get(ordinal) or KeyedStream(*self._sources[ordinal], self._limits)
+        stream = self._streams.get(ordinal) or KeyedStream(*noted[0].key, self._limits)
         for item in noted:
             self._group(stream, item)
         noted.clear()
@@ -151,7 +152,7 @@ class Verifier:
         numbers: Sequence[int] = range(item.base, item.base + count)
         if not item.groups.contiguous[item.at]:
             numbers = (item.base + item.groups.relative(item.at)).tolist()
-        view = stream.views.get(item.vantage)
+        view = stream.views.get(item.groups.vantage[item.at])
         version = self._keys.version(src, dst)
         if view is not None and view.version == version:
             self._try(stream, view, item, 0, numbers)
@@ -166,7 +167,7 @@ class Verifier:
             if keys is None and view is None:
                 continue
             if view is None:
-                view = stream.views[item.vantage] = KeyedView(self._limits)
+                view = stream.views[item.groups.vantage[item.at]] = KeyedView(self._limits)
             view.learn(keys or (), self._limits.srtp_keys, stream.opened)
             self._try(stream, view, item, start, numbers[start:end])
         if view is not None and not (cuts and cuts[-1] > int(positions[-1])):
@@ -197,14 +198,14 @@ def _prepare(items: Sequence[_Noted]) -> None:
             first += item.groups.count[item.at]
             if len(cut):
                 low, high = np.searchsorted(cut, (item.first, first)).tolist()
-                item.cut = cut[low:high] - item.first
+                item.cut = (cut[low:high] - item.first).tolist()
 
 
 def _open(stream: KeyedStream, view: KeyedView, item: _Noted, start: int, numbers: Sequence[int]) -> None:
     """Opens packets of an item from `start` on, without those that the capture cut short."""
     assert item.prepared is not None
     end = start + len(numbers)
-    cut = [at for at in item.cut.tolist() if start <= at < end]
+    cut = [at for at in item.cut if start <= at < end]
     view.cut += len(cut)
     for before, after in pairwise([start - 1, *cut, end]):
         if after - before > 1:

@@ -5,7 +5,7 @@ from random import Random
 
 import numpy as np
 
-from analyzer.session.media.pace import MARKER, ROW, Pace, Paced
+from analyzer.session.media.pace import MARKER, ROW, Pace, Paced, pack
 
 MS = 1_000
 
@@ -75,4 +75,6 @@ def paced(sent: list[Sent]) -> Paced:
     """The packets as they are compared."""
     pace = Pace()
     pace.add(rows(sent)[: pace.room * ROW.itemsize])
+    if not pace.room:
+        pack([pace])
     return pace.packets()

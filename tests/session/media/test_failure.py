@@ -152,3 +152,13 @@ def test_explaining_is_total(size: int) -> None:
     key = MediaKey.of(suite, Secret(KEY), b"\x01", (), "sdes")
     assert key is not None
     assert explain([bytes([0x80]) * size], [key], [key], Limits()) is None
+
+
+def test_a_key_that_was_offered_and_declined() -> None:
+    """RFC 4568 5.1.2: without a=crypto in the answer the offered key is not in use; a sender that uses it all the same
+    is told from one whose key is not there."""
+    found = row(packets(sender()), theirs="")
+    assert said(found) == (None, None, "no_key")
+    words = "a key opens it that its sender put into SDP and the answer did not take"
+    assert words in str(found["failure_detail"])
+    assert words not in str(row(packets(sender(OTHER)), theirs="")["failure_detail"])

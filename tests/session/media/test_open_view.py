@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.core.cites import Cite
+from analyzer.core.cites import Cite, packed
 from analyzer.session.media.open_view import OpenView
 from analyzer.session.media.ranges import Ranges
 
-CITE = Cite(0, 1, 0, 0, 0)
+CITE = packed((Cite(0, 1, 0, 0, 0),))
 
 
 def opened() -> OpenView:

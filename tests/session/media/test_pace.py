@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.session.media.pace import PACED, ROW, Pace
+from analyzer.session.media.pace import PACED, ROW, Pace, pack
 from tests.pipeline.wire import Wire, at
 from tests.session.media.paces import Sent, paced, rows
 
@@ -72,3 +72,18 @@ def test_the_batch_edge_does_not_show(size: int) -> None:
     assert found.marker.tolist() == [number % 50 == 0 for number in range(PACED)]
     assert set((found.tick[1:] - found.tick[:-1] & 0xFFFFFFFF).tolist()) == {1_250}  # 20 ms
     assert ROW.itemsize == 12
+
+
+def test_full_ones_are_packed_together_each_as_if_alone() -> None:
+    """Three whose sizes differ by nothing, by less than 2**8 and by more than 2**16 between packets, with 100 more."""
+    steps = (0, 1, 3, *range(100))
+    sent = [[Sent(n * 20_000 * s, n, n * n * s & 0xFFFFFFFF, size=n * s & 0x7FFF) for n in range(PACED)] for s in steps]
+    together = [Pace() for _ in sent]
+    for pace, one in zip(together, sent, strict=True):
+        pace.add(rows(one))
+    pack(together)
+    for pace, one in zip(together, sent, strict=True):
+        found, alone = pace.packets(), paced(one)
+        assert found.stamp.tolist() == alone.stamp.tolist() == [each.stamp for each in one]
+        assert found.size.tolist() == alone.size.tolist() == [each.size for each in one]
+        assert found.tick.tolist() == [each.us // 16 & 0xFFFFFFFF for each in one]

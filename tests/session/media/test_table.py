@@ -73,3 +73,12 @@ def test_counts_are_those_of_a_counter() -> None:
     assert counts.items() == ((3, 3), (5, 3))  # 9 would have been the third
     assert counts.commonest == 5  # of two, the one that came first
     assert (Counts().items(), Counts().commonest) == ((), None)
+
+
+def test_many_streams_in_turns_are_told_apart() -> None:
+    """Six packets of each of 800 SSRCs: of so many some share 16 bits of any hash, by which rows are sorted first."""
+    wire = Wire()
+    for number in range(6 * 800):
+        wire.udp(SRC, DST, rtp(number // 800, ssrc=number % 800))
+    found = rows(wire.run().closer.stream_rows)
+    assert {row["ssrc"]: row["packets"] for row in found} == {f"0x{ssrc:08x}": 6 for ssrc in range(800)}
