@@ -25,7 +25,7 @@ WEAKEST_FIRST: tuple[str, ...] = (
 )  # fmt: skip
 """States of media hops: the protection of a path, and of a conference, is the first of these that any hop has."""
 
-_RANK = {word: at for at, word in enumerate(WEAKEST_FIRST)}
+_RANK = {state: rank for rank, state in enumerate(WEAKEST_FIRST)}
 NamedFacts = Sequence[tuple[str, HopFact]]
 NameKey = Callable[[Secret], str]
 _KEYS = 16  # of one medium on one hop that are named
