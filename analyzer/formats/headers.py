@@ -62,6 +62,8 @@ def balanced(value: str) -> bool:
 
 def parameters(value: str) -> tuple[str, dict[str, str]]:
     """What stands before the first semicolon, and the parameters behind it by lower-case name; the first one wins."""
+    if ";" not in value:
+        return value.strip(), {}
     parts = split(value, ";")
     if not parts or value.lstrip().startswith(";"):
         parts = ("", *parts)

@@ -5,7 +5,7 @@ from analyzer.core.limits import Limits
 from analyzer.core.numbers import decimal
 from analyzer.core.text import decode
 from analyzer.formats.headers import parameters, split
-from analyzer.formats.uri import parse_name_addr, parse_uri, unescape
+from analyzer.formats.uri import address_uri, parse_uri, unescape
 
 SIPFRAG = "message/sipfrag"
 _METHODS = 32
@@ -50,7 +50,7 @@ class SipFrag:
 
 def parse_refer_to(value: str) -> ReferTo:
     """Reads a Refer-To value; total."""
-    uri = parse_name_addr(value).uri
+    uri = address_uri(value)
     bare, _, tail = uri.partition("?")
     where, params = parameters(bare)
     kept = "".join(f";{part}" for part in split(bare, ";")[1:] if part.partition("=")[0].strip().lower() != "method")
@@ -77,7 +77,7 @@ def parse_replaces(value: str) -> Replaces:
 
 def parse_referred_by(value: str) -> str:
     """The URI of a Referred-By."""
-    return parse_name_addr(value).uri
+    return address_uri(value)
 
 
 def parse_sipfrag(body: bytes, limits: Limits) -> SipFrag:

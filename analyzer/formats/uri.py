@@ -9,6 +9,8 @@ from analyzer.core.text import decode, encode
 from analyzer.formats.headers import parameters, unquote
 
 _GLOBAL = 5  # digits that an international number has at least
+MARKS = str.maketrans("", "", "-.() ")
+"""Takes the visual separators out of a telephone number (RFC 3966 3)."""
 
 
 @frozen
@@ -78,6 +80,22 @@ def parse_uri(raw: str) -> Uri:
 
 def parse_name_addr(value: str) -> NameAddr:
     """Reads name-addr or addr-spec; without brackets the parameters are the header's (RFC 3261 20)."""
+    opening, closing = _brackets(value)
+    if opening < 0:
+        uri, params = parameters(value)
+        return NameAddr("", uri, params)
+    _, params = parameters(value[closing + 1 :])
+    return NameAddr(unquote(value[:opening].strip()), value[opening + 1 : closing].strip(), params)
+
+
+def address_uri(value: str) -> str:
+    """The URI that `parse_name_addr` reads, alone."""
+    opening, closing = _brackets(value)
+    return parameters(value)[0] if opening < 0 else value[opening + 1 : closing].strip()
+
+
+def _brackets(value: str) -> tuple[int, int]:
+    """Where the URI's angle brackets stand, behind a display name in quotes; the first is -1 where there are none."""
     quoted = value.find('"')
     after = 0
     if quoted >= 0 and not value[:quoted].strip():
@@ -86,13 +104,8 @@ def parse_name_addr(value: str) -> NameAddr:
             after += 2 if value[after] == "\\" else 1
         after += 1
     opening = value.find("<", after)
-    if opening < 0:
-        uri, params = parameters(value)
-        return NameAddr("", uri, params)
     closing = value.find(">", opening)
-    closing = len(value) if closing < 0 else closing
-    _, params = parameters(value[closing + 1 :])
-    return NameAddr(unquote(value[:opening].strip()), value[opening + 1 : closing].strip(), params)
+    return opening, len(value) if closing < 0 else closing
 
 
 def same_user(first: str, second: str) -> bool:
@@ -129,7 +142,7 @@ def telephone(uri: str) -> str:
 def _number(uri: Uri) -> str:
     """A number in its international form. A user that is a plus sign and digits is one, said to be (user=phone) or not:
     elements that write it into another scheme often leave that out."""
-    digits = uri.user.partition(";")[0].translate({ord(mark): None for mark in "-.() "})
+    digits = uri.user.partition(";")[0].translate(MARKS)
     if not digits.startswith("+"):
         return ""
     said = uri.scheme == "tel" or uri.params.get("user") == "phone"

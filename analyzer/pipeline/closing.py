@@ -32,7 +32,7 @@ from analyzer.session.key_streams import KeyStreams
 from analyzer.session.key_uses import KeyUses
 from analyzer.session.legs import CallState, LegState
 from analyzer.session.media.evidence import plausible
-from analyzer.session.media.keyed import evidence_of, keyed, verified_of
+from analyzer.session.media.keyed import keyed, weigh
 from analyzer.session.media.probing import Prober
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media.table import StreamTable
@@ -365,12 +365,12 @@ class Closer:
         for seen in records:
             record = keyed(seen, "unknown")
             if plausible(record):
-                evidence = evidence_of(record, {})
+                found = weigh(record, {})
                 origin = record.verification.origin if record.verification is not None else None
                 keying = _KEYING[self._keyed_by(record, origin)] if origin is not None else "unknown"
-                facts = Facts("unknown", keying, evidence.observed, verified_of([record]))
+                facts = Facts("unknown", keying, found.evidence.observed, found.verified)
                 state = in_esp(decide(facts), record.ipsec).state
-                self._write_stream(record, ClaimedStream(record, evidence, state, None), placement, None)
+                self._write_stream(record, ClaimedStream(record, found.evidence, state, None), placement, None)
 
     def _keyed_by(self, record: StreamRecord, origin: KeyOrigin) -> KeyOrigin:
         """Where a key comes from; one that was supplied, from the handshake on the stream's flow, if there was one."""

@@ -52,6 +52,8 @@ def encode_value(value: Any) -> str:
         return "true" if value else "false"
     if kind is tuple or kind is list:
         return "[" + ",".join([encode_value(item) for item in value]) + "]" if value else "[]"
+    if is_dataclass(kind):
+        return _encoder(cast("Hashable", kind))(value)
     if isinstance(value, str):
         return _quoted(str(value))
     if isinstance(value, float):
@@ -61,7 +63,7 @@ def encode_value(value: Any) -> str:
         return "{" + ",".join([f"{_quoted(key)}:{item}" for key, item in shown.items()]) + "}"
     if isinstance(value, Sequence):
         return "[" + ",".join([encode_value(item) for item in value]) + "]"
-    return _encoder(cast("Hashable", kind))(value)
+    raise TypeError(f"{kind.__name__} is no report value")
 
 
 @lru_cache(maxsize=64)
@@ -74,11 +76,14 @@ def _encoder(kind: Any) -> Callable[[Any], str]:
     keys = [f"{_quoted(field.name)}:" for field in fields]
     if all(field.omit_at is NEVER for field in fields):
         text = "{" + ",".join([key.replace("%", "%%") + "%s" for key in keys]) + "}"
-        return lambda row: text % tuple([write(item) for write, item in zip(writers, get(row), strict=True)])
+        return lambda row: (
+            text
+            % tuple(["null" if item is None else write(item) for write, item in zip(writers, get(row), strict=True)])
+        )
 
     def with_gaps(row: Any) -> str:
         members = [
-            key + write(item)
+            key + ("null" if item is None else write(item))
             for key, write, item, field in zip(keys, writers, get(row), fields, strict=True)
             if field.omit_at is NEVER or item != field.omit_at
         ]
@@ -88,19 +93,22 @@ def _encoder(kind: Any) -> Callable[[Any], str]:
 
 
 def _writer(hint: Any) -> Callable[[Any], str]:
-    """What writes the values of a declared type; what it does not know is told by the value itself."""
+    """What writes the values of a declared type, but for None; what it does not know is told by the value itself."""
     origin, parts = get_origin(hint), get_args(hint)
-    if hint is str or origin is Literal:
+    if origin is Literal:
+        return _remembered  # words of ours, which are short
+    if hint is str:
         return _text
     if hint is int:
         return str
     if origin is Sequence:
         write = _writer(parts[0])
-        return lambda value: "[" + ",".join([write(item) for item in value]) + "]" if value else "[]"
+        return lambda value: (
+            "[" + ",".join(["null" if item is None else write(item) for item in value]) + "]" if value else "[]"
+        )
     members = [part for part in parts if part is not NoneType]
     if origin in (UnionType, Union) and len(members) == 1 and len(parts) == 2:
-        inner = _writer(members[0])
-        return lambda value: "null" if value is None else inner(value)
+        return _writer(members[0])
     return _encoder(cast("Hashable", hint)) if is_dataclass(hint) else encode_value
 
 

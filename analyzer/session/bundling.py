@@ -18,7 +18,7 @@ def bundled(found: Sequence[Negotiation]) -> list[Negotiation]:
     left out of the others (RFC 8843 7.1.3, RFC 8859 5).
     """
     exchange = found[0].exchange if found else None
-    if exchange is None or exchange.answer is None:
+    if exchange is None or exchange.answer is None or not exchange.answer.session.groups:
         return list(found)
     tags = _tags(exchange.answer.session)
     by_index = {each.index: each for each in found}

@@ -24,6 +24,7 @@ from analyzer.session.correlation_keys import (
     BRIEF,
     SCORES,
     SLOT_NS,
+    TELLING,
     Ground,
     Key,
     Kind,
@@ -81,6 +82,7 @@ class Correlator:
     def __init__(self, limits: Limits, headers: Sequence[str] = ()) -> None:
         self._limits = limits
         self._headers = tuple(headers)
+        self._telling = TELLING.union(map(str.lower, headers))
         self._traits: dict[int, _Traits] = {}
         self._index = KeyIndex(limits.correlation_past)
         self._by_call_id: dict[str, list[int]] = {}
@@ -97,12 +99,15 @@ class Correlator:
         refers = record.request and record.method == "REFER" and traits is not None
         if record.retransmission or not (refers or record.method == "INVITE" or (record.initial and _names(message))):
             return ()
+        begins = traits is None
         if traits is None:
             traits = self._traits[call.ordinal] = _Traits(call)
             self._by_call_id.setdefault(call.call_id, []).append(call.ordinal)
-        found = list(header_keys(message, self._headers)) if record.method == "INVITE" else []
-        found += call_id_keys(message)
-        if record.method == "INVITE":
+        telling = record.method == "INVITE" and not self._telling.isdisjoint(message.index)
+        found = list(header_keys(message, self._headers)) if telling else []
+        if begins:  # all messages of a call have its Call-ID
+            found += call_id_keys(message)
+        if telling:
             traits.grounds |= set(islice(grounds(message), _GROUNDS - len(traits.grounds)))
         if record.initial or refers:
             self._note_names(traits, named_dialogs(message))
@@ -110,7 +115,7 @@ class Correlator:
             if record.method == "INVITE":
                 found += offer_keys(record.sdp) if record.sdp is not None else ()
                 self._note_likeness(traits, message)
-        return self._note_keys(traits, found, record.cites)
+        return self._note_keys(traits, found, record.cites) if found else ()
 
     def _note_keys(self, traits: _Traits, found: Iterable[Key], cites: tuple[Cite, ...]) -> Sequence[Anomaly]:
         late = False

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from analyzer.formats.headers import parameters, split
 from analyzer.formats.referral import parse_refer_to, parse_referred_by
-from analyzer.formats.uri import parse_name_addr, parse_uri
+from analyzer.formats.uri import MARKS, address_uri, parse_uri
 from analyzer.protocols.sdp.session import Media, Session
 from analyzer.protocols.sip.message import Message
 
@@ -67,6 +67,10 @@ def call_id_keys(message: Message) -> Iterator[Key]:
     """The Call-ID, which a B2BUA may keep while it has a From tag of its own."""
     if message.call_id:
         yield _key("call_id", message.call_id)
+
+
+TELLING = frozenset(("session-id", "p-charging-vector", "p-charging-function-addresses", "history-info"))
+"""The headers that `header_keys` and `grounds` read, besides those that the operator named."""
 
 
 def header_keys(message: Message, custom: Sequence[str]) -> Iterator[Key]:
@@ -160,16 +164,16 @@ def grounds(message: Message) -> Iterator[tuple[Ground, bytes]]:
         yield "ioi", _key("likeness", value.replace(" ", "").lower()).digest
     history = message.first("history-info")
     entries = split(history) if history is not None else ()
-    if entries and (first := person(parse_name_addr(entries[0]).uri)):
+    if entries and (first := person(address_uri(entries[0]))):
         yield "history-info", _key("likeness", first).digest
 
 
 def likenesses(message: Message) -> Iterator[bytes]:
     """Who calls whom: one digest for each way to name the two. Nobody in particular has none."""
-    callers = {person(uri) for uri in (message.from_uri, *_asserted(message))} - {""}
-    callees = {person(uri) for uri in (message.request_uri, message.to_uri)} - {""}
-    for caller in sorted(callers)[:4]:
-        for callee in sorted(callees):
+    callers = sorted(set(map(person, (message.from_uri, *_asserted(message)))) - {""})[:4]
+    callees = sorted({person(message.request_uri), person(message.to_uri)} - {""})
+    for caller in callers:
+        for callee in callees:
             yield _key("likeness", caller, callee).digest
 
 
@@ -186,7 +190,7 @@ def person(uri: str) -> str:
     """A user as all elements on the way write it, "" for nobody in particular."""
     parsed = parse_uri(uri)
     user = parsed.user.partition(";")[0].lower()
-    digits = user.translate({ord(mark): None for mark in "-.() "}).removeprefix("+")
+    digits = user.translate(MARKS).removeprefix("+")
     if len(digits) >= _NUMBER and digits.isdecimal():
         return digits
     if not user or user == "anonymous" or parsed.host.endswith(".invalid"):

@@ -47,6 +47,15 @@ class Observations:
             self._peers.setdefault(ip, ())
         return ip in self._peers
 
+    def meet(self, src: int, dst: int) -> None:
+        """Notes that two hosts speak with each other."""
+        if dst in self._peers.get(src, ()) and src in self._peers.get(dst, ()):
+            return
+        sender, receiver = self._taken(src), self._taken(dst)
+        if sender and receiver:
+            self._meet(src, dst)
+            self._meet(dst, src)
+
     def _meet(self, ip: int, peer: int) -> None:
         """Notes whom a host speaks with."""
         peers = self._peers[ip]
@@ -64,10 +73,7 @@ class Observations:
 
     def observe(self, src: int, dst: int, facts: Facts) -> None:
         """Takes the facts of one message from `src` to `dst`."""
-        sender, receiver = self._taken(src), self._taken(dst)
-        if sender and receiver:
-            self._meet(src, dst)
-            self._meet(dst, src)
+        self.meet(src, dst)
         first_hop = facts.request and facts.vias == 1 and facts.contact_is_sender
         if facts.method == "REGISTER" and first_hop:
             self._ground(src, "ue", "sends REGISTER with its own address as Contact")

@@ -23,6 +23,6 @@ def kept_headers(message: Message) -> tuple[Header, ...]:
     found = [header for header in message.headers if header.name in kept]
     if len(found) > MAX_VALUES:
         del found[MAX_VALUES:]
-    if any(len(header.value) > MAX_CHARACTERS for header in found):
+    if len(message.raw) > MAX_CHARACTERS:  # no value is longer than its message
         found = [Header(name, raw, value[:MAX_CHARACTERS]) for name, raw, value in found]
     return tuple(found)

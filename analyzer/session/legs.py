@@ -126,12 +126,11 @@ def _pair(a: int, b: int) -> tuple[int, int]:
 _Key = tuple[object, ...]
 
 
-def _known_by(message: MessageRecord) -> list[_Key]:
+def _known_by(message: MessageRecord, pair: tuple[int, int]) -> list[_Key]:
     """What other messages of the same call have in common with this one, strongest first."""
-    pair = _pair(message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip)
     tags = [tag for tag in (message.from_tag, message.to_tag) if tag]
     if message.call_id:
-        return [*((message.call_id, tag) for tag in tags), (message.call_id, *pair)]
+        return [*[(message.call_id, tag) for tag in tags], (message.call_id, *pair)]
     if tags:
         return [("", *pair, tag) for tag in tags]
     return [("", *pair, message.branch, message.cseq)] if message.branch else []
@@ -171,8 +170,11 @@ class CallTable:
     def add(self, message: MessageRecord) -> tuple[CallState, LegState, list[CallState]]:
         """Files a new message. Also gives calls that had to be closed to make room."""
         evicted: list[CallState] = []
-        keys = _known_by(message)
-        ordinal = next((self._known[key] for key in keys if key in self._known), None)
+        ends = message.carrier.endpoints
+        pair = _pair(ends.src.ip, ends.dst.ip)
+        keys = _known_by(message, pair)
+        ordinals = [self._known.get(key) for key in keys]
+        ordinal = next(filter(None, ordinals), None)  # they begin with 1
         if ordinal is None:
             if len(self._calls) >= self._limits.calls:
                 evicted.append(next(iter(self._calls.values())))
@@ -180,8 +182,9 @@ class CallTable:
             call = self._begin(message)
         else:
             call = self._calls[ordinal]
-        self._learn(call, keys)
-        leg = self._leg(call, message)
+        if None in ordinals:
+            self._learn(call, keys)
+        leg = call.legs.get(pair) or self._begin_leg(call, message, pair)
         call.messages += 1
         call.last_ns = max(call.last_ns, message.ts_ns)
         if len(leg.messages) < self._limits.messages_per_call:
@@ -189,7 +192,7 @@ class CallTable:
         else:
             leg.dropped_messages += 1
         _advance(leg, message)
-        call.ended_ns = call.last_ns if all(each.over for each in call.legs.values()) else None
+        call.ended_ns = call.last_ns if leg.over and all(each.over for each in call.legs.values()) else None
         return call, leg, evicted
 
     def _begin(self, message: MessageRecord) -> CallState:
@@ -211,14 +214,10 @@ class CallTable:
                 self._known[key] = call.ordinal
                 known.append(key)
 
-    def _leg(self, call: CallState, message: MessageRecord) -> LegState:
+    def _begin_leg(self, call: CallState, message: MessageRecord, pair: tuple[int, int]) -> LegState:
         source, target = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
-        key = _pair(source, target)
-        leg = call.legs.get(key)
-        if leg is None:
-            first, other = (source, target) if message.request else (target, source)
-            leg = LegState(len(call.legs) + 1, call.call_id, first, other, message.request)
-            call.legs[key] = leg
+        first, other = (source, target) if message.request else (target, source)
+        leg = call.legs[pair] = LegState(len(call.legs) + 1, call.call_id, first, other, message.request)
         return leg
 
     def due(self, now_ns: int) -> list[CallState]:

@@ -29,8 +29,10 @@ def rtcp_of(
         theirs = rtcp_address(negotiation.answer) if negotiation.answer else None
         if ours is not None and theirs is not None:
             pairs.setdefault(frozenset((ours, theirs)), (ours, theirs))
+    ran: dict[frozenset[Address], Endpoints] = {}
     for record in records:
-        src, dst = record.endpoints.src, record.endpoints.dst
+        ran.setdefault(frozenset(record.endpoints[:2]), record.endpoints)
+    for src, dst, _ in ran.values():
         above = Address(src.ip, src.port + 1), Address(dst.ip, dst.port + 1)
         for pair in ((src, dst), above):
             pairs.setdefault(frozenset(pair), pair)
@@ -69,24 +71,29 @@ def handshakes(
 
 
 def handshake_seen(
-    call: CallState, last: Negotiation, found: Sequence[Connection], records: Sequence[StreamRecord]
+    begun: frozenset[int], last: Negotiation, found: Sequence[Connection], records: Sequence[StreamRecord]
 ) -> Tristate:
     """Whether DTLS was spoken between the addresses of a medium that it keys (RFC 5763 5).
 
-    That it was not is known only where the medium was captured from the call's beginning, and ICE moved it nowhere.
+    That it was not is known only where the medium was captured from the call's beginning (`begun`: where that was
+    seen), and ICE moved it nowhere.
     """
     if found:
         return True
     moved = bool(last.offer.candidates or (last.answer is not None and last.answer.candidates))
-    if moved or not captured_from_start(call, records):
+    if moved or not captured_from_start(begun, records):
         return Unknown.of("vantage", "the DTLS handshake of this medium")
     return False
 
 
-def captured_from_start(call: CallState, records: Sequence[StreamRecord]) -> bool:
+def beginnings(call: CallState) -> frozenset[int]:
+    """The places that saw the first INVITE of a call, on any of its legs."""
+    return frozenset([at for leg in call.legs.values() if leg.first.initial for at in leg.first.sightings])
+
+
+def captured_from_start(begun: frozenset[int], records: Sequence[StreamRecord]) -> bool:
     """Whether a place that saw streams of a call saw its first INVITE, too."""
-    begun = {at for leg in call.legs.values() if leg.first.initial for at in leg.first.sightings}
-    return any(view.vantage in begun for record in records for view in record.views)
+    return not begun.isdisjoint([view.vantage for record in records for view in record.views])
 
 
 _LEVELS = frozenset({

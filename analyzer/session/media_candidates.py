@@ -21,8 +21,8 @@ class Candidate:
     answer_address: Address | None
     negotiations: list[Negotiation] = field(default_factory=list)
     legs: list[LegState] = field(default_factory=list)
-    own: Marks = field(default_factory=Marks)
-    together: Marks | None = None  # of all m-lines between the same addresses, where there are several
+    own: Marks = field(default_factory=Marks)  # where there are several m-lines between the same addresses
+    together: Marks | None = None  # of all of those
     repeated: bool = False  # the m-line has the same fragments of ICE between other addresses, too
 
 
@@ -43,9 +43,10 @@ def candidates(call: CallState) -> list[Candidate]:
             if candidate is None:
                 candidate = found[key] = Candidate(negotiation.index, negotiation.offer, offered, answered)
             candidate.negotiations.append(negotiation)
-            candidate.own.add((negotiation.offer, negotiation.answer))
             if leg not in candidate.legs:
                 candidate.legs.append(leg)
+    if len(found) < 2:
+        return list(found.values())  # the others are what one is told from
     whole = _without_halves(list(found.values()))
     _mark_repeated(whole)
     _mark_shared(whole)
@@ -83,6 +84,8 @@ def _mark_shared(found: Iterable[Candidate]) -> None:
     for same in at.values():
         together = Marks()
         for candidate in same if len({each.index for each in same}) > 1 else ():
+            for negotiation in candidate.negotiations:
+                candidate.own.add((negotiation.offer, negotiation.answer))
             together.types |= candidate.own.types
             together.ssrcs |= candidate.own.ssrcs
             candidate.together = together

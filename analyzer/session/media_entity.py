@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from analyzer.core.cites import Cite
+from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.session.connection_roles import (
     clients_certified,
@@ -16,7 +17,7 @@ from analyzer.session.descriptions import keyed_by_dtls, medium_name
 from analyzer.session.hops import named
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media_candidates import Candidate
-from analyzer.session.media_path import core_side
+from analyzer.session.media_path import UNSEEN, core_side
 from analyzer.session.media_sources import Between, MediaSources
 from analyzer.session.media_state import Facts, Protection
 from analyzer.session.model.media import MediaHop
@@ -29,6 +30,27 @@ from analyzer.session.offer_answer import (
 from analyzer.session.placement import Placement
 
 _BY_ESP = ("esp_only", "esp_null_auth")
+_UPGRADED = Unknown.of("media", "whether packets in clear came after the agreement on keys: the first came before it")
+
+
+@frozen
+class RtpSeen:
+    """What is known of the packets of an RTP hop beside its protection.
+
+    `packets` are distinct ones, `rtcp_first` is the weakest RTCP, `shaken` are the handshakes that key it, None where
+    DTLS does not; `upgraded`: packets in clear may have come before the agreement on keys.
+    """
+
+    packets: int
+    rtcp: RtcpState = "missing"
+    rtcp_first: tuple[Cite, ...] = ()
+    first_clear: tuple[Cite, ...] = ()
+    levels_in_clear: bool = False
+    dtmf_packets: int = 0
+    upgraded: bool = False
+    shaken: Sequence[Connection] | None = None
+    handshake_seen: Tristate = True
+    peer_auth: YesNo | Unknown | None = None  # as certificates prove it; None where the state says it
 
 
 def media_entity(
@@ -37,9 +59,10 @@ def media_entity(
     protection: Protection,
     facts: Facts,
     packets: list[StreamRecord] | list[Connection],
-    rtcp: RtcpState = "missing",
+    seen: RtpSeen | None = None,
 ) -> MediaHop:
-    """What rules see of a hop: what was agreed on it, and what was seen of its packets."""
+    """What rules see of a hop: what was agreed on it, and what was seen of its packets. How far its protection reaches
+    and what the other hops of the call decide is unknown so far."""
     placement = sources.placement
     last = candidate.negotiations[-1]
     leg = candidate.legs[0]
@@ -49,61 +72,61 @@ def media_entity(
     b = candidate.answer_address.ip if candidate.answer_address else _peer(a, packets) or answerer
     marks: list[E2ae] = [m.e2ae for n in candidate.negotiations for m in (n.offer, n.answer) if m and m.e2ae != "none"]
     mark = "applied" if "applied" in marks else marks[0] if marks else "none"
-    access = placement.access(a, b)
+    ends = placement.ends(a, b)
     ue = next((ip for ip in (a, b) if placement.is_ue(ip) is True), None)
     medium = medium_name(candidate.first)
     exchange = last.exchange
     connections = [item for item in packets if isinstance(item, Connection)]
-    counted = sum(item.packets for item in packets)
-    firsts = [cite for item in packets for cite in _first_cites(item)]
+    seen = seen or RtpSeen(sum([item.packets for item in packets]))
+    shaken = connections if seen.shaken is None else seen.shaken
     unseen = Unknown.of("message", "the answer to this offer")
     zrtp = _zrtp_spoken(candidate, packets, sources.zrtp)
     return MediaHop(
         medium=medium,
         from_addr=named(placement, a, candidate.offer_address.port if candidate.offer_address else None),
         to_addr=named(placement, b, candidate.answer_address.port if candidate.answer_address else None),
-        from_node=placement.node(a),
-        to_node=placement.node(b),
-        from_zone=placement.zone(a),
-        to_zone=placement.zone(b),
-        zones=placement.zones(a, b),
+        from_node=ends.from_node,
+        to_node=ends.to_node,
+        from_zone=ends.from_zone,
+        to_zone=ends.to_zone,
+        zones=ends.zones,
         inferred=placement.inferred,
-        access=access,
+        access=ends.access,
         server=placement.either(placement.is_server(a), placement.is_server(b)),
         gateway="gateway" in (placement.role(a), placement.role(b)),
         core_side=core_side(()),  # the other hops of the call decide
         proto=last.answer.proto if last.answer else unseen,
-        secure_negotiated=unseen if facts.agreed == "unknown" else facts.agreed == "secure",
+        secure_negotiated=_UPGRADED if seen.upgraded else _agreed(facts, unseen),
         clear_negotiated=unseen if facts.agreed == "unknown" else facts.agreed in ("clear", "opportunistic"),
         e2ae=mark,
         state=protection.state,
         confidentiality=protection.confidentiality,
         integrity=protection.integrity,
-        peer_auth=_peer_auth(protection.state),
+        peer_auth=seen.peer_auth or _peer_auth(protection.state),
         key_exchange="ipsec" if protection.state in _BY_ESP else _key_exchange(facts, zrtp),
         evidence=protection.evidence,
         scope="unknown",  # the whole path decides
         scope_detail="none",
         termination="unknown",
-        end_to_end=unseen,
-        passed_on=unseen,
-        packets=counted,
-        rtcp=rtcp if rtcp != "unknown" else Unknown.of("key", "the SRTP master key of this RTCP"),
+        end_to_end=UNSEEN,
+        passed_on=UNSEEN,
+        packets=seen.packets,
+        rtcp=seen.rtcp if seen.rtcp != "unknown" else Unknown.of("key", "the SRTP master key of this RTCP"),
         cema=_cema(candidate.negotiations),
         setup=setup_of(last),
         setup_agrees=setup_agrees(last),
-        tls_by_active=tls_by_active(connections, candidate.negotiations),
+        tls_by_active=tls_by_active(shaken, candidate.negotiations),
         fingerprinted=bool(last.offer.fingerprints and last.answer and last.answer.fingerprints),
-        client_certified=clients_certified(connections),
-        handshake_seen=True,
+        client_certified=clients_certified(shaken),
+        handshake_seen=seen.handshake_seen,
         tls_by_offerer=tls_by_offerer(connections, candidate.negotiations),
-        rtcp_first=(),
-        first_clear=(),
+        rtcp_first=seen.rtcp_first,
+        first_clear=seen.first_clear,
         forked=False,  # the other hops of the call decide
         fork_reuses_key=False,
         rtcp_unencrypted_agreed=any(line is not None and line.unencrypted_srtcp for line in chosen_crypto(last)),
-        levels_in_clear=False,
-        dtmf_packets=0,
+        levels_in_clear=seen.levels_in_clear,
+        dtmf_packets=seen.dtmf_packets,
         opportunistic=opportunistic(last),
         unexpected_srtp=_unexpected(facts),
         zrtp=zrtp,
@@ -111,7 +134,7 @@ def media_entity(
         policy=_policy(placement, medium),
         offer=exchange.offer.cites,
         answer=exchange.answer.cites if exchange.answer else (),
-        first=tuple(firsts[:1]),
+        first=_first(packets),
     )
 
 
@@ -131,10 +154,18 @@ def _cema(negotiations: Sequence[Negotiation]) -> bool:
     return any(media.msrp_cema for media in sides) and all(len(media.path) <= 1 for media in sides)
 
 
-def _first_cites(item: StreamRecord | Connection) -> list[Cite]:
-    if isinstance(item, StreamRecord):
-        return [item.first]
-    return [first for first, _, _ in item.sightings.values()]
+def _first(packets: Sequence[StreamRecord | Connection]) -> tuple[Cite, ...]:
+    """The first frame of what stands first."""
+    for item in packets:
+        if isinstance(item, StreamRecord):
+            return (item.first,)
+        for first, _, _ in item.sightings.values():
+            return (first,)
+    return ()
+
+
+def _agreed(facts: Facts, unseen: Unknown) -> Tristate:
+    return unseen if facts.agreed == "unknown" else facts.agreed == "secure"
 
 
 def _unexpected(facts: Facts) -> Tristate:

@@ -17,11 +17,7 @@ from analyzer.protocols.sdp.session import Codec
 from analyzer.session.binding import UDP, bind, files, ip_protocol
 from analyzer.session.bound import Bound, BoundBfcp, BoundMsrp
 from analyzer.session.carrier import esp_rank
-from analyzer.session.connection_roles import (
-    clients_certified,
-    listening,
-    tls_by_active,
-)
+from analyzer.session.connection_roles import listening
 from analyzer.session.connections import Connection
 from analyzer.session.descriptions import medium_name
 from analyzer.session.forking import with_forks
@@ -29,11 +25,11 @@ from analyzer.session.hops import HopFact, Seen
 from analyzer.session.ice_checks import IceFlow
 from analyzer.session.legs import CallState
 from analyzer.session.media.evidence import MediaEvidence, codec_of
-from analyzer.session.media.keyed import evidence_of, key_exchange, keyed, refusals_of, verified_of
+from analyzer.session.media.keyed import Weighed, all_verified, key_exchange, keyed, weigh
 from analyzer.session.media.record import StreamRecord
-from analyzer.session.media.refused import Refusals
 from analyzer.session.media.rtcp_flows import rtcp_state
 from analyzer.session.media_beside import (
+    beginnings,
     captured_from_start,
     encrypts,
     handshake_seen,
@@ -44,8 +40,8 @@ from analyzer.session.media_beside import (
     secured_since,
 )
 from analyzer.session.media_candidates import Candidate, candidates
-from analyzer.session.media_entity import media_entity
-from analyzer.session.media_path import consecutive, from_elements, judged, path_hop, with_core_sides
+from analyzer.session.media_entity import RtpSeen, media_entity
+from analyzer.session.media_path import consecutive, from_elements, judged, path_hop
 from analyzer.session.media_sources import Between, MediaSources
 from analyzer.session.media_state import Agreed, Facts, Observed, Protection, decide, in_esp
 from analyzer.session.media_streams import checked_moves, ice_flows, span_of, streams_of
@@ -61,7 +57,6 @@ from analyzer.session.offer_answer import (
 from analyzer.session.scope import Path, PathHop
 from analyzer.session.stream_protection import Around, connection_protection
 
-_UPGRADED = Unknown.of("media", "whether packets in clear came after the agreement on keys: the first came before it")
 _KEYED = ("srtp_sdes", "srtp_dtls", "srtp_mikey")
 _WEAK_TO_STRONG: tuple[Observed, ...] = ("rtp", "unknown", "srtp", "zrtp", "none")
 
@@ -94,29 +89,32 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
     anomalies: list[Anomaly] = []
     claimed: dict[int, ClaimedStream] = {}
     for candidate in candidates(call):
-        packets: list[StreamRecord] | list[Connection]
+        records: list[StreamRecord] = []
+        connections: list[Connection] = []
+        shaken: list[Connection] = []
         if candidate.first.is_rtp:
             fact, streams, shaken, doubts = _rtp_hop(call, candidate, sources)
             claimed |= {stream.record.ordinal: stream for stream in streams}
             anomalies += doubts
-            packets = [stream.record for stream in streams]
+            records = [stream.record for stream in streams]
         elif over := _relayed_hops(call, candidate, sources):
             relayed += [fact for fact, _ in over]
             anomalies += [anomaly for _, bound in over for anomaly in bound.anomalies]
             continue
         else:
             fact, bound = _connection_hop(call, candidate, sources)
-            packets, shaken = bound.connections, []
+            connections = bound.connections
             anomalies += bound.anomalies
         facts.append(fact)
         if isinstance(fact.entity, MediaHop):
-            last = candidate.negotiations[-1]
-            path.append(path_hop(fact.entity, last, candidate.legs, sources.placement, packets, fact.rtcp, shaken))
+            last, placement = candidate.negotiations[-1], sources.placement
+            legs = candidate.legs
+            path.append(path_hop(fact.entity, last, legs, placement, records, connections, fact.rtcp, shaken))
     reach = Path(path, sources.compare, consecutive(call, sources.placement))
-    entities = with_forks(path, with_core_sides(path, judged(reach, path)))
+    entities = with_forks(path, judged(reach, path))
     hops = [
-        replace(fact, entity=entity, index=hop.index, continued=reach.continued(at))
-        for at, (fact, entity, hop) in enumerate(zip(facts, entities, path, strict=True))
+        replace(fact, entity=entity, continued=reach.continued(at))
+        for at, (fact, entity) in enumerate(zip(facts, entities, strict=True))
     ]
     return MediaHops((*hops, *relayed), tuple(claimed.values()), tuple(anomalies))
 
@@ -146,10 +144,12 @@ def _rtp_hop(
     found = streams_of(call, candidate, sources)
     whole = found.whole
     records = [keyed(record, agreed) for record in found.records]
-    evidences = [_with_zrtp(record, evidence_of(record, rtpmap), agreed, sources.zrtp) for record in records]
+    weighed = [weigh(record, rtpmap) for record in records]
+    evidences = [
+        _with_zrtp(record, each.evidence, agreed, sources.zrtp) for record, each in zip(records, weighed, strict=True)
+    ]
     seen: list[Observed] = [evidence.observed for evidence in evidences] + ["unknown"] * (not whole)
     observed: Observed = min(seen, key=_WEAK_TO_STRONG.index, default="none")
-    refused = [refusals_of(record) for record in records]
     lines = [line for line in chosen_crypto(last) if line is not None]
     how = key_exchange(records, keying(last))
     shaken = handshakes(last, records, sources.tables.between) if how == "dtls" else []
@@ -157,75 +157,76 @@ def _rtp_hop(
         agreed=agreed,
         keying=how,
         observed=observed,
-        verified=verified_of(records) if whole else None,
+        verified=all_verified(weighed) if whole else None,
         unencrypted=any(line.unencrypted_srtp for line in lines)
         or any(record.verification.unencrypted for record in records if record.verification is not None)
         or not all(map(encrypts, shaken)),
         unauthenticated=any(line.unauthenticated_srtp for line in lines),
-        doubtful=any(refusals.undecided for refusals in refused),
+        doubtful=any(each.refusals.undecided for each in weighed),
     )
-    protection = in_esp(decide(facts), min((record.ipsec for record in records), key=esp_rank, default=None))
+    decided = decide(facts)
+    protection = in_esp(decided, min((record.ipsec for record in records), key=esp_rank, default=None))
     if not records:
         span = span_of(call)
         protection = _unless_sealed(protection, candidate, sources, (span.first_ns, span.last_ns))
     elif candidate.first.medium == "image" and protection.state in _KEYED:
         protection = replace(protection, state="rtp_encapsulated_srtp")  # T.38 in RTP (RFC 4612)
-    streams = [
-        ClaimedStream(
-            record,
-            evidence,
-            _stream_state(facts, record, evidence),
-            _clock(record, rtpmap),
-            captured_from_start(call, [record]),
-        )
-        for record, evidence in zip(records, evidences, strict=True)
-    ]
-    grounds = tuple(dict.fromkeys(ground for evidence in evidences for ground in evidence.grounds))
+    begun = beginnings(call)
+    streams = []
+    for record, evidence, each in zip(records, evidences, weighed, strict=True):
+        own = decided
+        if (evidence.observed, each.verified) != (facts.observed, facts.verified):
+            own = decide(replace(facts, observed=evidence.observed, verified=each.verified))
+        state = in_esp(own, record.ipsec).state
+        clock = _clock(record, rtpmap)
+        streams.append(ClaimedStream(record, evidence, state, clock, captured_from_start(begun, [record])))
+    grounds = tuple(dict.fromkeys([ground for evidence in evidences for ground in evidence.grounds]))
     if not whole:
         grounds += ("more streams run to these addresses than are looked at",)
-    control = rtcp_of(candidate.negotiations, records, lambda a, b: sources.rtcp(a, b, span_of(call)))
-    entity = media_entity(candidate, sources, protection, facts, records, rtcp_state(control))
+    span = span_of(call)
+    control = rtcp_of(candidate.negotiations, records, lambda a, b: sources.rtcp(a, b, span))
     weakest = [flow.first for flow in control if flow.plain] or [flow.first for flow in control]
-    clear = sorted(_clear_cites(records, evidences, refused), key=lambda cite: cite.ts_ns)
+    clear = sorted(_clear_cites(records, evidences, weighed), key=lambda cite: cite.ts_ns)
     events = [kind for kind, codec in rtpmap.items() if codec.name.lower() == "telephone-event"]
-    entity = replace(
-        entity,
+    since = secured_since(candidate.negotiations) if agreed == "secure" and clear else None
+    by_dtls = how == "dtls"
+    told = by_dtls and protection.state in ("srtp_dtls", "srtp_unencrypted")
+    packets = RtpSeen(
+        found.packets,
+        rtcp_state(control),
         rtcp_first=tuple(weakest[:1]),
         first_clear=tuple(clear[:1]),
-        packets=found.packets,
         levels_in_clear=levels_in_clear(last),
-        dtmf_packets=sum(count for record in records for kind, count in record.payload_types if kind in events),
+        dtmf_packets=sum([count for record in records for kind, count in record.payload_types if kind in events]),
+        upgraded=since is not None and clear[0].ts_ns < since,
+        shaken=shaken if by_dtls else None,
+        handshake_seen=handshake_seen(begun, last, shaken, records) if by_dtls else True,
+        peer_auth=peers_proven(last, shaken) if told else None,
     )
-    since = secured_since(candidate.negotiations)
-    if agreed == "secure" and since is not None and clear and clear[0].ts_ns < since:
-        entity = replace(entity, secure_negotiated=_UPGRADED)
-    if how == "dtls":
-        entity = replace(
-            entity,
-            tls_by_active=tls_by_active(shaken, candidate.negotiations),
-            client_certified=clients_certified(shaken),
-            handshake_seen=handshake_seen(call, last, shaken, records),
-        )
-    if facts.keying == "dtls" and protection.state in ("srtp_dtls", "srtp_unencrypted"):
-        entity = replace(entity, peer_auth=peers_proven(last, shaken))
+    entity = media_entity(candidate, sources, protection, facts, records, packets)
     negotiated = _negotiated_text(last, facts)
-    legs = tuple(leg.ordinal for leg in candidate.legs)
-    fact = HopFact(entity, legs, _seen(records), negotiated, observed, grounds, rtcp=control, moves=found.moves)
+    legs = tuple([leg.ordinal for leg in candidate.legs])
+    fact = HopFact(
+        entity,
+        legs,
+        _seen(records),
+        negotiated,
+        observed,
+        grounds,
+        index=candidate.index,
+        rtcp=control,
+        moves=found.moves,
+    )
     return fact, streams, shaken, found.anomalies
 
 
 def _clear_cites(
-    records: Sequence[StreamRecord], evidences: Sequence[MediaEvidence], refused: Sequence[Refusals]
+    records: Sequence[StreamRecord], evidences: Sequence[MediaEvidence], weighed: Sequence[Weighed]
 ) -> Iterator[Cite]:
     """Of each stream in clear the first such packet: its first, unless its others verify."""
-    for record, evidence, refusals in zip(records, evidences, refused, strict=True):
+    for record, evidence, each in zip(records, evidences, weighed, strict=True):
         if evidence.observed == "rtp":
-            yield refusals.first or record.first
-
-
-def _stream_state(facts: Facts, record: StreamRecord, evidence: MediaEvidence) -> HopState | Unknown:
-    own = replace(facts, observed=evidence.observed, verified=verified_of([record]))
-    return in_esp(decide(own), record.ipsec).state
+            yield each.refusals.first or record.first
 
 
 def _with_zrtp(record: StreamRecord, evidence: MediaEvidence, agreed: Agreed, zrtp: Between) -> MediaEvidence:
@@ -273,7 +274,7 @@ def _relayed_hops(call: CallState, candidate: Candidate, sources: MediaSources) 
         part = replace(candidate, offer_address=near, answer_address=far)
         fact, bound = _connection_hop(call, part, sources, (near, far))
         if isinstance(fact.entity, MediaHop):
-            fact = replace(fact, entity=ended_by_relay(fact.entity), index=candidate.index)
+            fact = replace(fact, entity=ended_by_relay(fact.entity))
         found.append((fact, bound))
     return found if any(bound.connections for _, bound in found) else []
 
@@ -325,7 +326,8 @@ def _connection_hop(
     sessions: tuple[BoundMsrp | BoundBfcp, ...] = (*bound.msrp, *bound.bfcp)
     seen_at = tuple(seen.values())
     moves = checked_moves([(each.src, each.dst) for each in connections], candidate, flows)
-    fact = HopFact(entity, legs, seen_at, text, observed, (), sessions, files(candidate.negotiations), moves=moves)
+    described = files(candidate.negotiations)
+    fact = HopFact(entity, legs, seen_at, text, observed, (), sessions, described, candidate.index, moves=moves)
     return fact, replace(bound, anomalies=(*bound.anomalies, *shared))
 
 

@@ -67,6 +67,10 @@ class _Description:
     keys: tuple[MediaKey, ...]
     control: bool = False  # where RTCP is received, apart from RTP
 
+    @property
+    def identities(self) -> set[Identity]:
+        return {key.identity for key in self.keys}
+
 
 @dataclass(slots=True)
 class _Medium:
@@ -122,11 +126,11 @@ class MediaKeys:
                 self._drop(next(iter(self._media)))
                 self.evicted += 1
             medium = self._media[place] = _Medium()
-        identities = {key.identity for key in description.keys}
-        for known in medium.descriptions:
-            if known.address == description.address and {key.identity for key in known.keys} == identities:
+        descriptions, most = medium.descriptions, self._limits.descriptions_per_medium
+        for known in descriptions:
+            if known.address == description.address and known.identities == description.identities:
                 return
-        if sum(d.control == description.control for d in medium.descriptions) >= self._limits.descriptions_per_medium:
+        if len(descriptions) >= most and sum(d.control == description.control for d in descriptions) >= most:
             self.evicted += not description.control
             return
         medium.descriptions.append(description)

@@ -16,7 +16,7 @@ from analyzer.session.model.media import MediaHop
 from analyzer.session.model.states import CoreSide
 from analyzer.session.offer_answer import Negotiation, chosen_crypto, rtp_address
 from analyzer.session.placement import Placement
-from analyzer.session.scope import Consecutive, Path, PathHop
+from analyzer.session.scope import NOTHING, Consecutive, Path, PathHop
 
 FindConnections = Callable[[Address, int], list[Connection]]
 
@@ -39,20 +39,20 @@ def path_hop(
     last: Negotiation,
     legs: Sequence[LegState],
     placement: Placement,
-    packets: Sequence[StreamRecord] | Sequence[Connection],
+    streams: Sequence[StreamRecord] = (),
+    connections: Sequence[Connection] = (),
     rtcp: Sequence[RtcpRecord] = (),
     shaken: Sequence[Connection] = (),
 ) -> PathHop:
     """A hop where it lies: `legs` are those whose descriptions name it, `last` what was agreed last, `shaken` the
     handshakes that key its streams."""
-    ordinals = [leg.ordinal for leg in legs]
-    first = min(legs, key=lambda leg: leg.ordinal)
-    final = max(legs, key=lambda leg: leg.ordinal)
+    first = min(legs, key=_ordinal)
+    final = max(legs, key=_ordinal)
     return PathHop(
         entity=entity,
         index=last.index,
-        first_leg=min(ordinals),
-        last_leg=max(ordinals),
+        first_leg=first.ordinal,
+        last_leg=final.ordinal,
         left_final=_final(placement, last.initiator, first.initiator),
         right_final=_final(placement, last.responder, final.responder),
         keys=_keys(last),
@@ -60,12 +60,14 @@ def path_hop(
         offered=_offered(first, last),
         prints=_prints(last),
         reports=frozenset(_reports(rtcp)),
-        streams=tuple(item for item in packets if isinstance(item, StreamRecord)),
-        connections=tuple(item for item in packets if isinstance(item, Connection)),
-        handshakes=frozenset(
-            item.handshake for item in (*packets, *shaken) if isinstance(item, Connection) and item.handshake
-        ),
+        streams=tuple(streams),
+        connections=tuple(connections),
+        handshakes=frozenset([item.handshake for item in (*connections, *shaken) if item.handshake]),
     )
+
+
+def _ordinal(leg: LegState) -> int:
+    return leg.ordinal
 
 
 def _reports(rtcp: Sequence[RtcpRecord]) -> Iterator[tuple[int | str, int]]:
@@ -107,9 +109,12 @@ def consecutive(call: CallState, placement: Placement) -> Consecutive:
     """Whether one leg follows another with nothing between: the next hop of one message by its Vias, or beyond an
     element that makes a call of its own. What no topology places may be such an element."""
     legs = {leg.ordinal: leg for leg in call.legs.values()}
-    before = previous_hops(list(legs.values()))
+    before: dict[int, int] | None = None  # looked for when somebody asks: a call of one leg has none
 
     def follows(one: int, other: int) -> bool:
+        nonlocal before
+        if before is None:
+            before = previous_hops(list(legs.values()))
         near, far = legs[one], legs[other]
         if other in before:
             return before[other] == one
@@ -130,35 +135,32 @@ def whole_path(call: CallState, placement: Placement) -> bool:
     return bool(final) and all(final) and all(follows(a.ordinal, b.ordinal) for a, b in pairwise(legs))
 
 
+UNSEEN = Unknown.of("vantage", "the hop of this medium beyond the element that ends this one")
+
+
 def judged(path: Path, hops: Sequence[PathHop]) -> list[MediaHop]:
-    """The hops' entities with how far their protection reaches."""
+    """The hops' entities with how far their protection reaches, those of an access with what became of their medium
+    beyond the edge. An entity was made as one of which nothing of that is known."""
+    beyond: dict[int, list[MediaHop]] = {}
+    for hop in hops:
+        if hop.entity.access is False and hop.entity.packets:
+            beyond.setdefault(hop.index, []).append(hop.entity)
     entities = []
     for at, hop in enumerate(hops):
-        verdict = path.verdict(at)
-        unseen = Unknown.of("vantage", "the hop of this medium beyond the element that ends this one")
-        entities.append(
-            replace(
-                hop.entity,
+        entity, verdict = hop.entity, path.verdict(at)
+        if verdict is not NOTHING:
+            entity = replace(
+                entity,
                 scope=verdict.scope,
                 scope_detail=verdict.detail,
                 termination=verdict.termination,
-                end_to_end=verdict.scope == "e2e" if verdict.passed_on is not None else unseen,
-                passed_on=verdict.passed_on if verdict.passed_on is not None else unseen,
+                end_to_end=verdict.scope == "e2e" if verdict.passed_on is not None else UNSEEN,
+                passed_on=verdict.passed_on if verdict.passed_on is not None else UNSEEN,
             )
-        )
+        if entity.access is True and hop.index in beyond:
+            entity = replace(entity, core_side=core_side(beyond[hop.index]))
+        entities.append(entity)
     return entities
-
-
-def with_core_sides(hops: Sequence[PathHop], entities: Sequence[MediaHop]) -> list[MediaHop]:
-    """The entities of a call's hops, those of an access with what became of their medium beyond the edge."""
-    beyond: dict[int, list[MediaHop]] = {}
-    for hop, entity in zip(hops, entities, strict=True):
-        if entity.access is False and entity.packets:
-            beyond.setdefault(hop.index, []).append(entity)
-    return [
-        replace(entity, core_side=core_side(beyond.get(hop.index, ()))) if entity.access is True else entity
-        for hop, entity in zip(hops, entities, strict=True)
-    ]
 
 
 def core_side(beyond: Sequence[MediaHop]) -> CoreSide | Unknown:

@@ -61,14 +61,17 @@ def streams_of(call: CallState, candidate: Candidate, sources: MediaSources) -> 
     span = span_of(call)
     lookup = _Lookup(sources, span)
     flows, shared = ice_flows(candidate, span, sources)
-    found = lookup.on_flows(candidate, flows)
-    used = [(record.endpoints.src, record.endpoints.dst) for record in found]
-    moves = checked_moves(used, candidate, flows)  # the same for every m-line of a flow
+    found: list[StreamRecord] = []
+    moves: tuple[Move, ...] = ()
+    if flows:
+        found = lookup.on_flows(candidate, flows)
+        used = [(record.endpoints.src, record.endpoints.dst) for record in found]
+        moves = checked_moves(used, candidate, flows)  # the same for every m-line of a flow
     if not found:
         found, moves = lookup.described(candidate)
     together = candidate.together
     records = [each for each in _ordered(found) if together is None or belongs(each, candidate.own, together)]
-    packets = _packets(records) if moves else sum(record.packets for record in records)
+    packets = _packets(records) if moves else sum([record.packets for record in records])
     crowded = [
         Anomaly(CROWDED, (record.first,), f"{len(record.contributors)} sources")
         for record in records
@@ -127,8 +130,7 @@ class _Lookup:
         return [record for record in records if record.parted_by not in self._span.calls]
 
     def on_flows(self, candidate: Candidate, flows: Sequence[IceFlow]) -> list[StreamRecord]:
-        """Streams on checked flows, and those from one described address to the other; none if there are no flows, or
-        nothing ran on them."""
+        """Streams on checked flows, and those from one described address to the other; none if nothing ran on them."""
         checked = self._between((flow.offerer, flow.answerer) for flow in flows)
         if not checked:
             self.whole = True
@@ -154,10 +156,10 @@ class _Lookup:
         near, far = self._translated(ours), self._translated(theirs)
         for targets, senders, beyond, others in ((ours, theirs, near, far), (theirs, ours, far, near)):
             hosts = {sender.ip for sender in (*senders, *others)}
-            towards = self._own(record for target in targets for record in self._towards(target))
+            towards = self._own([record for target in targets for record in self._towards(target)])
             exact = [record for record in towards if record.endpoints.src.ip in hosts]
             found += exact or towards
-            moved = self._own(record for target in beyond for record in self._towards(target))
+            moved = self._own([record for target in beyond for record in self._towards(target)]) if beyond else ()
             found += [record for record in moved if record.endpoints.src.ip in hosts]
         seen = {record.ordinal for record in found}
         looked = 0
@@ -172,7 +174,7 @@ class _Lookup:
                 fresh = [record for record in answers if record.ordinal not in seen]
                 seen.update(record.ordinal for record in fresh)
                 found += fresh
-        return found, tuple(_mapped(found, near, far))
+        return found, tuple(_mapped(found, near, far)) if near or far else ()
 
     def _translated(self, addresses: Sequence[Address]) -> dict[Address, Cite]:
         """The other addresses of an end beyond a NAT or a relay, with the responses that show them."""

@@ -75,12 +75,15 @@ class MessageRecord:
 
 def _privacy(message: Message) -> tuple[str, ...]:
     values = message.all("privacy")
-    parts = [part.strip().lower() for value in values for part in value.replace(",", ";").split(";")] if values else ()
+    if not values:
+        return ()
+    parts = [part.strip().lower() for value in values for part in value.replace(",", ";").split(";")]
     return tuple([part for part in parts if part])
 
 
 def record(message: Message, carrier: Carrier, bodies: Bodies, ordinal: int) -> MessageRecord:
     """The record of a message that was not seen before."""
+    vias = message.all("via")
     refer_to = message.first("refer-to") if message.method == "REFER" else None
     referred_by = message.first("referred-by")
     return MessageRecord(
@@ -97,7 +100,7 @@ def record(message: Message, carrier: Carrier, bodies: Bodies, ordinal: int) -> 
         from_tag=message.from_tag,
         to_tag=message.to_tag,
         branch=message.branch,
-        vias=sum([1 + value.count(",") for value in message.all("via")]),
+        vias=1 + ",".join(vias).count(",") if vias else 0,
         passed_branch=message.passed_branch,
         complete=message.complete,
         reliable=message.first("rseq") is not None,
@@ -106,7 +109,7 @@ def record(message: Message, carrier: Carrier, bodies: Bodies, ordinal: int) -> 
         preferred=message.identities("p-preferred-identity"),
         privacy=_privacy(message),
         sdp=bodies.sdp,
-        conference_focus=any("isfocus" in contact.lower() for contact in message.all("contact")),
+        conference_focus="isfocus" in ",".join(message.all("contact")).lower(),
         sightings={carrier.vantage: message.cites},
         request_uri=message.request_uri,
         headers=kept_headers(message),

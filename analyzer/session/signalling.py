@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from analyzer.core.addresses import Address, parse_ip
 from analyzer.core.anomalies import Anomaly
@@ -64,12 +65,26 @@ class Filed:
 
 @dataclass(slots=True)
 class _Seen:
-    """A message that was seen: its record, or while it is held back what was captured of it. `others` saw it too."""
+    """A message that was seen: its record once it is filed. `others` saw it too. The message itself is not kept."""
 
+    record: MessageRecord | None = None
+    others: dict[int, tuple[Cite, ...]] | None = None
+
+    def also(self, vantage: int, cites: tuple[Cite, ...]) -> None:
+        """Notes a sighting at another vantage point, the first there."""
+        if self.record is not None:
+            self.record.sightings.setdefault(vantage, cites)
+        else:
+            self.others = self.others or {}
+            self.others.setdefault(vantage, cites)
+
+
+class _Held(NamedTuple):
+    """What was captured of a message in part."""
+
+    seen: _Seen
     message: Message
     carrier: Carrier
-    record: MessageRecord | None = None
-    others: dict[int, tuple[Cite, ...]] = field(default_factory=dict)
 
 
 class Signalling:
@@ -90,45 +105,45 @@ class Signalling:
         self.agreements = Agreements(limits)
         self.observations = Observations()
         self._ordinal = 0
-        self._held: dict[int, _Seen] = {}  # copies in part, until it is known that no whole one comes
+        self._held: dict[int, _Held] = {}  # copies in part, until it is known that no whole one comes
 
     def message(self, message: Message, carrier: Carrier) -> Filed:
         """Takes one sighting of a message. One that was captured in part is held back: a whole copy counts for it."""
-        seen = _Seen(message, carrier)
+        seen = _Seen()
         alias = _alias(message, carrier)
         occurrence, owner = self._sightings.place(carrier, message.raw, message.ts_ns, seen, alias, message.cut)
         known = owner if isinstance(owner, _Seen) else seen
         if occurrence == "mirror":
             self.counts.mirrored += 1
             return Filed(None, None, (), ())
-        if occurrence in ("whole", "whole again") and self._held.pop(id(known), None) is not None:
-            known.others.setdefault(known.carrier.vantage, known.message.cites)
-            known.message, known.carrier = message, carrier
-            return self._file(known, occurrence == "whole again")
         if occurrence in ("sighting", "whole", "whole again"):
-            places = known.others if known.record is None else known.record.sightings
-            places.setdefault(carrier.vantage, message.cites)
-            return Filed(None, None, (), ())
+            part = self._held.pop(id(known), None) if occurrence != "sighting" else None
+            if part is None:
+                known.also(carrier.vantage, message.cites)
+                return Filed(None, None, (), ())
+            known.also(part.carrier.vantage, part.message.cites)
+            return self._file(known, message, carrier, occurrence == "whole again")
         if message.cut:
-            self._held[id(seen)] = seen
+            self._held[id(seen)] = _Held(seen, message, carrier)
             return Filed(None, None, (), ())
-        return self._file(seen, occurrence == "retransmission")
+        return self._file(seen, message, carrier, occurrence == "retransmission")
 
     def overdue(self, now_ns: int | None) -> list[tuple[Message, Filed]]:
         """Files messages that were held back too long for a whole copy to come; all of them, without a time."""
         found: list[tuple[Message, Filed]] = []
+        if not self._held:
+            return found
         excess = len(self._held) - self._limits.cut_messages
-        for place, seen in list(self._held.items()) if self._held else ():
-            due = now_ns is None or now_ns - seen.message.ts_ns > self._limits.sighting_window_ns
+        for place, held in list(self._held.items()):
+            due = now_ns is None or now_ns - held.message.ts_ns > self._limits.sighting_window_ns
             if not due and len(found) >= excess:
                 break
             del self._held[place]
-            found.append((seen.message, self._file(seen, False)))
+            found.append((held.message, self._file(*held, False)))
         return found
 
-    def _file(self, seen: _Seen, repeated: bool) -> Filed:
+    def _file(self, seen: _Seen, message: Message, carrier: Carrier, repeated: bool) -> Filed:
         """Counts a message and puts it into its call."""
-        message, carrier = seen.message, seen.carrier
         self._count(message)
         self.counts.retransmissions += repeated
         self._ordinal += 1
@@ -136,7 +151,8 @@ class Signalling:
         sdp = bodies.sdp
         filed = record(message, carrier, bodies, self._ordinal)
         filed.retransmission = repeated
-        filed.sightings.update({place: cites for place, cites in seen.others.items() if place != carrier.vantage})
+        if seen.others:
+            filed.sightings.update({place: cites for place, cites in seen.others.items() if place != carrier.vantage})
         seen.record = filed
         self._observe(message, carrier, filed.vias)
         ends = carrier.endpoints
@@ -177,7 +193,8 @@ class Signalling:
     def _count(self, message: Message) -> None:
         counts = self.counts
         counts.messages += 1
-        counts.malformed += any(anomaly.kind.origin == "wire" for anomaly in message.anomalies)
+        if message.anomalies:
+            counts.malformed += any(anomaly.kind.origin == "wire" for anomaly in message.anomalies)
         if message.is_request:
             count(counts.requests, message.method, self._limits.counted_words)
         else:
@@ -189,6 +206,10 @@ class Signalling:
     def _observe(self, message: Message, carrier: Carrier, vias: int) -> None:
         src, dst = carrier.endpoints.src.ip, carrier.endpoints.dst.ip
         contact = message.first("contact") or ""
+        focus = "isfocus" in contact.lower()
+        if not (focus or (vias > 1 and message.is_request) or message.method == "REGISTER"):
+            self.observations.meet(src, dst)  # nothing else tells more
+            return
         own = bool(contact) and _host(contact) == src
         registers = message.method == "REGISTER" and bool(message.call_id)
         self.observations.observe(
@@ -201,7 +222,7 @@ class Signalling:
                 contact_is_sender=own,
                 core_headers=any(message.first(name) is not None for name in _CORE_HEADERS),
                 asserted=message.first("p-asserted-identity") is not None,
-                focus="isfocus" in contact.lower(),
+                focus=focus,
                 request_id=f"{message.call_id} {message.first('cseq')}" if registers else "",
             ),
         )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.formats.uri import host_port, parse_name_addr, parse_uri, same_user, unescape
+from analyzer.formats.uri import address_uri, host_port, parse_name_addr, parse_uri, same_user, unescape
 
 TEXT = st.text(alphabet='sip:@;?<>[]%0a="\\ ,.\u00e9\udc80', max_size=40)
 
@@ -13,7 +13,7 @@ TEXT = st.text(alphabet='sip:@;?<>[]%0a="\\ ,.\u00e9\udc80', max_size=40)
 def test_any_text_is_read(text: str) -> None:
     for value in (text, "sip:" + text, "tel:" + text):
         assert parse_uri(value).raw == value
-        parse_name_addr(value)
+        assert address_uri(value) == parse_name_addr(value).uri
         host_port(value)
         unescape(value)
         same_user(value, text)
@@ -66,6 +66,7 @@ def test_a_broken_escape_stays() -> None:
 def test_addresses(value: str, display: str, uri: str, params: dict[str, str]) -> None:
     found = parse_name_addr(value)
     assert (found.display, found.uri, found.params) == (display, uri, params)
+    assert address_uri(value) == uri
 
 
 def test_one_user_under_two_names() -> None:

@@ -52,7 +52,7 @@ def keyring(private: rsa.RSAPrivateKey) -> Keyring:
 
 @dataclass(frozen=True)
 class Shape:
-    """A handshake: `ems` (RFC 7627), a cookie exchange, messages in fragments, flights sent twice, connection IDs, a session."""
+    """A handshake: `ems` (RFC 7627), a cookie exchange, fragments, flights sent twice, connection IDs, a session."""
 
     suite: int = RSA_GCM
     ems: bool = True

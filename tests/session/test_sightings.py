@@ -21,6 +21,16 @@ def test_the_kth_at_one_vantage_point_matches_the_kth_at_another() -> None:
     ]  # fmt: skip
 
 
+def test_what_is_older_than_any_transaction_is_forgotten() -> None:
+    """RFC 3261 17.1.1.2: 64*T1. What came since keeps nothing else alive."""
+    table = SightingTable(Limits())
+    for raw in (b"repeated", b"m"):
+        assert table.place(carrier(0), raw, 0, raw) == ("new", raw)
+    assert table.place(carrier(0), b"repeated", 30 * SECOND, "again") == ("retransmission", "again")
+    assert table.place(carrier(0), b"m", 32 * SECOND + 1, "late") == ("new", "late")
+    assert table.place(carrier(1), b"m", 32 * SECOND + 2, "y") == ("sighting", "late")
+
+
 def test_a_mirror_copy_has_the_same_identification_within_a_millisecond() -> None:
     table = SightingTable(Limits())
     assert table.place(carrier(0, 7), b"m", 0, "a") == ("new", "a")

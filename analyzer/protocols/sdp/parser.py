@@ -27,6 +27,7 @@ NO_ADDRESS = define("sdp.no_address", Severity.LOW, "A medium without any connec
 TOO_LONG = define("sdp.too_long", Severity.MEDIUM, "More SDP lines than are read", "", "internal")
 
 _LINE_TYPES = frozenset("vosiuepcbtrzkam")
+_MANDATORY = "vost"
 _INHERITED = frozenset(
     ("address", "direction", "setup", "tls_id", "ice_ufrag", "ice_pwd", "e2ae", "fingerprints", "key_mgmt",
      "key_mgmt_data", "encrypted_extensions", "key_line")
@@ -126,25 +127,24 @@ class _Builder:
         self.media.append(self.scope)
 
     def build(self) -> Session:
-        for kind in "vost":
-            if kind not in self.types:
-                self.name_anomaly(MISSING_LINE, f"{kind}=")
+        if not self.types.issuperset(_MANDATORY):
+            for kind in _MANDATORY:
+                if kind not in self.types:
+                    self.name_anomaly(MISSING_LINE, f"{kind}=")
         session = self.session
-        for name in _INHERITED & session.keys():
-            if type(session[name]) is list:  # one tuple for all media that inherit it
-                session[name] = tuple(session[name])
-        media = tuple(self._medium(index, fields) for index, fields in enumerate(self.media))
+        _settle(session)
+        media = tuple([self._medium(index, fields) for index, fields in enumerate(self.media)])
         return Session(
             origin=self.origin,
             name=self.name,
             address=session.get("address", ""),
             media=media,
-            groups=tuple(value for name, value in session.get("attributes", ()) if name == "group"),
-            fingerprints=tuple(session.get("fingerprints", ())),
-            key_mgmt=tuple(session.get("key_mgmt", ())),
-            crypto=tuple(session.get("crypto", ())),
-            bandwidths=tuple(session.get("bandwidths", ())),
-            attributes=tuple(session.get("attributes", ())),
+            groups=tuple([value for name, value in session["attributes"] if name == "group"]),
+            fingerprints=session.get("fingerprints", ()),
+            key_mgmt=session.get("key_mgmt", ()),
+            crypto=session.get("crypto", ()),
+            bandwidths=session.get("bandwidths", ()),
+            attributes=session["attributes"],
             information=self.information,
             anomalies=tuple(self.anomalies),
         )
@@ -153,13 +153,18 @@ class _Builder:
         for name, value in self.session.items():
             if name in _INHERITED and name not in fields:
                 fields[name] = value
-        for name, value in fields.items():
-            if type(value) is list:
-                fields[name] = tuple(value)
+        _settle(fields)
         address = fields.get("address", "")
         if not address and fields["port"]:
             self.name_anomaly(NO_ADDRESS, fields["medium"])
         return Media(index=index, ip=parse_ip(address) if address else None, **fields)
+
+
+def _settle(fields: Fields) -> None:
+    """Lists become the tuples that they stay: of what is inherited one for all media."""
+    for name, value in fields.items():
+        if type(value) is list:
+            fields[name] = tuple(value)
 
 
 def parse(data: bytes, cites: tuple[Cite, ...], limits: Limits) -> Session:

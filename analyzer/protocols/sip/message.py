@@ -1,6 +1,6 @@
 """A SIP message: start line and headers split at once, everything typed on demand (RFC 3261 7)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field
 from typing import NamedTuple
 
@@ -9,9 +9,10 @@ from analyzer.core.cites import Cite
 from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
 from analyzer.core.numbers import decimal
+from analyzer.core.remembered import remembered
 from analyzer.formats.headers import parameters, split
 from analyzer.formats.mime import BodyPart, media_type, parts_of
-from analyzer.formats.uri import host_port, parse_name_addr
+from analyzer.formats.uri import address_uri, host_port, parse_name_addr
 
 ADDRESSES = frozenset(
     ("contact", "diversion", "from", "history-info", "p-asserted-identity", "p-preferred-identity", "path",
@@ -45,7 +46,7 @@ class Message:
     """A request or response with the frames that carried it. `complete` is False if bytes are known to be missing.
 
     `cut`: they are missing because they were not captured, so what is not here is no fault of who sent it.
-    `index` is the first value of each header name, where the reader has made it.
+    `index` is the first value of each header name; `repeated` are the names that stand more than once.
     """
 
     method: str
@@ -57,15 +58,17 @@ class Message:
     body: bytes
     raw: bytes
     cites: tuple[Cite, ...]
+    index: Mapping[str, str] = field(repr=False, compare=False)
+    repeated: Collection[str] = field(default=(), repr=False, compare=False)
     complete: bool = True
     anomalies: tuple[Anomaly, ...] = ()
     cut: bool = False
-    index: Mapping[str, str] | None = field(default=None, repr=False, compare=False)
 
     @property
     def ts_ns(self) -> int:
         """Time of the last frame, nanoseconds since the epoch."""
-        return max((cite.ts_ns for cite in self.cites), default=0)
+        cites = self.cites
+        return cites[0].ts_ns if len(cites) == 1 else max((cite.ts_ns for cite in cites), default=0)
 
     @property
     def is_request(self) -> bool:
@@ -74,49 +77,46 @@ class Message:
 
     def all(self, name: str) -> tuple[str, ...]:
         """Values of every header of a long lower-case name, in order."""
-        if self.index is not None and name not in self.index:
+        value = self.index.get(name)
+        if value is None:
             return ()
+        if name not in self.repeated:
+            return (value,)
         return tuple([header.value for header in self.headers if header.name == name])
 
     def first(self, name: str) -> str | None:
         """The value of the first header of that name."""
-        if self.index is not None:
-            return self.index.get(name)
-        for header in self.headers:
-            if header.name == name:
-                return header.value
-        return None
+        return self.index.get(name)
 
     @property
     def call_id(self) -> str:
         """Call-ID, "" if missing."""
-        return self.first("call-id") or ""
+        return self.index.get("call-id", "")
 
     @property
     def cseq(self) -> int | None:
         """The number of CSeq."""
-        words = (self.first("cseq") or "").split(None, 1)
-        return decimal(words[0]) if words else None
+        return _number(self.index.get("cseq", ""))
 
     @property
     def from_tag(self) -> str:
         """The tag of From."""
-        return _tag(self.first("from") or "")
+        return _tag(self.index.get("from", ""))
 
     @property
     def to_tag(self) -> str:
         """The tag of To."""
-        return _tag(self.first("to") or "")
+        return _tag(self.index.get("to", ""))
 
     @property
     def from_uri(self) -> str:
         """The URI of From."""
-        return parse_name_addr(self.first("from") or "").uri
+        return address_uri(self.index.get("from", ""))
 
     @property
     def to_uri(self) -> str:
         """The URI of To."""
-        return parse_name_addr(self.first("to") or "").uri
+        return address_uri(self.index.get("to", ""))
 
     @property
     def vias(self) -> tuple[Via, ...]:
@@ -126,19 +126,14 @@ class Message:
     @property
     def branch(self) -> str:
         """The branch of the top Via."""
-        value = self.first("via") or ""
-        if '"' not in value and "<" not in value:
-            return _parameter(value.partition(",")[0], "branch")
-        parts = split(value)
-        return parse_via(parts[0]).branch if parts else ""
+        return _branch(self.index.get("via", ""))
 
     @property
     def passed_branch(self) -> str:
         """The branch of the Via below the top one, which was the top one a hop before; "" where there is none."""
-        values = self.all("via")
-        if len(values) == 1 and "," not in values[0]:
+        if "via" not in self.repeated and "," not in self.index.get("via", ""):
             return ""
-        parts = [part for value in values[:2] for part in split(value)]
+        parts = [part for value in self.all("via")[:2] for part in split(value)]
         return parse_via(parts[1]).branch if len(parts) > 1 else ""
 
     @property
@@ -160,15 +155,31 @@ class Message:
 
     def identities(self, name: str) -> tuple[str, ...]:
         """The URIs of a header such as p-asserted-identity, in order."""
-        values = self.all(name)
-        return tuple(parse_name_addr(part).uri for value in values for part in split(value)) if values else ()
+        if name not in self.index:
+            return ()
+        return tuple(address_uri(part) for value in self.all(name) for part in split(value))
 
 
+@remembered
+def _number(value: str) -> int | None:
+    words = value.split(None, 1)
+    return decimal(words[0]) if words else None
+
+
+@remembered
 def _tag(value: str) -> str:
     before, bracket, behind = value.partition(">")
     if not bracket or ">" in behind or '"' in behind or "<" not in before:
         return parse_name_addr(value).params.get("tag", "")
     return _parameter(behind, "tag")
+
+
+@remembered
+def _branch(value: str) -> str:
+    if '"' not in value and "<" not in value:
+        return _parameter(value.partition(",")[0], "branch")
+    parts = split(value)
+    return parse_via(parts[0]).branch if parts else ""
 
 
 def _parameter(value: str, wanted: str) -> str:

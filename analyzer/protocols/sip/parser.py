@@ -1,13 +1,14 @@
 """From bytes to SIP messages: one message, and one datagram (RFC 3261 7, 18.3)."""
 
+import re
 import sys
-from functools import lru_cache
 from itertools import islice
 
 from analyzer.core.anomalies import Anomaly, AnomalyKind
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.numbers import decimal
+from analyzer.core.remembered import remembered
 from analyzer.core.text import decode, safe
 from analyzer.formats.headers import balanced
 from analyzer.protocols.sip import anomalies as kinds
@@ -29,6 +30,8 @@ _LINES_MOST, _LINE_MOST = 4096, 256
 _UNIQUE = frozenset(("authorization", "proxy-authorization", "identity"))  # not again, or not to be kept
 _ONCE = frozenset(("call-id", "cseq", "from", "to", "max-forwards", "content-length", "content-type"))
 _NEEDED = frozenset(("call-id", "cseq", "from", "to", "via"))
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
+_FOLD = re.compile(r"\n[ \t]")
 _HOPS = frozenset(map(str, range(256)))
 
 
@@ -56,11 +59,8 @@ def _unfold(lines: list[str]) -> list[str]:
 
 def header_end(data: bytes | bytearray, start: int = 0, stop: int = sys.maxsize) -> tuple[int, int] | None:
     """Where the header's last line ends (behind its LF) and where the body begins, of data[start:stop]."""
-    usual = data.find(b"\n\r\n", start, stop)
-    bare = data.find(b"\n\n", start, stop if usual < 0 else min(usual + 1, stop))
-    if bare >= 0:
-        return bare + 1, bare + 2
-    return None if usual < 0 else (usual + 1, usual + 3)
+    empty = _EMPTY_LINE.search(data, start, stop)
+    return None if empty is None else (empty.start() + 1, empty.end())
 
 
 class Head:
@@ -69,7 +69,7 @@ class Head:
     `partial`: the end was not captured. A last line that is not whole is left out, and nothing is missed.
     """
 
-    __slots__ = ("_cites", "_partial", "anomalies", "first", "headers", "start")
+    __slots__ = ("_cites", "_partial", "anomalies", "first", "headers", "repeated", "start")
 
     def __init__(self, data: bytes, cites: tuple[Cite, ...], limits: Limits, partial: bool = False) -> None:
         self._cites = cites
@@ -77,6 +77,7 @@ class Head:
         self.anomalies: list[Anomaly] = []
         self.headers: list[Header] = []
         self.first: dict[str, str] = {}
+        self.repeated: set[str] = set()
         text = decode(data[: data.rfind(b"\n") + 1] or data if partial else data)
         lines = text.split("\r\n")
         ends = len(lines) - 1
@@ -87,7 +88,7 @@ class Head:
             if any("\r" in line for line in lines):
                 self.note(kinds.BARE_CR)
         self.start = lines[0]
-        if "\n " in text or "\n\t" in text:
+        if _FOLD.search(text):
             lines = _unfold(lines)
         if len(lines) > limits.headers:
             count = sum(map(bool, lines[1:]))
@@ -109,7 +110,9 @@ class Head:
             name = header[0]
             if name not in first:
                 first[name] = header[2]
-            elif name in _ONCE:
+                continue
+            self.repeated.add(name)
+            if name in _ONCE:
                 self.note(kinds.REPEATED, name)
 
     def _header(self, line: str) -> Header | None:
@@ -154,7 +157,7 @@ class Head:
         """The finished message. `cut`: its end was not captured."""
         method, status, reason, uri, version = self._start_line()
         first = self.first
-        if not self._partial and not all(name in first for name in _NEEDED):
+        if not self._partial and not first.keys() >= _NEEDED:
             self.note(kinds.MISSING, ", ".join(sorted(_NEEDED - first.keys())))
         named = self._cseq(first.get("cseq"), method if status is None else "")
         hops = first.get("max-forwards")
@@ -162,8 +165,8 @@ class Head:
             self.note(kinds.MAX_FORWARDS, hops)
         headers, found = tuple(self.headers), tuple(self.anomalies)
         return Message(
-            method or named, status, reason, uri, version, headers, body, raw, cites, complete and not cut, found,
-            cut, first,
+            method or named, status, reason, uri, version, headers, body, raw, cites, first, self.repeated,
+            complete and not cut, found, cut,
         )  # fmt: skip
 
     def _start_line(self) -> tuple[str, int | None, str, str, str]:
@@ -172,12 +175,10 @@ class Head:
         if len(words) == 3 and words[2] == "SIP/2.0" and words[1] and "<" not in words[1] and words[0]:
             return words[0], None, "", words[1], "SIP/2.0"
         if line[:4].upper() == "SIP/":
-            version, _, rest = line.partition(" ")
-            code, _, reason = rest.partition(" ")
-            status = decimal(code)
-            if status is None or not 100 <= status <= 699:
+            version, code, status, reason = _status_line(line)
+            if not 100 <= status <= 699:
                 self.note(kinds.STATUS, code)
-            result: tuple[str, int | None, str, str, str] = ("", status or 0, reason, "", version)
+            result: tuple[str, int | None, str, str, str] = ("", status, reason, "", version)
         else:
             method, _, rest = line.partition(" ")
             uri, _, version = rest.rstrip().rpartition(" ")
@@ -191,7 +192,7 @@ class Head:
     def _cseq(self, value: str | None, method: str) -> str:
         if value is None:
             return ""
-        good, named = _usual_cseq(value) if len(value) <= _LINE_MOST else _cseq_parts(value)
+        good, named = _cseq_parts(value)
         if not good:
             self.note(kinds.CSEQ, value)
         if method and named != method:
@@ -199,18 +200,23 @@ class Head:
         return named
 
 
+@remembered
+def _status_line(line: str) -> tuple[str, str, int, str]:
+    version, _, rest = line.partition(" ")
+    code, _, reason = rest.partition(" ")
+    return version, code, decimal(code) or 0, reason
+
+
 def _number(text: str) -> int:
     number = decimal(text)
     return -1 if number is None else number
 
 
+@remembered
 def _cseq_parts(value: str) -> tuple[bool, str]:
     number, _, named = value.replace("\t", " ").partition(" ")
     named = named.strip()
     return 0 <= _number(number) < 1 << 31 and bool(named), named
-
-
-_usual_cseq = lru_cache(maxsize=1_024)(_cseq_parts)
 
 
 def parse_datagram(data: bytes, cites: tuple[Cite, ...], limits: Limits) -> list[Event]:

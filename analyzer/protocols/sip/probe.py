@@ -20,6 +20,9 @@ def is_start(line: bytes) -> bool:
     words = line.split(b" ", 3)
     if len(words) == 3 and words[2] == b"SIP/2.0\r\n" and words[0].isalpha() and len(line) <= 4096:
         return 0 < len(words[0]) <= 64 and bool(words[1]) and b"\r" not in words[1]
+    usual = words[0] == b"SIP/2.0" and len(words) > 2 and len(words[1]) == 3 and words[1].isdigit()
+    if usual and len(line) <= 4096 and line.find(b"\r") == len(line) - 2 and line.find(b"\n") == len(line) - 1:
+        return True  # as `_START` has it
     return len(line) <= DATAGRAM_LINE_BYTES and b"SIP/" in line.upper() and _START.fullmatch(line) is not None
 
 

@@ -122,7 +122,8 @@ class Agreements:
             return []
         if message.status == 401:
             self._challenge(message)
-        answer = mechanisms(message.all("security-server"))
+        values = message.all("security-server")
+        answer = mechanisms(values) if values else ()
         offer = self._offers.get((dst, src)) if answer else None
         return self._agree(offer, answer, dst, src, message.cites) if offer is not None else []
 

@@ -5,6 +5,7 @@ with a length that only a codec frame plus an authentication tag has: uniform by
 """
 
 from dataclasses import field
+from functools import lru_cache
 
 from analyzer.core.frozen import frozen
 from analyzer.protocols.sdp.session import Codec
@@ -24,9 +25,9 @@ def codec_of(payload_type: int, rtpmap: dict[int, Codec]) -> Codec | None:
     return rtpmap.get(payload_type) or _STATIC.get(payload_type)
 
 
-def _frame_lengths(codec: Codec) -> frozenset[int]:
-    """Payload lengths, in bytes, that packets of a codec with fixed frames can have in clear."""
-    name = codec.name.upper()
+@lru_cache(maxsize=64)
+def _frame_lengths(name: str, channels: int) -> frozenset[int]:
+    """Payload lengths, in bytes, that packets of a codec with fixed frames can have in clear; its name in capitals."""
     if name in {"PCMU", "PCMA", "G722"}:
         return frozenset(80 * n for n in range(1, 13))
     if name == "G729":
@@ -36,7 +37,7 @@ def _frame_lengths(codec: Codec) -> frozenset[int]:
     if name == "ILBC":
         return frozenset(38 * n for n in range(1, 5)) | frozenset(50 * n for n in range(1, 5))
     if name == "L16":
-        return frozenset(160 * n * codec.channels for n in range(1, 13))
+        return frozenset(160 * n * channels for n in range(1, 13))
     return frozenset()
 
 
@@ -55,15 +56,16 @@ def classify(record: StreamRecord, rtpmap: dict[int, Codec]) -> MediaEvidence:
     if codec is None or codec.name.lower() in _EVENTS:
         lengths: frozenset[int] = frozenset()
     else:
-        lengths = _frame_lengths(codec)
+        lengths = _frame_lengths(codec.name.upper(), codec.channels)
     if statistics.structured:
         return MediaEvidence("rtp", (f"payload bytes are not ciphertext (chi-square {statistics.chi2:.0f})",))
     if not lengths or codec is None:
         return MediaEvidence("unknown", ("the codec has no fixed frame length to compare with",))
-    plain = sum(count for size, count in record.sizes if size in lengths)
-    tagged = {tag: sum(n for size, n in record.sizes if size - tag in lengths) for tag in TAGS}
-    tag, most = max(tagged.items(), key=lambda item: item[1])
-    total = sum(count for _, count in record.sizes)
+    plain = sum([count for size, count in record.sizes if size in lengths])
+    tagged = [sum([n for size, n in record.sizes if size - tag in lengths]) for tag in TAGS]
+    most = max(tagged)
+    tag = TAGS[tagged.index(most)]
+    total = sum([count for _, count in record.sizes])
     if statistics.uniform and most >= 0.9 * total and not plain:
         return MediaEvidence(
             "srtp",

@@ -1,6 +1,8 @@
 """What the verification of streams says of their hop."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from analyzer.protocols.sdp.session import Codec
 from analyzer.session.media.evidence import MediaEvidence, classify
@@ -11,6 +13,32 @@ from analyzer.session.model.states import KeyExchange
 from analyzer.session.offer_answer import Keying
 
 VERIFIED_SHARE = 0.99
+_NONE_REFUSED = Refusals()
+
+
+class Weighed(NamedTuple):
+    """One stream by its packets: those that fail their tags although others verify, in clear or perhaps so; whether
+    tags verify (of 99 % of them, none of the others perhaps in clear), fail of all with every key (False), or neither;
+    and what it is by the weakest of them."""
+
+    refusals: Refusals
+    verified: bool | None
+    evidence: MediaEvidence
+
+
+def weigh(record: StreamRecord, rtpmap: dict[int, Codec]) -> Weighed:
+    """What the packets of a stream show."""
+    refusals = _refusals(record)
+    verified = _verified(record, refusals)
+    return Weighed(refusals, verified, _evidence(record, rtpmap, refusals, verified))
+
+
+def all_verified(streams: Sequence[Weighed]) -> bool | None:
+    """True if the tags of every stream verify; False if those of one fail with every key."""
+    verdicts = [each.verified for each in streams]
+    if False in verdicts:
+        return False
+    return True if verdicts and None not in verdicts else None
 
 
 def keyed(record: StreamRecord, agreed: Agreed) -> StreamRecord:
@@ -29,35 +57,31 @@ def key_exchange(records: list[StreamRecord], negotiated: Keying) -> KeyExchange
     return "dtls" if "dtls-srtp" in origins else "sdes" if "sdes" in origins else "unknown"
 
 
-def refusals_of(record: StreamRecord) -> Refusals:
-    """The packets of a stream that fail their tags although others verify: those in clear, and those that may be."""
+def _refusals(record: StreamRecord) -> Refusals:
     found = record.verification
     if found is None or not found.refused:
-        return Refusals()
+        return _NONE_REFUSED
     return judge(found.refused, dict(record.sizes), found.trailer, not found.unencrypted)
 
 
-def verified_of(records: list[StreamRecord]) -> bool | None:
-    """True if the tags of 99 % of every stream's packets verify, and none of the others may be in clear; False if
-    those of one with keys all fail."""
-    shares = []
-    for record in records:
-        found = record.verification
-        if found is not None and found.failed and not found.decrypted:
-            return False
-        refusals = refusals_of(record)
-        known = found is not None and record.packets and not refusals.clear and not refusals.undecided
-        shares.append(found.authenticated / record.packets if found is not None and known else 0.0)
-    return True if shares and min(shares) >= VERIFIED_SHARE else None
+def _verified(record: StreamRecord, refusals: Refusals) -> bool | None:
+    found = record.verification
+    if found is None:
+        return None
+    if found.failed and not found.decrypted:
+        return False
+    known = record.packets and not refusals.clear and not refusals.undecided
+    return True if known and found.authenticated / record.packets >= VERIFIED_SHARE else None
 
 
-def evidence_of(record: StreamRecord, rtpmap: dict[int, Codec]) -> MediaEvidence:
-    """What a stream is, by the weakest of its packets: tags that verify outweigh its shape."""
-    refusals = refusals_of(record)
+def _evidence(
+    record: StreamRecord, rtpmap: dict[int, Codec], refusals: Refusals, verified: bool | None
+) -> MediaEvidence:
+    """Tags that verify outweigh a stream's shape."""
     if refusals.clear:
         return MediaEvidence("rtp", (f"{refusals.clear} packets are in clear among others whose tags verify",))
     if refusals.undecided:
         return MediaEvidence("unknown", (f"{refusals.undecided} packets fail their tags, and may be in clear",))
-    if record.verification is not None and verified_of([record]):
+    if record.verification is not None and verified:
         return MediaEvidence("srtp", (f"{record.verification.authenticated} authentication tags verify",))
     return classify(record, rtpmap)

@@ -165,10 +165,12 @@ class RtcpFlows:
     def between(self, a: Address, b: Address, span: Span | None = None) -> list[RtcpRecord]:
         """RTCP between two addresses, either direction, under all keys known by now; where calls took the addresses
         over from each other, that of a span."""
-        found = []
+        found: list[RtcpRecord] = []
         for pair in ((a, b), (b, a)):
-            earlier, flow = self._earlier.get(pair, []), self._flows.get(pair)
-            flows = [*earlier, flow] if flow is not None else earlier
+            earlier, flow = self._earlier.get(pair), self._flows.get(pair)
+            if earlier is None and flow is None:
+                continue
+            flows = [*(earlier or ()), *([flow] if flow is not None else ())]
             if span is not None and any(each.begun_by or each.parted_by for each in flows):
                 flows = [each for each in flows if span.holds(each.began_ns, each.last_ns, each.parted_by)]
             found += [self._record(Endpoints(*pair, 17), each) for each in flows]

@@ -113,6 +113,8 @@ class Verifier:
 
     def overtaken(self, endpoints: Endpoints, ssrc: int) -> Verification | None:
         """What is to be said of a stream that ended before any key for it was known, if one is known by now."""
+        if not self.keys.concerns(endpoints.src, endpoints.dst, ssrc):
+            return None
         keys = [
             key
             for key in self.keys.keys(endpoints.src, endpoints.dst, ssrc, _END) or ()

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.protocols.sip.message import Message
-from analyzer.protocols.sip.parser import parse_datagram
+from analyzer.protocols.sip.parser import header_end, parse_datagram
 from analyzer.transport.parser import Skipped
 from tests.properties.harness import leaves
 
@@ -28,6 +31,28 @@ def test_a_compact_folded_invite_is_read() -> None:
     via = message.vias[0]
     assert (via.transport, via.host, via.port, via.branch, via.rport) == ("UDP", "192.0.2.1", 5062, "z9hG4bK1", "")
     assert (message.body, message.anomalies, message.complete) == (b"hi", (), True)
+
+
+def test_a_header_is_found_by_its_name_once_and_repeated() -> None:
+    """RFC 3261 7.3.1: rows of one name are one header, in their order."""
+    (message,) = parse_datagram(INVITE.replace(b"t: <", b"v: SIP/2.0/UDP b;branch=z9hG4bK2\r\nt: <"), CITES, LIMITS)
+    assert isinstance(message, Message)
+    assert [via.branch for via in message.vias] == ["z9hG4bK1", "z9hG4bK2"]
+    assert (message.branch, message.passed_branch) == ("z9hG4bK1", "z9hG4bK2")
+    assert (message.first("call-id"), message.all("call-id")) == ("abc", ("abc",))
+    assert (message.first("route"), message.all("route")) == (None, ())
+    (alone,) = parse_datagram(INVITE, CITES, LIMITS)
+    assert isinstance(alone, Message)
+    assert alone.passed_branch == ""
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a"]), max_size=12), st.integers(0, 8), st.integers(0, 24))
+def test_the_header_ends_with_the_first_empty_line(pieces: list[bytes], start: int, stop: int) -> None:
+    """RFC 3261 7: CRLF CRLF; of lines that end with a bare LF, the same without the CR."""
+    data = b"".join(pieces)
+    ends = [(data.find(mark, start, stop), len(mark)) for mark in (b"\n\r\n", b"\n\n")]
+    first = min((end for end in ends if end[0] >= 0), default=None)
+    assert header_end(data, start, stop) == (None if first is None else (first[0] + 1, sum(first)))
 
 
 def test_keep_alives_are_skipped() -> None:
