@@ -50,8 +50,8 @@ def idle_keys(call: CallState) -> list[IdleKey]:
 def _all(call: CallState) -> Iterator[IdleKey]:
     for leg in call.legs.values():
         for dialog in leg.offer_answer.values():
-            for exchange in (*dialog.exchanges, dialog.exchange):
-                for each in negotiations(exchange) if exchange is not None else ():
+            for exchange in dialog.known:
+                for each in negotiations(exchange):
                     yield from _of(each)
 
 
