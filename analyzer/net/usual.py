@@ -76,7 +76,7 @@ def _gather(runs: Array, at: Array) -> Array:
     size = runs.dtype.itemsize
     if not len(at):
         return np.zeros((0, size), np.uint8)
-    at = np.clip(at, 0, len(runs) - 1)
+    at = np.minimum(np.maximum(at, 0), len(runs) - 1)  # half the cost of np.clip
     return runs[at].view(np.uint8).reshape(-1, size)
 
 

@@ -48,6 +48,7 @@ _LINK_TYPES = {
     229: "ipv6", 276: "linux_sll2",
 }  # fmt: skip
 
+_CLOSED = "it belongs to connections in the captures, of which nothing could be opened: why is said with each"
 _NOTHING = {  # of the capture that a key belongs to
     "tls-keylog": "no handshake in the captures has a client random of this log",
     "private-key": "no RSA key exchange in the captures was made with this key",
@@ -280,7 +281,7 @@ def _unused(source: KeySource) -> str | None:
         return source.problem
     if source.kind == "tls-keylog" and not source.secrets:
         return "holds no secret"
-    return None if source.matched else _NOTHING[source.kind]
+    return _CLOSED if source.matched else _NOTHING[source.kind]
 
 
 def _rules(engine: Engine, tallies: Tallies) -> tuple[RuleRow, ...]:

@@ -39,11 +39,23 @@ SESSIONS = define(
     "dtls.sessions_limit", Severity.LOW, "More open DTLS associations than are kept; the oldest is forgotten"
 )
 _MESSAGES = 64  # of one handshake; those of RFC 6347 4.2.4 are a dozen
+_WAITING_BYTES = 65_536  # of records of one association kept until their secret is known
+_RECORD_COST = 512  # bytes that a record takes beside its content
 _REPLAYS = 128  # records of a direction remembered, so that a copy is not read twice (RFC 6347 4.1.2.6)
 
 Key = tuple[int, Endpoints]
 Way = tuple[Key, Endpoints]  # an association, and the direction in it as its handshake went
 Name = tuple[int, bool, Address, bytes]  # vantage point, whether sent to an address or from it, connection ID
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A record without a key, for a secret that a growing key log may still name."""
+
+    datagram: Datagram
+    way: Way
+    record: DtlsRecord
+    connection: Connection
 
 
 @dataclass(slots=True)
@@ -60,6 +72,14 @@ class _Association:
     keyed: bool = False
     names: set[Name] = field(default_factory=set)
     seen: dict[Endpoints, dict[int, None]] = field(default_factory=dict)
+    waiting: list[_Waiting] = field(default_factory=list)
+    waiting_bytes: int = 0
+
+    def wait(self, waiting: _Waiting) -> None:
+        """Keeps a record, within a bound."""
+        self.waiting_bytes += len(waiting.record.fragment) + _RECORD_COST
+        if self.waiting_bytes <= _WAITING_BYTES:
+            self.waiting.append(waiting)
 
     def side(self, endpoints: Endpoints) -> Side:
         """Who sends in a direction."""
@@ -81,7 +101,8 @@ class DtlsAssociations:
     """Follows DTLS associations; what their handshakes say is put on their Connection.
 
     At most `Limits.dtls_handshakes` are under way at once. Those that can be opened are kept behind their handshake, at
-    most `Limits.dtls_sessions`; the others are let go once both directions are protected, all when they are idle.
+    most `Limits.dtls_sessions`; the others are let go once both directions are protected, all when they are idle. While
+    key logs grow, all are kept so, and `late` reads what came before its secret.
     """
 
     def __init__(self, limits: Limits, ledger: Ledger, secrets: SecretStore, keys: StreamKeys) -> None:
@@ -93,6 +114,7 @@ class DtlsAssociations:
         self._done: dict[Key, _Association] = {}  # associations behind their handshake, likewise
         self._named: dict[Name, dict[Key, Endpoints]] = {}  # of both: whose it may be
         self._name_sizes: set[int] = set()
+        self._version = secrets.version
         self.records = 0  # in the datagram that was taken last
 
     def __len__(self) -> int:
@@ -206,7 +228,7 @@ class DtlsAssociations:
         found = self._opened(association, datagram, way, record, connection)
         if len(association.protected) < 2:
             self._open[key] = association
-        elif association.session.opened or association.keyed:
+        elif association.session.opened or association.keyed or self._secrets.growing:
             self._done[key] = association
             if len(self._done) > self._limits.dtls_sessions:
                 oldest = next(iter(self._done))
@@ -219,11 +241,17 @@ class DtlsAssociations:
     def _opened(
         self, association: _Association, datagram: Datagram, way: Way, record: DtlsRecord, connection: Connection
     ) -> Sequence[Datagram]:
-        endpoints, session = way[1], association.session
-        if association.repeated(record, endpoints):
+        if association.repeated(record, way[1]):
             return ()
-        result = session.record(association.side(endpoints), record)
+        return self._read(association, _Waiting(datagram, way, record, connection))
+
+    def _read(self, association: _Association, waiting: _Waiting) -> Sequence[Datagram]:
+        datagram, way, record, connection = waiting.datagram, waiting.way, waiting.record, waiting.connection
+        session = association.session
+        result = session.record(association.side(way[1]), record)
         connection.failure = session.failure
+        if result is None and self._secrets.growing:
+            association.wait(waiting)
         if isinstance(result, Anomaly):
             self._ledger.add(result)
         if result is None or isinstance(result, Anomaly):
@@ -238,6 +266,22 @@ class DtlsAssociations:
         elif result.content_type == APPLICATION_DATA and result.plaintext:
             return (replace(datagram, payload=result.plaintext, missing=0, depth=datagram.depth + 1, inside="dtls"),)
         return ()
+
+    def late(self) -> list[tuple[Datagram, Connection]]:
+        """What secrets that came since open: keys of media, and application data with the connection it belongs to."""
+        found: list[tuple[Datagram, Connection]] = []
+        if not self._secrets.growing or self._version == self._secrets.version:
+            return found
+        self._version = self._secrets.version
+        for association in (*self._open.values(), *self._done.values()):
+            if association.keyed and not association.waiting:
+                continue
+            waiting, association.waiting, association.waiting_bytes = association.waiting, [], 0
+            association.session.begin_again(len(waiting))
+            self._learn_keys(association)
+            for each in waiting:
+                found += [(inner, each.connection) for inner in self._read(association, each)]
+        return found
 
     # -- handshake -------------------------------------------------------------------------------------------------
 
@@ -273,11 +317,19 @@ class DtlsAssociations:
             connection.src, connection.dst = client.src, client.dst
             connection.tls_client = connection.src
         _describe(connection, session)
-        if message.kind in _KEYS_KNOWN and client is not None:
-            keys = session.srtp_keys()
-            if keys is not None:
-                association.keyed = True
-                self._keys.dtls.learn(client.src, client.dst, keys, self._keys.position)
+        if message.kind in _KEYS_KNOWN:
+            self._learn_keys(association)
+
+    def _learn_keys(self, association: _Association) -> None:
+        """The keys of the flow's media, if they are known."""
+        keys, client = association.session.srtp_keys(), association.client
+        if client is None:
+            return
+        if keys is not None:
+            association.keyed = True
+            self._keys.dtls.learn(client.src, client.dst, keys, self._keys.position)
+        elif self._secrets.growing and association.session.profiles:
+            self._keys.dtls.expect(client.src, client.dst)
 
     # -- the end ---------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ WEAKEST_FIRST: tuple[str, ...] = (
 )  # fmt: skip
 """States of media hops: the protection of a path, and of a conference, is the first of these that any hop has."""
 
+_RANK = {state: rank for rank, state in enumerate(WEAKEST_FIRST)}
 NamedFacts = Sequence[tuple[str, HopFact]]
 NameKey = Callable[[Secret], str]
 _KEYS = 16  # of one medium on one hop that are named
@@ -33,8 +34,7 @@ _KEYS = 16  # of one medium on one hop that are named
 def weakest(states: Iterable[str | Unknown]) -> HopState:
     """The weakest state; what is not known counts as little."""
     words = ["unknown" if isinstance(state, Unknown) else state for state in states]
-    rank = {word: at for at, word in enumerate(WEAKEST_FIRST)}
-    return cast("HopState", min(words, key=lambda word: rank.get(word, rank["unknown"]), default="unknown"))
+    return cast("HopState", min(words, key=lambda word: _RANK.get(word, _RANK["unknown"]), default="unknown"))
 
 
 def media_rows(call: CallState, hops: NamedFacts, name_key: NameKey) -> tuple[CallMedia, ...]:

@@ -115,8 +115,14 @@ class DatagramHandler:
         """Lets go of what has been idle."""
         self.dtls.tick(now_ns)
 
+    def late(self) -> None:
+        """Reads what came before its secret, where a key log has grown."""
+        for inner, connection in self.dtls.late():
+            self._plaintext(inner, connection)
+
     def finish(self) -> None:
         """The capture has ended."""
+        self.late()
         self.dtls.finish()
         self._sctp.finish()
 

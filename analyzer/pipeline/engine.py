@@ -245,6 +245,9 @@ class Engine:
         self.decoded += count + sum(map(len, packets.extra_cites.values()))
         if not count:
             return
+        if self.setup.keyring.growing:
+            self.signalling.keys.position = before
+            self.datagrams.late()
         clock = np.maximum(np.maximum.accumulate(packets.ts_ns), self._now_ns)
         periods = clock // PERIOD_NS
         edges = np.flatnonzero(np.diff(periods, prepend=self._now_ns // PERIOD_NS)).tolist()

@@ -36,6 +36,7 @@ class Gathered:
     cites: bytes
     needs: tuple[Need, ...]
     occurrences: int = 1
+    full: bool = False  # another occurrence adds nothing but itself
 
     @property
     def message(self) -> str:
@@ -57,11 +58,6 @@ class Gathered:
         """Whether there is no room for further frames."""
         return len(self.cites) >= _FULL
 
-    @property
-    def full(self) -> bool:
-        """Whether another occurrence adds nothing but itself."""
-        return len(self.cites) >= _FULL and len(self.needs) >= NEEDS
-
     def again(self, cites: Sequence[Cite], needs: Sequence[Need]) -> None:
         """Takes another occurrence."""
         self.occurrences += 1
@@ -69,6 +65,7 @@ class Gathered:
             self.cites = kept((*self.evidence, *cites))
         if needs and len(self.needs) < NEEDS:
             self.needs = tuple(dict.fromkeys((*self.needs, *needs)))[:NEEDS]
+        self.full = self.evident and len(self.needs) >= NEEDS
 
 
 def kept(cites: Iterable[Cite]) -> bytes:

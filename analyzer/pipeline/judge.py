@@ -16,8 +16,8 @@ from analyzer.core.limits import Limits
 from analyzer.core.severity import Verdict
 from analyzer.pipeline.findings import NEEDS, Gathered, Writer, kept
 from analyzer.pipeline.ledger import Ledger
-from analyzer.rules.evaluate import RULE_ERROR, Decision, Rule, RuleSet, finding_id
-from analyzer.rules.panel import Panel, Tally, needs
+from analyzer.rules.evaluate import RULE_ERROR, RuleSet, finding_id
+from analyzer.rules.panel import Panel, Ruled, Tally, needs
 
 Where = Callable[[], dict[str, str]]
 _FURTHER = "the same question is open at further places, which are not told apart"
@@ -84,18 +84,27 @@ class Judge:
         if panel is None:
             return
         known: dict[int, tuple[str, ...]] = {}
-        for rule, decision, alike in panel.judge(entity):
+        for ruled in panel.judge(entity):
+            rule, decision, alike = ruled
             same = known.get(alike)
             if same is None:
                 same = known[alike] = rule.same(entity)
             if decision.reason:
                 self._ledger.add(Anomaly(RULE_ERROR, rule.cited(entity), f"{rule.id}: {decision.reason}"))
-            if decision.verdict is Verdict.OPEN:
-                self._gather_open(rule, same, decision, entity, where)
+            if decision.verdict is not Verdict.OPEN:
+                self._gather(ruled, same, entity, where)
+                continue
+            opened = self._open[rule.id]
+            found = opened.places.get(same) or opened.further
+            if found is None:
+                self._gather_open(opened, ruled, same, entity, where)
+            elif found.full:
+                found.occurrences += 1
             else:
-                self._gather(rule, same, decision, entity, where)
+                found.again(() if found.evident else rule.cited(entity), needs(decision, entity))
 
-    def _gather(self, rule: Rule, same: tuple[str, ...], decision: Decision, entity: object, where: Where) -> None:
+    def _gather(self, ruled: Ruled, same: tuple[str, ...], entity: object, where: Where) -> None:
+        rule, verdict = ruled.rule, ruled.decision.verdict
         store = self._noted if rule.note else self._failed
         name = finding_id(rule.id, same)
         known = store.get(name)
@@ -105,26 +114,21 @@ class Judge:
             self.dropped += 1
         else:
             shown = self._writer.shown(rule.words(entity), where())
-            store[name] = self._new(Gathered(rule, name, decision.verdict, shown, kept(rule.cited(entity)), ()))
+            store[name] = self._new(Gathered(rule, name, verdict, shown, kept(rule.cited(entity)), ()))
 
-    def _gather_open(self, rule: Rule, same: tuple[str, ...], decision: Decision, entity: object, where: Where) -> None:
-        opened = self._open[rule.id]
-        known = opened.places.get(same) or opened.further
-        if known is not None:
-            if known.full:
-                known.occurrences += 1
-            else:
-                known.again(() if known.evident else rule.cited(entity), needs(decision, entity))
-            return
+    def _gather_open(self, opened: _Opened, ruled: Ruled, same: tuple[str, ...], entity: object, where: Where) -> None:
+        rule, decision, _ = ruled
         settles, cites = needs(decision, entity), kept(rule.cited(entity))
-        if len(opened.places) < self._limits.open_places:
+        told_apart = len(opened.places) < self._limits.open_places
+        if told_apart:
             shown = self._writer.shown(rule.question_of(entity, decision.reason, settles), where())
-            found = Gathered(rule, finding_id(rule.id, same), Verdict.OPEN, shown, cites, settles[:NEEDS])
-            opened.places[same] = self._new(found)
         else:
-            shown = self._writer.shown(_FURTHER, {})
-            found = Gathered(rule, finding_id(rule.id, ()), Verdict.OPEN, shown, cites, settles[:NEEDS])
-            opened.further = self._new(found)
+            shown, same = self._writer.shown(_FURTHER, {}), ()
+        found = self._new(Gathered(rule, finding_id(rule.id, same), Verdict.OPEN, shown, cites, settles[:NEEDS]))
+        if told_apart:
+            opened.places[same] = found
+        else:
+            opened.further = found
 
     def _new(self, found: Gathered) -> Gathered:
         if self.tells and not (found.verdict is Verdict.FAIL and found.id in self._foretold):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Unknown
-from analyzer.formats.uri import parse_name_addr
+from analyzer.formats.uri import address_uri
 from analyzer.pipeline.call_media import media_rows
 from analyzer.pipeline.messaging_rows import bfcp_rows, floor_rows, msrp_rows
 from analyzer.pipeline.places import Places
@@ -89,7 +89,7 @@ def _tried(flows: Sequence[RtcpRecord]) -> bool:
 
 def _claimed(leg: LegState, header: str) -> str | None:
     """The URI of From or To of a leg's first message."""
-    return next((parse_name_addr(value).uri[:_LONGEST] for value in leg.first.all(header)), None) or None
+    return next((address_uri(value)[:_LONGEST] for value in leg.first.all(header)), None) or None
 
 
 def call_row(

@@ -30,16 +30,25 @@ def _compiled(quote: str) -> re.Pattern[str]:
 _SECRET = _compiled(r'\\?"')
 _SECRET_IN_JSON = _compiled(r'\\"')  # there a bare quotation mark ends the string
 
-# A text with none of these has nothing to remove: far cheaper to see than by the expression itself.
-_HINTS = (
-    "inline:", "mikey", "resp", "rspauth", "nonce", "auts", "ck=", "ck =", "ik=", "ik =", "password", "bearer ",
-    "basic ", "digest ", "ice-pwd:", "client_random", "_secret", "eyj", "identity:",
-)  # fmt: skip
+# A text with none of these has nothing to remove: far cheaper to see than by the expression itself. Each stands by a
+# character that it needs, and most texts lack.
+_WITH_COLON = ("inline:", "ice-pwd:", "identity:")
+_WITH_EQUALS = ("resp", "rspauth", "nonce", "auts", "ck=", "ck =", "ik=", "ik =", "password")
+_WITH_BLANK = ("mikey", "bearer ", "basic ", "digest ", "client_random", "_secret")
 
 
 def _suspicious(text: str) -> bool:
     lower = text.lower()
-    for hint in _HINTS:  # noqa: SIM110  # a loop is half the cost of any() over a generator
+    return (
+        "eyj" in lower
+        or (":" in lower and _any(_WITH_COLON, lower))
+        or ("=" in lower and _any(_WITH_EQUALS, lower))
+        or ((" " in lower or "\t" in lower) and _any(_WITH_BLANK, lower))
+    )
+
+
+def _any(hints: tuple[str, ...], lower: str) -> bool:
+    for hint in hints:  # noqa: SIM110  # a loop is half the cost of any() over a generator
         if hint in lower:
             return True
     return False

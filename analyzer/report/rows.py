@@ -2,14 +2,16 @@
 
 import json
 import math
-import zlib
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from functools import lru_cache
+from json.encoder import encode_basestring
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Generic, Literal, TypeVar, Union, cast, get_args, get_origin, overload
+
+import zstandard
 
 from analyzer.report.border import clean, scrub
 from analyzer.report.tree import NEVER, Reader, plan
@@ -17,7 +19,7 @@ from analyzer.report.tree import NEVER, Reader, plan
 T = TypeVar("T")
 _BLOCK = 64  # rows compressed together
 _SHORT = 200  # characters of a text that is worth remembering: addresses, ids, words, titles
-encode_text = json.JSONEncoder(ensure_ascii=False).encode
+_pack, _unpack = zstandard.ZstdCompressor(level=1).compress, zstandard.ZstdDecompressor().decompress
 
 
 def encode_row(row: Any) -> bytes:
@@ -29,7 +31,7 @@ def encode_row(row: Any) -> bytes:
 
 
 def _quoted(text: str) -> str:
-    return encode_text(scrub(clean(text)))
+    return encode_basestring(scrub(clean(text)))
 
 
 _remembered = lru_cache(maxsize=1_024)(_quoted)
@@ -52,6 +54,8 @@ def encode_value(value: Any) -> str:
         return "true" if value else "false"
     if kind is tuple or kind is list:
         return "[" + ",".join([encode_value(item) for item in value]) + "]" if value else "[]"
+    if is_dataclass(kind):
+        return _encoder(cast("Hashable", kind))(value)
     if isinstance(value, str):
         return _quoted(str(value))
     if isinstance(value, float):
@@ -61,7 +65,7 @@ def encode_value(value: Any) -> str:
         return "{" + ",".join([f"{_quoted(key)}:{item}" for key, item in shown.items()]) + "}"
     if isinstance(value, Sequence):
         return "[" + ",".join([encode_value(item) for item in value]) + "]"
-    return _encoder(cast("Hashable", kind))(value)
+    raise TypeError(f"{kind.__name__} is no report value")
 
 
 @lru_cache(maxsize=64)
@@ -74,11 +78,14 @@ def _encoder(kind: Any) -> Callable[[Any], str]:
     keys = [f"{_quoted(field.name)}:" for field in fields]
     if all(field.omit_at is NEVER for field in fields):
         text = "{" + ",".join([key.replace("%", "%%") + "%s" for key in keys]) + "}"
-        return lambda row: text % tuple([write(item) for write, item in zip(writers, get(row), strict=True)])
+        return lambda row: (
+            text
+            % tuple(["null" if item is None else write(item) for write, item in zip(writers, get(row), strict=True)])
+        )
 
     def with_gaps(row: Any) -> str:
         members = [
-            key + write(item)
+            key + ("null" if item is None else write(item))
             for key, write, item, field in zip(keys, writers, get(row), fields, strict=True)
             if field.omit_at is NEVER or item != field.omit_at
         ]
@@ -88,19 +95,22 @@ def _encoder(kind: Any) -> Callable[[Any], str]:
 
 
 def _writer(hint: Any) -> Callable[[Any], str]:
-    """What writes the values of a declared type; what it does not know is told by the value itself."""
+    """What writes the values of a declared type, but for None; what it does not know is told by the value itself."""
     origin, parts = get_origin(hint), get_args(hint)
-    if hint is str or origin is Literal:
+    if origin is Literal:
+        return _remembered  # words of ours, which are short
+    if hint is str:
         return _text
     if hint is int:
         return str
     if origin is Sequence:
         write = _writer(parts[0])
-        return lambda value: "[" + ",".join([write(item) for item in value]) + "]" if value else "[]"
+        return lambda value: (
+            "[" + ",".join(["null" if item is None else write(item) for item in value]) + "]" if value else "[]"
+        )
     members = [part for part in parts if part is not NoneType]
     if origin in (UnionType, Union) and len(members) == 1 and len(parts) == 2:
-        inner = _writer(members[0])
-        return lambda value: "null" if value is None else inner(value)
+        return _writer(members[0])
     return _encoder(cast("Hashable", hint)) if is_dataclass(hint) else encode_value
 
 
@@ -122,7 +132,7 @@ class _ByPlace(Sequence[bytes]):
 
 
 class PackedRows(_ByPlace):
-    """Encoded rows, compressed block by block: rows are alike, so a block of them is a tenth of its size."""
+    """Encoded rows, compressed block by block: rows are alike, so a block of them is a twentieth of its size."""
 
     def __init__(self) -> None:
         self._blocks: list[bytes] = []
@@ -133,7 +143,7 @@ class PackedRows(_ByPlace):
         """Adds a row, which is one line."""
         self._last.append(row)
         if len(self._last) == _BLOCK:
-            self._blocks.append(zlib.compress(b"\n".join(self._last), 1))
+            self._blocks.append(_pack(b"\n".join(self._last)))
             self._last.clear()
 
     def __len__(self) -> int:
@@ -143,7 +153,7 @@ class PackedRows(_ByPlace):
         if number == len(self._blocks):
             return self._last
         if self._unpacked[0] != number:
-            self._unpacked = number, zlib.decompress(self._blocks[number]).split(b"\n")
+            self._unpacked = number, _unpack(self._blocks[number]).split(b"\n")
         return self._unpacked[1]
 
     def _at(self, place: int) -> bytes:

@@ -15,7 +15,8 @@ from analyzer.core.frozen import frozen
 from analyzer.core.severity import Verdict
 from analyzer.core.unknown import Need, Unknown
 from analyzer.rules.evaluate import Decision, Rule
-from analyzer.session.model import ENTITIES, field_name
+from analyzer.rules.types import fields_of
+from analyzer.session.model import ENTITIES
 
 REMEMBERED = 1_024  # combinations of values, for a kind of entity and for each rule
 _SETTLED = (Verdict.PASS, Verdict.NOT_APPLICABLE)
@@ -48,7 +49,28 @@ class Tally:
 
 @frozen
 class _Mark(Need):
-    """Stands for whatever would settle one field of the entity: `what` is its attribute."""
+    """Stands for whatever would settle one field of the entity: `what` is the path to it."""
+
+
+@frozen
+class _Attribute:
+    """A field of the entity that rules read; `inner` is the one of an entity in it that is all they read there."""
+
+    name: str
+    inner: str
+    may_be_unknown: bool
+
+    def __str__(self) -> str:
+        return f"{self.name}.{self.inner}" if self.inner else self.name
+
+
+def _attribute(cls: type, path: str) -> _Attribute:
+    _, name, *more = path.split(".")
+    field = fields_of(cls)[name]
+    if not more or field.type.cls is None or field.may_be_unknown or field.may_be_absent:
+        return _Attribute(field.attribute, "", field.may_be_unknown)
+    inner = fields_of(field.type.cls)[more[0]]
+    return _Attribute(field.attribute, inner.attribute, inner.may_be_unknown)
 
 
 @dataclass(slots=True)
@@ -66,11 +88,15 @@ class Panel:
     def __init__(self, rules: tuple[Rule, ...], remembered: int = REMEMBERED) -> None:
         self._rules = rules
         self._bound = remembered
-        attributes = {field_name(each): each.name for each in dataclasses.fields(ENTITIES[rules[0].kind])}
-        reads = [dict.fromkeys(attributes[path.split(".")[1]] for path in rule.reads()) for rule in rules]
-        self._names = tuple(dict.fromkeys(name for names in reads for name in names))
-        self._read = _reader(self._names)
-        self._places = tuple(tuple(self._names.index(name) for name in names) for names in reads)
+        cls = ENTITIES[rules[0].kind]
+        reads = [dict.fromkeys(_attribute(cls, path) for path in rule.reads()) for rule in rules]
+        found = dict.fromkeys(each for names in reads for each in names)
+        certain = tuple(each.name for each in found if not (each.inner or each.may_be_unknown))
+        others = tuple(each.name for each in found if each.may_be_unknown and not each.inner)
+        self._inner = tuple((each.name, each.inner) for each in found if each.inner)
+        self._certain, self._others = _reader(certain), _reader(others)
+        self._names = certain + others + tuple(".".join(names) for names in self._inner)
+        self._places = tuple(tuple(self._names.index(str(each)) for each in names) for names in reads)
         same_as = [tuple([path.source for path in rule.same_as]) for rule in rules]
         self._alike = tuple([same_as.index(each) for each in same_as])
         self._by_rule: tuple[dict[tuple[Any, ...], Decision], ...] = tuple({} for _ in rules)
@@ -79,7 +105,9 @@ class Panel:
 
     def judge(self, entity: Any) -> Sequence[Ruled]:
         """Judges an entity by every rule; gives what failed or is open."""
-        key = tuple([_UNKNOWN if value.__class__ is Unknown else value for value in self._read(entity)])
+        others = [_UNKNOWN if value.__class__ is Unknown else value for value in self._others(entity)]
+        inner = [_inside(getattr(entity, name), field) for name, field in self._inner]
+        key = (*self._certain(entity), *others, *inner)
         judged = self._known.get(key)
         if judged is None:
             judged = self._judged(entity, key)
@@ -111,10 +139,14 @@ class Panel:
 
     def _marked(self, entity: Any, key: tuple[Any, ...]) -> Any:
         """The entity with each unknown field telling its own name instead of its needs."""
-        unknown = {name for name, value in zip(self._names, key, strict=True) if value is _UNKNOWN}
-        if not unknown:
-            return entity
-        return dataclasses.replace(entity, **{name: Unknown((_Mark("message", name),)) for name in unknown})
+        marked: dict[str, Any] = {}
+        for name, value in zip(self._names, key, strict=True):
+            if value is _UNKNOWN:
+                mark = Unknown((_Mark("message", name),))
+                outer, _, inner = name.partition(".")
+                whole = marked.get(outer) or getattr(entity, outer)
+                marked[outer] = dataclasses.replace(whole, **{inner: mark}) if inner else mark
+        return dataclasses.replace(entity, **marked) if marked else entity
 
     def _count(self) -> None:
         """Carries what was counted by value over to the rules, and forgets the values."""
@@ -135,12 +167,18 @@ def _reader(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
     return lambda entity: tuple([getattr(entity, name) for name in names])
 
 
+def _inside(whole: Any, field: str) -> Any:
+    """A field of an entity in an entity; the whole where that is not known, which its type excludes."""
+    value = whole if whole.__class__ is Unknown else getattr(whole, field)
+    return _UNKNOWN if value.__class__ is Unknown and value is not whole else value
+
+
 def needs(decision: Decision, entity: object) -> tuple[Need, ...]:
     """What would settle a panel's open decision on this entity."""
     found: dict[Need, None] = {}
     for need in decision.needs:
         if isinstance(need, _Mark):
-            found.update(dict.fromkeys(getattr(entity, need.what).needs))
+            found.update(dict.fromkeys(attrgetter(need.what)(entity).needs))
         else:
             found[need] = None
     return tuple(found)

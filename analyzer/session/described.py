@@ -11,6 +11,8 @@ _PREFIX = "mikey"
 
 def path_scheme(media: Media) -> str:
     """The scheme of a=path."""
+    if not media.path:
+        return "none"
     schemes = {uri.scheme for uri in map(parse_uri, media.path) if uri is not None}
     return schemes.pop() if len(schemes) == 1 else "mixed" if schemes else "none"
 

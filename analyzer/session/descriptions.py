@@ -6,8 +6,8 @@ from typing import NamedTuple
 from analyzer.core.cites import Cite
 from analyzer.core.secrets import Secret
 from analyzer.core.unknown import Tristate, Unknown
-from analyzer.crypto.srtp.suites import suite_named
-from analyzer.protocols.sdp.session import Crypto, InlineKey, Media
+from analyzer.crypto.srtp.suites import Suite, suite_named
+from analyzer.protocols.sdp.session import Crypto, Media
 from analyzer.session.carrier import confidentiality, integrity
 from analyzer.session.described import mikey_messages, path_elsewhere, path_scheme
 from analyzer.session.key_hygiene import CallKeys, Hygiene, kdr_ok, lifetime_ok, mki_ok, tags_unique, tls_id_valid
@@ -21,22 +21,22 @@ from analyzer.session.records import MessageRecord
 from analyzer.session.registrations import Registrations
 
 
-def _length_ok(suite: str, keys: tuple[InlineKey, ...]) -> Tristate:
-    info = suite_named(suite)
-    if info is None:
-        return Unknown.of("message", f"the key length of the suite {suite}")
-    return all(key.key is not None and len(key.key) == info.inline for key in keys)
+def _length_ok(line: Crypto, suite: Suite | None) -> Tristate:
+    if suite is None:
+        return Unknown.of("message", f"the key length of the suite {line.suite}")
+    return all(key.key is not None and len(key.key) == suite.inline for key in line.keys)
 
 
 def crypto_line(line: Crypto) -> CryptoLine:
     """A crypto line without its key."""
+    suite = suite_named(line.suite)
     return CryptoLine(
         tag=line.tag,
         suite=line.suite,
-        known=suite_named(line.suite) is not None,
+        known=suite is not None,
         base64=all(key.base64_ok for key in line.keys),
         padded=all(key.padded_ok or not key.base64_ok for key in line.keys),
-        length_ok=_length_ok(line.suite, line.keys),
+        length_ok=_length_ok(line, suite),
         unencrypted_srtp=line.unencrypted_srtp,
         unencrypted_srtcp=line.unencrypted_srtcp,
         unauthenticated_srtp=line.unauthenticated_srtp,
@@ -66,6 +66,9 @@ def inline_keys(media: Media) -> set[Secret]:
 _NOT_ACCEPTABLE = (488, 606)  # the answer to an offer that refuses its media as a whole (RFC 3261 21.4.26, 21.6.4)
 
 
+_CORE_SIDE = Unknown.of("vantage", "the core side of this call, where its other leg passes")
+
+
 class _Core:
     """The descriptions of a call's legs beyond the access edge, by m-line position."""
 
@@ -74,11 +77,11 @@ class _Core:
         self.prints: dict[int, dict[bytes, tuple[Cite, ...]]] = {}
         self.marked: dict[int, tuple[Cite, ...]] = {}
         self.cites: dict[int, tuple[Cite, ...]] = {}
-        self.unplaced: Unknown | None = None
+        self.missing = _CORE_SIDE
         for leg in call.legs.values():
             access = placement.access(leg.initiator, leg.responder)
             if isinstance(access, Unknown):
-                self.unplaced = access
+                self.missing = access
             elif not access:
                 self._add(leg)
 
@@ -93,18 +96,15 @@ class _Core:
                 if media.e2ae != "none":
                     self.marked.setdefault(media.index, message.cites)
 
-    def _missing(self) -> Unknown:
-        return self.unplaced or Unknown.of("vantage", "the core side of this call, where its other leg passes")
-
     def key_leaked(self, media: Media) -> tuple[Tristate, tuple[Cite, ...]]:
         """Whether one of its keys also appears beyond the edge, and where."""
         known = self.keys.get(media.index, {})
-        for key in inline_keys(media):
+        for key in inline_keys(media) if known else ():
             if key in known:
                 return True, known[key]
         if media.index in self.cites:
             return False, self.cites[media.index]
-        return self._missing(), ()
+        return self.missing, ()
 
     def print_leaked(self, media: Media) -> tuple[Tristate, tuple[Cite, ...]]:
         """Whether one of its fingerprints also appears beyond the edge, and where."""
@@ -114,12 +114,12 @@ class _Core:
                 return True, known[each.digest]
         if media.index in self.cites:
             return False, self.cites[media.index]
-        return self._missing(), ()
+        return self.missing, ()
 
     def crypto_beyond(self, media: Media) -> CryptoBeyond | Unknown:
         """What has become of its keys beyond the edge."""
         if media.index not in self.cites:
-            return self._missing()
+            return self.missing
         known = self.keys.get(media.index, {})
         if not known:
             return "none"
@@ -131,10 +131,11 @@ class _Core:
             return True, self.marked[media.index]
         if media.index in self.cites:
             return False, self.cites[media.index]
-        return self._missing(), ()
+        return self.missing, ()
 
 
 _UNANSWERED = Unknown.of("message", "the offer that this description answers")
+_UNSEEN = Unknown.of("message", "the answer to this offer")
 
 
 def _role(leg: LegState, message: MessageRecord) -> tuple[str | Unknown, Exchange | None]:
@@ -194,9 +195,8 @@ def _answer(leg: LegState, message: MessageRecord, media: Media) -> tuple[Answer
             if not answers or answers[0].rejected:
                 return "refused", False
             return "secure" if _protected(answers[0]) else "clear", bool(answers[0].key_mgmt)
-    unseen = Unknown.of("message", "the answer to this offer")
     refused = any(m.status in _NOT_ACCEPTABLE and _answers(m, message) for m in leg.messages)
-    return "refused" if refused else unseen, unseen
+    return "refused" if refused else _UNSEEN, _UNSEEN
 
 
 def _answers(response: MessageRecord, request: MessageRecord) -> bool:
@@ -235,7 +235,8 @@ def _description(
 ) -> MediaDescription:
     src, dst = message.carrier.endpoints.src.ip, message.carrier.endpoints.dst.ip
     ends = placement.ends(src, dst)
-    ue = next((ip for ip in (src, dst) if placement.is_ue(ip) is True), None)
+    ue = src if ends.from_ue is True else dst if placement.is_ue(dst) is True else None
+    state = message.carrier.state
     medium = medium_name(media)
     key_leaked, key_cites = core.key_leaked(media)
     marker_leaked, marker_cites = core.marker_leaked(media)
@@ -252,9 +253,9 @@ def _description(
         role=role,
         secure_profile=media.secure_profile,
         rtp=media.is_rtp,
-        crypto=tuple(crypto_line(line) for line in media.crypto),
+        crypto=tuple([crypto_line(line) for line in media.crypto]),
         fingerprints=len(media.fingerprints),
-        fingerprint_hashes=tuple(dict.fromkeys(each.algorithm for each in media.fingerprints)),
+        fingerprint_hashes=tuple(dict.fromkeys([each.algorithm for each in media.fingerprints])),
         fingerprints_canonical=all(each.canonical for each in media.fingerprints),
         tls_id_valid=tls_id_valid(media),
         tls_id_stale=more.hygiene.tls_id_stale,
@@ -279,8 +280,8 @@ def _description(
         with_server=placement.either(placement.is_server(src), placement.is_server(dst)),
         e2e_policy=placement.topology.policy.get("server_e2e", ""),
         mediasec=registrations.mediasec(ue, medium, keyed_by_dtls(media)),
-        confidentiality=confidentiality(message.carrier.state),
-        integrity=integrity(message.carrier.state),
+        confidentiality=confidentiality(state),
+        integrity=integrity(state),
         tags_unique=tags_unique(media),
         selects_offer=more.hygiene.selects_offer,
         key_returned=more.hygiene.returned,

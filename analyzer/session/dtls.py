@@ -116,6 +116,8 @@ class DtlsSession:
                 return self._certificate(side, message)
             case hs.CLIENT_KEY_EXCHANGE:
                 self._client_key_exchange(message)
+            case hs.NEW_SESSION_TICKET if not self.is_13:
+                self._new_ticket(message.body)
         return ()
 
     def _client_hello(self, message: HandshakeMessage) -> Sequence[Anomaly]:
@@ -180,13 +182,14 @@ class DtlsSession:
         return ()
 
     def _client_key_exchange(self, message: HandshakeMessage) -> None:
-        """RSA key exchange with a private key (RFC 5246 7.4.7.1); the session hash ends here (RFC 7627 3)."""
-        if self.suite is None or self.suite.key_exchange != "RSA":
+        """The premaster of a private key (RFC 5246 7.4.7.1) or a key log; the session hash ends here (RFC 7627 3)."""
+        if self.suite is None or self.client_hello is None or self.server_hello is None:
             return
-        if self.client_hello is None or self.server_hello is None:
-            return
-        leaf = self.certificates[0] if self.certificates else None
-        premaster = self.store.rsa_premaster(message.body[2:], leaf, self.client_hello.random)
+        if self.suite.key_exchange == "RSA":
+            leaf = self.certificates[0] if self.certificates else None
+            premaster = self.store.rsa_premaster(message.body[2:], leaf, self.client_hello.random)
+        else:
+            premaster = self.store.log_secret("PMS_CLIENT_RANDOM", self.client_hello.random)
         if premaster is None:
             return
         if hs.EXT_EMS in self.server_hello.extensions:
@@ -195,6 +198,14 @@ class DtlsSession:
         else:
             randoms = self.client_hello.random, self.server_hello.random
             self.master = tls_keys.master_secret(self.version, self.suite, premaster.reveal(), *randoms)
+        if self.server_hello.session_id:
+            self.store.remember_session(self.server_hello.session_id, self.master)
+
+    def _new_ticket(self, body: bytes) -> None:
+        """RFC 5077 3.3: four bytes of lifetime hint, then the ticket."""
+        master = self._master()
+        if master is not None and len(body) > 6:
+            self.store.remember_session(body[6:], master)
 
     def _transcript(self, last: int) -> bytes:
         """The messages up to ClientKeyExchange as RFC 6347 4.2.6 hashes them: whole, without the cookie exchange."""
@@ -212,7 +223,18 @@ class DtlsSession:
     def _master(self) -> Secret | None:
         if self.master is None and self.client_hello is not None:
             self.master = self.store.log_secret("CLIENT_RANDOM", self.client_hello.random)
+            ticket = self.client_hello.extensions.get(hs.EXT_SESSION_TICKET, b"")
+            for session in (ticket, self.client_hello.session_id) if self._resumed else ():
+                self.master = self.master or (self.store.session_master(session) if session else None)
         return self.master
+
+    @property
+    def _resumed(self) -> bool:
+        """Up to DTLS 1.2: the server took a session of the client's up again (RFC 5246 7.4.1.3, RFC 5077 3.4)."""
+        client, server = self.client_hello, self.server_hello
+        if client is None or server is None or self.is_13:
+            return False
+        return bool(client.session_id) and client.session_id == server.session_id
 
     def srtp_keys(self) -> SrtpKeys | None:
         """The SRTP keys of the flow (RFC 5764 4.2), None while hellos, secret or a known profile are missing."""
@@ -266,7 +288,7 @@ class DtlsSession:
             return None
         result = self._open_13(side, record) if record.unified else self._open_12(side, record)
         if result is None:
-            self.failure = self.failure or self._why_closed()
+            self.failure = self.failure or self._why_closed(side)
             return None
         if isinstance(result, Opened):
             self.opened += 1
@@ -275,6 +297,12 @@ class DtlsSession:
             return result
         self.failure = self.failure or "records do not verify with the key at hand"
         return Anomaly(REFUSED, record.cites, result)
+
+    def begin_again(self, records: int) -> None:
+        """Secrets may have come for so many records, which are to be taken once more."""
+        self.failure, self.protected = "", self.protected - records
+        if self.is_13:
+            self._handshake_openers()
 
     def _open_12(self, side: Side, record: DtlsRecord) -> Opened | Reason | None:
         direction = self._directions[side]
@@ -329,8 +357,10 @@ class DtlsSession:
         """A fatal alert, named (RFC 5246 7.2)."""
         return (Anomaly(FATAL_ALERT, cites, f"description {data[1]}"),) if len(data) == 2 and data[0] == 2 else ()
 
-    def _why_closed(self) -> str:
-        return why_closed(self.client_hello, self.server_hello, self.suite, other_than=None, resumed=False)
+    def _why_closed(self, side: Side) -> str:
+        client, server = self.client_hello, self.server_hello
+        others = any(direction.openers for of, direction in self._directions.items() if of != side)
+        return why_closed(client, server, self.suite, other_than=side if others else None, resumed=self._resumed)
 
 
 def _malformed(message: HandshakeMessage) -> Sequence[Anomaly]:

@@ -41,6 +41,17 @@ class DtlsMediaKeys:
         self._version = 0
         self._versions: dict[Address, int] = {}  # for each address in `_at`: when its flows changed last
         self.evicted = 0
+        self._expected: OrderedDict[_Flow, None] = OrderedDict()
+
+    def expect(self, client: Address, server: Address) -> None:
+        """A handshake agreed on keys that may become known: media of its flow waits for them."""
+        self._expected[(client, server) if client <= server else (server, client)] = None
+        if len(self._expected) > self._limits.dtls_sessions:
+            self._expected.popitem(last=False)
+
+    def expects(self, src: Address, dst: Address) -> bool:
+        """Whether keys for what passes between two addresses may become known."""
+        return bool(self._expected) and ((src, dst) if src <= dst else (dst, src)) in self._expected
 
     def learn(self, client: Address, server: Address, keys: SrtpKeys, position: int) -> None:
         """Takes what a handshake gave, at a position. A handshake seen before, elsewhere, adds nothing."""
@@ -82,7 +93,7 @@ class DtlsMediaKeys:
 
     def concerns(self, src: Address, dst: Address) -> bool:
         """Whether either address belongs to a flow with keys."""
-        return src in self._at or dst in self._at
+        return src in self._at or dst in self._at or self.expects(src, dst)
 
     def _neighbours(self, src: Address, dst: Address) -> list[tuple[_Flow, bool]]:
         """Flows that share one end, and whether it is the one that sends."""

@@ -32,6 +32,7 @@ from analyzer.session.shown_identities import (
 _SEALED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _CUT = Unknown.of("frames", "the whole message: it was captured in part")
 _BY_FRAME = itemgetter(0, 1)  # of a cite: its source, its frame there
+_ASSERTED = "p-asserted-identity"
 _DIGITS = frozenset({"application/dtmf", "application/dtmf-relay", "audio/telephone-event"})
 
 
@@ -175,6 +176,7 @@ def message_entity(
     state = message_state(message.carrier, behind)
     ends = placement.ends(src, dst)
     shown = authentication(message)
+    names = [header.name for header in message.headers]
     return SipMessage(
         request=message.request,
         method=message.method,
@@ -216,12 +218,12 @@ def message_entity(
         hop_local=_hop_local(message),
         leaving=ends.leaving,
         asserted_valid=well_formed(message.asserted),
-        display_misleads=any(map(misleading, message.all("p-asserted-identity"))),
+        display_misleads=_ASSERTED in names and any(map(misleading, message.all(_ASSERTED))),
         from_differs=bool(message.asserted) and from_differs(message),
         anonymity_asked=message.request and anonymity_asked(message),
         residue=residue(message, callers) if initial else (),
         inside_headers=inside_headers(message),
-        signed_identities=len(message.all("identity")),
+        signed_identities=names.count("identity"),
         identity_policy=placement.topology.policy.get("inter_domain_identity", ""),
         carries_roster=message.bodies.roster is not None,
         challenge=shown.challenge,

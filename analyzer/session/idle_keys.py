@@ -9,7 +9,7 @@ from analyzer.crypto.srtp.engine import split_material
 from analyzer.crypto.srtp.suites import suite_named
 from analyzer.protocols.sdp.session import Crypto, Media
 from analyzer.session.legs import CallState
-from analyzer.session.offer_answer import Negotiation, negotiations
+from analyzer.session.offer_answer import Exchange, Negotiation, negotiations
 
 _UNANSWERED = "its offer has no answer in the captures"
 _REFUSED = "the answer refused the medium"
@@ -40,19 +40,21 @@ class IdleKey(NamedTuple):
 def idle_keys(call: CallState) -> list[IdleKey]:
     """Every key that was offered or answered; whether one opened packets all the same is not known here."""
     found: dict[Secret, IdleKey] = {}
-    for each in _all(call):
-        known = found.get(each.key)
-        if known is None or _ORDER.index(each.why) > _ORDER.index(known.why):
-            found[each.key] = each
+    for exchange in _exchanges(call):
+        for each in [key for negotiation in negotiations(exchange) for key in _of(negotiation)]:
+            known = found.get(each.key)
+            if known is None or _ORDER.index(each.why) > _ORDER.index(known.why):
+                found[each.key] = each
     return list(found.values())
 
 
-def _all(call: CallState) -> Iterator[IdleKey]:
+def _exchanges(call: CallState) -> list[Exchange]:
+    """Every exchange once; the one that stands is among those that were settled, or under way."""
+    found: dict[int, Exchange] = {}
     for leg in call.legs.values():
         for dialog in leg.offer_answer.values():
-            for exchange in dialog.known:
-                for each in negotiations(exchange):
-                    yield from _of(each)
+            found |= {id(each): each for each in (*dialog.exchanges, dialog.exchange) if each is not None}
+    return list(found.values())
 
 
 def _of(negotiation: Negotiation) -> Iterator[IdleKey]:

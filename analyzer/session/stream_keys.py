@@ -77,7 +77,8 @@ class StreamKeys:
         """The keys that may protect a stream, as known at a position, the likeliest first; None where none is in
         question, or where keys in SDP were declined and there are no others."""
         described, handshakes = self.sdp.keys(src, dst, position), self.dtls.keys(src, dst, position)
-        return self._together(src, dst, ssrc, described, handshakes)
+        found = self._together(src, dst, ssrc, described, handshakes)
+        return () if found is None and self.dtls.expects(src, dst) else found
 
     def _together(
         self,

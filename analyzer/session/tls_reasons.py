@@ -18,7 +18,7 @@ def why_closed(
     """The reason, from what is known of a handshake. `other_than` is the side whose secret is missing where that of
     the other side is known."""
     if client is None:
-        return f"its handshake was not captured: {_WHOLE}"
+        return f"its {'handshake' if server is None else 'ClientHello'} was not captured: {_WHOLE}"
     if server is None:
         return f"its ServerHello was not captured: {_WHOLE}"
     if suite is None:

@@ -121,3 +121,15 @@ def test_without_secrets_it_is_recognised() -> None:
     assert (connection.tls_version, connection.decrypted) == ("DTLS 1.3", False)
     assert connection.failure.startswith("no secret for ")
     assert anomalies(engine) == {}
+
+
+@pytest.mark.parametrize("known", ["CLIENT", "SERVER"])
+def test_secrets_of_one_side_alone(known: str) -> None:
+    wire, of = Wire(), secrets(0x1301)
+    client, server = shake(wire)
+    wire.udp(CLIENT, SERVER, client.record(23, b"one"))
+    wire.udp(SERVER, CLIENT, server.record(23, b"two"))
+    ring = keyring({name: value for name, value in of.items() if name.startswith(known)})
+    connection = wire.run(keyring=ring).connections.find(flow(CLIENT, SERVER))
+    assert connection is not None and connection.decrypted
+    assert connection.failure == f"the keys given have the secrets of the {known.lower()}'s direction only"

@@ -52,7 +52,7 @@ def keyring(private: rsa.RSAPrivateKey) -> Keyring:
 
 @dataclass(frozen=True)
 class Shape:
-    """A handshake: `ems` (RFC 7627), a cookie exchange, messages in fragments, flights sent twice, connection IDs."""
+    """A handshake: `ems` (RFC 7627), a cookie exchange, fragments, flights sent twice, connection IDs, a session."""
 
     suite: int = RSA_GCM
     ems: bool = True
@@ -60,6 +60,7 @@ class Shape:
     fragments: bool = False
     twice: bool = False
     cids: bool = False
+    session: bytes = b""  # the id that the server gives the session
 
 
 def hello(client: bool, shape: Shape, cookie: bytes = b"") -> bytes:
@@ -70,7 +71,7 @@ def hello(client: bool, shape: Shape, cookie: bytes = b"") -> bytes:
     suite = shape.suite.to_bytes(2, "big")
     if client:
         return b"\xfe\xfd" + RANDOMS[0] + b"\0" + bytes((len(cookie),)) + cookie + b"\0\2" + suite + b"\1\0" + tail
-    return b"\xfe\xfd" + RANDOMS[1] + b"\0" + suite + b"\0" + tail
+    return b"\xfe\xfd" + RANDOMS[1] + bytes((len(shape.session),)) + shape.session + suite + b"\0" + tail
 
 
 def shake(wire: Wire, shape: Shape, der: bytes) -> tuple[Sender, Sender, bytes]:

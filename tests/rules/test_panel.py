@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -16,12 +16,14 @@ from analyzer.rules.load import load_rules
 from analyzer.rules.panel import Panel, needs
 from analyzer.rules.tooling import build_entity
 from analyzer.session.model import ENTITIES
+from analyzer.session.model.signalling import Mediasec
 
 SETTLED = (Verdict.PASS, Verdict.NOT_APPLICABLE)
 
 
 def _entities(rules: tuple[Rule, ...]) -> list[Any]:
-    """The entities of the rules' own tests, and each with any one field unknown for a reason of its own."""
+    """The entities of the rules' own tests, and each with any one field unknown for a reason of its own, also one of
+    an entity in it."""
     found = []
     for rule in rules:
         for test in (test for test in rule.tests if isinstance(test, InlineTest)):
@@ -30,7 +32,16 @@ def _entities(rules: tuple[Rule, ...]) -> list[Any]:
                 replace(whole, **{field.name: Unknown.of("key", f"{field.name} of {test.name}")})
                 for field in fields(whole)
             ]
-            found += [whole, *lacking]
+            inner = [
+                replace(
+                    whole,
+                    **{field.name: replace(held, **{each.name: Unknown.of("key", f"{each.name} in {test.name}")})},
+                )
+                for field in fields(whole)
+                if is_dataclass(held := getattr(whole, field.name)) and not isinstance(held, Unknown)
+                for each in fields(held)
+            ]
+            found += [whole, *lacking, *inner]
     return found
 
 
@@ -42,6 +53,28 @@ def _alone() -> dict[str, list[tuple[Any, dict[str, Outcome]]]]:
         kind: [(entity, {rule.id: rule.judge(entity) for rule in of_kind}) for entity in _entities(of_kind)]
         for kind, of_kind in rules.by_kind.items()
     }
+
+
+def test_what_would_settle_an_unknown_costs_no_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many UEs there are whose registration was not seen, their media are judged once."""
+    of_kind = load_rules([bundled_rules_dir()])[0].by_kind["media_description"]
+    decided = Counter[str]()
+    decide = Rule.decide
+
+    def counted(rule: Rule, *about: Any) -> Any:
+        decided[rule.id] += 1
+        return decide(rule, *about)
+
+    monkeypatch.setattr(Rule, "decide", counted)
+    panel = Panel(of_kind)
+    whole = build_entity(ENTITIES["media_description"], {"e2ae": "requested", "role": "offer", "from_ue": True})
+    for number in range(5):
+        missing = Unknown.of("message", f"the registration of 10.0.0.{number}")
+        entity = replace(whole, mediasec=Mediasec(missing, missing, missing))
+        opened = {ruled.rule.id: needs(ruled.decision, entity) for ruled in panel.judge(entity)}
+        assert opened["REG-09"] == missing.needs  # asks for nothing but what the network announced
+    assert set(decided.values()) == {1}
+    assert decided.keys() == {rule.id for rule in of_kind}
 
 
 def test_rules_that_are_alike_call_an_entity_the_same() -> None:
