@@ -8,6 +8,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+from typing import Literal as Word
 
 from analyzer.core.frozen import frozen
 from analyzer.core.unknown import Unknown
@@ -37,13 +38,17 @@ LOOP_BUDGET = 20_000
 MAX_LOOPS = 3
 Fn: TypeAlias = Callable[[list[Any]], Any]
 Typed: TypeAlias = tuple[Type, Fn]
+Look: TypeAlias = int | Word["size", "whole"]
+"""How closely an expression looks at a field: at its size alone, at which side of a number it is, or at all of it."""
 _ORDERED = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+_HELD_AGAINST = {*_ORDERED, "==", "!="}
 _ROOT_SLOT = 0
 
 
 @frozen
 class Compiled:
-    """An expression ready to run: its type, the entity's field paths it reads, the constants it uses."""
+    """An expression ready to run: its type, the entity's field paths it reads, the constants it uses, and how closely
+    it looks at each field, each time."""
 
     source: str
     type: Type
@@ -51,6 +56,7 @@ class Compiled:
     slots: int
     reads: tuple[tuple[str, Fn], ...]
     constants: frozenset[str]
+    looks: tuple[tuple[str, Look], ...]
 
     def run(self, entity: object, zone_of: Callable[[str], str | None] | None = None) -> Any:
         """The value for one entity; raises RuleError or BudgetError."""
@@ -69,7 +75,13 @@ class Scope:
     problems: list[Problem] = field(default_factory=list)
     paths: dict[str, Fn] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    looks: list[tuple[str, Look]] = field(default_factory=list)
     slots: int = 0
+
+    def looked(self, node: Expr, look: Look) -> None:
+        """Says how closely the field is looked at that was read last, if the node is that and no more."""
+        if self.looks and self.looks[-1] == (_path(node), "whole"):
+            self.looks[-1] = (self.looks[-1][0], look)
 
     def wrong(self, at: int, message: str) -> Typed:
         """Records a problem; the result stands in for the expression, so that checking can go on."""
@@ -94,7 +106,8 @@ def compile_expression(
         scope.wrong(tree.at, f"the expression is a {kind}, not a {want}")
     if scope.problems:
         return sorted(scope.problems, key=lambda problem: (problem.line, problem.column))
-    return Compiled(source, kind, fn, scope.slots, tuple(scope.paths.items()), frozenset(scope.used))
+    paths, looks = tuple(scope.paths.items()), tuple(scope.looks)
+    return Compiled(source, kind, fn, scope.slots, paths, frozenset(scope.used), looks)
 
 
 def build(node: Expr, scope: Scope) -> Typed:
@@ -168,6 +181,7 @@ def _select(node: Select, scope: Scope) -> Typed:
     if path and path.split(".", 1)[0] == scope.root:
         scope.paths.pop(path.rpartition(".")[0], None)
         scope.paths[path] = fn
+        scope.looks.append((path, "whole"))
     return info.type, fn
 
 
@@ -201,6 +215,8 @@ def _binary(node: Binary, scope: Scope) -> Typed:
     left_kind, left = build(node.left, scope)
     right_kind, right = build(node.right, scope)
     op = node.op
+    if isinstance(node.right, Literal) and type(node.right.value) is int and left_kind == INT and op in _HELD_AGAINST:
+        scope.looked(node.left, node.right.value)
     if op in ("&&", "||"):
         for side, kind in ((node.left, left_kind), (node.right, right_kind)):
             if not agree(kind, BOOL):
@@ -324,7 +340,10 @@ def _call(node: Call, scope: Scope) -> Typed:
     if node.name == "has" and node.target is None:
         return _has(node, scope)
     args = ((node.target,) if node.target is not None else ()) + node.args
-    return functions.call(node, [build(arg, scope) for arg in args], scope.wrong)
+    built = [build(arg, scope) for arg in args]
+    if node.name == "size" and args:
+        scope.looked(args[0], "size")
+    return functions.call(node, built, scope.wrong)
 
 
 def _has(node: Call, scope: Scope) -> Typed:

@@ -11,7 +11,7 @@ from analyzer.core.frozen import frozen
 from analyzer.core.severity import Severity, Verdict
 from analyzer.core.text import safe
 from analyzer.core.unknown import Need, Unknown
-from analyzer.rules.compile import LOOP_BUDGET, MAX_LOOPS, Compiled
+from analyzer.rules.compile import LOOP_BUDGET, MAX_LOOPS, Compiled, Look
 from analyzer.rules.values import BudgetError, RuleError
 
 RULE_ERROR: AnomalyKind = define(
@@ -183,6 +183,11 @@ class Rule:
     def reads(self) -> tuple[str, ...]:
         """Paths of every field that its verdict depends on."""
         return tuple(dict.fromkeys(path for _, part, _ in self._steps for path, _ in part.reads))
+
+    def looks(self) -> tuple[tuple[str, Look], ...]:
+        """How closely its verdict looks at each of those fields, each time."""
+        paths = set(self.reads())
+        return tuple([(path, look) for _, part, _ in self._steps for path, look in part.looks if path in paths])
 
     def _in_order(self) -> tuple[tuple[Step, Compiled, str], ...]:
         steps: list[tuple[Step, Compiled, str]] = []

@@ -77,17 +77,36 @@ def test_what_would_settle_an_unknown_costs_no_decision(monkeypatch: pytest.Monk
     assert decided.keys() == {rule.id for rule in of_kind}
 
 
+def test_numbers_at_and_beside_a_bound_are_told_apart() -> None:
+    rules, _ = load_rules([bundled_rules_dir()])
+    tried = 0
+    for of_kind in rules.by_kind.values():
+        panel = Panel(of_kind)
+        for rule in of_kind:
+            bounds = [(path.partition(".")[2], look) for path, look in rule.looks() if isinstance(look, int)]
+            for test in (test for test in rule.tests if isinstance(test, InlineTest)):
+                whole = build_entity(ENTITIES[rule.kind], test.given)
+                for entity in [replace(whole, **{f: bound + by}) for f, bound in bounds for by in (-1, 0, 1)]:
+                    found = {ruled.rule.id: ruled.decision.verdict for ruled in panel.judge(entity)}
+                    verdict = rule.decide(entity).verdict
+                    assert found.get(rule.id) == (None if verdict in SETTLED else verdict), (rule.id, entity)
+                    tried += 1
+    assert tried
+
+
 def test_rules_that_are_alike_call_an_entity_the_same() -> None:
     """docs/rules-writing.md: `same_as` alone says which occurrences are one finding."""
     rules, _ = load_rules([bundled_rules_dir()])
     shared = 0
     for kind, of_kind in rules.by_kind.items():
         panel = Panel(of_kind)
-        for entity, _ in _alone()[kind]:
+        for test in (test for rule in of_kind for test in rule.tests if isinstance(test, InlineTest)):
+            entity = build_entity(ENTITIES[kind], test.given)
             names: dict[int, tuple[str, ...]] = {}
             for rule, _, alike in panel.judge(entity):
-                assert names.setdefault(alike, rule.same(entity)) == rule.same(entity), rule.id
-                shared += len(rule.same_as) > 0
+                same = rule.same(entity)
+                assert names.setdefault(alike, same) == same, rule.id
+                shared += len(same) > 0
     assert shared
 
 
