@@ -107,7 +107,7 @@ def _write(inputs: Inputs, out: Path, opened: _Opened, done: Decrypted) -> None:
     sources = SourceTable()
     readers, _ = inputs.open(sources)
     dtls = ClearDtls(opened.ring, opened.keys, inputs.limits)
-    media = ClearMedia(sources, opened.keys.contexts, dtls, inputs.limits)
+    media = ClearMedia(sources, opened.keys.contexts, dtls, inputs.limits, opened.keys.screen)
     done.media = media.counts
     esp = ClearEsp(sources, opened.associations, inputs.limits)
     try:

@@ -49,6 +49,7 @@ _LINK_TYPES = {
 }  # fmt: skip
 
 _CLOSED = "it belongs to connections in the captures, of which nothing could be opened: why is said with each"
+_UNTRIED = "not every stream was tried with it: give its SSRC"
 _NOTHING = {  # of the capture that a key belongs to
     "tls-keylog": "no handshake in the captures has a client random of this log",
     "private-key": "no RSA key exchange in the captures was made with this key",
@@ -263,16 +264,17 @@ def _keys(engine: Engine, places: Places) -> tuple[tuple[Key, ...], KeyNames]:
             rows.append(Key(redactor.other_key(), "ims-aka", source, run.opened, False))
             names[run.key.id] = rows[-1].id
     for account in sources:
-        rows.append(redactor.row(_given(account, redactor, rtcp)))
+        rows.append(redactor.row(_given(account, redactor, rtcp, engine.keys.screening.exhausted)))
         if account.entry_id:
             names[account.entry_id] = rows[-1].id
     return tuple(rows), names
 
 
-def _given(source: KeySource, redactor: Redactor, rtcp: Mapping[str, int]) -> Key:
+def _given(source: KeySource, redactor: Redactor, rtcp: Mapping[str, int], untried: bool) -> Key:
     name = redactor.key(source.media_key) if source.media_key is not None else redactor.other_key()
     opened = source.opened or rtcp.get(name, 0)
-    return Key(name, source.kind, source.name, opened, not opened, None if opened else _unused(source))
+    why = _UNTRIED if untried and source.kind == "srtp-master" else _unused(source)
+    return Key(name, source.kind, source.name, opened, not opened, None if opened else why)
 
 
 def _unused(source: KeySource) -> str | None:

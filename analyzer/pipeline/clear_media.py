@@ -65,10 +65,19 @@ class _Pending:
 
 
 class ClearMedia:
-    """Rewrites batches in the order of the capture. `contexts` gives the keys that may protect a stream."""
+    """Rewrites batches in the order of the capture. `contexts` gives the keys that may protect a stream, `screen` is
+    shown the packets of a stream, RTCP or not, that nothing was opened of so far."""
 
-    def __init__(self, sources: Sequence[Source], contexts: Contexts, dtls: ClearDtls, limits: Limits) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        contexts: Contexts,
+        dtls: ClearDtls,
+        limits: Limits,
+        screen: Callable[[tuple[Address, Address, int], Sequence[bytes], bool], object] | None = None,
+    ) -> None:
         self._contexts = contexts
+        self._screen = screen
         self._dtls = dtls
         self._limits = limits
         self._decoder = Decoder(sources, limits)
@@ -88,6 +97,10 @@ class ClearMedia:
         for key, (rtp, rtcp) in self._sorted(packets).items():
             stream = self._stream(key)
             stream.last_ns = now_ns
+            if not stream.opened and self._screen is not None:
+                name = key[1].src, key[1].dst, key[2]
+                self._screen(name, rtp.packets, False)
+                self._screen(name, rtcp.packets, True)
             if not stream.begin(min(rtp.positions + rtcp.positions)):
                 continue
             plain = stream.rtp(rtp.packets, rtp.positions) + stream.rtcp(rtcp.packets, rtcp.positions)

@@ -1,13 +1,14 @@
 """Every key that may open a media stream: from SDP (RFC 4568), from DTLS handshakes (RFC 5764), from the user."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from analyzer.core.addresses import Address
 from analyzer.core.limits import Limits
 from analyzer.core.secrets import Secret
 from analyzer.crypto.srtp.engine import SrtpContext
 from analyzer.session.dtls_keys import DtlsMediaKeys
+from analyzer.session.key_screening import KeyScreening
 from analyzer.session.media_keys import END, Identity, MediaKey, MediaKeys
 from analyzer.session.supplied_keys import SuppliedKeys
 
@@ -27,6 +28,7 @@ class StreamKeys:
         self.sdp = sdp
         self.dtls = DtlsMediaKeys(limits)
         self.supplied = supplied
+        self.screening = KeyScreening(limits)
         self._proven: OrderedDict[tuple[int, Identity], None] = OrderedDict()
         self.opened_rtcp: OrderedDict[Secret, int] = OrderedDict()  # packets of SRTCP by key in SDP or supplied
 
@@ -65,6 +67,15 @@ class StreamKeys:
         """Whether one of the keys opened SRTCP of an SSRC."""
         return any((ssrc, key.identity) in self._proven for key in keys)
 
+    @property
+    def crowded(self) -> bool:
+        """Whether there are more keys for any stream than are all tried on each."""
+        return len(self.supplied.unbound) > self._limits.srtp_keys // 2
+
+    def screen(self, stream: StreamId, packets: Iterable[bytes], rtcp: bool = False) -> bool:
+        """Looks among all keys for any stream for that of the first packets of one; whether it was found just now."""
+        return self.crowded and self.screening.screen(stream, packets, self.supplied.unbound, rtcp)
+
     def contexts(self, src: Address, dst: Address, ssrc: int, position: int = END) -> list[SrtpContext]:
         """What may open the packets of a stream around a position, header extensions included, by all that is known
         now."""
@@ -88,7 +99,8 @@ class StreamKeys:
         described: Sequence[MediaKey] | None,
         handshakes: Sequence[MediaKey],
     ) -> Sequence[MediaKey] | None:
-        others = [*handshakes, *self.supplied.keys(ssrc), *self._known.get((src, dst, ssrc), ())]
+        supplied = self.supplied.keys(ssrc, self._limits.srtp_keys)
+        others = [*handshakes, *self.screening.of((src, dst, ssrc)), *supplied, *self._known.get((src, dst, ssrc), ())]
         if not others:
             return described
         found = [*(described or ()), *others]

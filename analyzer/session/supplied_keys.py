@@ -42,10 +42,16 @@ class SuppliedKeys:
         self._learn()
         return [(other, key) for other, keys in self._by_ssrc.items() if other != ssrc for key in keys]
 
-    def keys(self, ssrc: int) -> list[MediaKey]:
-        """The keys for an SSRC, then those for any."""
+    def keys(self, ssrc: int, bound: int) -> list[MediaKey]:
+        """The keys for an SSRC, then those for any, the first `bound` of these."""
         self._learn()
-        return [*self._by_ssrc.get(ssrc, ()), *self._any]
+        return [*self._by_ssrc.get(ssrc, ()), *self._any[:bound]]
+
+    @property
+    def unbound(self) -> Sequence[MediaKey]:
+        """The keys for any stream."""
+        self._learn()
+        return self._any
 
 
 def media_key(entry: SrtpMaster) -> MediaKey | None:

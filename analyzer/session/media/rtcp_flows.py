@@ -142,6 +142,8 @@ class RtcpFlows:
         return True
 
     def _try(self, endpoints: Endpoints, flow: _Flow, data: bytes, ssrc: int, position: int) -> bool:
+        if self._keys is not None and not flow.keys:
+            self._keys.screen((endpoints.src, endpoints.dst, ssrc), (data,), True)
         keys = self._keys.keys(endpoints.src, endpoints.dst, ssrc, position) if self._keys is not None else None
         for key in (*flow.keys, *(keys or ())):
             parts = key.context.split_rtcp(data)

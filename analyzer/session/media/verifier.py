@@ -4,7 +4,7 @@ Each vantage point of a stream is opened by itself, so that a second sighting is
 by extended sequence number. A packet whose key is not known yet waits for it, within a bound.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -103,7 +103,15 @@ class Verifier:
             return found
         tried = counters_tried(max(len(view.keys) for view in stream.views.values()), self._limits)
         failure = Failure.ROC_NOT_FOUND if self._keys.proven(stream.ssrc, keys) else Failure.TAG_FAILED
-        return replace(found, failure=failure, detail=f"at {tried} roll-over counters")
+        return replace(found, failure=failure, detail=f"at {tried} roll-over counters{self._screened()}")
+
+    def _screened(self) -> str:
+        """How keys were tried where there are too many for each to be tried so."""
+        if not self._keys.crowded:
+            return ""
+        if self._keys.screening.exhausted:
+            return "; too many keys are given for any stream to try them all: give their SSRCs"
+        return f"; {len(self._keys.supplied.unbound)} keys are given for any stream: each was tried at the first two"
 
     def _want(self, endpoints: Endpoints, ssrc: int, keys: Sequence[MediaKey]) -> None:
         if len(self.wanted) < self._limits.streams:
@@ -142,6 +150,10 @@ class Verifier:
         if noted[0].prepared is None:
             _prepare(noted)
         stream = self._streams.get(ordinal) or KeyedStream(*noted[0].key, self._limits)
+        name = stream.endpoints.src, stream.endpoints.dst, stream.ssrc
+        if self._keys.crowded and not stream.opened.count and self._keys.screen(name, _firsts(noted)):
+            for view in stream.views.values():
+                view.version = ()
         for item in noted:
             self._group(stream, item)
         noted.clear()
@@ -183,6 +195,14 @@ class Verifier:
                 return
             start, numbers = start + room, numbers[room:]
         _open(stream, view, item, start, numbers)
+
+
+def _firsts(items: Sequence[_Noted]) -> Iterator[bytes]:
+    """The packets of a stream that come first."""
+    for item in items:
+        if item.prepared is not None:
+            for at in range(item.groups.count[item.at]):
+                yield item.prepared.block.packet(item.first + at)
 
 
 def _prepare(items: Sequence[_Noted]) -> None:
