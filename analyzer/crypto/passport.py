@@ -4,7 +4,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from analyzer.crypto.certificate import unreadable
 
@@ -27,6 +26,7 @@ def _registry() -> "jws.JWSRegistry":
 
 def es256_key(certificate: "x509.Certificate") -> "ECKey | None":
     """The key of a certificate that can sign a PASSporT, on P-256; None of any other."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
     from joserfc.jwk import ECKey
 
     try:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from analyzer.core.secrets import Secret
 from analyzer.crypto.certificate import unreadable
@@ -75,6 +74,8 @@ def parse(data: bytes) -> Iterator[RsaKey | tuple[int, str]]:
 
 def _block(block: bytes, label: str) -> RsaKey | str:
     """The key of one block, up to where the next begins, or what is wrong with it."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     end = block.find(b"-----END " + label.encode("ascii") + b"-----")
     if end < 0:
         return "the private key has no end line"

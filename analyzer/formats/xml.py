@@ -4,10 +4,7 @@ Namespaces are dropped: elements are told by their local names, as the documents
 """
 
 from collections.abc import Iterator
-from xml.etree.ElementTree import Element, ParseError
-
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from typing import TYPE_CHECKING
 
 from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.cites import Cite
@@ -16,6 +13,9 @@ from analyzer.core.limits import Limits
 from analyzer.core.numbers import decimal
 from analyzer.core.severity import Severity
 from analyzer.core.text import safe
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element  # imported with its reader where the first body is read
 
 MALFORMED = define("xml.malformed", Severity.LOW, "An XML body is not well-formed", "XML 1.0 2.1")
 FORBIDDEN = define("xml.forbidden", Severity.MEDIUM, "An XML body defines entities or a document type", "RFC 3470 4.12")
@@ -26,7 +26,7 @@ TOO_LONG = define("xml.too_long", Severity.MEDIUM, "An XML body is longer than i
 class Node:
     """An element. Names and text are the sender's: not fit to show without the safe-text filter."""
 
-    element: Element
+    element: "Element"
 
     @property
     def name(self) -> str:
@@ -78,6 +78,11 @@ def parse(data: bytes, cites: tuple[Cite, ...], limits: Limits) -> Node | Anomal
     """The root of a document, or what is wrong with it. Total."""
     if len(data) > limits.xml_bytes:
         return Anomaly(TOO_LONG, cites, f"{len(data)} bytes")
+    from xml.etree.ElementTree import ParseError
+
+    from defusedxml.common import DefusedXmlException
+    from defusedxml.ElementTree import fromstring
+
     try:
         return Node(fromstring(data.strip(), forbid_dtd=True))
     except DefusedXmlException as refused:

@@ -140,6 +140,7 @@ _ESCAPE = re.compile(
 )
 _SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _LEVELS = ({"||"}, {"&&"}, {"==", "!=", "<", "<=", ">", ">=", "in"}, {"+", "-"}, {"*", "/", "%"})
+_BINDS = {op: level for level, ops in enumerate(_LEVELS) for op in ops}
 
 
 def place(source: str, at: int) -> tuple[int, int]:
@@ -218,13 +219,13 @@ class _Parser:
         self.depth -= 1
         return node
 
-    def binary(self, level: int) -> Expr:
-        if level == len(_LEVELS):
-            return self.unary()
-        left = self.binary(level + 1)
+    def binary(self, weakest: int) -> Expr:
+        """Operators that bind at least so strongly; equal ones join from the left."""
+        left = self.unary()
         while True:
             kind, op, at = self.tokens[self.next]
-            if kind not in ("op", "name") or op not in _LEVELS[level]:
+            level = _BINDS.get(op, -1) if kind in ("op", "name") else -1
+            if level < weakest:
                 return left
             self.next += 1
             right = self.binary(level + 1)

@@ -141,10 +141,7 @@ _UNSEEN = Unknown.of("message", "the answer to this offer")
 def _role(leg: LegState, message: MessageRecord) -> tuple[str | Unknown, Exchange | None]:
     """Offer or answer, and the exchange it is one of."""
     for negotiation in leg.offer_answer.values():
-        exchanges = [*negotiation.exchanges, negotiation.exchange]
-        for exchange in exchanges:
-            if exchange is None:
-                continue
+        for exchange in negotiation.known:
             if exchange.offer.cites == message.cites:
                 unasked = not message.request and not any(_answers(message, other) for other in leg.messages)
                 return (_UNANSWERED if unasked else "offer"), exchange
@@ -191,8 +188,8 @@ def _before(leg: LegState, message: MessageRecord, media: Media) -> Tristate:
 def _answer(leg: LegState, message: MessageRecord, media: Media) -> tuple[AnswerKind | Unknown, Tristate]:
     """How the answer to this offer takes the m-line, and whether it has key management for it."""
     for dialog in leg.offer_answer.values():
-        for exchange in (*dialog.exchanges, dialog.exchange):
-            if exchange is None or exchange.answer is None or exchange.offer.cites != message.cites:
+        for exchange in dialog.known:
+            if exchange.answer is None or exchange.offer.cites != message.cites:
                 continue
             answers = exchange.answer.session.media[media.index : media.index + 1]
             if not answers or answers[0].rejected:

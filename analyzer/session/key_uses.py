@@ -42,6 +42,8 @@ class KeyUses:
         """Whether a key of the m-line serves elsewhere, and where. Two calls that start together may be one, unless
         one was hung up before the other began."""
         found: tuple[Tristate, tuple[Cite, ...]] = (False, ())
+        if not media.crypto:
+            return found
         source = message.carrier.endpoints.src.ip
         hung_up = call.ended_ns if any(each.answered for each in call.legs.values()) else None
         use = _Use(call.ordinal, media.index, source == leg.initiator, call.first_ns, hung_up, packed(message.cites))

@@ -5,6 +5,7 @@ answer to an INVITE's offer stands in the first reliable response with SDP or th
 is a preview of it. A refused re-INVITE or UPDATE leaves what was agreed before.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from analyzer.core.addresses import Address
@@ -178,6 +179,14 @@ class OfferAnswer:
     def exchange(self) -> Exchange | None:
         """The exchange that stands: the last settled one, else the one under way."""
         return self._current or next(iter(self._pending.values()), None)
+
+    @property
+    def known(self) -> Sequence[Exchange]:
+        """Every exchange: the settled ones, and the one that stands where it is none of them."""
+        stands = self.exchange
+        if stands is None or (self.exchanges and self.exchanges[-1] is stands):
+            return self.exchanges
+        return [*self.exchanges, stands]
 
     @property
     def negotiations(self) -> tuple[Negotiation, ...]:

@@ -8,7 +8,6 @@ import binascii
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from analyzer.core.frozen import frozen
@@ -257,6 +256,8 @@ def _fingerprints(message: MessageRecord) -> set[tuple[str, str]]:
 
 
 def _date(message: MessageRecord) -> int | None:
+    from email.utils import parsedate_to_datetime  # where the first token is looked at, as what verifies it
+
     values = message.all("date")
     try:
         return int(parsedate_to_datetime(values[0][:64]).timestamp()) if values else None

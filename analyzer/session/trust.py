@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from analyzer.core.frozen import frozen
 from analyzer.core.numbers import decimal
@@ -51,6 +50,7 @@ def _within(digits: str, start: str, count: int) -> bool:
 def read_certificates(data: bytes) -> "list[x509.Certificate]":
     """The certificates of a file, PEM or DER. ValueError says why there are none."""
     from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
 
     if b"-----BEGIN CERTIFICATE-----" not in data:
         found = [read_certificate(data)]

@@ -9,6 +9,8 @@ from analyzer.core.limits import Limits
 from analyzer.session.media.evidence import plausible
 from analyzer.session.media.record import StreamRecord
 
+_NEVER = 1 << 63  # a time behind every packet
+
 
 class Taken(NamedTuple):
     """Streams towards an address; `whole` if there were no more than `Limits.streams_per_address`."""
@@ -30,15 +32,18 @@ class ClosedStreams:
         self._latest: dict[Address, int] = {}
         self._claimed: set[int] = set()
         self._overflow: list[StreamRecord] = []
+        self._lasted_ns = _NEVER  # no record ended before this
 
     def add(self, record: StreamRecord) -> bool:
         """Keeps a record; False where that cost one that a report would have had."""
         self._records[record.ordinal] = record
-        address = record.endpoints.dst
-        insort(self._to.setdefault(address, []), (record.first_ns, record.ordinal))
+        address, last_ns = record.endpoints.dst, record.last_ns
+        began = (record.first_ns, record.ordinal)
+        insort(self._to.setdefault(address, []), began)
         if address in self._between:
-            insort(self._between[address].setdefault(record.endpoints.src, []), (record.first_ns, record.ordinal))
-        self._latest[address] = max(record.last_ns, self._latest.get(address, 0))
+            insort(self._between[address].setdefault(record.endpoints.src, []), began)
+        self._latest[address] = max(last_ns, self._latest.get(address, 0))
+        self._lasted_ns = min(last_ns, self._lasted_ns)
         if len(self._records) > self._capacity:
             oldest = next(iter(self._records))
             dropped = self._drop(oldest)
@@ -105,7 +110,11 @@ class ClosedStreams:
 
     def purge(self, horizon_ns: int | None) -> list[StreamRecord]:
         """Lets go what ended before the horizon (everything if None); gives what no call has taken."""
-        gone = [o for o, record in self._records.items() if horizon_ns is None or record.last_ns < horizon_ns]
+        gone = []
+        if horizon_ns is None or self._lasted_ns < horizon_ns:
+            ended = {ordinal: record.last_ns for ordinal, record in self._records.items()}
+            gone = [ordinal for ordinal, last_ns in ended.items() if horizon_ns is None or last_ns < horizon_ns]
+            self._lasted_ns = min((ended[ordinal] for ordinal in ended.keys() - set(gone)), default=_NEVER)
         orphans, self._overflow = self._overflow, []
         for ordinal in gone:
             if (record := self._drop(ordinal)) is not None:

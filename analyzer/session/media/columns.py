@@ -18,8 +18,7 @@ from analyzer.session.media.trail import LOW, MILE, lots
 
 I64 = npt.NDArray[np.int64]
 _FACTORS = np.array(
-    [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F,
-     0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3], np.uint64
+    [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F], np.uint64
 )  # fmt: skip
 _CRYPTEX = (0xC0DE, 0xC2DE)  # RFC 9335 4: profiles of what is encrypted
 CLOCKS = (8_000, 16_000, 48_000, 90_000)
@@ -36,19 +35,17 @@ class Recognised:
 
 def recognise(packets: PacketBatch, rows: I64) -> Recognised:
     """Splits rows by the structure of their first bytes. A row that is neither is in none."""
-    start, length = packets.payload_start[rows], packets.payload_length[rows]
+    start, length = packets.payload_start[rows].astype(np.int64), packets.payload_length[rows]
     usable = length >= 8
     if not usable.all():
         start, length, rows = start[usable], length[usable], rows[usable]
-    head = _runs(packets, 2)[start].view(np.uint8).reshape(-1, 2)
-    first, second = head[:, 0], head[:, 1]
+    first, second = packets.buffer[start], packets.buffer[start + 1]
     version = (first >> 6) == 2
     is_rtcp = version & ((second - np.uint8(192)) < 32)  # modulo 256: from 192 to 223
     is_rtp = version & ~is_rtcp & (length >= 12 + 4 * (first & 15))
     extended = np.flatnonzero(is_rtp & ((first & 16) != 0))
     if len(extended):
-        fits = _extension_fits(packets, start[extended].astype(np.int64), length[extended], first[extended])
-        is_rtp[extended] = fits
+        is_rtp[extended] = _extension_fits(packets, start[extended], length[extended], first[extended])
     return Recognised(rows if is_rtp.all() else rows[is_rtp], rows[is_rtcp])
 
 
@@ -83,6 +80,7 @@ class Groups:
         self._whole = not self._missing.any()
         self._memory = packets.buffer.data
         self._header = header = _runs(packets, 12)[self._starts].view(np.uint8).reshape(-1, 12)
+        self._mixed = np.flatnonzero(header[:, 0] & 15)
         count = np.diff(np.append(edges, len(rows)))
         ends = edges + count - 1
         seq = header.view(">u2")[:, 1].astype(np.int64)
@@ -118,7 +116,6 @@ class Groups:
         self.contiguous: list[bool] = np.logical_and.reduceat(step == 1, edges).tolist()
         self._lots = lots(ts)
         self.esp: list[int] = np.minimum.reduceat(packets.layers[rows] >> layers.ESP_SHIFT, edges).tolist()
-        self._mixed = np.flatnonzero(header[:, 0] & 15)
         self._seq = seq
         self.jitter = self._jitter(ts, arrival, edges, count)
         self.keys = self._keys(packets, edges)
@@ -127,7 +124,9 @@ class Groups:
     def _payload_sizes(self, packets: PacketBatch) -> I64:
         """RTP payload lengths on the wire: without header, CSRCs and extension; padding counts."""
         first = self._header[:, 0]
-        sizes = self._lengths + self._missing - 12 - 4 * (first & 15).astype(np.int64)
+        sizes = self._lengths + self._missing - 12
+        if len(self._mixed):
+            sizes[self._mixed] -= 4 * (first[self._mixed] & 15).astype(np.int64)
         extended = np.flatnonzero(first & 16)
         if len(extended):
             at = self._starts[extended] + 12 + 4 * (first[extended] & 15).astype(np.int64)
@@ -156,7 +155,12 @@ class Groups:
         behind = np.repeat(edges + count, count) - np.arange(1, len(ts) + 1)
         weight = _WEIGHTS[np.minimum(behind, len(_WEIGHTS) - 1)]
         weight[edges] = 0.0
-        sums = [np.add.reduceat(weight * np.abs(spacing - media * (1e9 / clock)), edges).tolist() for clock in CLOCKS]
+        sums, change = [], np.empty(len(ts), np.float64)
+        for clock in CLOCKS:
+            np.multiply(media, 1e9 / clock, out=change)
+            np.subtract(spacing, change, out=change)
+            np.multiply(np.abs(change, out=change), weight, out=change)
+            sums.append(np.add.reduceat(change, edges).tolist())
         return list(zip(*sums, strict=True))
 
     def _slice(self, index: int) -> slice:
@@ -179,7 +183,7 @@ class Groups:
 
     def miles(self) -> Iterator[tuple[int, int, memoryview]]:
         """Whole packets whose sequence numbers are milestones: group, number, bytes."""
-        return self._marked(np.flatnonzero(self._seq % MILE == 0), self._seq)
+        return self._marked(np.flatnonzero((self._seq & (MILE - 1)) == 0), self._seq)
 
     def _marked(self, at: I64, marks: I64) -> Iterator[tuple[int, int, memoryview]]:
         if not self._whole:
@@ -289,15 +293,13 @@ def _sorted(packets: PacketBatch, rows: I64, apart: I64 | None) -> tuple[I64, I6
     """The rows stream behind stream, and where each begins."""
     ssrc = _runs(packets, 4)[packets.payload_start[rows] + 8].view(">u4").astype(np.uint64)
     ports = packets.sport[rows].astype(np.uint64) << np.uint64(16) | packets.dport[rows].astype(np.uint64)
-    columns = [ssrc | packets.vantage[rows].astype(np.uint64) << np.uint64(32), ports]
-    for column in (packets.src_lo, packets.dst_lo, packets.src_hi, packets.dst_hi):
-        values = column[rows]
-        if (values != values[0]).any():
-            columns.append(values)
+    hashed = [ssrc | packets.vantage[rows].astype(np.uint64) << np.uint64(32), ports]
+    hashed += _varying(packets.src_lo[rows], packets.dst_lo[rows])
     if apart is not None:
-        columns.append(apart.astype(np.uint64))
+        hashed.append(apart.astype(np.uint64))
+    columns = hashed + _varying(packets.src_hi[rows], packets.dst_hi[rows])  # prefixes, which are few: not hashed
     mixed = np.zeros(len(rows), np.uint64)
-    for column, factor in zip(columns, _FACTORS, strict=False):
+    for column, factor in zip(hashed, _FACTORS, strict=False):
         mixed += column * factor
     mixed ^= mixed >> np.uint64(32)
     for hashes in ((mixed >> np.uint64(48)).astype(np.uint16), mixed):  # 16 bits are sorted several times as fast
@@ -308,6 +310,11 @@ def _sorted(packets: PacketBatch, rows: I64, apart: I64 | None) -> tuple[I64, I6
             return rows[order], edge
     order = np.lexsort((np.arange(len(rows)), *columns))
     return rows[order], _edges(columns, order)
+
+
+def _varying(*columns: npt.NDArray[np.uint64]) -> list[npt.NDArray[np.uint64]]:
+    """Those that tell rows apart."""
+    return [values for values in columns if (values != values[0]).any()]
 
 
 def _edges(columns: list[npt.NDArray[np.uint64]], order: I64) -> I64:

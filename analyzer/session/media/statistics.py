@@ -3,7 +3,7 @@
 import numpy as np
 
 from analyzer.core.frozen import frozen
-from analyzer.crypto.srtp.packets import header_length
+from analyzer.crypto.srtp.packets import RTP_FIXED, header_length
 
 SAMPLE = 12  # payloads kept of a stream while it is open
 _ENOUGH = 1_500  # bytes that make the test of uniformity meaningful
@@ -41,7 +41,11 @@ class PayloadStatistics:
 
 def summarise(sample: list[bytes], main_type: int) -> PayloadStatistics:
     """Statistics of the payloads of one type in a sample of RTP packets."""
-    chosen = [packet[header_length(packet, len(packet)) :] for packet in sample if packet[1] & 127 == main_type]
+    chosen = [
+        packet[header_length(packet, len(packet)) if packet[0] & 0x1F else RTP_FIXED :]  # CSRCs, an extension
+        for packet in sample
+        if packet[1] & 127 == main_type
+    ]
     data = b"".join(chosen)
     if not data:
         return PayloadStatistics(main_type)

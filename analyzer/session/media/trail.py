@@ -26,7 +26,7 @@ from analyzer.session.media.pace import Pace
 I64 = npt.NDArray[np.int64]
 DRAWN = 24
 LOW = (1 << 32) // 128  # lots below it are looked at: one packet in 128
-MILE = 128  # sequence numbers from one milestone to the next
+MILE = 128  # sequence numbers from one milestone to the next; a power of two
 _MARKED = 48  # milestones of a stream that are kept
 _FIXED = 12  # bytes of the fixed header (RFC 3550 5.1)
 _FALLEN = 4  # bytes of a lot that is kept
