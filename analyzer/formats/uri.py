@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import field
+from functools import lru_cache
 
 from analyzer.core.frozen import frozen
 from analyzer.core.numbers import decimal, hexadecimal
@@ -127,6 +128,7 @@ def all_among(some: Sequence[str], others: Sequence[str]) -> bool:
     return len(among(some, others)) == len(some)
 
 
+@lru_cache(maxsize=512)  # the messages of one call, on each of its legs, name the same few
 def user_names(uri: str) -> frozenset[str]:
     """By what two URIs are known to name one user: user and host, and the telephone number in either form."""
     parsed = parse_uri(uri)
