@@ -23,7 +23,7 @@ from analyzer.core.severity import Severity
 TRUNCATED = define("capture.truncated", Severity.LOW, "The capture ends in the middle of a record", "", "capture")
 BROKEN = define("capture.broken", Severity.MEDIUM, "The capture is damaged; what follows was not read", "", "capture")
 
-_FIRST_BLOCK, _BLOCK = 64 * 1024, 4 * 1024 * 1024  # each is four times the one before, up to this
+_FIRST_BLOCK, _BLOCK = 64 * 1024, 4 * 1024 * 1024  # one that was filled is followed by one of four times its size
 _HEAD = 24  # bytes that tell the format
 _PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
 
@@ -77,7 +77,7 @@ class CaptureReader:
         self._bytes = ByteSource(raw, limits, prompt)
         self._limits = limits
         self._anomalies: list[Anomaly] = []
-        self._data, self._at, self._block = bytearray(), 0, min(_FIRST_BLOCK, _BLOCK)
+        self._data, self._at, self._room = bytearray(), 0, min(_FIRST_BLOCK, _BLOCK)
         while self._fill() and len(self._data) < _HEAD:
             pass
         self._closed = False
@@ -140,10 +140,10 @@ class CaptureReader:
         of first, so that whoever keeps no batch needs no room for both. It is read into as it is: a second one to join
         with what is left cost more than reading and hashing do."""
         left, self._data, self._at = self._data[self._at :], bytearray(), 0
-        data = bytearray(len(left) + self._block)
-        self._block = min(4 * self._block, _BLOCK)
+        data = bytearray(len(left) + self._room)
         data[: len(left)] = left
         more = self._bytes.readinto(memoryview(data)[len(left) :])
+        self._room = min(4 * self._room if more == self._room else _FIRST_BLOCK, _BLOCK)  # little comes of a slow pipe
         del data[len(left) + more :]
         self._data = data
         return more > 0

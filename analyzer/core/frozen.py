@@ -25,6 +25,7 @@ def frozen(cls: type[V] | None = None, *, order: bool = False) -> type[V] | Call
     """
     if cls is None:
         return dataclass(slots=True, unsafe_hash=True, order=order)
+    cls.__doc__ = cls.__doc__ or cls.__name__  # for want of one, a dataclass writes its signature, at some cost
     made = dataclass(slots=True, eq=False, repr=False)(cls)
     for name in ("__eq__", "__hash__", "__repr__"):
         if name not in cls.__dict__:
@@ -41,7 +42,9 @@ def _when_called(cls: type, name: str) -> None:
             (own.name, object, field(repr=own.repr, hash=own.hash, compare=own.compare))
             for own in dataclasses.fields(cls)
         ]
-        written = getattr(dataclasses.make_dataclass(cls.__name__, fields, init=False, unsafe_hash=True), name)
+        space = {"__doc__": cls.__doc__}
+        twin = dataclasses.make_dataclass(cls.__name__, fields, namespace=space, init=False, unsafe_hash=True)
+        written = getattr(twin, name)
         setattr(cls, name, written)
         return written(self, *others)
 

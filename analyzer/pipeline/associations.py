@@ -31,6 +31,7 @@ from analyzer.session.dtls import DtlsSession
 from analyzer.session.secret_store import SecretStore
 from analyzer.session.stream_keys import StreamKeys
 from analyzer.session.tls import Side
+from analyzer.session.tls_reasons import UNSEEN
 
 FORGOTTEN = define(
     "dtls.handshakes_limit", Severity.LOW, "More DTLS handshakes under way than are followed; the oldest is forgotten"
@@ -219,9 +220,9 @@ class DtlsAssociations:
         connection: Connection,
     ) -> Sequence[Datagram]:
         key, endpoints = way
+        association = association or self._done.pop(key, None)
         if association is None:
-            association = self._done.pop(key, None)
-        if association is None:
+            connection.failure = connection.failure or ("" if connection.tls_version else UNSEEN)
             return ()
         association.last_ns = datagram.cites[-1].ts_ns
         association.protected.add(endpoints)

@@ -39,9 +39,10 @@ MAX_LOOPS = 3
 Fn: TypeAlias = Callable[[list[Any]], Any]
 Typed: TypeAlias = tuple[Type, Fn]
 Look: TypeAlias = int | Word["size", "whole"]
-"""How closely an expression looks at a field: at its size alone, at which side of a number it is, or at all of it."""
+"""How closely an expression looks at a field: at its size alone, at whether it is above a number, or at all of it."""
 _ORDERED = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-_HELD_AGAINST = {*_ORDERED, "==", "!="}
+_ABOVE = {">": (0,), "<=": (0,), ">=": (-1,), "<": (-1,), "==": (-1, 0), "!=": (-1, 0)}
+"""What decides a comparison of an integer: whether it is above the other one, or above the one before that."""
 _ROOT_SLOT = 0
 
 
@@ -78,10 +79,11 @@ class Scope:
     looks: list[tuple[str, Look]] = field(default_factory=list)
     slots: int = 0
 
-    def looked(self, node: Expr, look: Look) -> None:
+    def looked(self, node: Expr, looks: tuple[Look, ...]) -> None:
         """Says how closely the field is looked at that was read last, if the node is that and no more."""
-        if self.looks and self.looks[-1] == (_path(node), "whole"):
-            self.looks[-1] = (self.looks[-1][0], look)
+        path = _path(node)
+        if path is not None and self.looks[-1:] == [(path, "whole")]:
+            self.looks[-1:] = [(path, look) for look in looks]
 
     def wrong(self, at: int, message: str) -> Typed:
         """Records a problem; the result stands in for the expression, so that checking can go on."""
@@ -215,8 +217,9 @@ def _binary(node: Binary, scope: Scope) -> Typed:
     left_kind, left = build(node.left, scope)
     right_kind, right = build(node.right, scope)
     op = node.op
-    if isinstance(node.right, Literal) and type(node.right.value) is int and left_kind == INT and op in _HELD_AGAINST:
-        scope.looked(node.left, node.right.value)
+    if isinstance(node.right, Literal) and type(node.right.value) is int and left_kind == INT and op in _ABOVE:
+        bound = node.right.value
+        scope.looked(node.left, tuple([bound + by for by in _ABOVE[op]]))
     if op in ("&&", "||"):
         for side, kind in ((node.left, left_kind), (node.right, right_kind)):
             if not agree(kind, BOOL):
@@ -342,7 +345,7 @@ def _call(node: Call, scope: Scope) -> Typed:
     args = ((node.target,) if node.target is not None else ()) + node.args
     built = [build(arg, scope) for arg in args]
     if node.name == "size" and args:
-        scope.looked(args[0], "size")
+        scope.looked(args[0], ("size",))
     return functions.call(node, built, scope.wrong)
 
 

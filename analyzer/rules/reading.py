@@ -1,7 +1,7 @@
 """What the rules of a kind read of an entity, no finer than they look at it.
 
 A hop with 500 packets and one with 501 are one and the same to rules that ask whether there are any. So a field that is
-only held against numbers counts by the side of each on which it is, and one whose size alone is asked for by its size.
+only held against numbers counts by which of them it is above, and one whose size alone is asked for by its size.
 What is unknown counts as that, whatever would settle it.
 """
 
@@ -67,12 +67,12 @@ class Reading:
         certain = tuple(each.name for each in whole if not each.may_be_unknown)
         others = tuple(each.name for each in whole if each.may_be_unknown)
         sizes = tuple(each.name for each in sized)
-        sides = tuple((each.name, bound) for each, bounds in held.items() for bound in bounds)
+        above = tuple((each.name, bound) for each, bounds in held.items() for bound in bounds)
         self._certain, self._others, self._sized = _reader(certain), _reader(others), _reader(sizes)
-        self._held, self._bounds = _reader(tuple(name for name, _ in sides)), tuple(bound for _, bound in sides)
+        self._held, self._bounds = _reader(tuple(name for name, _ in above)), tuple(bound for _, bound in above)
         self._inner = tuple((each.name, each.inner) for each in found if each.inner)
         inner = tuple(".".join(names) for names in self._inner)
-        self._names = certain + others + sizes + tuple(name for name, _ in sides) + inner
+        self._names = certain + others + sizes + tuple(name for name, _ in above) + inner
         wanted = [{str(attribute) for attribute, _ in each} for each in looks]
         self.places = tuple(tuple(at for at, name in enumerate(self._names) if name in names) for names in wanted)
 
@@ -83,7 +83,7 @@ class Reading:
             *[UNKNOWN if value.__class__ is Unknown else value for value in self._others(entity)],
             *[UNKNOWN if value.__class__ is Unknown else len(value) for value in self._sized(entity)],
             *[
-                UNKNOWN if value.__class__ is Unknown else (value > bound) - (value < bound)
+                UNKNOWN if value.__class__ is Unknown else value > bound
                 for value, bound in zip(self._held(entity), self._bounds, strict=True)
             ],
             *[_inside(getattr(entity, name), field) for name, field in self._inner],

@@ -9,6 +9,7 @@ from analyzer.crypto.srtp.engine import split_material
 from analyzer.crypto.srtp.suites import suite_named
 from analyzer.protocols.sdp.session import Crypto, Media
 from analyzer.session.legs import CallState
+from analyzer.session.media_keys import media_key
 from analyzer.session.offer_answer import Exchange, Negotiation, negotiations
 
 _UNANSWERED = "its offer has no answer in the captures"
@@ -18,6 +19,7 @@ _OTHER_LINE = "the answer chose another a=crypto line"
 _NO_PACKET = "no packet in the captures verifies with this key"
 _OTHER_SUITE = "its suite is not opened here"
 _OTHER_LENGTH = "its length is not that of its suite"
+_OTHER_MKI = "its MKI or key derivation rate is none that there can be (RFC 4568 6.1, 6.3.1)"
 _ORDER = (  # of a forked offer the furthest counts
     _UNANSWERED,
     _REFUSED,
@@ -25,6 +27,7 @@ _ORDER = (  # of a forked offer the furthest counts
     _OTHER_LINE,
     _OTHER_SUITE,
     _OTHER_LENGTH,
+    _OTHER_MKI,
     _NO_PACKET,
 )
 
@@ -75,9 +78,10 @@ def _keys(line: Crypto, why: str, cites: tuple[Cite, ...]) -> Iterator[IdleKey]:
             yield IdleKey(key.key, why, cites)
         elif suite is None or not suite.opened:
             yield IdleKey(key.key, _OTHER_SUITE, cites)
+        elif split_material(suite, key.key) is None:
+            yield IdleKey(key.key, _OTHER_LENGTH, cites)
         else:
-            fits = split_material(suite, key.key) is not None
-            yield IdleKey(key.key, _NO_PACKET if fits else _OTHER_LENGTH, cites)
+            yield IdleKey(key.key, _NO_PACKET if media_key(line, key, cites) is not None else _OTHER_MKI, cites)
 
 
 def _why(answer: Media | None, tag: str) -> str:

@@ -253,13 +253,14 @@ def media_keys(line: Crypto, cites: tuple[Cite, ...]) -> list[MediaKey]:
     """The keys of a crypto line that packets can be tried with: a suite that is known, a key of its length."""
     found = []
     for inline in line.keys:
-        key = _media_key(line, inline, cites)
+        key = media_key(line, inline, cites)
         if key is not None:
             found.append(key)
     return found
 
 
-def _media_key(line: Crypto, inline: InlineKey, cites: tuple[Cite, ...]) -> MediaKey | None:
+def media_key(line: Crypto, inline: InlineKey, cites: tuple[Cite, ...]) -> MediaKey | None:
+    """One key of a crypto line, None where packets cannot be tried with it."""
     suite = suite_named(line.suite)
     if suite is None or inline.key is None:
         return None

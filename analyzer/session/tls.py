@@ -119,6 +119,8 @@ class TlsConnection:
                 self._change_cipher(side, direction)
             return ()
         content_type, data = record.content_type, record.fragment
+        if content_type == APPLICATION_DATA and not direction.encrypted:  # what changed the keys was not captured
+            self._change_cipher(side, direction)
         if direction.encrypted:
             self.encrypted_records += 1
             if len(self.sealed) < _SEALED and content_type == APPLICATION_DATA:

@@ -4,9 +4,10 @@ from analyzer.formats.tls_handshake import VERSIONS, Hello
 from analyzer.formats.tls_suites import CipherSuite, suite_name
 
 LOST = "bytes of the connection were not captured"
-OTHER_KEY = "records do not verify with the key at hand: it is of another connection"
+OTHER_KEY = "its records do not verify with the secret that is given for it: another one, or a damaged one"
 CHANGED = "a record does not verify with the keys that opened others: its bytes were changed"
 _WHOLE = "a capture from the connection's beginning would do"
+UNSEEN = f"its handshake was not captured: {_WHOLE}"
 _NO_SECRET = "no secret for its client random in the keys given"
 _LOG = "a key log of either end"
 _NEW = (0x0304, 0xFEFC)
@@ -18,7 +19,7 @@ def why_closed(
     """The reason, from what is known of a handshake. `other_than` is the side whose secret is missing where that of
     the other side is known."""
     if client is None:
-        return f"its {'handshake' if server is None else 'ClientHello'} was not captured: {_WHOLE}"
+        return UNSEEN if server is None else f"its ClientHello was not captured: {_WHOLE}"
     if server is None:
         return f"its ServerHello was not captured: {_WHOLE}"
     if suite is None:

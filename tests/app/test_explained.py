@@ -49,7 +49,7 @@ REASONS = {
     "only-the-other": ("other_direction", "It opens with the key of what the other end sends: keys or addresses are"),
     "wrong-suite": ("wrong_suite", "under another suite than was said (verifies as AES_CM_128_HMAC_SHA1_32)"),
     "wrong-key": ("tag_failed", "The tag fails with every key at hand: another key, or packets that were changed"),
-    "mki": ("mki_unknown", "no key at hand has (they carry 0x02, which this key was not given with)"),
+    "mki": ("mki_unknown", "any key at hand (they carry 0x02, which this key was not given with)"),
     "roc": ("roc_not_found", "it began too many roll-overs ago, or was changed (at 1024 roll-over counters)"),
     "cut": ("truncated", "The capture cut its packets short: capture with a longer snap length"),
     "no-key": ("no_key", "No key for this SSRC: give its master key, or the secret of the SIP or DTLS that carries it"),

@@ -111,3 +111,11 @@ def test_a_supplied_key_that_opened_srtcp_alone_is_not_unused(tmp_path: Path) ->
     keys.write_text(f'format: 1\nkeys:\n- {{id: a, kind: srtp-master, suite: {SUITE}, value: "{value}"}}\n')
     keys.chmod(0o600)
     assert accounts(wire, tmp_path, keys) == [(0, True, "its length is not that of its suite"), (5, False, None)]
+
+
+def test_a_key_whose_mki_does_not_fit_its_length(tmp_path: Path) -> None:
+    """RFC 4568 6.1: the MKI is a number of as many bytes as are said."""
+    wire = Wire()
+    call(wire, line((ONE, "|2^20|300:1")), line((TWO, "")))
+    problems = [problem for *_, problem in accounts(wire, tmp_path)]
+    assert problems[0] == "its MKI or key derivation rate is none that there can be (RFC 4568 6.1, 6.3.1)"

@@ -227,6 +227,34 @@ def test_a_dictionary_of_4_gib_is_refused() -> None:
     assert taken(allowed) == b"little"
 
 
+class Slow(io.RawIOBase):
+    """A pipe that gives one record at a time, and remembers for how much it was asked."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+        self.asked: list[int] = []
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]  # as in bytes_in
+        piece = self._pieces.pop(0) if self._pieces else b""
+        view[: len(piece)] = piece
+        self.asked.append(len(view))
+        return len(piece)
+
+
+def test_little_room_is_made_for_a_pipe_that_gives_little() -> None:
+    """Making room for 4 MB takes longer than reading a packet: a live capture by a pipe asks for little at a time."""
+    whole = pcap([(at, b"x" * 50) for at in range(100)])
+    pieces = [whole[:24], *(whole[at : at + 66] for at in range(24, len(whole), 66))]
+    slow = Slow(pieces)
+    opened = open_capture("pipe", 0, SourceTable(), LIMITS, stream=slow, prompt=True)  # type: ignore[arg-type]  # raw
+    assert len(frames(opened)) == 100
+    assert max(slow.asked[1:100]) <= 65_536  # the first fills the buffer that tells the format
+
+
 @pytest.mark.parametrize(("data", "reason"), [(b"", "is empty"), (b"not a capture at all", "is not a pcap")])
 def test_what_is_no_capture_is_the_users_problem(data: bytes, reason: str) -> None:
     with pytest.raises(CaptureProblem, match=reason):

@@ -189,6 +189,15 @@ def test_without_the_secret_the_connection_says_what_is_missing() -> None:
     assert anomalies(engine) == {}
 
 
+def test_without_a_handshake_the_connection_says_what_is_missing() -> None:
+    (case,) = [case for name, case in cases().items() if name == "1.2-gcm"]
+    wire = Wire()
+    for from_client, data in case.datagrams[13:]:
+        wire.udp(*(CLIENT, SERVER) if from_client else (SERVER, CLIENT), data)
+    connection = found(wire.run(keyring=keyring(case.key_log)))
+    assert connection.failure == "its handshake was not captured: a capture from the connection's beginning would do"
+
+
 def test_a_wrong_secret_is_refused_by_name() -> None:
     """The log gives another master secret for this client random: records and tags fail, nothing raises."""
     case, wire = cases()["1.2-gcm"], Wire()

@@ -18,7 +18,8 @@ from analyzer.session.model import ENTITIES
     ("source", "looks"),
     [
         ("hop.packets > 0", {("hop.packets", 0)}),
-        ("hop.packets == 3 || hop.packets <= 9", {("hop.packets", 3), ("hop.packets", 9)}),
+        ("hop.packets == 3 || hop.packets <= 9", {("hop.packets", 2), ("hop.packets", 3), ("hop.packets", 9)}),
+        ("hop.packets >= 3 && !(hop.packets < 8)", {("hop.packets", 2), ("hop.packets", 7)}),
         ("hop.packets + 1 > 2", {("hop.packets", "whole")}),
         ("hop.packets > hop.dtmf_packets", {("hop.packets", "whole"), ("hop.dtmf_packets", "whole")}),
         ("0 < hop.packets", {("hop.packets", "whole")}),

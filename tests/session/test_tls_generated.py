@@ -364,7 +364,9 @@ def test_records_that_do_not_verify(tmp_path: Path) -> None:
     talk = talked(contexts)
     random = talk.wire[0][1][11:43].hex().encode()
     reading = Reading(ring_of(log=b"CLIENT_RANDOM " + random + b" " + b"ab" * 48)).read(talk.wire)
-    assert reading.state.failure == "records do not verify with the key at hand: it is of another connection"
+    assert reading.state.failure == (
+        "its records do not verify with the secret that is given for it: another one, or a damaged one"
+    )
     assert reading.plain == {"client": b"", "server": b""}
 
 

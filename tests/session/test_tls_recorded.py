@@ -113,6 +113,24 @@ def test_the_end_of_a_handshake_and_the_tickets_behind_it_are_lost(kept: int) ->
 
 
 @pytest.mark.parametrize("name", ["chained", "chained-etm"])
+def test_a_change_of_keys_that_was_lost(name: str) -> None:
+    """RFC 5246 7.1: the server's ChangeCipherSpec and Finished are in the lost bytes."""
+    case = CASES[name]
+    wire = [(side, len(data) if at == 3 else data) for at, (side, data) in enumerate(case.wire)]
+    reading = with_losses(Reading(ring_of(log=case.key_log)), wire)
+    assert reading.plain == said(case)
+
+
+@pytest.mark.parametrize("name", OPENED)
+def test_a_connection_whose_beginning_is_not_there(name: str) -> None:
+    case = CASES[name]
+    reading = Reading(ring_of(log=case.key_log)).read(case.wire[4:6])
+    assert reading.plain == {"client": b"", "server": b""}
+    assert reading.state.failure.startswith("its handshake was not captured: a capture from the connection's beginning")
+    assert reading.state.encrypted_records > 0
+
+
+@pytest.mark.parametrize("name", ["chained", "chained-etm"])
 @pytest.mark.parametrize("lost", [4, 6])
 def test_behind_a_gap_tls_1_0_opens_again(name: str, lost: int) -> None:
     """RFC 2246 6.2.3.2: a record's IV is the last block of the one before, so the first behind a gap stays closed;

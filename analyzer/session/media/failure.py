@@ -35,7 +35,7 @@ SENTENCES: dict[Failure, str] = {
     Failure.OTHER_DIRECTION: "It opens with the key of what the other end sends: keys or addresses are swapped.",
     Failure.WRONG_SUITE: "The key opens it under another suite than was said.",
     Failure.TAG_FAILED: "The tag fails with every key at hand: another key, or packets that were changed.",
-    Failure.MKI_UNKNOWN: "Its packets carry a master key identifier that no key at hand has.",
+    Failure.MKI_UNKNOWN: "Its packets do not carry the master key identifier of any key at hand.",
     Failure.ROC_NOT_FOUND: "The key opens its RTCP, but no packet: it began too many roll-overs ago, or was changed.",
     Failure.TRUNCATED: "The capture cut its packets short: capture with a longer snap length.",
     Failure.KEY_LATE: "More of its packets came before their key than are kept.",
