@@ -44,6 +44,7 @@ _BLOCK = {"aes-cbc": 16, "des-ede3-cbc": 8}
 _OWN_TAG = ("aes-gcm", "aes-gmac")
 _TAG_OF_GCM = {"null": 16, "any-64": 8, "any-96": 12, "any-128": 16}
 HIDING = frozenset({"aes-cbc", "aes-ctr", "aes-gcm", "des-ede3-cbc"})
+APART = HIDING - {"aes-gcm"}  # whose check value is made with a key of its own
 """Ciphers that encrypt."""
 
 
@@ -87,6 +88,15 @@ class Opener:
             return Reason.TOO_SHORT
         body = self._open(packet, high)
         return body if isinstance(body, Reason) else unpad(body, self.checked)
+
+    def padding(self, packet: bytes, high: bytes = b"") -> int | None:
+        """How many bytes of padding a packet has, if they count up from one (RFC 4303 2.4); None: another cipher or
+        cipher key, whose check value says nothing of it, or a padding of the sender's own."""
+        body = self._open(packet, high)
+        found = body if isinstance(body, Reason) else unpad(body, verified=False)
+        return (
+            None if isinstance(found, Reason) or isinstance(body, Reason) else len(body) - TRAILER - len(found.payload)
+        )
 
 
 def unpad(body: bytes, verified: bool) -> Opened | Reason:

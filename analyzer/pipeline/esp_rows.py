@@ -138,7 +138,14 @@ def _failure(handler: EspHandler, association: Association) -> str | None:
     if association.truncated:
         reasons.append(f"{_packets(association.truncated)} cut off by the snap length")
     keys = len(association.candidates)
-    refused = f"the check value is wrong with {'the key' if keys == 1 else f'each of the {keys} keys'} that may be its"
+    which = f"{'the key' if keys == 1 else f'each of the {keys} keys'} that may be its"
+    refused = f"the check value is wrong with {which}: a key of another association, or other algorithms"
+    if association.senseless:
+        refused = (
+            "the check value is right with a key given, and what comes out makes no sense: another cipher or its key"
+        )
+    elif keys and not any(one.opener.checked for one in association.candidates):
+        refused = f"its packets make no sense when opened with {which}: another key, or other algorithms"
     if association.chosen is not None:
         if association.auth_failed:
             reasons.append(
@@ -149,9 +156,7 @@ def _failure(handler: EspHandler, association: Association) -> str | None:
     elif association.layout is not None:
         reasons.append(f"read without a key; {refused}" if keys else "")
     elif association.closed > association.truncated or not association.truncated:
-        reasons.append(
-            f"{refused}: a key of another association, or other algorithms" if keys else _wanted(handler, association)
-        )
+        reasons.append(refused if keys else _wanted(handler, association))
     return "; ".join(filter(None, reasons)) or None
 
 

@@ -9,6 +9,8 @@ from analyzer.session.key_entries import AkaKey, EspKey
 from analyzer.session.keyring import Keyring
 
 _REFUSED = "the check value of the packets it may be for is wrong with it: the key of another association, or algorithm"
+_OTHER_CIPHER = "the check value is right with it, and what comes out makes no sense: another cipher or cipher key"
+_CUT = "packets that it may be for were cut off by the snap length"
 _SENSELESS = "the packets it may be for make no sense when opened with it"
 _NOTHING = Secret(b"")
 
@@ -97,17 +99,25 @@ class Candidates:
         else:
             self._keyring.opened(candidate.entry)
 
-    def refused(self, candidate: Candidate) -> None:
-        """Says that a key did not open a packet that may be its own."""
+    def refused(self, candidate: Candidate, senseless: bool) -> None:
+        """Says that a key did not open a packet that may be its own; `senseless`: though a check value was right."""
+        why = _OTHER_CIPHER if senseless else _REFUSED
         if candidate.captured is None:
-            self._keyring.unopened(candidate.entry, _REFUSED if candidate.opener.checked else _SENSELESS)
+            self._keyring.unopened(candidate.entry, why if candidate.opener.checked else _SENSELESS)
+
+    def cut(self, src: int, dst: int, spi: int) -> None:
+        """Says that a packet was cut off by the snap length, of the keys that it may be for."""
+        for candidate in self.of(src, dst, spi):
+            if candidate.captured is None:
+                self._keyring.unopened(candidate.entry, _CUT)
 
     def elsewhere(self, src: int, dst: int, spi: int) -> str:
         """What the keys given say of an association that none of them is for."""
         if any(key.spi == spi and (key.src, key.dst) != (None, None) for key in self._keyring.esp):
             return "the key for this SPI names other addresses"
         ends = ((None, src), (None, dst))
-        if any(key.dst in ends[0] and key.src in ends[1] and key.spi is not None for key in self._keyring.esp):
+        named = [key for key in self._keyring.esp if key.spi is not None and (key.src, key.dst) != (None, None)]
+        if any(key.dst in ends[0] and key.src in ends[1] for key in named):
             return "there is a key for the other direction"
         return ""
 

@@ -16,6 +16,7 @@ RESTARTS = 3  # packets that no reading fits, before it is taken as encrypted
 _IPV4, _TCP, _UDP, _IPV6, _SCTP, _ICMP, _ICMPV6, _NOTHING = 4, 6, 17, 41, 132, 1, 58, 59
 _NEXT_HEADER_BITS = 5  # one of eight values of 256
 _MOST_PADDING_BITS = 32
+_PADDING = 2  # bytes of it that count up from one by chance once in 2**24 packets
 _SENSIBLE_BITS = 16  # beside next header and padding
 
 
@@ -155,6 +156,12 @@ def _sum(data: bytes) -> int:
     """The one's complement of the one's complement sum of 16-bit words: 2**16 is 1 modulo 0xffff (RFC 1071)."""
     value = int.from_bytes(data + b"\0" * (len(data) & 1), "big")
     return 0xFFFF - (value % 0xFFFF or (0xFFFF if value else 0))
+
+
+def credible(opened: Opened, padding: int | None, src: int, dst: int) -> bool:
+    """Whether a packet whose check value is right was deciphered by its own key too: by its padding, or its content."""
+    counted = padding is not None and (padding >= _PADDING or opened.next_header in _JUDGES)
+    return counted or sensible(opened, src, dst)
 
 
 def sensible(opened: Opened, src: int, dst: int) -> bool:

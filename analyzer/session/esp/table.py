@@ -14,7 +14,7 @@ from analyzer.core.anomalies import Anomaly, AnomalyKind, define
 from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
-from analyzer.crypto.esp import HEADER, HIDING, Opened, Reason
+from analyzer.crypto.esp import APART, HEADER, HIDING, Opened, Reason
 from analyzer.session.carrier import Ipsec
 from analyzer.session.esp import structure
 from analyzer.session.esp.candidates import Candidate, Candidates, unencrypted
@@ -101,6 +101,7 @@ class Association:
     high: bytes = b""
     held: list[EspPacket] = field(default_factory=list)
     misfits: int = 0
+    senseless: bool = False  # a check value was right, and what came out made no sense
     last_ns: int = 0
 
     @property
@@ -256,6 +257,8 @@ class AssociationTable:
             if better is not None:
                 return better
         found = self._read(association, packet)
+        if packet.missing and not association.truncated and association.chosen is None:
+            self._candidates.cut(association.src, association.dst, association.spi)
         if isinstance(found, Opened) or packet.missing:
             return found if isinstance(found, Opened) else None
         other = self._try(association, packet)
@@ -264,7 +267,7 @@ class AssociationTable:
         if association.chosen is not None:
             return found
         seen = self._structure(association, packet)
-        checked = any(candidate.opener.checked for candidate in association.candidates)
+        checked = not association.senseless and any(one.opener.checked for one in association.candidates)
         return Reason.TAG_FAILED if seen is None and checked else seen
 
     def _read(self, association: Association, packet: EspPacket) -> Opened | Reason | None:
@@ -303,14 +306,18 @@ class AssociationTable:
         for candidate in association.candidates:
             if association.tried >= _TRIES:
                 return None
+            senseless = False
             for high in (b"", _EXTENDED) if candidate.opener.checked else (b"",):
                 association.tried += 1
                 opened = candidate.opener.open(packet.data, high)
-                if isinstance(opened, Opened) and _plausible(opened, packet):
+                if isinstance(opened, Opened) and not _plausible(opened, packet, candidate, high):
+                    senseless = senseless or opened.verified
+                elif isinstance(opened, Opened):
                     association.chosen, association.high = candidate, high
                     self._understood(association)
                     return opened
-            self._candidates.refused(candidate)
+            association.senseless = association.senseless or senseless
+            self._candidates.refused(candidate, senseless)
         return None
 
     def _structure(self, association: Association, packet: EspPacket) -> Opened | None:
@@ -349,9 +356,15 @@ def _hosts(association: Association) -> tuple[int, int]:
     return min(association.src, association.dst), max(association.src, association.dst)
 
 
-def _plausible(opened: Opened, packet: EspPacket) -> bool:
-    """A key whose check value proves nothing must give a packet that makes sense."""
-    return opened.verified or structure.sensible(opened, packet.src, packet.dst)
+def _plausible(opened: Opened, packet: EspPacket, candidate: Candidate, high: bytes) -> bool:
+    """Where the check value proves no cipher key, because there is none or because it has a key of its own
+    (RFC 4303 3.4.4.1), a packet must make sense."""
+    if not opened.verified:
+        return structure.sensible(opened, packet.src, packet.dst)
+    if candidate.opener.cipher not in APART:
+        return True
+    padding = candidate.opener.padding(packet.data, high)
+    return structure.credible(opened, padding, packet.src, packet.dst)
 
 
 def protection(association: Association, verified: bool) -> Ipsec:
