@@ -25,7 +25,7 @@ _DATE = re.compile(
 )
 _CONTROL = re.compile(r"(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # a quoted pair may hold any of them
 _COOKIE = "z9hG4bK"
-_REMEMBERED, _LONGEST = 4_096, 512  # headers that are known to be right, characters of the value of one
+_REMEMBERED, _LONGEST = 4_096, 512  # headers that are known to be right, characters of one
 _RIGHT: set[Header] = set()
 
 # Values of the shapes that nearly all have, about which there is nothing to say: each stays within what is looked at
@@ -60,9 +60,9 @@ def check(message: Message, limits: Limits = Limits()) -> tuple[Anomaly, ...]:  
 
 def _header(header: Header) -> Sequence[Problem]:
     """What one header does wrong. Messages of a dialog repeat most of theirs, so one that is right is remembered."""
-    name, _, value = header
+    name, raw_name, value = header
     problems = () if _is_usual(name, value) else tuple(_header_problems(name, value))
-    if not problems and len(value) <= _LONGEST:
+    if not problems and len(raw_name) + len(value) <= _LONGEST:
         if len(_RIGHT) >= _REMEMBERED:
             _RIGHT.clear()
         _RIGHT.add(header)
