@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import field
+from functools import lru_cache
 
 from analyzer.core.frozen import frozen
 from analyzer.core.numbers import decimal, hexadecimal
@@ -108,6 +109,7 @@ def _brackets(value: str) -> tuple[int, int]:
     return opening, len(value) if closing < 0 else closing
 
 
+@lru_cache(maxsize=512)  # the messages of one call, on each of its legs, name the same few
 def same_user(first: str, second: str) -> bool:
     """Whether two URIs name one user: equal user and host, or one telephone number in either form."""
     return not user_names(first).isdisjoint(user_names(second))

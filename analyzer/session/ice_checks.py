@@ -74,6 +74,9 @@ class _Mappings:
     shown: Shown = field(default_factory=OrderedDict)
     behind: Shown = field(default_factory=OrderedDict)
 
+    def __len__(self) -> int:
+        return len(self.shown) + len(self.behind)
+
     def add(self, own: Address, other: Address, cite: Cite) -> None:
         for table, key, value in ((self.shown, own, other), (self.behind, other, own)):
             known = table.setdefault(key, {})
@@ -194,4 +197,4 @@ class IceChecks:
     def translated(self, address: Address, span: Span) -> list[tuple[Address, Cite]]:
         """Other addresses of the same end, on the other side of a NAT or a relay, and the response that shows it; none
         where that is not unique."""
-        return list(self._mappings.of(address, span))
+        return list(self._mappings.of(address, span)) if len(self._mappings) else []

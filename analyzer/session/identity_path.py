@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from analyzer.core.unknown import Tristate, Unknown
 from analyzer.formats.headers import split
-from analyzer.formats.uri import all_among, parse_name_addr, parse_uri, same_user, telephone
+from analyzer.formats.uri import address_uri, all_among, parse_name_addr, parse_uri, same_user, telephone
 from analyzer.protocols.sip.message import Header
 from analyzer.session.kept_headers import MAX_VALUES
 from analyzer.session.legs import LegState
@@ -110,7 +110,7 @@ def _among(name: str, some: list[str], others: list[str]) -> bool:
 
 
 def _uris(values: Iterable[str]) -> list[str]:
-    return [parse_name_addr(value).uri for value in values]
+    return [address_uri(value) for value in values]
 
 
 def _same_from(one: str, other: str) -> bool:
@@ -234,7 +234,7 @@ def _announces(message: MessageRecord) -> Tristate:
 def _connected(
     message: MessageRecord, former: tuple[str, MessageRecord], value: str, agreed: Tristate, placement: Placement
 ) -> Iterator[ConnectedIdentity]:
-    before, after = parse_name_addr(former[0]).uri, parse_name_addr(value).uri
+    before, after = address_uri(former[0]), address_uri(value)
     changed = before != after and not same_user(before, after)
     if not (before and after) or not (changed or message.method in _UPDATING):
         return

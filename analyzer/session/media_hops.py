@@ -112,10 +112,11 @@ def media_hops(call: CallState, sources: MediaSources) -> MediaHops:
             path.append(path_hop(fact.entity, last, legs, placement, records, connections, fact.rtcp, shaken))
     reach = Path(path, sources.compare, consecutive(call, sources.placement))
     entities = with_forks(path, judged(reach, path))
-    hops = [
-        replace(fact, entity=entity, continued=reach.continued(at))
-        for at, (fact, entity) in enumerate(zip(facts, entities, strict=True))
-    ]
+    hops = []
+    for at, (fact, entity) in enumerate(zip(facts, entities, strict=True)):
+        continued = reach.continued(at)
+        changed = continued or entity is not fact.entity
+        hops.append(replace(fact, entity=entity, continued=continued) if changed else fact)
     return MediaHops((*hops, *relayed), tuple(claimed.values()), tuple(anomalies))
 
 

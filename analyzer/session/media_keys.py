@@ -238,7 +238,9 @@ class MediaKeys:
 
     def described(self, address: Address) -> list[MediaKey]:
         """The keys that an end's descriptions name, agreed on or not."""
-        places = self._at.get(address, {})
+        places = self._at.get(address)
+        if places is None:
+            return []
         return self._merged([d for place in places for d in self._media[place].descriptions if d.address == address])
 
     def _merged(self, descriptions: list[_Description]) -> list[MediaKey]:

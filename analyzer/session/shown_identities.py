@@ -1,10 +1,11 @@
 """What a message shows of its sender where it leaves the trust domain, and whether its asserted identity has form."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from analyzer.core.unknown import Unknown
 from analyzer.formats.headers import split
-from analyzer.formats.uri import parse_name_addr, parse_uri, same_user
+from analyzer.formats.uri import address_uri, parse_name_addr, parse_uri, same_user
 from analyzer.session.records import MessageRecord
 
 INSIDE = frozenset({"p-access-network-info", "p-charging-vector", "p-charging-function-addresses"})
@@ -44,6 +45,7 @@ def well_formed(asserted: Sequence[str]) -> bool:
     return len(schemes) < _MAX_PAI or schemes.count("tel") == 1
 
 
+@lru_cache(maxsize=256)  # the messages of one call, on each of its legs, show the same few
 def misleading(value: str) -> bool:
     """Whether a name-addr has a display name that reads as an identity, and as another than its URI (RFC 3325 9.1)."""
     named = parse_name_addr(value)
@@ -59,7 +61,7 @@ def misleading(value: str) -> bool:
 
 def from_uri(message: MessageRecord) -> str:
     """The URI of From."""
-    return parse_name_addr(next(iter(message.all("from")), "")).uri
+    return address_uri(next(iter(message.all("from")), ""))
 
 
 def from_differs(message: MessageRecord) -> bool:
@@ -73,7 +75,7 @@ def anonymity_asked(message: MessageRecord) -> bool:
     if "user" in message.privacy:
         return True
     value = next(iter(message.all("from")), "")
-    return not _names_somebody(value) and anonymous(parse_name_addr(value).uri)
+    return not _names_somebody(value) and anonymous(address_uri(value))
 
 
 def caller_identities(messages: Iterable[MessageRecord]) -> tuple[str, ...]:
@@ -95,9 +97,11 @@ def residue(message: MessageRecord, known: Sequence[str]) -> tuple[str, ...] | U
     if not users:
         return Unknown.of("vantage", "a hop where the caller's asserted identity is seen")
     numbers = {number for user in users if (number := _digits(user))}
+    there = {header.name for header in message.headers}
     found = [
         name
         for name in _RESIDUES
+        if name in there
         for value in message.all(name)
         if any(_names(part, users, numbers) for part in split(value))
     ]

@@ -189,9 +189,12 @@ class Groups:
         if not self._whole:
             at = at[self._missing[at] == 0]
         groups = np.searchsorted(self._edges, at, "right") - 1
-        starts, ends = self._starts[at], self._starts[at] + self._lengths[at]
-        packets = map(self._memory.__getitem__, map(slice, starts.tolist(), ends.tolist()))
-        return zip(groups.tolist(), marks[at].tolist(), packets, strict=True)
+        return zip(groups.tolist(), marks[at].tolist(), self._bytes(at), strict=True)
+
+    def _bytes(self, at: I64 | slice) -> Iterator[memoryview]:
+        """Some of the packets."""
+        starts = self._starts[at]
+        return map(self._memory.__getitem__, map(slice, starts.tolist(), (starts + self._lengths[at]).tolist()))
 
     def contributors(self, packets: PacketBatch) -> Iterator[tuple[int, int, int]]:
         """CSRCs of packets (RFC 3550 5.1): group, CSRC, in how many packets; those of a group in the order of sight."""
@@ -238,9 +241,7 @@ class Groups:
         cut = 0
         if not self._whole:
             cut = sum(1 << len(into) + at for at in np.flatnonzero(self._missing[part]).tolist())
-        memory = self._memory
-        for begin, length in zip(self._starts[part].tolist(), self._lengths[part].tolist(), strict=True):
-            into.append(bytes(memory[begin : begin + length]))
+        into.extend(map(bytes, self._bytes(part)))
         return cut
 
     def pace(self, index: int, most: int) -> bytes:

@@ -29,12 +29,16 @@ class Counts:
         """What was counted, by number."""
         if not self._times:
             return ()
-        return tuple(sorted([(self._number, self._times), *(self._more.items() if self._more else ())]))
+        if self._more is None:
+            return ((self._number, self._times),)
+        return tuple(sorted([(self._number, self._times), *self._more.items()]))
 
     @property
     def commonest(self) -> int | None:
         """The number that came most often, of several the one that came first; None where none did."""
         if not self._times:
             return None
-        times = {self._number: self._times} | (self._more or {})
+        if self._more is None:
+            return self._number
+        times = {self._number: self._times} | self._more
         return max(times, key=times.__getitem__)

@@ -9,7 +9,7 @@ from analyzer.session.media.counts import Counts
 from analyzer.session.media.open_view import OpenView
 from analyzer.session.media.ranges import Ranges
 from analyzer.session.media.record import StreamRecord, View, packed_jitter
-from analyzer.session.media.statistics import summarise
+from analyzer.session.media.statistics import SAMPLE, PayloadStatistics, summarise
 from analyzer.session.media.trail import Trail
 from analyzer.session.media.verification import Verification
 
@@ -29,6 +29,7 @@ class OpenStream:
     markers: int = 0
     esp: int = len(IPSEC)  # the weakest that ESP was around any packet
     sample: list[bytes] = field(default_factory=list)
+    statistics: PayloadStatistics | None = None  # of the sample once it is full, by the type that is commonest then
     contributors: dict[int, int] | None = None  # CSRC, in how many packets
     more_contributors: bool = False
     cut: int = 0  # bit n: the capture does not have all of packet n of the sample
@@ -54,6 +55,7 @@ class OpenStream:
     def look_at(self, view: OpenView) -> None:
         """Looks into the packets of another vantage point, which has all of what the first one cut."""
         self.shown, self.sample, self.cut, self.trail = view, [], 0, Trail()
+        self.statistics = None
         self.contributors, self.more_contributors = None, False
 
     def mix(self, source: int, packets: int, most: int) -> None:
@@ -63,6 +65,12 @@ class OpenStream:
             known[source] = known.get(source, 0) + packets
         else:
             self.more_contributors = True
+
+    def weigh(self) -> None:
+        """Works out what a full sample says, while it is at hand; the commonest type seldom changes afterwards."""
+        main = self.payload_types.commonest
+        if len(self.sample) == SAMPLE and main is not None:
+            self.statistics = summarise(self.sample, main)
 
     def views(self) -> Iterator[OpenView]:
         """Every vantage point, in the order of first sight."""
@@ -86,7 +94,9 @@ def record_of(stream: OpenStream, verified: Verification | None, parted_by: str)
     stream.trail.begin(
         [packet for at, packet in enumerate(stream.sample) if not stream.cut >> at & 1] if stream.cut else stream.sample
     )
-    main = stream.payload_types.commonest
+    main, found = stream.payload_types.commonest, stream.statistics
+    if found is None or found.payload_type != main:
+        found = summarise(stream.sample, -1 if main is None else main)
     return StreamRecord(
         ordinal=stream.ordinal,
         ssrc=stream.ssrc,
@@ -108,7 +118,7 @@ def record_of(stream: OpenStream, verified: Verification | None, parted_by: str)
         ipsec=IPSEC[stream.esp],
         contributors=tuple(stream.contributors.items()) if stream.contributors else (),
         more_contributors=stream.more_contributors,
-        statistics=summarise(stream.sample, -1 if main is None else main),
+        statistics=found,
         trail=stream.trail,
         verification=verified,
         parted_by=parted_by,

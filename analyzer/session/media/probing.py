@@ -20,7 +20,8 @@ class Prober:
         SSRC, or none."""
         packets = record.trail.first[: self._limits.explained_packets]
         src, dst, ssrc = record.endpoints.src, record.endpoints.dst, record.ssrc
-        reverse = self._keys.keys(dst, src, ssrc, END) or self._keys.sdp.described(dst)
+        near = self._keys.concerns(dst, src, ssrc)
+        reverse = (self._keys.keys(dst, src, ssrc, END) if near else None) or self._keys.sdp.described(dst)
         own = self._keys.sdp.described(src)
         others = self._keys.supplied.others(ssrc)[: self._limits.srtp_keys]
         if not packets or not self._left or not (own or reverse or others):

@@ -168,7 +168,7 @@ class RtcpFlows:
         """RTCP between two addresses, either direction, under all keys known by now; where calls took the addresses
         over from each other, that of a span."""
         found: list[RtcpRecord] = []
-        for pair in ((a, b), (b, a)):
+        for pair in ((a, b), (b, a)) if self._flows or self._earlier else ():
             earlier, flow = self._earlier.get(pair), self._flows.get(pair)
             if earlier is None and flow is None:
                 continue

@@ -55,6 +55,7 @@ class StreamTable:
         self.rtcp = RtcpFlows(limits, verifier.keys if verifier is not None else None)
         self._ordinal = 0
         self._full: list[Pace] = []  # that became so in this batch
+        self._sampled: list[OpenStream] = []  # whose sample became full
         self.evicted = 0
         self.zrtp = ZrtpFlows(limits)
 
@@ -93,7 +94,10 @@ class StreamTable:
         for index, number, packet in groups.miles():
             if index in trails:
                 trails[index].pass_mile(number, packet)
+        for stream in self._sampled:
+            stream.weigh()
         pack(self._full)
+        self._sampled.clear()
         self._full.clear()
 
     def _crowded(self, keys: list[Key]) -> bool:
@@ -187,6 +191,8 @@ class StreamTable:
         if view is stream.shown:  # one view: batches do not show
             if len(stream.sample) < SAMPLE:
                 stream.cut |= groups.sample(index, stream.sample)
+                if len(stream.sample) == SAMPLE:
+                    self._sampled.append(stream)
             pace = stream.trail.pace
             if pace.room:
                 pace.add(groups.pace(index, pace.room))

@@ -33,4 +33,4 @@ class ZrtpFlows:
 
     def between(self, a: Address, b: Address) -> bool:
         """Whether either sent ZRTP to the other."""
-        return (a, b) in self._seen or (b, a) in self._seen
+        return bool(self._seen) and ((a, b) in self._seen or (b, a) in self._seen)
