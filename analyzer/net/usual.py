@@ -1,8 +1,8 @@
 """The usual frame, decoded without masks: Ethernet or SLL, at most one VLAN tag, IP without extras, UDP or TCP.
 
 One gather a row brings all header bytes into one contiguous block; big-endian fields are views of it. Rows are taken
-in chunks that stay in the second-level cache. A row that is anything else is left to the full decoder, which gives
-the same columns for these rows too (a test holds the two together).
+in chunks, so many that calls cost little, and so few that a cache holds what is gathered. A row that is anything else
+is left to the full decoder, which gives the same columns for these rows too (a test holds the two together).
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from analyzer.net import layers
 from analyzer.net.packets import TCP, UDP, V4_MAPPED
 from analyzer.net.tunnels import ESP_PORT, GENEVE_PORT, GTPU_PORT, VXLAN_PORT
 
-_CHUNK = 4_096
+_CHUNK = 32_768
 _V4 = 32  # bytes gathered, from two before the EtherType to the end of the UDP header
 _V6 = 48  # bytes gathered, from the IPv6 header to the end of the UDP header
 _TCP = 44  # bytes gathered, from two before the EtherType to the end of a TCP header without options

@@ -55,8 +55,9 @@ def test_leaves_tunnel_ports(port: int) -> None:
 
 
 def test_chunks_do_not_show() -> None:
-    frames = batch([PLAIN, TAGGED, SIX] * 2_000)
+    frames = batch([PLAIN, TAGGED, SIX] * 12_000)
+    assert len(frames) > usual._CHUNK
     of, done = usual.decode(frames, KINDS)
     assert done.all()
     assert (of["payload_start"] + 5 == frames.start + frames.captured).all()
-    assert of["layers"].tolist() == [0, 1, 0] * 2_000
+    assert of["layers"].tolist() == [0, 1, 0] * 12_000
