@@ -19,6 +19,8 @@ _KEYING_WANTS = {
     "unknown": "if it is SRTP, a key for the signalling that carried its keys, or its master key (srtp-master)",
 }
 _UNTOLD = "Neither its packets nor an SDP tell SRTP from compressed media in clear"
+_RTCP_FAILED = "The tags of its SRTCP fail with every key at hand: another key, or packets that were changed"
+_RTCP_CLOSED = "No key for its SRTCP; wanted: that of its SRTP"
 _OF_CONNECTIONS = frozenset({"tls-keylog", "private-key"})
 _FLOWS = 3  # named of each key
 _KEY_HELPS = frozenset({"no_key", "tag_failed", "mki_unknown"})  # another key would, so it is said which
@@ -87,16 +89,16 @@ def closed_tables(report: Report, terminal: bool = False) -> Iterator[Renderable
 
 
 def closed_flows(report: Report) -> Iterator[ClosedFlow]:
-    """The TLS and DTLS connections, ESP associations and SRTP streams that are not wholly open."""
+    """The TLS and DTLS connections, ESP associations, SRTP streams and SRTCP of hops that are not wholly open."""
     handshakes: dict[frozenset[str], str] = {}
     for connection in report.tls:
         ends = f"{connection.src} > {connection.dst}"
         if (connection.version or "").startswith("DTLS"):
             handshakes[frozenset((connection.src, connection.dst))] = connection.id
-        if not connection.decrypted:
+        if not connection.decrypted or connection.failure:
             what = " ".join(filter(None, (connection.version or "TLS", connection.cipher)))
             why = connection.failure or "nothing but its handshake was captured"
-            yield ClosedFlow(connection.id, ends, what, "all", why)
+            yield ClosedFlow(connection.id, ends, what, "a part" if connection.decrypted else "all", why)
     for sa in report.esp:
         if sa.failure and sa.decrypted < sa.packets:
             yield ClosedFlow(
@@ -109,6 +111,11 @@ def closed_flows(report: Report) -> Iterator[ClosedFlow]:
             why = _stream_why(stream, handshakes.get(frozenset((stream.src, stream.dst))))
             ends = f"{stream.src} > {stream.dst}"
             yield ClosedFlow(stream.id, ends, what, _share(stream.packets, stream.decrypted), why)
+    for hop in report.hops:
+        if hop.rtcp == "unknown" and (hop.rtcp_failed or hop.rtcp_authenticated is None):
+            why = _RTCP_FAILED if hop.rtcp_failed else _RTCP_CLOSED
+            packets = counted(hop.rtcp_failed, "packet") if hop.rtcp_failed else "all"
+            yield ClosedFlow(hop.id, f"{hop.from_addr} > {hop.to_addr}", "SRTCP", packets, why)
 
 
 def _share(packets: int, opened: int) -> str:

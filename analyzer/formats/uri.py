@@ -109,7 +109,7 @@ def _brackets(value: str) -> tuple[int, int]:
     return opening, len(value) if closing < 0 else closing
 
 
-@lru_cache(maxsize=512)  # the messages of one call, on each of its legs, name the same few
+@lru_cache(maxsize=64)  # the messages of one call, on each of its legs, name the same few
 def same_user(first: str, second: str) -> bool:
     """Whether two URIs name one user: equal user and host, or one telephone number in either form."""
     return not user_names(first).isdisjoint(user_names(second))

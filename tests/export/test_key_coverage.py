@@ -73,11 +73,13 @@ def test_the_keys_of_another_capture_open_nothing_and_say_so(shared: Path) -> No
 def test_an_rtpengine_log_opens_media_without_the_signalling(shared: Path) -> None:
     lab = shared / "lab"
     found = report(lab / "e2ae-dtls.pcapng", lab / "e2ae-dtls.rtpengine-srtp-keys.txt")
-    assert [(key.source.rpartition(" ")[2], key.unused) for key in found.keys if key.kind == "srtp-master"] == [
-        ("2", False), ("4", False), ("6", True), ("8", True), ("10", False), ("12", False), ("14", True), ("16", True),
-    ], "lines of port 30000 are media, those of 30001 RTCP"  # fmt: skip
+    opened = {key.source.rpartition(" ")[2]: key.opened for key in found.keys if key.kind == "srtp-master"}
+    media, control = ("2", "4", "10", "12"), ("6", "8", "14", "16")  # lines of port 30000, and those of 30001: RTCP
+    assert list(opened) == sorted((*media, *control), key=int) and all(opened.values())
+    assert not any(key.unused for key in found.keys if key.kind == "srtp-master")
     assert {flow.id.partition("-")[0] for flow in closed_flows(found)} == {"tls"}
-    assert sum(key.opened for key in found.keys) == sum(stream.decrypted for stream in found.streams) > 600
+    assert sum(opened[number] for number in media) == sum(stream.decrypted for stream in found.streams) > 600
+    assert sum(opened[number] for number in control) < 20, "SRTCP alone counts for keys that opened nothing else"
 
 
 def test_reasons_are_said_once_with_their_flows(shared: Path) -> None:
@@ -123,3 +125,22 @@ def test_every_key_of_the_signalling_is_listed(shared: Path) -> None:
     assert [int(key.id.removeprefix("key-")) for key in found.keys] == list(range(1, len(found.keys) + 1))
     opened = [line for line in shown if "1135 packets: stream-" in line]
     assert len(opened) == len([key for key in found.keys if not key.unused]) == 4
+
+
+def test_what_is_open_in_part_is_listed_with_its_reason() -> None:
+    """A direction without its secret, and SRTCP that no key verifies, are closed though the flow beside is open."""
+    half = factories.tls_connection(
+        decrypted=True, failure="the keys given have the secrets of the client's direction only"
+    )
+    hops = (
+        factories.hop(id="hop-1", rtcp="unknown", rtcp_packets=5, rtcp_authenticated=2, rtcp_failed=3),
+        factories.hop(id="hop-2", rtcp="unknown", rtcp_packets=5),
+        factories.hop(id="hop-3", rtcp="srtcp_enc", rtcp_packets=5, rtcp_authenticated=5, rtcp_failed=0),
+        factories.hop(id="hop-4", rtcp="clear", rtcp_packets=5),
+        factories.hop(id="hop-5"),
+    )
+    flows = {flow.id: flow for flow in closed_flows(factories.report(tls=(half,), hops=hops, streams=(), esp=()))}
+    assert list(flows) == ["tls-1", "hop-1", "hop-2"]
+    assert (flows["tls-1"].closed, flows["tls-1"].why) == ("a part", half.failure)
+    assert (flows["hop-1"].closed, flows["hop-1"].what) == ("3 packets", "SRTCP")
+    assert flows["hop-2"].why == "No key for its SRTCP; wanted: that of its SRTP"
