@@ -56,7 +56,7 @@ def host_port(text: str) -> tuple[str, int | None]:
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")
         return host.lower(), decimal(rest.strip().removeprefix(":").strip(), 5)
-    if text.count(":") > 1:  # an IPv6 address without brackets (RFC 5118 4.1)
+    if text.count(":") != 1:  # no port, or an IPv6 address without brackets (RFC 5118 4.1)
         return text.lower(), None
     host, _, port = text.partition(":")
     return host.strip().lower(), decimal(port.strip(), 5)
