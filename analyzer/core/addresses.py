@@ -35,6 +35,11 @@ def parse_ip(text: str) -> int | None:
 
 @lru_cache(maxsize=1_024)
 def _parsed(text: str) -> int | None:
+    octets = text.split(".")
+    if len(octets) == 4 and text.isascii() and all(map(str.isdigit, octets)):
+        numbers = [int(octet) for octet in octets]
+        if max(numbers) < 256 and ".".join(map(str, numbers)) == text:  # without leading zeros: nothing else to read
+            return int.from_bytes(bytes(numbers), "big") | _MAPPED
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

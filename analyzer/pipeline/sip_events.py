@@ -36,7 +36,8 @@ class SipEvents:
         for event in events:
             if isinstance(event, Message):
                 messages += 1
-                self.tick(event.ts_ns)
+                if self._signalling.held:
+                    self.tick(event.ts_ns)
                 self._filed(event, self._signalling.message(event, carrier))
             elif isinstance(event, Anomaly):
                 self._ledger.add(event, cites)
@@ -57,9 +58,11 @@ class SipEvents:
             for anomaly in message.anomalies:
                 self._ledger.add(anomaly, message.cites)
             if message.complete and not filed.record.retransmission:
-                self._ledger.extend(check(message, self._limits))
+                for anomaly in check(message, self._limits):
+                    self._ledger.add(anomaly)
             for address in filed.anew:
                 self._begin_anew(filed.call.name if filed.call is not None else "", address)
-        self._ledger.extend(filed.anomalies)
+        if filed.anomalies:
+            self._ledger.extend(filed.anomalies)
         for call in filed.evicted:
             self._close(call)

@@ -5,7 +5,6 @@ joins the calls that carry it. Who calls whom joins nothing by itself: together 
 it makes a likeness. Only digests are kept.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
@@ -43,7 +42,7 @@ _ADDRESSED = frozenset(
 
 
 class Key(NamedTuple):
-    """One key, as a digest that no other value has."""
+    """One key, as a digest: 64 bits under a key of this process."""
 
     kind: Kind
     digest: bytes
@@ -60,7 +59,7 @@ class Named(NamedTuple):
 
 def _key(kind: Kind, *values: object) -> Key:
     text = "\0".join(map(str, (kind, *values)))
-    return Key(kind, hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest())
+    return Key(kind, hash(text).to_bytes(8, "big", signed=True))
 
 
 def call_id_keys(message: Message) -> Iterator[Key]:

@@ -128,12 +128,15 @@ _Key = tuple[object, ...]
 
 def _known_by(message: MessageRecord, pair: tuple[int, int]) -> list[_Key]:
     """What other messages of the same call have in common with this one, strongest first."""
-    tags = [tag for tag in (message.from_tag, message.to_tag) if tag]
-    if message.call_id:
-        return [*[(message.call_id, tag) for tag in tags], (message.call_id, *pair)]
-    if tags:
-        return [("", *pair, tag) for tag in tags]
-    return [("", *pair, message.branch, message.cseq)] if message.branch else []
+    call_id, tags = message.call_id, filter(None, (message.from_tag, message.to_tag))
+    keys: list[_Key] = []
+    for tag in tags:
+        keys.append((call_id, tag) if call_id else ("", *pair, tag))
+    if call_id:
+        keys.append((call_id, *pair))
+    elif not keys and message.branch:
+        keys.append(("", *pair, message.branch, message.cseq))
+    return keys
 
 
 class CallTable:
@@ -173,7 +176,7 @@ class CallTable:
         ends = message.carrier.endpoints
         pair = _pair(ends.src.ip, ends.dst.ip)
         keys = _known_by(message, pair)
-        ordinals = [self._known.get(key) for key in keys]
+        ordinals = list(map(self._known.get, keys))
         ordinal = next(filter(None, ordinals), None)  # they begin with 1
         if ordinal is None:
             if len(self._calls) >= self._limits.calls:

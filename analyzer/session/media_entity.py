@@ -17,7 +17,7 @@ from analyzer.session.descriptions import keyed_by_dtls, medium_name
 from analyzer.session.hops import named
 from analyzer.session.media.record import StreamRecord
 from analyzer.session.media_candidates import Candidate
-from analyzer.session.media_path import UNSEEN, core_side
+from analyzer.session.media_path import NO_CORE_SIDE, UNSEEN
 from analyzer.session.media_sources import Between, MediaSources
 from analyzer.session.media_state import Facts, Protection
 from analyzer.session.model.media import MediaHop
@@ -94,7 +94,7 @@ def media_entity(
         access=ends.access,
         server=placement.either(placement.is_server(a), placement.is_server(b)),
         gateway="gateway" in (placement.role(a), placement.role(b)),
-        core_side=core_side(()),  # the other hops of the call decide
+        core_side=NO_CORE_SIDE,  # the other hops of the call decide
         proto=last.answer.proto if last.answer else unseen,
         secure_negotiated=_UPGRADED if seen.upgraded else _agreed(facts, unseen),
         clear_negotiated=unseen if facts.agreed == "unknown" else facts.agreed in ("clear", "opportunistic"),

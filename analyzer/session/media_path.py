@@ -135,6 +135,7 @@ def whole_path(call: CallState, placement: Placement) -> bool:
     return bool(final) and all(final) and all(follows(a.ordinal, b.ordinal) for a, b in pairwise(legs))
 
 
+NO_CORE_SIDE = Unknown.of("vantage", "the media of this call beyond the access edge, opened or in clear")
 UNSEEN = Unknown.of("vantage", "the hop of this medium beyond the element that ends this one")
 
 
@@ -169,5 +170,5 @@ def core_side(beyond: Sequence[MediaHop]) -> CoreSide | Unknown:
         return "unsecured"
     known = [hop.confidentiality for hop in beyond if not isinstance(hop.confidentiality, Unknown)]
     if not beyond or len(known) < len(beyond):
-        return Unknown.of("vantage", "the media of this call beyond the access edge, opened or in clear")
+        return NO_CORE_SIDE
     return "clear" if "no" in known else "protected"

@@ -1,6 +1,5 @@
 """SIP messages as they arrive: counted once, filed under their call, their SDP negotiated."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -45,7 +44,7 @@ class SipCounts:
     retransmissions: int = 0
     mirrored: int = 0
     malformed: int = 0
-    call_ids: set[bytes] = field(default_factory=set)
+    call_ids: set[int] = field(default_factory=set)  # 64 bits of each, under a key of this process
 
 
 @frozen
@@ -105,7 +104,7 @@ class Signalling:
         self.agreements = Agreements(limits)
         self.observations = Observations()
         self._ordinal = 0
-        self._held: dict[int, _Held] = {}  # copies in part, until it is known that no whole one comes
+        self.held: dict[int, _Held] = {}  # copies in part, until it is known that no whole one comes
 
     def message(self, message: Message, carrier: Carrier) -> Filed:
         """Takes one sighting of a message. One that was captured in part is held back: a whole copy counts for it."""
@@ -117,28 +116,28 @@ class Signalling:
             self.counts.mirrored += 1
             return Filed(None, None, (), ())
         if occurrence in ("sighting", "whole", "whole again"):
-            part = self._held.pop(id(known), None) if occurrence != "sighting" else None
+            part = self.held.pop(id(known), None) if occurrence != "sighting" else None
             if part is None:
                 known.also(carrier.vantage, message.cites)
                 return Filed(None, None, (), ())
             known.also(part.carrier.vantage, part.message.cites)
             return self._file(known, message, carrier, occurrence == "whole again")
         if message.cut:
-            self._held[id(seen)] = _Held(seen, message, carrier)
+            self.held[id(seen)] = _Held(seen, message, carrier)
             return Filed(None, None, (), ())
         return self._file(seen, message, carrier, occurrence == "retransmission")
 
     def overdue(self, now_ns: int | None) -> list[tuple[Message, Filed]]:
         """Files messages that were held back too long for a whole copy to come; all of them, without a time."""
         found: list[tuple[Message, Filed]] = []
-        if not self._held:
+        if not self.held:
             return found
-        excess = len(self._held) - self._limits.cut_messages
-        for place, held in list(self._held.items()):
+        excess = len(self.held) - self._limits.cut_messages
+        for place, held in list(self.held.items()):
             due = now_ns is None or now_ns - held.message.ts_ns > self._limits.sighting_window_ns
             if not due and len(found) >= excess:
                 break
-            del self._held[place]
+            del self.held[place]
             found.append((held.message, self._file(*held, False)))
         return found
 
@@ -157,7 +156,7 @@ class Signalling:
         self._observe(message, carrier, filed.vias)
         ends = carrier.endpoints
         filed.on_agreed_port = self.agreements.protects(ends)
-        anomalies = [*anomalies, *self.agreements.observe(message, ends.src.ip, ends.dst.ip)]
+        anomalies += self.agreements.observe(message, ends.src.ip, ends.dst.ip)
         call, _, evicted = self.calls.add(filed)
         anew: tuple[Address, ...] = ()
         if sdp is not None and not filed.retransmission:
@@ -201,7 +200,7 @@ class Signalling:
             count(counts.responses, str(message.status), self._limits.counted_words)
         call_id = message.call_id  # that of an open call has been counted
         if call_id and self.calls.get(call_id) is None and len(counts.call_ids) < _CALL_IDS:
-            counts.call_ids.add(hashlib.blake2b(call_id.encode("utf-8", "replace"), digest_size=8).digest())
+            counts.call_ids.add(hash(call_id))
 
     def _observe(self, message: Message, carrier: Carrier, vias: int) -> None:
         src, dst = carrier.endpoints.src.ip, carrier.endpoints.dst.ip

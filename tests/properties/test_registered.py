@@ -58,7 +58,7 @@ def _texts(value: Any, depth: int = 0) -> Iterator[str | bytes]:
         for key, item in list(value.items()):
             yield from _texts(key, depth + 1)
             yield from _texts(item, depth + 1)
-    elif depth < 4 and isinstance(value, tuple | list):
+    elif depth < 4 and isinstance(value, tuple | list | set):
         for item in value:
             yield from _texts(item, depth + 1)
     elif depth < 4 and type(value).__module__ == "functools":
@@ -71,9 +71,10 @@ def _caches() -> Iterator[tuple[str, Any]]:
     for name, module in list(sys.modules.items()):
         if name.startswith("analyzer."):
             for attribute, value in list(vars(module).items()):
-                if isinstance(value, _CACHE):
-                    yield f"{name}.{attribute}", [each for each in gc.get_referents(value) if isinstance(each, dict)]
-                elif isinstance(value, dict) and attribute.startswith("_"):
+                inner = (cell.cell_contents for cell in getattr(value, "__closure__", None) or ())
+                for cache in (each for each in (value, *inner) if isinstance(each, _CACHE)):
+                    yield f"{name}.{attribute}", [each for each in gc.get_referents(cache) if isinstance(each, dict)]
+                if isinstance(value, dict | set) and not attribute.startswith("__"):
                     yield f"{name}.{attribute}", value
 
 

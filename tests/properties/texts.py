@@ -153,6 +153,7 @@ TEXTS = (
         b"sip:a@b;tag=1",
         good=lambda found: found.params,
     ),
+    _text(("analyzer.formats.uri.address_uri",), uri.address_uri, b'"J" <sip:j@e> ; tag = 9', b"sip:a@b;tag=1"),
     _text(("analyzer.formats.uri.unescape",), uri.unescape, b"a%20b%e2%82%ac", good=lambda found: "\u20ac" in found),
     _text(
         ("analyzer.formats.uri.host_port", "analyzer.protocols.sip.checks.is_host_port"),

@@ -193,19 +193,17 @@ _READERS: dict[str, Reader] = {
 _OWN = _SECRET | {"fingerprint", "ssrc", "candidate", "tls-id", "ice-ufrag", "rtcp", "path", "msid", "file-selector"}
 
 
-_known: dict[str, Attribute] = {}
+KNOWN: dict[str, Attribute] = {}
+"""What was read of lines that come again."""
 
 
 def read_attribute(text: str) -> Attribute:
-    """What the text behind `a=` says."""
-    known = _known.get(text)
-    if known is not None:
-        return known
+    """What the text behind `a=` says, where it is not `KNOWN`; what may be is from then on."""
     found = _read(text)
     if len(text) <= _LONGEST and found.name not in _OWN and not (len(text) > _KEYLESS and "inline:" in text.lower()):
-        if len(_known) >= _REMEMBERED:
-            _known.clear()
-        _known[text] = found
+        if len(KNOWN) >= _REMEMBERED:
+            KNOWN.clear()
+        KNOWN[text] = found
     return found
 
 

@@ -11,7 +11,7 @@ from analyzer.core.limits import Limits
 from analyzer.core.numbers import decimal
 from analyzer.core.severity import Severity
 from analyzer.core.text import decode, safe
-from analyzer.protocols.sdp.attributes import Fields, apply, port, read_attribute
+from analyzer.protocols.sdp.attributes import KNOWN, Fields, apply, port, read_attribute
 from analyzer.protocols.sdp.session import Media, Origin, Session
 
 BARE_LF = define("sdp.line_end", Severity.LOW, "SDP lines do not end in CRLF", "RFC 8866 5")
@@ -93,7 +93,7 @@ class _Builder:
             self.media[-1].setdefault("connections", []).append(address)
 
     def attribute(self, text: str) -> None:
-        name, raw, good, effects = read_attribute(text)
+        name, raw, good, effects = KNOWN.get(text) or read_attribute(text)
         if raw is not None:
             self.scope["attributes"].append(raw)
         if effects:
@@ -180,11 +180,10 @@ def parse(data: bytes, cites: tuple[Cite, ...], limits: Limits) -> Session:
     if len(lines) > most and lines.pop().strip():
         builder.name_anomaly(TOO_LONG, f"more than {most} lines")
     for number, line in enumerate(lines, 1):
-        if line[1:2] == "=":
-            if line[0] == "a":
-                builder.attribute(line[2:])
-            else:
-                builder.line(line[0], line[2:])
+        if line.startswith("a="):
+            builder.attribute(line[2:])
+        elif line[1:2] == "=":
+            builder.line(line[0], line[2:])
         elif line and not line.isspace():
             builder.name_anomaly(BAD_LINE, f"line {number}")
             kind, equals, value = line.partition("=")

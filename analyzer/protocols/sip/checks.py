@@ -1,8 +1,7 @@
 """What a message's values do wrong: the checks too dear for every copy of a message (RFC 3261 19, 20, 25)."""
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 
 from analyzer.core.addresses import parse_ip
 from analyzer.core.anomalies import Anomaly, AnomalyKind
@@ -12,7 +11,7 @@ from analyzer.core.text import safe
 from analyzer.formats.headers import split
 from analyzer.formats.mime import BOUNDARY_MOST, media_type, parts_of
 from analyzer.protocols.sip import anomalies as kinds
-from analyzer.protocols.sip.message import ADDRESSES, Message
+from analyzer.protocols.sip.message import ADDRESSES, Header, Message
 
 Problem = tuple[AnomalyKind, str]
 _TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
@@ -25,11 +24,9 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _CONTROL = re.compile(r"(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # a quoted pair may hold any of them
-_PLAIN = bytes((9, 10, 13, *range(32, 127)))
-_CHECKED = ADDRESSES | {"via", "date", "warning", *_SECONDS}
 _COOKIE = "z9hG4bK"
-_REMEMBERED = 1_024  # values of headers: those of the messages of some hundred calls at a time
-_LONGEST = 512  # characters of one
+_REMEMBERED, _LONGEST = 4_096, 512  # headers that are known to be right, characters of one
+_RIGHT: set[Header] = set()
 
 # Values of the shapes that nearly all have, about which there is nothing to say: each stays within what is looked at
 # below, without escapes, IPv6 references, header parts, ports of five digits above 59,999 and `expires`.
@@ -49,13 +46,11 @@ def check(message: Message, limits: Limits = Limits()) -> tuple[Anomaly, ...]:  
     found: list[Problem] = []
     if message.is_request and _USUAL_URI.fullmatch(message.request_uri) is None:
         found += _request_uri(message.request_uri)
-    head = message.raw[: len(message.raw) - len(message.body)]
-    plain = not head.translate(None, _PLAIN)
-    if not plain and _CONTROL.search(f"{message.method}{message.request_uri}{message.reason}"):
+    start = f"{message.method}{message.request_uri}{message.reason}"
+    if not start.isprintable() and _CONTROL.search(start):
         found.append((kinds.CONTROL, "start line"))
-    for name, _, value in message.headers:
-        if name in _CHECKED or not plain:
-            found += _header(name, value) if len(value) <= _LONGEST else _header_problems(name, value)
+    if not _RIGHT.issuperset(message.headers):
+        found += [problem for header in message.headers if header not in _RIGHT for problem in _header(header)]
     if message.body:
         found += _body(message, limits)
     if not found:
@@ -63,15 +58,22 @@ def check(message: Message, limits: Limits = Limits()) -> tuple[Anomaly, ...]:  
     return tuple(Anomaly(kind, message.cites, safe(detail)) for kind, detail in dict.fromkeys(found))
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _header(name: str, value: str) -> tuple[Problem, ...]:
-    """What one header does wrong. Messages of a dialog repeat most of theirs, so answers are remembered."""
+def _header(header: Header) -> Sequence[Problem]:
+    """What one header does wrong. Messages of a dialog repeat most of theirs, so one that is right is remembered."""
+    name, raw_name, value = header
+    problems = () if _is_usual(name, value) else tuple(_header_problems(name, value))
+    if not problems and len(raw_name) + len(value) <= _LONGEST:
+        if len(_RIGHT) >= _REMEMBERED:
+            _RIGHT.clear()
+        _RIGHT.add(header)
+    return problems
+
+
+def _is_usual(name: str, value: str) -> bool:
     if name == "via":
-        if _USUAL_VIA.fullmatch(value) is not None and not value.endswith(_COOKIE) and f"{_COOKIE};" not in value:
-            return ()
-    elif name in ADDRESSES and _USUAL_ADDRESS.fullmatch(value) is not None:
-        return ()
-    return tuple(_header_problems(name, value))
+        usual = _USUAL_VIA.fullmatch(value) is not None
+        return usual and not value.endswith(_COOKIE) and f"{_COOKIE};" not in value
+    return name in ADDRESSES and _USUAL_ADDRESS.fullmatch(value) is not None
 
 
 def _header_problems(name: str, value: str) -> Iterator[Problem]:

@@ -8,7 +8,6 @@ from analyzer.core.anomalies import Anomaly
 from analyzer.core.cites import Cite
 from analyzer.core.frozen import frozen
 from analyzer.core.limits import Limits
-from analyzer.core.numbers import decimal
 from analyzer.core.remembered import remembered
 from analyzer.formats.headers import parameters, split
 from analyzer.formats.mime import BodyPart, media_type, parts_of
@@ -46,7 +45,8 @@ class Message:
     """A request or response with the frames that carried it. `complete` is False if bytes are known to be missing.
 
     `cut`: they are missing because they were not captured, so what is not here is no fault of who sent it.
-    `index` is the first value of each header name; `repeated` are the names that stand more than once.
+    `cseq` is the number of CSeq, `index` the first value of each header name, `repeated` the names that stand more
+    than once.
     """
 
     method: str
@@ -58,6 +58,7 @@ class Message:
     body: bytes
     raw: bytes
     cites: tuple[Cite, ...]
+    cseq: int | None
     index: Mapping[str, str] = field(repr=False, compare=False)
     repeated: Collection[str] = field(default=(), repr=False, compare=False)
     complete: bool = True
@@ -92,11 +93,6 @@ class Message:
     def call_id(self) -> str:
         """Call-ID, "" if missing."""
         return self.index.get("call-id", "")
-
-    @property
-    def cseq(self) -> int | None:
-        """The number of CSeq."""
-        return _number(self.index.get("cseq", ""))
 
     @property
     def from_tag(self) -> str:
@@ -158,12 +154,6 @@ class Message:
         if name not in self.index:
             return ()
         return tuple(address_uri(part) for value in self.all(name) for part in split(value))
-
-
-@remembered
-def _number(value: str) -> int | None:
-    words = value.split(None, 1)
-    return decimal(words[0]) if words else None
 
 
 @remembered

@@ -2,7 +2,6 @@
 
 import re
 import sys
-from itertools import islice
 
 from analyzer.core.anomalies import Anomaly, AnomalyKind
 from analyzer.core.cites import Cite
@@ -75,8 +74,8 @@ class Head:
         self._cites = cites
         self._partial = partial
         self.anomalies: list[Anomaly] = []
-        self.headers: list[Header] = []
-        self.first: dict[str, str] = {}
+        self.headers: list[Header]
+        self.first: dict[str, str]
         self.repeated: set[str] = set()
         text = decode(data[: data.rfind(b"\n") + 1] or data if partial else data)
         lines = text.split("\r\n")
@@ -101,15 +100,21 @@ class Head:
         self.anomalies.append(Anomaly(kind, self._cites, safe(detail)))
 
     def _split(self, lines: list[str], most: int) -> None:
-        headers, first, known = self.headers, self.first, _LINES
-        for line in islice(filter(None, islice(lines, 1, None)), most):
-            header = known.get(line) or self._header(line)
-            if header is None:
-                continue
-            headers.append(header)
-            name = header[0]
-            if name not in first:
-                first[name] = header[2]
+        rows = list(filter(None, lines[1:]))[:most]
+        found = list(map(_LINES.get, rows))
+        if not all(found):
+            found = [header or self._header(row) for header, row in zip(found, rows, strict=True)]
+        self.headers = list(filter(None, found))
+        self.first = {name: value for name, _, value in self.headers}
+        if len(self.first) < len(self.headers):
+            self._note_repeated()
+
+    def _note_repeated(self) -> None:
+        """Of names that stand more than once the first value counts."""
+        self.first.clear()
+        for name, _, value in self.headers:
+            if name not in self.first:
+                self.first[name] = value
                 continue
             self.repeated.add(name)
             if name in _ONCE:
@@ -159,13 +164,13 @@ class Head:
         first = self.first
         if not self._partial and not first.keys() >= _NEEDED:
             self.note(kinds.MISSING, ", ".join(sorted(_NEEDED - first.keys())))
-        named = self._cseq(first.get("cseq"), method if status is None else "")
+        named, cseq = self._cseq(first.get("cseq"), method if status is None else "")
         hops = first.get("max-forwards")
         if hops is not None and hops not in _HOPS and not 0 <= _number(hops) <= 255:
             self.note(kinds.MAX_FORWARDS, hops)
         headers, found = tuple(self.headers), tuple(self.anomalies)
         return Message(
-            method or named, status, reason, uri, version, headers, body, raw, cites, first, self.repeated,
+            method or named, status, reason, uri, version, headers, body, raw, cites, cseq, first, self.repeated,
             complete and not cut, found, cut,
         )  # fmt: skip
 
@@ -189,15 +194,15 @@ class Head:
             self.note(kinds.VERSION, result[4])
         return result
 
-    def _cseq(self, value: str | None, method: str) -> str:
+    def _cseq(self, value: str | None, method: str) -> tuple[str, int | None]:
         if value is None:
-            return ""
-        good, named = _cseq_parts(value)
+            return "", None
+        good, named, number = _cseq_parts(value)
         if not good:
             self.note(kinds.CSEQ, value)
         if method and named != method:
             self.note(kinds.CSEQ_METHOD, f"{method} / {named}")
-        return named
+        return named, number
 
 
 @remembered
@@ -213,10 +218,12 @@ def _number(text: str) -> int:
 
 
 @remembered
-def _cseq_parts(value: str) -> tuple[bool, str]:
+def _cseq_parts(value: str) -> tuple[bool, str, int | None]:
+    """Whether a CSeq is well-formed, its method, and its number, between whatever blanks it stands."""
     number, _, named = value.replace("\t", " ").partition(" ")
     named = named.strip()
-    return 0 <= _number(number) < 1 << 31 and bool(named), named
+    words = value.split(None, 1)
+    return 0 <= _number(number) < 1 << 31 and bool(named), named, decimal(words[0]) if words else None
 
 
 def parse_datagram(data: bytes, cites: tuple[Cite, ...], limits: Limits) -> list[Event]:

@@ -17,9 +17,12 @@ _NONE_REFUSED = Refusals()
 
 
 class Weighed(NamedTuple):
-    """One stream by its packets: those that fail their tags although others verify, in clear or perhaps so; whether
-    tags verify (of 99 % of them, none of the others perhaps in clear), fail of all with every key (False), or neither;
-    and what it is by the weakest of them."""
+    """What the packets of one stream show.
+
+    `refusals`: those that fail their tags although others verify. `verified`: True if the tags of 99 % verify and none
+    of the others may be in clear, False if those of all fail with every key, None if neither is known. `evidence`: what
+    the stream is, by the weakest of its packets.
+    """
 
     refusals: Refusals
     verified: bool | None
@@ -27,7 +30,7 @@ class Weighed(NamedTuple):
 
 
 def weigh(record: StreamRecord, rtpmap: dict[int, Codec]) -> Weighed:
-    """What the packets of a stream show."""
+    """A stream held against its keys, and against the codecs that its descriptions name."""
     refusals = _refusals(record)
     verified = _verified(record, refusals)
     return Weighed(refusals, verified, _evidence(record, rtpmap, refusals, verified))

@@ -66,7 +66,7 @@ class OpenStream:
         else:
             self.more_contributors = True
 
-    def weigh(self) -> None:
+    def summarise(self) -> None:
         """Works out what a full sample says, while it is at hand; the commonest type seldom changes afterwards."""
         main = self.payload_types.commonest
         if len(self.sample) == SAMPLE and main is not None:

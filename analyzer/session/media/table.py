@@ -95,7 +95,7 @@ class StreamTable:
             if index in trails:
                 trails[index].pass_mile(number, packet)
         for stream in self._sampled:
-            stream.weigh()
+            stream.summarise()
         pack(self._full)
         self._sampled.clear()
         self._full.clear()

@@ -12,7 +12,7 @@ from analyzer.core.cites import Cite
 from analyzer.core.limits import Limits
 from analyzer.protocols.sip import checks
 from analyzer.protocols.sip.checks import check, is_host_port
-from analyzer.protocols.sip.message import Message
+from analyzer.protocols.sip.message import Header, Message
 from analyzer.protocols.sip.parser import parse_datagram
 from tests.linear import assert_linear
 
@@ -106,7 +106,18 @@ def test_addresses_of_the_usual_shape_do_nothing_wrong(name: str, value: str) ->
 
 @given(st.from_regex(checks._USUAL_VIA, fullmatch=True))
 def test_hops_of_the_usual_shape_do_nothing_wrong_but_an_empty_branch(value: str) -> None:
-    assert tuple(checks._header_problems("via", value)) == checks._header("via", value)
+    assert tuple(checks._header_problems("via", value)) == tuple(checks._header(Header("via", "Via", value)))
+
+
+def test_what_is_wrong_is_said_of_every_message() -> None:
+    """Only headers that are right are remembered, whichever way they are written and however many there are."""
+    right, wrong = (b"Subject", b"hello"), (b"Subject", b"a\0")
+    for _ in range(2):
+        assert check(read(b"sip:a", [right])) == ()
+        assert [found.kind.code for found in check(read(b"sip:a", [right, wrong]))] == ["sip.control_character"]
+    for number in range(5_000):
+        assert check(read(b"sip:a", [(b"Subject", b"%d" % number)])) == ()
+    assert len(checks._RIGHT) <= 4_096
 
 
 @given(st.from_regex(checks._USUAL_URI, fullmatch=True))

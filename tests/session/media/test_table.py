@@ -88,3 +88,17 @@ def test_many_streams_in_turns_are_told_apart() -> None:
         wire.udp(SRC, DST, rtp(number // 800, ssrc=number % 800))
     found = rows(wire.run().closer.stream_rows)
     assert {row["ssrc"]: row["packets"] for row in found} == {f"0x{ssrc:08x}": 6 for ssrc in range(800)}
+
+
+@pytest.mark.parametrize("size", [1, 7, 32_768])
+def test_a_sample_is_weighed_by_the_type_that_is_commonest_at_the_end(size: int) -> None:
+    """Twelve packets of PCMU fill the sample; behind them come more of PCMA, of which the sample has none."""
+    wire = Wire()
+    for number in range(12):
+        wire.udp(SRC, DST, rtp(number))
+    (early,) = wire.run(rows=size, finish=False).streams.take(DST, 0, 1 << 62).records
+    for number in range(12, 40):
+        wire.udp(SRC, DST, rtp(number, kind=8))
+    (late,) = wire.run(rows=size, finish=False).streams.take(DST, 0, 1 << 62).records
+    assert (early.statistics.payload_type, early.statistics.payloads) == (0, 12)
+    assert (late.statistics.payload_type, late.statistics.payloads) == (8, 0)
