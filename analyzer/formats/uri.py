@@ -9,6 +9,7 @@ from analyzer.core.numbers import decimal, hexadecimal
 from analyzer.core.text import decode, encode
 from analyzer.formats.headers import parameters, unquote
 
+_LONGEST = 512  # characters of two URIs that are remembered
 _GLOBAL = 5  # digits that an international number has at least
 MARKS = str.maketrans("", "", "-.() ")
 """Takes the visual separators out of a telephone number (RFC 3966 3)."""
@@ -55,7 +56,7 @@ def host_port(text: str) -> tuple[str, int | None]:
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")
         return host.lower(), decimal(rest.strip().removeprefix(":").strip(), 5)
-    if text.count(":") > 1:  # an IPv6 address without brackets (RFC 5118 4.1)
+    if text.count(":") != 1:  # no port, or an IPv6 address without brackets (RFC 5118 4.1)
         return text.lower(), None
     host, _, port = text.partition(":")
     return host.strip().lower(), decimal(port.strip(), 5)
@@ -109,9 +110,13 @@ def _brackets(value: str) -> tuple[int, int]:
     return opening, len(value) if closing < 0 else closing
 
 
-@lru_cache(maxsize=512)  # the messages of one call, on each of its legs, name the same few
 def same_user(first: str, second: str) -> bool:
     """Whether two URIs name one user: equal user and host, or one telephone number in either form."""
+    return (_one_user if len(first) + len(second) <= _LONGEST else _one_user.__wrapped__)(first, second)
+
+
+@lru_cache(maxsize=64)  # the messages of one call, on each of its legs, name the same few
+def _one_user(first: str, second: str) -> bool:
     return not user_names(first).isdisjoint(user_names(second))
 
 

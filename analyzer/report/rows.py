@@ -19,7 +19,6 @@ from analyzer.report.tree import NEVER, Reader, plan
 T = TypeVar("T")
 _BLOCK = 64  # rows compressed together
 _SHORT = 200  # characters of a text that is worth remembering: addresses, ids, words, titles
-_pack, _unpack = zstandard.ZstdCompressor(level=1).compress, zstandard.ZstdDecompressor().decompress
 
 
 def encode_row(row: Any) -> bytes:
@@ -143,7 +142,7 @@ class PackedRows(_ByPlace):
         """Adds a row, which is one line."""
         self._last.append(row)
         if len(self._last) == _BLOCK:
-            self._blocks.append(_pack(b"\n".join(self._last)))
+            self._blocks.append(zstandard.compress(b"\n".join(self._last), 1))
             self._last.clear()
 
     def __len__(self) -> int:
@@ -153,7 +152,7 @@ class PackedRows(_ByPlace):
         if number == len(self._blocks):
             return self._last
         if self._unpacked[0] != number:
-            self._unpacked = number, _unpack(self._blocks[number]).split(b"\n")
+            self._unpacked = number, zstandard.decompress(self._blocks[number]).split(b"\n")
         return self._unpacked[1]
 
     def _at(self, place: int) -> bytes:

@@ -201,7 +201,7 @@ class Rule:
 def finding_id(rule: str, same_as: tuple[str, ...]) -> str:
     """Sixteen hexadecimal digits, stable across runs: a hash of the rule and its `same_as` values."""
     parts = (rule, *same_as)
-    raw = b"".join(b"%d:" % len(part := text.encode("utf-8", "replace")) + part for text in parts)
+    raw = b"".join([b"%d:%b" % (len(part := text.encode("utf-8", "replace")), part) for text in parts])
     return hashlib.sha256(raw).hexdigest()[:16]
 
 

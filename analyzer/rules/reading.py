@@ -69,7 +69,7 @@ class Reading:
         sizes = tuple(each.name for each in sized)
         above = tuple((each.name, bound) for each, bounds in held.items() for bound in bounds)
         self._certain, self._others, self._sized = _reader(certain), _reader(others), _reader(sizes)
-        self._held, self._bounds = _reader(tuple(name for name, _ in above)), tuple(bound for _, bound in above)
+        self._held = tuple((attrgetter(name), bound) for name, bound in above)
         self._inner = tuple((each.name, each.inner) for each in found if each.inner)
         inner = tuple(".".join(names) for names in self._inner)
         self._names = certain + others + sizes + tuple(name for name, _ in above) + inner
@@ -82,10 +82,7 @@ class Reading:
             *self._certain(entity),
             *[UNKNOWN if value.__class__ is Unknown else value for value in self._others(entity)],
             *[UNKNOWN if value.__class__ is Unknown else len(value) for value in self._sized(entity)],
-            *[
-                UNKNOWN if value.__class__ is Unknown else value > bound
-                for value, bound in zip(self._held(entity), self._bounds, strict=True)
-            ],
+            *[UNKNOWN if (value := get(entity)).__class__ is Unknown else value > bound for get, bound in self._held],
             *[_inside(getattr(entity, name), field) for name, field in self._inner],
         )
 
@@ -104,7 +101,10 @@ class Reading:
 def _reader(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
     if len(names) > 1:
         return attrgetter(*names)
-    return lambda entity: tuple([getattr(entity, name) for name in names])
+    if not names:
+        return lambda _entity: ()
+    get = attrgetter(names[0])
+    return lambda entity: (get(entity),)
 
 
 def _inside(whole: Any, field: str) -> Any:

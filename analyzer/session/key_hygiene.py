@@ -51,8 +51,9 @@ def looks_weak(key: Secret) -> bool:
     raw = key.reveal()
     if len(raw) < 2 * _BLOCK:
         return False
-    if any(raw[size:] == raw[:-size] for size in range(1, _BLOCK + 1)):
-        return True
+    for size in range(1, _BLOCK + 1):
+        if raw[size:] == raw[:-size]:
+            return True
     step = (raw[1] - raw[0]) & 0xFF
     return all((b - a) & 0xFF == step for a, b in pairwise(raw)) or _PRINTABLE.issuperset(raw)
 

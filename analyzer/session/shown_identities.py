@@ -45,7 +45,7 @@ def well_formed(asserted: Sequence[str]) -> bool:
     return len(schemes) < _MAX_PAI or schemes.count("tel") == 1
 
 
-@lru_cache(maxsize=256)  # the messages of one call, on each of its legs, show the same few
+@lru_cache(maxsize=64)  # the messages of one call, on each of its legs, show the same few
 def misleading(value: str) -> bool:
     """Whether a name-addr has a display name that reads as an identity, and as another than its URI (RFC 3325 9.1)."""
     named = parse_name_addr(value)
