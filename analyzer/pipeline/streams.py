@@ -337,5 +337,6 @@ def _describe(connection: Connection, tls: _Tls) -> None:
     connection.server_certificates = state.certificates
     connection.client_certificates = state.client_certificates
     connection.client_certified = state.client_certified
+    if state.opened_records or not connection.decrypted:  # what is closed at one vantage point may be open at another
+        connection.failure = state.failure
     connection.decrypted = connection.decrypted or state.opened_records > 0
-    connection.failure = state.failure

@@ -150,15 +150,20 @@ class Verifier:
         if noted[0].prepared is None:
             _prepare(noted)
         stream = self._streams.get(ordinal) or KeyedStream(*noted[0].key, self._limits)
-        name = stream.endpoints.src, stream.endpoints.dst, stream.ssrc
-        if self._keys.crowded and not stream.opened.count and self._keys.screen(name, _firsts(noted)):
-            for view in stream.views.values():
-                view.version = ()
+        if not stream.opened.count and self._keys.crowded:
+            self._screen(stream, noted)
         for item in noted:
             self._group(stream, item)
         noted.clear()
         if stream.views:
             self._streams[ordinal] = stream
+
+    def _screen(self, stream: KeyedStream, noted: Sequence[_Noted]) -> None:
+        """Looks for its key among more than are tried on each stream."""
+        name = stream.endpoints.src, stream.endpoints.dst, stream.ssrc
+        if self._keys.screen(name, _firsts(noted)):
+            for view in stream.views.values():
+                view.version = ()
 
     def _group(self, stream: KeyedStream, item: _Noted) -> None:
         src, dst = stream.endpoints.src, stream.endpoints.dst
