@@ -13,8 +13,8 @@ from analyzer.core.anomalies import Anomaly, define
 from analyzer.core.limits import Limits
 from analyzer.core.severity import Severity
 from analyzer.formats import tls_handshake as hs
-from analyzer.formats.tls_suites import suite_name
 from analyzer.pipeline.datagram import Datagram
+from analyzer.pipeline.dtls_description import describe
 from analyzer.pipeline.ledger import Ledger
 from analyzer.protocols.dtls.handshake import HELD_LIMIT, HandshakeAssembler, HandshakeMessage
 from analyzer.protocols.dtls.records import (
@@ -31,7 +31,7 @@ from analyzer.session.dtls import DtlsSession
 from analyzer.session.secret_store import SecretStore
 from analyzer.session.stream_keys import StreamKeys
 from analyzer.session.tls import Side
-from analyzer.session.tls_reasons import UNSEEN
+from analyzer.session.tls_reasons import SNAPPED, UNSEEN, where_cut
 
 FORGOTTEN = define(
     "dtls.handshakes_limit", Severity.LOW, "More DTLS handshakes under way than are followed; the oldest is forgotten"
@@ -42,6 +42,7 @@ SESSIONS = define(
 _MESSAGES = 64  # of one handshake; those of RFC 6347 4.2.4 are a dozen
 _WAITING_BYTES = 65_536  # of records of one association kept until their secret is known
 _RECORD_COST = 512  # bytes that a record takes beside its content
+_HANDSHAKE_EPOCH = b"\0\0"
 _REPLAYS = 128  # records of a direction remembered, so that a copy is not read twice (RFC 6347 4.1.2.6)
 
 Key = tuple[int, Endpoints]
@@ -138,6 +139,9 @@ class DtlsAssociations:
                     found += self._record(datagram, event, connection, way)
                 elif not (datagram.missing and event.kind is CUT_RECORD):
                     self._ledger.add(event)
+                elif datagram.payload[3:5] == _HANDSHAKE_EPOCH:
+                    connection.cut = True
+                    connection.failure = connection.failure or SNAPPED
         return found
 
     def named(self, datagram: Datagram) -> bool:
@@ -222,7 +226,8 @@ class DtlsAssociations:
         key, endpoints = way
         association = association or self._done.pop(key, None)
         if association is None:
-            connection.failure = connection.failure or ("" if connection.tls_version else UNSEEN)
+            unseen = where_cut(UNSEEN) if connection.cut else UNSEEN
+            connection.failure = connection.failure or ("" if connection.tls_version else unseen)
             return ()
         association.last_ns = datagram.cites[-1].ts_ns
         association.protected.add(endpoints)
@@ -250,7 +255,7 @@ class DtlsAssociations:
         datagram, way, record, connection = waiting.datagram, waiting.way, waiting.record, waiting.connection
         session = association.session
         result = session.record(association.side(way[1]), record)
-        connection.failure = session.failure
+        connection.failure = where_cut(session.failure) if connection.cut else session.failure
         if result is None and self._secrets.growing:
             association.wait(waiting)
         if isinstance(result, Anomaly):
@@ -259,7 +264,7 @@ class DtlsAssociations:
             return ()
         connection.decrypted = True
         if not connection.tls_version:  # of an end that has moved
-            _describe(connection, session)
+            describe(connection, session)
         if result.content_type == HANDSHAKE:
             self._handshake(association, way, replace(record, fragment=result.plaintext), connection)
         elif result.content_type == ALERT:
@@ -317,7 +322,7 @@ class DtlsAssociations:
         if client is not None and {connection.src, connection.dst} == {client.src, client.dst}:  # no end has moved
             connection.src, connection.dst = client.src, client.dst
             connection.tls_client = connection.src
-        _describe(connection, session)
+        describe(connection, session)
         if message.kind in _KEYS_KNOWN:
             self._learn_keys(association)
 
@@ -375,25 +380,3 @@ def _renegotiates(association: _Association, record: DtlsRecord) -> bool:
     """The first message of another handshake inside the association (RFC 6347 4.2.2): its numbers start again."""
     first = record.fragment[:1] in (bytes((hs.CLIENT_HELLO,)), bytes((hs.HELLO_REQUEST,)))
     return bool(record.epoch) and not association.session.is_13 and first and record.fragment[4:6] == b"\0\0"
-
-
-def _describe(connection: Connection, session: DtlsSession) -> None:
-    """Puts on the connection what the handshake says so far."""
-    if session.server_hello is not None:
-        if session.client_hello is not None:
-            connection.handshake = hash((session.client_hello.random, session.server_hello.random))
-        connection.tls_version = hs.VERSIONS.get(session.version, f"0x{session.version:04x}")
-        connection.tls_cipher = suite_name(session.server_hello.suites[0])
-        connection.alpn = next(iter(session.server_hello.alpn), "")
-        connection.compressed = session.server_hello.compression != 0
-        connection.renegotiation_secure = session.server_hello.renegotiation_secure
-    if session.certificates:
-        connection.server_certificates = session.certificates
-    if session.client_certificates:
-        connection.client_certificates = session.client_certificates
-    if not connection.client_certified and session.client_certified is not None:  # another vantage point may know
-        connection.client_certified = session.client_certified
-    if len(session.profiles) == 1 and session.server_hello is not None:
-        connection.srtp_profile = session.profiles[0]
-    if session.profiles and session.server_hello is not None:
-        connection.inner = connection.inner or "srtp"

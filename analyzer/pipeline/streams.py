@@ -41,6 +41,7 @@ from analyzer.session.esp.paths import EspPaths
 from analyzer.session.keyring import Keyring
 from analyzer.session.messaging import Messaging
 from analyzer.session.tls import Plaintext, Side, TlsConnection
+from analyzer.session.tls_reasons import where_cut
 from analyzer.transport.cited import Chunk, Closed, Gap
 from analyzer.transport.framed import Frame
 from analyzer.transport.tcp import TcpEvent, TcpReassembler
@@ -137,6 +138,7 @@ class StreamHandler:
             self._ledger.extend(self._paths.seen(vantage, endpoints, ipsec, cite))
         if payload or flags & 7:
             connection = self._connections.touch(endpoints, vantage, cite, len(payload) + missing, ipsec)
+            connection.cut |= missing > 0
             if flags & SYN:
                 connection.opened_by = endpoints.dst if flags & ACK else endpoints.src
         self._events(self._tcp.segment(vantage, endpoints, seq, ack, flags, payload, missing, cite))
@@ -338,5 +340,5 @@ def _describe(connection: Connection, tls: _Tls) -> None:
     connection.client_certificates = state.client_certificates
     connection.client_certified = state.client_certified
     if state.opened_records or not connection.decrypted:  # what is closed at one vantage point may be open at another
-        connection.failure = state.failure
+        connection.failure = where_cut(state.failure) if connection.cut else state.failure
     connection.decrypted = connection.decrypted or state.opened_records > 0

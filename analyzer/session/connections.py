@@ -48,6 +48,7 @@ class Connection:
     payload_bytes: int = 0  # all sightings together
     sightings: dict[int, tuple[Cite, Cite, int]] = field(default_factory=dict)  # vantage -> first, last, packets
     ipsec: Ipsec | None = None  # what ESP did around each of its packets: the weakest that any had
+    cut: bool = False  # the snap length cut bytes of its handshake (DTLS), or any (TCP)
 
     @property
     def null_cipher(self) -> bool:

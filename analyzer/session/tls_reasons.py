@@ -4,6 +4,7 @@ from analyzer.formats.tls_handshake import VERSIONS, Hello
 from analyzer.formats.tls_suites import CipherSuite, suite_name
 
 LOST = "bytes of the connection were not captured"
+SNAPPED = "the snap length cut its packets: a capture with a longer one would do"
 OTHER_KEY = "its records do not verify with the secret that is given for it: another one, or a damaged one"
 CHANGED = "a record does not verify with the keys that opened others: its bytes were changed"
 _WHOLE = "a capture from the connection's beginning would do"
@@ -11,6 +12,11 @@ UNSEEN = f"its handshake was not captured: {_WHOLE}"
 _NO_SECRET = "no secret for its client random in the keys given"
 _LOG = "a key log of either end"
 _NEW = (0x0304, 0xFEFC)
+
+
+def where_cut(failure: str) -> str:
+    """A reason, where the snap length cut packets of the connection: that is what was not captured."""
+    return SNAPPED if "not captured" in failure else failure
 
 
 def why_closed(
