@@ -93,9 +93,7 @@ class Limits:
     srtp_window: int = 1_024  # packet indices of a stream remembered to tell a duplicate from a reused index
     srtp_prime: int = 64  # roll-over counters that the fast path is led through to join a stream late
     srtp_keys: int = 32  # master keys tried for one stream
-    srtp_screened: int = (
-        4_096  # master keys for any stream of which a stream's first packets show whether one is its own
-    )
+    srtp_screened: int = 4_096  # master keys for any stream that are tried on its first packets, where there are more
     rtcp_wait_packets: int = 32  # SRTCP packets of a direction kept until the key that opens them is known
     key_wait_packets: int = 256  # packets of a stream kept until the key that opens them is known
     keyed_media: int = 100_000  # m-lines with keys remembered, over all calls

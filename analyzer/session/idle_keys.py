@@ -1,6 +1,7 @@
 """The SDES keys of a call, and what became of each (RFC 4568 5.1.3, RFC 3264 6)."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from analyzer.core.cites import Cite
@@ -13,6 +14,7 @@ from analyzer.session.media_keys import media_key
 from analyzer.session.offer_answer import Exchange, Negotiation, negotiations
 
 _UNANSWERED = "its offer has no answer in the captures"
+_FAILED = "the request that offered it was refused"
 _REFUSED = "the answer refused the medium"
 _NO_KEYS = "the answer has no a=crypto"
 _OTHER_LINE = "the answer chose another a=crypto line"
@@ -22,6 +24,7 @@ _OTHER_LENGTH = "its length is not that of its suite"
 _OTHER_MKI = "its MKI or key derivation rate is none that there can be (RFC 4568 6.1, 6.3.1)"
 _ORDER = (  # of a forked offer the furthest counts
     _UNANSWERED,
+    _FAILED,
     _REFUSED,
     _NO_KEYS,
     _OTHER_LINE,
@@ -43,11 +46,11 @@ class IdleKey(NamedTuple):
 def idle_keys(call: CallState) -> list[IdleKey]:
     """Every key that was offered or answered; whether one opened packets all the same is not known here."""
     found: dict[Secret, IdleKey] = {}
-    for exchange in _exchanges(call):
-        for each in [key for negotiation in negotiations(exchange) for key in _of(negotiation)]:
-            known = found.get(each.key)
-            if known is None or _ORDER.index(each.why) > _ORDER.index(known.why):
-                found[each.key] = each
+    exchanged = (_of(negotiation) for exchange in _exchanges(call) for negotiation in negotiations(exchange))
+    for each in chain.from_iterable((*exchanged, _failed(call))):
+        known = found.get(each.key)
+        if known is None or _ORDER.index(each.why) > _ORDER.index(known.why):
+            found[each.key] = each
     return list(found.values())
 
 
@@ -58,6 +61,16 @@ def _exchanges(call: CallState) -> list[Exchange]:
         for dialog in leg.offer_answer.values():
             found |= {id(each): each for each in (*dialog.exchanges, dialog.exchange) if each is not None}
     return list(found.values())
+
+
+def _failed(call: CallState) -> Iterator[IdleKey]:
+    """The keys of offers inside a dialog whose request failed."""
+    for leg in call.legs.values():
+        for dialog in leg.offer_answer.values():
+            for exchange in dialog.refused:
+                for media in exchange.offer.session.media:
+                    for line in media.crypto:
+                        yield from _keys(line, _FAILED, exchange.offer.cites)
 
 
 def _of(negotiation: Negotiation) -> Iterator[IdleKey]:

@@ -88,6 +88,7 @@ class OfferAnswer:
         self._before: dict[bool, Exchange | None] = {}  # by who sent the last INVITE: what stood before it
         self._answered: dict[bool, int | None] = {}  # by who sent it: the last INVITE whose exchange is complete
         self.exchanges: list[Exchange] = []
+        self.refused: list[Exchange] = []  # offers inside the dialog whose request failed
 
     def apply(self, message: SdpMessage) -> None:
         """Takes the next message of the dialog."""
@@ -162,6 +163,7 @@ class OfferAnswer:
             offers = side == requester or pending.offer.status is not None
             if offers and _same_transaction(pending.offer, message):
                 del self._pending[side]
+                self.refused += [pending] if len(self.refused) < HISTORY else []
         by_it = current.offer.method == "INVITE" == message.method and current.offer.cseq == message.cseq
         inside = (current.offer.from_initiator == requester) != (current.offer.status is not None)
         if by_it and inside and self._before.get(requester) is not None:
@@ -172,7 +174,7 @@ class OfferAnswer:
         copy = OfferAnswer()
         copy._current, copy._pending = self._current, dict(self._pending)  # its own kind
         copy._before, copy._answered = dict(self._before), dict(self._answered)
-        copy.exchanges = list(self.exchanges)
+        copy.exchanges, copy.refused = list(self.exchanges), list(self.refused)
         return copy
 
     @property

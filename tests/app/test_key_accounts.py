@@ -119,3 +119,16 @@ def test_a_key_whose_mki_does_not_fit_its_length(tmp_path: Path) -> None:
     call(wire, line((ONE, "|2^20|300:1")), line((TWO, "")))
     problems = [problem for *_, problem in accounts(wire, tmp_path)]
     assert problems[0] == "its MKI or key derivation rate is none that there can be (RFC 4568 6.1, 6.3.1)"
+
+
+def test_the_key_of_an_offer_that_was_refused_is_listed(tmp_path: Path) -> None:
+    """RFC 3261 14.1: the session goes on as if the re-INVITE had not been sent."""
+    wire = Wire()
+    call(wire, line((ONE, "")), line((TWO, "")))
+    speak(wire, sender(ONE), 1, 30)
+    offer = message("INVITE", "call", audio(A, "RTP/SAVP", line((THREE, ""))), cseq=2)
+    wire.udp(ALICE, BOB, offer.replace(b"To: <sip:bob@example.org>\r\n", b"To: <sip:bob@example.org>;tag=b\r\n"))
+    wire.udp(BOB, ALICE, message("INVITE", "call", status=488, cseq=2))
+    speak(wire, sender(ONE), 31, 30)
+    unused = (0, True, "no packet in the captures verifies with this key")
+    assert accounts(wire, tmp_path) == [(60, False, None), unused, (0, True, "the request that offered it was refused")]
