@@ -93,7 +93,9 @@ class Limits:
     srtp_window: int = 1_024  # packet indices of a stream remembered to tell a duplicate from a reused index
     srtp_prime: int = 64  # roll-over counters that the fast path is led through to join a stream late
     srtp_keys: int = 32  # master keys tried for one stream
-    srtp_screenings: int = 1_000_000  # times that one of more keys for any stream is tried on one of its first packets
+    srtp_screened: int = (
+        4_096  # master keys for any stream of which a stream's first packets show whether one is its own
+    )
     rtcp_wait_packets: int = 32  # SRTCP packets of a direction kept until the key that opens them is known
     key_wait_packets: int = 256  # packets of a stream kept until the key that opens them is known
     keyed_media: int = 100_000  # m-lines with keys remembered, over all calls

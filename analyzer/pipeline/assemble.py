@@ -246,6 +246,8 @@ def _keys(engine: Engine, places: Places) -> tuple[tuple[Key, ...], KeyNames]:
     The frame is the one that completes the message. SRTCP counts for a key that opened no SRTP.
     """
     redactor, sources = engine.redactor, engine.setup.keyring.sources
+    anyone = [entry.id for entry in engine.setup.keyring.srtp if entry.ssrc is None]
+    untried = set(anyone[engine.setup.limits.srtp_screened :])
     rtcp = {redactor.key(material): packets for material, packets in engine.keys.opened_rtcp.items()}
     given = {redactor.key(source.media_key) for source in sources if source.media_key is not None}
     found = sorted(engine.closer.used.items(), key=lambda item: (len(item[0]), item[0]))  # ordinals, then digests
@@ -264,7 +266,7 @@ def _keys(engine: Engine, places: Places) -> tuple[tuple[Key, ...], KeyNames]:
             rows.append(Key(redactor.other_key(), "ims-aka", source, run.opened, False))
             names[run.key.id] = rows[-1].id
     for account in sources:
-        rows.append(redactor.row(_given(account, redactor, rtcp, engine.keys.screening.exhausted)))
+        rows.append(redactor.row(_given(account, redactor, rtcp, account.entry_id in untried)))
         if account.entry_id:
             names[account.entry_id] = rows[-1].id
     return tuple(rows), names
@@ -273,7 +275,7 @@ def _keys(engine: Engine, places: Places) -> tuple[tuple[Key, ...], KeyNames]:
 def _given(source: KeySource, redactor: Redactor, rtcp: Mapping[str, int], untried: bool) -> Key:
     name = redactor.key(source.media_key) if source.media_key is not None else redactor.other_key()
     opened = source.opened or rtcp.get(name, 0)
-    why = _UNTRIED if untried and source.kind == "srtp-master" else _unused(source)
+    why = _UNTRIED if untried else _unused(source)
     return Key(name, source.kind, source.name, opened, not opened, None if opened else why)
 
 

@@ -10,21 +10,16 @@ from analyzer.crypto.srtp.reasons import Reason
 from analyzer.session.media_keys import MediaKey
 
 _COUNTERS = range(2)  # roll-over counters that a packet is tried at
-_PACKETS = 4  # of one stream, of RTP and of RTCP each
+_PACKETS = 3  # of one stream, of RTP and of RTCP each
 
 
 class KeyScreening:
-    """Tries every key on a few packets of a stream, `Limits.srtp_screenings` times in all.
-
-    `exhausted` once that many are done: keys may not have been tried on every stream from then on.
-    """
+    """Tries the first `Limits.srtp_screened` keys on a few packets of each stream, whatever other streams there are."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._left = limits.srtp_screenings
         self._tried: OrderedDict[tuple[Hashable, bool], int] = OrderedDict()  # packets, of RTCP or not
         self._found: OrderedDict[Hashable, MediaKey] = OrderedDict()
-        self.exhausted = False
 
     def of(self, stream: Hashable) -> Sequence[MediaKey]:
         """The key that opened a packet of a stream: a tag verified, so it is its own."""
@@ -42,11 +37,7 @@ class KeyScreening:
             if len(self._tried) > self._limits.streams:
                 self._tried.popitem(last=False)
             known = self._found.get(stream)
-            for key in keys:
-                if self._left <= 0:
-                    self.exhausted = True
-                    return False
-                self._left -= 1
+            for key in keys[: self._limits.srtp_screened]:
                 if (_opens_rtcp if rtcp else _opens_rtp)(key.context, packet):
                     self._tried[stream, rtcp] = _PACKETS
                     self._found[stream] = replace(key, tentative=False)

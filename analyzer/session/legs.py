@@ -157,11 +157,6 @@ class CallTable:
     def __len__(self) -> int:
         return len(self._calls)
 
-    def get(self, call_id: str) -> CallState | None:
-        """The first open call with this Call-ID."""
-        ordinals = self._by_call_id.get(call_id)
-        return self._calls[next(iter(ordinals))] if ordinals else None
-
     def at(self, ordinal: int) -> CallState | None:
         """The open call with this ordinal."""
         return self._calls.get(ordinal)

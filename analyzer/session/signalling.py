@@ -158,6 +158,8 @@ class Signalling:
         filed.on_agreed_port = self.agreements.protects(ends)
         anomalies += self.agreements.observe(message, ends.src.ip, ends.dst.ip)
         call, _, evicted = self.calls.add(filed)
+        if call.messages == 1 and not call.divided and call.call_id and len(self.counts.call_ids) < _CALL_IDS:
+            self.counts.call_ids.add(hash(call.call_id))  # that of a call which is open has been counted
         anew: tuple[Address, ...] = ()
         if sdp is not None and not filed.retransmission:
             named = (rtp_address(media) for media in sdp.media if media.is_rtp)
@@ -198,9 +200,6 @@ class Signalling:
             count(counts.requests, message.method, self._limits.counted_words)
         else:
             count(counts.responses, str(message.status), self._limits.counted_words)
-        call_id = message.call_id  # that of an open call has been counted
-        if call_id and self.calls.get(call_id) is None and len(counts.call_ids) < _CALL_IDS:
-            counts.call_ids.add(hash(call_id))
 
     def _observe(self, message: Message, carrier: Carrier, vias: int) -> None:
         src, dst = carrier.endpoints.src.ip, carrier.endpoints.dst.ip

@@ -4,6 +4,7 @@ Streams are written by the tests' own sender; two calls have one SSRC under two 
 """
 
 import base64
+import io
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,13 @@ import pytest
 
 from analyzer.app import offline
 from analyzer.app.decrypting import decrypt
+from analyzer.app.key_loading import load_keys
 from analyzer.app.offline import analyze
 from analyzer.app.settings import Settings, Silent
+from analyzer.capture.reader import CaptureReader
+from analyzer.capture.sources import SourceTable
 from analyzer.core.limits import Limits
+from analyzer.pipeline.engine import Engine, Setup
 from analyzer.report.model import Report
 from tests.app.test_key_accounts import SUITE, sender
 from tests.pipeline.sdp import invite_ok
@@ -70,12 +75,13 @@ def test_decrypting_finds_them_too(tmp_path: Path) -> None:
 
 
 def test_where_not_all_are_tried_the_report_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(offline, "Limits", lambda: replace(Limits(), srtp_screenings=40))
+    monkeypatch.setattr(offline, "Limits", lambda: replace(Limits(), srtp_screened=40))
     report = judged(tmp_path)
     assert {row.failure for row in report.streams} == {"tag_failed"}
     assert all("too many keys are given for any stream" in (row.failure_detail or "") for row in report.streams)
-    problems = {row.problem for row in report.keys if row.kind == "srtp-master"}
-    assert problems == {"not every stream was tried with it: give its SSRC"}
+    problems = [row.problem for row in report.keys if row.kind == "srtp-master"]
+    untried = "not every stream was tried with it: give its SSRC"
+    assert problems == ["no packet in the captures verifies with this key"] * 40 + [untried] * (len(KEYS) - 40)
 
 
 def test_a_log_of_rtpengine_whose_keys_come_late_in_it(shared: Path, tmp_path: Path) -> None:
@@ -86,3 +92,18 @@ def test_a_log_of_rtpengine_whose_keys_come_late_in_it(shared: Path, tmp_path: P
     report = analyze(Settings((str(shared / "lab" / "e2ae-dtls.pcapng"),), (log,)), Silent()).report
     assert report is not None
     assert sum(row.opened > 0 for row in report.keys) > 0
+
+
+@pytest.mark.parametrize("bound", [40, 75, 4_096])
+def test_the_batch_edge_does_not_show(bound: int, tmp_path: Path) -> None:
+    content, limits = capture(tmp_path).read_bytes(), replace(Limits(), srtp_screened=bound)
+    seen = []
+    for rows in (1, 7, 32_768):
+        ring, sources = load_keys([bundle(tmp_path)], [], Silent()), SourceTable()
+        reader = CaptureReader(io.BytesIO(content), "a.pcap", 0, sources, limits, "")
+        engine = Engine(sources, Setup(limits=limits, contain=False, keyring=ring))
+        while (batch := reader.read_batch(rows)) is not None:
+            engine.feed(batch)
+        engine.finish()
+        seen.append((sorted(engine.closer.stream_rows), [source.opened for source in ring.sources]))
+    assert seen[0] == seen[1] == seen[2]

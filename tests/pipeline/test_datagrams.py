@@ -12,7 +12,7 @@ from analyzer.core.limits import Limits
 from analyzer.pipeline.engine import Engine
 from tests.golden.runs import rules
 from tests.pipeline.sdp import invite_ok
-from tests.pipeline.wire import Wire, anomalies, at, flow, message, rows, rtp
+from tests.pipeline.wire import Wire, anomalies, at, call_of, flow, message, rows, rtp
 
 CLIENT, SERVER, PEER = at("10.0.0.1", 4000), at("10.0.0.2", 3478), at("192.0.2.1", 32_853)
 A, B = at("10.0.0.1", 5060), at("192.0.2.1", 5060)
@@ -86,7 +86,7 @@ def test_sip_in_indications_travels_between_client_and_peer() -> None:
     first = wire.udp(CLIENT, SERVER, send(message("OPTIONS", "turned")))
     wire.udp(SERVER, CLIENT, data(message("OPTIONS", "turned", status=200)))
     engine = wire.run(finish=False)
-    call = engine.signalling.calls.get("turned")
+    call = call_of(engine, "turned")
     assert call is not None
     request, response = next(iter(call.legs.values())).messages
     assert (request.carrier.endpoints, request.carrier.transport) == (flow(CLIENT, PEER), "udp")
@@ -203,7 +203,7 @@ def test_a_message_in_fragments_cites_every_one() -> None:
     wire = Wire()
     frames = wire.fragmented(A, B, message("OPTIONS", "pieces"))
     assert len(frames) > 3
-    call = wire.run(finish=False).signalling.calls.get("pieces")
+    call = call_of(wire.run(finish=False), "pieces")
     assert call is not None
     (record,) = next(iter(call.legs.values())).messages
     assert [cite.frame for cite in record.cites] == frames

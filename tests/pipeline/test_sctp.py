@@ -8,7 +8,7 @@ import pytest
 
 from analyzer.core.limits import Limits
 from tests.pipeline.esp_runs import PROXY_END, UE_END, esp_sa, finished
-from tests.pipeline.wire import Wire, anomalies, at, message
+from tests.pipeline.wire import Wire, anomalies, at, call_of, message
 from tests.protocols.sctp.test_parser import data, packet
 
 A, B = at("10.0.0.1", 5060), at("192.0.2.1", 5060)
@@ -44,10 +44,10 @@ def test_messages_come_out_of_whole_chunks_and_of_fragments(size: int) -> None:
     engine = talk(size).run(finish=False)
     assert engine.signalling.counts.requests == {"OPTIONS": 1, "MESSAGE": 1, "INVITE": 1}
     assert engine.signalling.counts.responses == {"200": 1}
-    (request, answer) = next(iter(engine.signalling.calls.get("one").legs.values())).messages  # type: ignore[union-attr]  # it is there
+    (request, answer) = next(iter(call_of(engine, "one").legs.values())).messages  # type: ignore[union-attr]  # it is there
     assert (request.carrier.transport, request.carrier.state, request.complete) == ("sctp", "clear_tcp", True)
     assert answer.status == 200
-    long = next(iter(engine.signalling.calls.get("two").legs.values())).messages[0]  # type: ignore[union-attr]  # it is there
+    long = next(iter(call_of(engine, "two").legs.values())).messages[0]  # type: ignore[union-attr]  # it is there
     assert len(long.cites) == -(-len(SAID[1]) // size)
     engine.finish()
     assert anomalies(engine) == {}

@@ -11,7 +11,7 @@ from analyzer.pipeline.engine import Engine
 from analyzer.session.keyring import Keyring
 from tests.pipeline.test_websocket import REQUEST, RESPONSE, frame
 from tests.pipeline.tls_wire import TlsWire
-from tests.pipeline.wire import ACK, FIN, RST, Wire, at, message
+from tests.pipeline.wire import ACK, FIN, RST, Wire, at, call_of, message
 
 SERVER = at("192.0.2.2", 5061)
 # A ClientHello record (RFC 8446 5.1) up to its random, which is enough to be TLS.
@@ -79,7 +79,7 @@ def test_a_gap_in_tls_is_a_gap_in_what_is_inside(tmp_path: Path) -> None:
     keyring.add_key_log(tls.key_log, "keys")
     engine = wire.run(finish=False, keyring=keyring)
     assert engine.tcp.gaps == 1
-    assert [engine.signalling.calls.get(name) is not None for name in ("before", "behind")] == [True, True]
+    assert [call_of(engine, name) is not None for name in ("before", "behind")] == [True, True]
     assert all(entry.kind.origin == "capture" for entry in engine.ledger.entries() if entry.kind.code.startswith("sip"))
 
 

@@ -11,7 +11,7 @@ from analyzer.pipeline.engine import Engine
 from analyzer.session.keyring import Keyring
 from analyzer.session.records import MessageRecord
 from tests.pipeline.tls_wire import TlsWire
-from tests.pipeline.wire import Wire, anomalies, at, flow, message
+from tests.pipeline.wire import Wire, anomalies, at, call_of, flow, message
 
 CLIENT, SERVER = at("192.0.2.1", 50_000), at("192.0.2.2", 443)
 # The handshake of RFC 7118 4.1.
@@ -45,7 +45,7 @@ def deflated(payload: bytes) -> bytes:
 
 
 def messages(engine: Engine, call_id: str) -> list[MessageRecord]:
-    call = engine.signalling.calls.get(call_id)
+    call = call_of(engine, call_id)
     return [] if call is None else [m for leg in call.legs.values() for m in leg.messages]
 
 

@@ -15,6 +15,7 @@ from analyzer.capture.sources import SourceTable
 from analyzer.core.addresses import Address, Endpoints, parse_ip
 from analyzer.core.limits import Limits
 from analyzer.pipeline.engine import Engine, Setup
+from analyzer.session.legs import CallState
 
 START_NS = 1_700_000_000_000_000_000
 STEP_NS = 20_000_000
@@ -131,6 +132,11 @@ def _run(file: BinaryIO, rows: int, limits: Limits, finish: bool, setup: dict[st
     if finish:
         engine.finish()
     return engine
+
+
+def call_of(engine: Engine, call_id: str) -> CallState | None:
+    """The first open call with this Call-ID."""
+    return next((call for call in engine.signalling.calls.all() if call.call_id == call_id), None)
 
 
 def anomalies(engine: Engine) -> dict[str, int]:

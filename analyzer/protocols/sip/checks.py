@@ -11,7 +11,7 @@ from analyzer.core.text import safe
 from analyzer.formats.headers import split
 from analyzer.formats.mime import BOUNDARY_MOST, media_type, parts_of
 from analyzer.protocols.sip import anomalies as kinds
-from analyzer.protocols.sip.message import ADDRESSES, Header, Message
+from analyzer.protocols.sip.message import ADDRESSES, UNIQUE, Header, Message
 
 Problem = tuple[AnomalyKind, str]
 _TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
@@ -62,7 +62,7 @@ def _header(header: Header) -> Sequence[Problem]:
     """What one header does wrong. Messages of a dialog repeat most of theirs, so one that is right is remembered."""
     name, raw_name, value = header
     problems = () if _is_usual(name, value) else tuple(_header_problems(name, value))
-    if not problems and len(raw_name) + len(value) <= _LONGEST:
+    if not problems and name not in UNIQUE and len(raw_name) + len(value) <= _LONGEST:
         if len(_RIGHT) >= _REMEMBERED:
             _RIGHT.clear()
         _RIGHT.add(header)

@@ -18,6 +18,8 @@ ADDRESSES = frozenset(
      "record-route", "refer-to", "referred-by", "reply-to", "route", "service-route", "to")
 )  # fmt: skip
 """The headers whose values are addresses: a display name, a URI, parameters."""
+UNIQUE = frozenset(("authorization", "proxy-authorization", "identity"))
+"""The headers that no table remembers: they do not come again, or are not to be kept."""
 
 
 class Header(NamedTuple):

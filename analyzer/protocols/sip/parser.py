@@ -11,7 +11,7 @@ from analyzer.core.remembered import remembered
 from analyzer.core.text import decode, safe
 from analyzer.formats.headers import balanced
 from analyzer.protocols.sip import anomalies as kinds
-from analyzer.protocols.sip.message import ADDRESSES, Header, Message
+from analyzer.protocols.sip.message import ADDRESSES, UNIQUE, Header, Message
 from analyzer.protocols.sip.probe import DATAGRAM_LINE_BYTES, is_start, start_within
 from analyzer.transport.parser import Skipped
 
@@ -26,7 +26,6 @@ _NAMES = dict(_COMPACT)
 _NAMES_MOST = 4096
 _LINES: dict[str, Header] = {}
 _LINES_MOST, _LINE_MOST = 4096, 256
-_UNIQUE = frozenset(("authorization", "proxy-authorization", "identity"))  # not again, or not to be kept
 _ONCE = frozenset(("call-id", "cseq", "from", "to", "max-forwards", "content-length", "content-type"))
 _NEEDED = frozenset(("call-id", "cseq", "from", "to", "via"))
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
@@ -136,7 +135,7 @@ class Head:
         header = Header(name, raw, value.strip())
         if '"' in value and name in ADDRESSES and not balanced(header.value):
             self.note(kinds.QUOTES, name)
-        elif not wrong and len(line) <= _LINE_MOST and name not in _UNIQUE:
+        elif not wrong and len(line) <= _LINE_MOST and name not in UNIQUE:
             if len(_LINES) >= _LINES_MOST:
                 _LINES.clear()
             _LINES[line] = header

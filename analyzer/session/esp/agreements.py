@@ -108,7 +108,7 @@ class Agreements:
 
     def protects(self, ends: Endpoints) -> bool:
         """Whether an association was agreed on for one of the two ports: nothing else belongs there (TS 33.203 7.1)."""
-        return ends.dst in self._ports or ends.src in self._ports
+        return bool(self._ports) and (ends.dst in self._ports or ends.src in self._ports)
 
     def captured_in(self, call_id: str) -> tuple[CapturedAka, ...]:
         """CK and IK that a 401 of the dialog shows, the latest first."""

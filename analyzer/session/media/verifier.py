@@ -109,7 +109,7 @@ class Verifier:
         """How keys were tried where there are too many for each to be tried so."""
         if not self._keys.crowded:
             return ""
-        if self._keys.screening.exhausted:
+        if len(self._keys.supplied.unbound) > self._limits.srtp_screened:
             return "; too many keys are given for any stream to try them all: give their SSRCs"
         return f"; {len(self._keys.supplied.unbound)} keys are given for any stream: each was tried at the first two"
 
