@@ -127,12 +127,15 @@ def test_rules_still_pass(shared: Path, rule: str) -> None:
 
 
 def _fed(name: str, size: int, limits: Limits, tamper: Callable[[FrameBatch], None] | None = None) -> Report:
-    """The report of a capture fed in batches of `size` frames, each over a buffer that is overwritten afterwards."""
+    """The report of a capture fed in batches of `size` frames, each over a buffer that is overwritten afterwards;
+    `tamper` is given all of it at once."""
     keys = LAB / (name.removesuffix(".pcapng") + ".tls-keylog.txt")
     setup = prepare(Settings(keys=(keys,) if keys.is_file() else ()), Quiet(), limits)
     setup.contain = False
     sources = SourceTable()
-    reader = open_capture(str(LAB / name), 0, sources, limits)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("analyzer.capture.reader._FIRST_BLOCK", 1 << 22)  # a small capture is one batch
+        reader = open_capture(str(LAB / name), 0, sources, limits)
     engine = Engine(sources, setup)
     for whole in merge([reader]):
         if tamper is not None:
