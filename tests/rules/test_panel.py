@@ -22,27 +22,29 @@ SETTLED = (Verdict.PASS, Verdict.NOT_APPLICABLE)
 
 
 def _entities(rules: tuple[Rule, ...]) -> list[Any]:
-    """The entities of the rules' own tests, and each with any one field unknown for a reason of its own, also one of
-    an entity in it."""
+    """The entities of the rules' own tests, and each with any one field unknown for a reason of its own. Of the first
+    test of a rule also with one unknown in an entity in it."""
     found = []
     for rule in rules:
-        for test in (test for test in rule.tests if isinstance(test, InlineTest)):
-            whole = build_entity(ENTITIES[rule.kind], test.given)
+        wholes = [build_entity(ENTITIES[rule.kind], test.given) for test in rule.tests if isinstance(test, InlineTest)]
+        for number, whole in enumerate(wholes):
             lacking = [
-                replace(whole, **{field.name: Unknown.of("key", f"{field.name} of {test.name}")})
+                replace(whole, **{field.name: Unknown.of("key", f"{field.name} of {rule.id}, {number}")})
                 for field in fields(whole)
             ]
-            inner = [
-                replace(
-                    whole,
-                    **{field.name: replace(held, **{each.name: Unknown.of("key", f"{each.name} in {test.name}")})},
-                )
-                for field in fields(whole)
-                if is_dataclass(held := getattr(whole, field.name)) and not isinstance(held, Unknown)
-                for each in fields(held)
-            ]
-            found += [whole, *lacking, *inner]
+            found += [whole, *lacking]
+        found += [inner for whole in wholes[:1] for inner in _lacking_inside(whole, rule.id)]
     return found
+
+
+def _lacking_inside(whole: Any, why: str) -> list[Any]:
+    """An entity with each field of an entity in it unknown."""
+    return [
+        replace(whole, **{field.name: replace(held, **{each.name: Unknown.of("key", f"{each.name} in {why}")})})
+        for field in fields(whole)
+        if is_dataclass(held := getattr(whole, field.name)) and not isinstance(held, Unknown)
+        for each in fields(held)
+    ]
 
 
 @lru_cache(maxsize=1)
