@@ -21,6 +21,7 @@ from analyzer.crypto.srtp.fast import FastStream
 from analyzer.crypto.srtp.suites import AES_CM_128_HMAC_SHA1_80
 from analyzer.pipeline.clear_media import ClearMedia
 from analyzer.pipeline.engine import Engine, Setup
+from analyzer.protocols.sip import checks
 from tests.crypto.srtp.test_stream import packets, pair
 from tests.golden.runs import rules
 from tests.pipeline.sdp import invite_ok
@@ -49,10 +50,12 @@ def calls(count: int, packets: int) -> bytes:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks and windows that are small beside the captures."""
+    """Blocks and windows that are small beside the captures, and so is what is remembered of headers: by how many calls
+    that table grows depends on what other tests left in it."""
     limits = replace(Limits(), clear_held_bytes=16_384)
     monkeypatch.setattr(decrypting, "Limits", lambda: limits)
     monkeypatch.setattr(reader, "_BLOCK", 16_384)
+    monkeypatch.setattr(checks, "_REMEMBERED", 16)
 
 
 def peak(folder: Path, count: int, packets: int) -> int:
