@@ -2,6 +2,7 @@
 
 import json
 import math
+import zlib
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
@@ -10,8 +11,6 @@ from json.encoder import encode_basestring
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Generic, Literal, TypeVar, Union, cast, get_args, get_origin, overload
-
-import zstandard
 
 from analyzer.report.border import clean, scrub
 from analyzer.report.tree import NEVER, Reader, plan
@@ -131,7 +130,7 @@ class _ByPlace(Sequence[bytes]):
 
 
 class PackedRows(_ByPlace):
-    """Encoded rows, compressed block by block: rows are alike, so a block of them is a twentieth of its size."""
+    """Encoded rows, compressed block by block: rows are alike, so a block of them is a tenth of its size."""
 
     def __init__(self) -> None:
         self._blocks: list[bytes] = []
@@ -142,7 +141,7 @@ class PackedRows(_ByPlace):
         """Adds a row, which is one line."""
         self._last.append(row)
         if len(self._last) == _BLOCK:
-            self._blocks.append(zstandard.compress(b"\n".join(self._last), 1))
+            self._blocks.append(zlib.compress(b"\n".join(self._last), 1))
             self._last.clear()
 
     def __len__(self) -> int:
@@ -152,7 +151,7 @@ class PackedRows(_ByPlace):
         if number == len(self._blocks):
             return self._last
         if self._unpacked[0] != number:
-            self._unpacked = number, zstandard.decompress(self._blocks[number]).split(b"\n")
+            self._unpacked = number, zlib.decompress(self._blocks[number]).split(b"\n")
         return self._unpacked[1]
 
     def _at(self, place: int) -> bytes:
