@@ -1,8 +1,8 @@
 """What a message shows of its sender where it leaves the trust domain, and whether its asserted identity has form."""
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
+from analyzer.core.remembered import remembered
 from analyzer.core.unknown import Unknown
 from analyzer.formats.headers import split
 from analyzer.formats.uri import address_uri, parse_name_addr, parse_uri, same_user
@@ -45,7 +45,7 @@ def well_formed(asserted: Sequence[str]) -> bool:
     return len(schemes) < _MAX_PAI or schemes.count("tel") == 1
 
 
-@lru_cache(maxsize=64)  # the messages of one call, on each of its legs, show the same few
+@remembered
 def misleading(value: str) -> bool:
     """Whether a name-addr has a display name that reads as an identity, and as another than its URI (RFC 3325 9.1)."""
     named = parse_name_addr(value)
