@@ -93,7 +93,7 @@ class Limits:
     srtp_window: int = 1_024  # packet indices of a stream remembered to tell a duplicate from a reused index
     srtp_prime: int = 64  # roll-over counters that the fast path is led through to join a stream late
     srtp_keys: int = 32  # master keys tried for one stream
-    srtp_screened: int = 4_096  # master keys for any stream that are tried on its first packets, where there are more
+    srtp_screened: int = 512  # master keys for any stream, where there are more than are tried on each: 20 ms a stream
     rtcp_wait_packets: int = 32  # SRTCP packets of a direction kept until the key that opens them is known
     key_wait_packets: int = 256  # packets of a stream kept until the key that opens them is known
     keyed_media: int = 100_000  # m-lines with keys remembered, over all calls
