@@ -36,15 +36,17 @@ def read_key(text: str, lengths: Collection[int]) -> Secret | str:
     prefixed = body[:2].lower() == "0x"
     bare = body[2:] if prefixed else body
     hexadecimal = bool(bare) and len(bare) % 2 == 0 and _HEX.issuperset(bare)
-    if hexadecimal and (prefixed or len(bare) // 2 in lengths):
-        value = bytes.fromhex(bare)
-    elif prefixed:
-        return "not hexadecimal behind 0x"
-    else:
-        try:
-            value = base64.b64decode(body.rstrip("=") + "=" * (-len(body.rstrip("=")) % 4), validate=True)
-        except (binascii.Error, ValueError):
-            return "neither hexadecimal nor base64"
-    if len(value) in lengths:
+    if hexadecimal and len(bare) // 2 in lengths:
+        return Secret(bytes.fromhex(bare))
+    try:
+        value = base64.b64decode(body.rstrip("=") + "=" * (-len(body.rstrip("=")) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        value = None
+    if value is not None and len(value) in lengths:  # base64, too, may begin with 0x
         return Secret(value)
-    return f"{len(value)} bytes, not {' or '.join(map(str, sorted(lengths)))}"
+    if prefixed and not hexadecimal:
+        return "not hexadecimal behind 0x"
+    if value is None and not hexadecimal:
+        return "neither hexadecimal nor base64"
+    size = len(bare) // 2 if prefixed or value is None else len(value)
+    return f"{size} bytes, not {' or '.join(map(str, sorted(lengths)))}"
